@@ -1,0 +1,172 @@
+/* vitrine/guest.h - what the bytes of a guest's RAM mean: paging, symbols, types, Linux's objects.
+ *
+ * Nothing is needed but RAM: symbols come from kallsyms, types from BTF, the kernel's place from
+ * both and VMCOREINFO. Structure is probed, never guessed from a version number. All of it is
+ * hostile input: every count has a cap, every list a cycle limit, nothing recurses on guest data.
+ *
+ * A struct vt_kernel is read-only after opening except for its translation caches: use one a
+ * thread.
+ */
+#ifndef VITRINE_GUEST_H
+#define VITRINE_GUEST_H
+
+#include "vitrine/base.h"
+#include "vitrine/memory.h"
+
+/* ---------------------------------------------------------------- paging (x86-64) */
+
+/** An address space: a page-table root and how to walk it. (Intel SDM vol. 3, 4.5; AMD APM vol. 2,
+ *  5.3) */
+struct vt_space {
+    const struct vt_ram *ram;
+    struct vt_gpa root; /**< CR3 without its low 12 bits */
+    unsigned levels;    /**< 4 or 5 */
+    struct vt_tlb *tlb; /**< translation cache, or NULL */
+};
+
+enum vt_page_flags {
+    VT_PAGE_PRESENT = 1 << 0,
+    VT_PAGE_WRITE = 1 << 1,
+    VT_PAGE_USER = 1 << 2,
+    VT_PAGE_ACCESSED = 1 << 3,
+    VT_PAGE_DIRTY = 1 << 4,
+    VT_PAGE_GLOBAL = 1 << 5,
+    VT_PAGE_NX = 1 << 6,
+};
+
+/** One translation: permissions are those of all levels together. */
+struct vt_mapping {
+    struct vt_gva gva; /**< first byte of the page */
+    struct vt_gpa gpa;
+    uint64_t page_bytes; /**< 4 KiB, 2 MiB or 1 GiB */
+    unsigned flags;      /**< enum vt_page_flags */
+};
+
+int vt_tlb_create(struct vt_tlb **tlb, struct vt_error *err);
+void vt_tlb_destroy(struct vt_tlb *tlb);
+/** Forgets everything: call it when the guest may have run since. */
+void vt_tlb_flush(struct vt_tlb *tlb);
+
+/** Translates one address. VT_E_NOT_PRESENT {addr}, VT_E_ADDR (a table outside RAM; not canonical).
+ */
+int vt_space_translate(const struct vt_space *space, struct vt_gva gva, struct vt_gpa *gpa,
+                       struct vt_error *err);
+/** The page around `gva` with its flags. */
+int vt_space_lookup(const struct vt_space *space, struct vt_gva gva, struct vt_mapping *mapping,
+                    struct vt_error *err);
+/** Copies from virtual memory, across pages. All or nothing. */
+int vt_space_read(const struct vt_space *space, struct vt_gva gva, void *buf, uint64_t len,
+                  struct vt_error *err);
+int vt_space_read_u64(const struct vt_space *space, struct vt_gva gva, uint64_t *value,
+                      struct vt_error *err);
+int vt_space_read_u32(const struct vt_space *space, struct vt_gva gva, uint32_t *value,
+                      struct vt_error *err);
+/** A zero-terminated string of at most `size`-1 bytes; always terminated; cut without an error. */
+int vt_space_read_string(const struct vt_space *space, struct vt_gva gva, char *buf, size_t size,
+                         struct vt_error *err);
+
+/** Calls `fn` for every present leaf mapping of [from, to), and (table != NULL) for every table
+ * page on the way with its level (5 … 1). A callback's non-zero return ends the walk and is
+ * returned. Tables that are their own ancestors are cut by the level limit; at most `max_tables`
+ * tables are read (VT_E_LIMIT). */
+int vt_space_walk(const struct vt_space *space, struct vt_gva from, struct vt_gva to,
+                  uint64_t max_tables, int (*fn)(const struct vt_mapping *mapping, void *arg),
+                  int (*table)(struct vt_gpa table, unsigned level, void *arg), void *arg,
+                  struct vt_error *err);
+
+/* ---------------------------------------------------------------- the kernel */
+
+struct vt_kernel;
+
+struct vt_kernel_options {
+    const char *cache_dir; /**< where resolutions are kept by build id; NULL: no cache */
+};
+
+/** Finds the Linux kernel in RAM: banner, symbols, types, address space. `ram` outlives it.
+ *  VT_E_NOT_FOUND says which anchor is missing (not booted yet, not Linux, no kallsyms, no BTF). */
+int vt_kernel_open(const struct vt_ram *ram, const struct vt_kernel_options *options,
+                   struct vt_kernel **kernel, struct vt_error *err);
+void vt_kernel_close(struct vt_kernel *kernel);
+
+/** "Linux version …", without the newline; belongs to the kernel. */
+const char *vt_kernel_banner(const struct vt_kernel *kernel);
+/** "6.1.0-56-cloud-amd64": the banner's third word. */
+const char *vt_kernel_release(const struct vt_kernel *kernel);
+/** Hex of the GNU build id note, or "". */
+const char *vt_kernel_build_id(const struct vt_kernel *kernel);
+/** The kernel's own address space (init_top_pgt). */
+const struct vt_space *vt_kernel_space(const struct vt_kernel *kernel);
+/** How far the image was moved by KASLR, virtually and physically, in bytes. */
+void vt_kernel_kaslr(const struct vt_kernel *kernel, uint64_t *virt, uint64_t *phys);
+/** Call when the guest may have run since the last reads: drops cached translations. */
+void vt_kernel_refresh(struct vt_kernel *kernel);
+
+/* ---------------------------------------------------------------- symbols and types */
+
+/** Address of a symbol; the first one of that name. VT_E_NOT_FOUND {name}. */
+int vt_kernel_symbol(const struct vt_kernel *kernel, const char *name, struct vt_gva *gva,
+                     struct vt_error *err);
+/** The symbol at or before `gva`: name (belongs to the kernel), type letter as in nm(1), distance.
+ */
+int vt_kernel_symbol_at(const struct vt_kernel *kernel, struct vt_gva gva, const char **name,
+                        char *type, uint64_t *distance, struct vt_error *err);
+/** Symbols in address order; `name` and `gva` of the i-th; i < vt_kernel_symbols(). */
+size_t vt_kernel_symbols(const struct vt_kernel *kernel);
+void vt_kernel_symbol_nth(const struct vt_kernel *kernel, size_t i, const char **name, char *type,
+                          struct vt_gva *gva);
+
+/** A member's place in a struct, found by name through BTF, through anonymous members too. `path`
+ *  may have dots: "mm.pgd" is a member of a member. Sizes and offsets in bytes. */
+struct vt_member {
+    uint32_t offset;
+    uint32_t size;
+};
+int vt_kernel_member(const struct vt_kernel *kernel, const char *struct_name, const char *path,
+                     struct vt_member *member, struct vt_error *err);
+int vt_kernel_struct_size(const struct vt_kernel *kernel, const char *struct_name, uint32_t *bytes,
+                          struct vt_error *err);
+/** The value of an enumerator ("PG_slab"), whichever enum it belongs to. */
+int vt_kernel_enumerator(const struct vt_kernel *kernel, const char *name, int64_t *value,
+                         struct vt_error *err);
+
+/* ---------------------------------------------------------------- tasks */
+
+/** How far an object may be believed. */
+enum vt_trust {
+    VT_TRUST_OK,   /**< structure validated, and equal when read a second time */
+    VT_TRUST_TORN, /**< changed while it was read, or a link that is not symmetric */
+};
+
+/** "ok" or "torn". */
+const char *vt_trust_name(enum vt_trust trust);
+
+struct vt_task {
+    struct vt_gva at;        /**< the task_struct */
+    int32_t pid, tgid, ppid; /**< ppid: real_parent's tgid */
+    uint32_t uid;            /**< cred.uid */
+    char state;              /**< R S D T t X Z P I, as ps shows it */
+    uint32_t cpu;
+    uint64_t start_ns; /**< since boot */
+    struct vt_gva mm;  /**< 0: kernel thread */
+    struct vt_gpa pgd; /**< page-table root; 0 without mm */
+    uint64_t rss_pages;
+    unsigned threads; /**< of the thread group; filled for group leaders */
+    char comm[16 + 1];
+    enum vt_trust trust;
+};
+
+struct vt_task_list {
+    struct vt_task *tasks; /**< in the kernel's order, group leaders only; swapper/0 is not in it */
+    size_t n;
+    bool torn;     /**< the walk met broken links or a cycle: the list may be incomplete */
+    char why[160]; /**< where and how, when torn */
+};
+
+/** All processes. Free with vt_task_list_fini. Bounded: at most 4 Mi tasks, cycles are cut. */
+int vt_linux_tasks(struct vt_kernel *kernel, struct vt_task_list *list, struct vt_error *err);
+void vt_task_list_fini(struct vt_task_list *list);
+/** A process's command line, arguments separated by blanks; "" for kernel threads. */
+int vt_linux_task_args(struct vt_kernel *kernel, const struct vt_task *task, char *buf, size_t size,
+                       struct vt_error *err);
+
+#endif

@@ -1,0 +1,153 @@
+/* vitrine/machine.h - start, find and steer virtual machines.
+ *
+ * A VM has a name and a directory, <runtime>/<name>/ (mode 0700): its lock, vm.json, its sockets
+ * and logs. Beside QEMU runs one small keeper process: QEMU's parent, who owns the files, serves
+ * the serial console and the page-epoch tracker, and cleans up when QEMU ends. Everything works
+ * from that directory; there is no central daemon.
+ *
+ *   lock        held (flock) by the keeper while the VM lives: a directory whose lock is free is
+ * stale vm.json     what struct vt_vm_info says, written by the keeper qmp.sock    QMP for
+ * everybody else: no vitrine tool ever connects to it qmp-N.sock  QMP for tools (each serves one
+ * client; qmp-N.lock is flocked by its user) keeper.sock control of the keeper: stop, save, and the
+ * services below (struct vt_keeper_service) console.log what the serial console printed (the last
+ * few MiB); qemu.log QEMU's own messages
+ *
+ * Handles are not thread-safe; use one a thread.
+ */
+#ifndef VITRINE_MACHINE_H
+#define VITRINE_MACHINE_H
+
+#include "vitrine/base.h"
+
+#include <sys/types.h>
+
+/* ---------------------------------------------------------------- what a VM is */
+
+/** Where a run of guest-physical addresses lies in the RAM file. Page-aligned, bytes > 0. */
+struct vt_ram_region {
+    struct vt_gpa gpa;
+    struct vt_off offset;
+    uint64_t bytes;
+};
+
+#define VT_RAM_REGIONS_MAX 64
+#define VT_VM_NAME_MAX 32
+#define VT_VM_PATH_MAX 1024
+
+enum vt_vm_state {
+    VT_VM_UNKNOWN, /**< QMP did not answer in time */
+    VT_VM_RUNNING,
+    VT_VM_PAUSED,
+    VT_VM_SHUTDOWN,  /**< the guest is off, QEMU still there */
+    VT_VM_CRASHED,   /**< guest-panicked, internal-error, io-error */
+    VT_VM_MIGRATING, /**< inmigrate, postmigrate, save-vm … */
+    VT_VM_DEAD,      /**< stale directory: nobody holds its lock */
+};
+
+/** A short word ("running"). */
+const char *vt_vm_state_name(enum vt_vm_state state);
+
+/** What is fixed while a VM lives. Plain data; strings are empty when not known. */
+struct vt_vm_info {
+    char name[VT_VM_NAME_MAX + 1];
+    char dir[VT_VM_PATH_MAX];
+    bool attached;  /**< started by somebody else (`vitrine attach`) */
+    pid_t qemu_pid; /**< 0: not known (attached through a remote socket) */
+    pid_t keeper_pid;
+    uid_t qemu_uid;
+    char qemu_version[32]; /**< "11.1.3" */
+    char accel[16];        /**< "tcg", "kvm" */
+    char machine[32];      /**< "q35" */
+    unsigned cpus;
+    char ram_path[VT_VM_PATH_MAX]; /**< file that backs RAM, or empty: RAM is not shared */
+    char ram_why[160];             /**< when ram_path is empty: why, in words */
+    uint64_t ram_bytes;
+    unsigned n_regions;
+    struct vt_ram_region regions[VT_RAM_REGIONS_MAX]; /**< ascending gpa, no overlap */
+    bool tracking;               /**< QEMU carries the dirty-tracking preload */
+    char kernel[VT_VM_PATH_MAX]; /**< -kernel, or empty */
+    uint64_t started_unix_ns;    /**< CLOCK_REALTIME */
+};
+
+/* ---------------------------------------------------------------- starting one */
+
+struct vt_loop;
+struct vt_keeper;
+
+/** A service the keeper offers on keeper.sock for a room above this one (memory's tracker). The
+ *  table is given to vt_vm_start and outlives the keeper; callbacks run on the keeper's loop. */
+struct vt_keeper_service {
+    const char *name; /**< the word a client asks for: "track" */
+    /** QEMU is up, `info` is complete. Returns 0 or fails the start. *state is the service's own.
+     */
+    int (*start)(const struct vt_vm_info *info, struct vt_loop *loop, void **state,
+                 struct vt_error *err);
+    /** A client connected; the service owns `fd` (non-blocking) from now on. */
+    void (*client)(void *state, int fd);
+    void (*stop)(void *state);
+};
+
+/** What `vitrine run` takes. Zero or NULL means the default; strings are borrowed for the call. */
+struct vt_vm_config {
+    const char *name;
+    const char *kernel, *initrd, *append;
+    const char *disk; /**< image of any format QEMU knows; opened by the caller */
+    const char *iso;
+    uint64_t memory_bytes;        /**< default 256 MiB; at least 64 MiB; a multiple of 1 MiB */
+    unsigned cpus;                /**< 1–255, default 1 */
+    const char *machine;          /**< "q35" (default) or "pc" */
+    const char *accel;            /**< NULL: probe KVM, else TCG */
+    const char *cpu_model;        /**< default "max" */
+    const char *net;              /**< "user" or "none" (default) */
+    const char *const *qemu_args; /**< more arguments for QEMU, or NULL; ended by NULL */
+    const char *user;           /**< run QEMU as this user (root only); default: a uid of its own */
+    unsigned cpu_quota_percent; /**< of one core; 0: no limit. Needs cgroup v2 */
+    uint64_t memory_limit_bytes; /**< of the QEMU process with its RAM; 0: none */
+    bool paused;                 /**< do not start the CPUs */
+    int incoming_fd;             /**< restore: a file positioned at QEMU's stream; -1 or 0: none */
+    uint64_t timeout_ms;         /**< for QEMU to answer; default 30 000 */
+};
+
+/** Starts a VM and returns when QEMU answers on QMP. The keeper survives the caller; if the caller
+ *  dies or `*stop` becomes non-zero first, everything that was made is taken back.
+ *  Errors: VT_E_EXISTS (name taken), VT_E_NOT_FOUND (kernel, disk, QEMU), VT_E_REFUSED (QEMU's own
+ *  words), VT_E_UNSUPPORTED (cgroup v2, user switching), VT_E_TIMEOUT, VT_E_INTERRUPTED. */
+int vt_vm_start(const struct vt_vm_config *config, const struct vt_keeper_service *const *services,
+                const volatile int *stop, struct vt_error *err);
+
+/* ---------------------------------------------------------------- finding and steering */
+
+struct vt_vm;
+struct vt_qmp;
+
+/** Opens a VM by name. VT_E_NOT_FOUND when there is none; a stale directory counts as none. */
+int vt_vm_open(const char *name, struct vt_vm **vm, struct vt_error *err);
+/** Takes NULL. */
+void vt_vm_close(struct vt_vm *vm);
+/** Belongs to the handle. */
+const struct vt_vm_info *vt_vm_info(const struct vt_vm *vm);
+
+/** The names of all VMs with a directory, sorted, stale ones included; free with
+ *  vt_vm_names_free. */
+int vt_vm_names(char ***names, size_t *n, struct vt_error *err);
+void vt_vm_names_free(char **names, size_t n);
+
+/** Asks QMP; VT_VM_UNKNOWN (and success) when it does not answer within `timeout_ms`. */
+int vt_vm_query_state(struct vt_vm *vm, uint64_t timeout_ms, enum vt_vm_state *state,
+                      struct vt_error *err);
+int vt_vm_pause(struct vt_vm *vm, struct vt_error *err);
+int vt_vm_resume(struct vt_vm *vm, struct vt_error *err);
+int vt_vm_reset(struct vt_vm *vm, struct vt_error *err);
+/** Asks the guest to power off (ACPI) and waits; after `timeout_ms` QEMU is told to quit. Returns
+ *  when everything of the VM is gone. */
+int vt_vm_stop(struct vt_vm *vm, uint64_t timeout_ms, const volatile int *stop,
+               struct vt_error *err);
+/** Ends QEMU at once and waits until everything of the VM is gone. */
+int vt_vm_kill(struct vt_vm *vm, struct vt_error *err);
+
+/** A QMP connection of the VM's that nobody else uses now, negotiated. vt_qmp_close returns it. */
+int vt_vm_qmp(struct vt_vm *vm, struct vt_qmp **qmp, struct vt_error *err);
+/** A connection to a keeper service ("track", "console"): a stream socket the caller closes. */
+int vt_vm_service(struct vt_vm *vm, const char *service, int *fd, struct vt_error *err);
+
+#endif

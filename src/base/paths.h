@@ -1,0 +1,32 @@
+/* base/paths.h - where vitrine keeps what: one function a place, the same for every room.
+ *
+ * | place   | root              | everybody else                               | override | |
+ * runtime | /run/vitrine      | $XDG_RUNTIME_DIR/vitrine, else               | VITRINE_RUNTIME_DIR
+ * | |         |                   | /tmp/vitrine-<uid>                           | | | cache   |
+ * /var/cache/vitrine| $XDG_CACHE_HOME/vitrine, ~/.cache/vitrine    | VITRINE_CACHE_DIR     | |
+ * state   | /var/lib/vitrine  | $XDG_STATE_HOME/vitrine, ~/.local/state/…    | VITRINE_STATE_DIR |
+ * | lib     | beside the executable: <dir>/plugins (build tree), <dir>/../lib/vitrine (installed)
+ * |         |                                                                     | VITRINE_LIB_DIR
+ * |
+ *
+ * root's cache lies outside /root because QEMU, running as nobody in particular, reads from it.
+ * Each call writes an absolute path into `out` (PATH_MAX bytes) and makes nothing.
+ */
+#ifndef VT_BASE_PATHS_H
+#define VT_BASE_PATHS_H
+
+#include "vitrine/base.h"
+
+#include <limits.h>
+
+int vt_path_runtime(char out[PATH_MAX], struct vt_error *err);
+int vt_path_cache(char out[PATH_MAX], struct vt_error *err);
+int vt_path_state(char out[PATH_MAX], struct vt_error *err);
+/** A file that ships with vitrine (a preload object, a plugin); VT_E_NOT_FOUND names every place
+ *  looked at. */
+int vt_path_lib(const char *file, char out[PATH_MAX], struct vt_error *err);
+/** snprintf for paths: VT_E_INVAL when it does not fit. */
+int vt_path_format(char out[PATH_MAX], struct vt_error *err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,204 @@
+/* cli/help.c - see help.h. */
+#include "cli/help.h"
+
+#include "cli/args.h"
+#include "vitrine/version.h"
+
+#include <ctype.h>
+#include <string.h>
+
+void vt_help_overview(FILE *out)
+{
+    fputs("vitrine - a glass case for virtual machines\n\nusage: vitrine VERB [OPTION...] "
+          "[OPERAND...]\n",
+          out);
+    const char *group = "";
+    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+        if (strcmp(group, (*v)->group) != 0) {
+            group = (*v)->group;
+            fprintf(out, "\n%s\n", group);
+        }
+        fprintf(out, "  %-11s %s\n", (*v)->name, (*v)->summary);
+    }
+    fputs("\n'vitrine VERB --help' says more; every verb takes --json.\n", out);
+}
+
+static void usage_line(FILE *out, const struct vt_verb *verb)
+{
+    fprintf(out, "vitrine %s%s%s%s", verb->name, verb->options != NULL ? " [OPTION...]" : "",
+            verb->operands[0] != '\0' ? " " : "", verb->operands);
+}
+
+static void option_rows(FILE *out, const struct vt_option *o)
+{
+    for (; o != NULL && o->name != NULL; o++) {
+        char left[64];
+        snprintf(left, sizeof left, "--%s%s%s", o->name, o->value != NULL ? " " : "",
+                 o->value != NULL ? o->value : "");
+        fprintf(out, "  %-24s %s%s\n", left, o->help, o->repeatable ? " (repeatable)" : "");
+    }
+}
+
+void vt_help_verb(FILE *out, const struct vt_verb *verb)
+{
+    fputs("usage: ", out);
+    usage_line(out, verb);
+    fprintf(out, "\n\n%s.\n", verb->summary);
+    if (verb->description != NULL) {
+        fprintf(out, "\n%s\n", verb->description);
+    }
+    fputs("\noptions:\n", out);
+    option_rows(out, verb->options);
+    option_rows(out, vt_common_options());
+    if (verb->alias != NULL) {
+        fprintf(out, "\nalias: %s\n", verb->alias);
+    }
+    if (verb->examples != NULL) {
+        fprintf(out, "\nexamples:\n%s\n", verb->examples);
+    }
+}
+
+/* scdoc gives _ * # [ | at line starts and _ * inside text a meaning. */
+static void scdoc_text(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (strchr("_*\\#[|]~<", *text) != NULL) {
+            fputc('\\', out);
+        }
+        fputc(*text, out);
+    }
+}
+
+static void scdoc_options(FILE *out, const struct vt_option *o)
+{
+    for (; o != NULL && o->name != NULL; o++) {
+        fprintf(out, "*--%s*", o->name);
+        if (o->value != NULL) {
+            fprintf(out, " _%s_", o->value);
+        }
+        fputs("\n\t", out);
+        scdoc_text(out, o->help);
+        fputs(o->repeatable ? ". May be given more than once.\n\n" : ".\n\n", out);
+    }
+}
+
+static void scdoc_literal(FILE *out, const char *lines)
+{
+    fputs("```\n", out);
+    fputs(lines, out);
+    fputs("\n```\n\n", out);
+}
+
+static void scdoc_main(FILE *out)
+{
+    fputs("vitrine(1) \"vitrine " VITRINE_VERSION "\"\n\n# NAME\n\n"
+          "vitrine - a glass case for virtual machines\n\n# SYNOPSIS\n\n"
+          "*vitrine* _VERB_ [OPTION...] [OPERAND...]\n\n# VERBS\n\n",
+          out);
+    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+        fprintf(out, "*%s*\n\t", (*v)->name);
+        scdoc_text(out, (*v)->summary);
+        fprintf(out, ". See *vitrine-%s*(1).\n\n", (*v)->name);
+    }
+    fputs("# EXIT STATUS\n\n0 ok; 1 failed; 2 usage; 3 not found; 124 timeout.\n", out);
+}
+
+void vt_help_scdoc(FILE *out, const struct vt_verb *verb)
+{
+    if (verb == NULL) {
+        scdoc_main(out);
+        return;
+    }
+    fprintf(out, "vitrine-%s(1) \"vitrine " VITRINE_VERSION "\"\n\n# NAME\n\nvitrine-%s - ",
+            verb->name, verb->name);
+    scdoc_text(out, verb->summary);
+    fprintf(out, "\n\n# SYNOPSIS\n\n*vitrine %s*%s ", verb->name,
+            verb->options != NULL ? " [OPTION...]" : "");
+    scdoc_text(out, verb->operands);
+    fputs("\n\n# DESCRIPTION\n\n", out);
+    scdoc_text(out, verb->description != NULL ? verb->description : verb->summary);
+    fputs("\n\n# OPTIONS\n\n", out);
+    scdoc_options(out, verb->options);
+    scdoc_options(out, vt_common_options());
+    if (verb->examples != NULL) {
+        fputs("# EXAMPLES\n\n", out);
+        scdoc_literal(out, verb->examples);
+    }
+    fputs("# EXIT STATUS\n\n0 ok; 1 failed; 2 usage; 3 not found; 124 timeout.\n\n"
+          "# SEE ALSO\n\n*vitrine*(1)\n",
+          out);
+}
+
+static void bash_completion(FILE *out)
+{
+    fputs("_vitrine() {\n    local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words\n"
+          "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"",
+          out);
+    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+        fprintf(out, "%s ", (*v)->name);
+    }
+    fputs("\"\n    else\n        case $verb in\n", out);
+    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+        fprintf(out, "        %s) words=\"", (*v)->name);
+        for (const struct vt_option *o = (*v)->options; o != NULL && o->name != NULL; o++) {
+            fprintf(out, "--%s ", o->name);
+        }
+        fputs("--json --pretty --help\" ;;\n", out);
+    }
+    fputs("        esac\n        case $cur in\n        -*) ;;\n"
+          "        *) words=\"$(vitrine ls --names 2>/dev/null)\" ;;\n        esac\n    fi\n"
+          "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n}\n"
+          "complete -o default -F _vitrine vitrine\n",
+          out);
+}
+
+static void zsh_completion(FILE *out)
+{
+    fputs("#compdef vitrine\nautoload -U +X bashcompinit && bashcompinit\n", out);
+    bash_completion(out);
+}
+
+/* fish strings in single quotes: only \ and ' need care. */
+static void fish_quoted(FILE *out, const char *text)
+{
+    fputc('\'', out);
+    for (; *text != '\0'; text++) {
+        if (*text == '\'' || *text == '\\') {
+            fputc('\\', out);
+        }
+        fputc(*text, out);
+    }
+    fputc('\'', out);
+}
+
+static void fish_completion(FILE *out)
+{
+    fputs("complete -c vitrine -f -n 'not __fish_use_subcommand' -a '(vitrine ls --names "
+          "2>/dev/null)'\n",
+          out);
+    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+        fprintf(out, "complete -c vitrine -f -n __fish_use_subcommand -a %s -d ", (*v)->name);
+        fish_quoted(out, (*v)->summary);
+        fputc('\n', out);
+        for (const struct vt_option *o = (*v)->options; o != NULL && o->name != NULL; o++) {
+            fprintf(out, "complete -c vitrine -n '__fish_seen_subcommand_from %s' -l %s%s -d ",
+                    (*v)->name, o->name, o->value != NULL ? " -r" : "");
+            fish_quoted(out, o->help);
+            fputc('\n', out);
+        }
+    }
+}
+
+bool vt_help_completion(FILE *out, const char *shell)
+{
+    if (strcmp(shell, "bash") == 0) {
+        bash_completion(out);
+    } else if (strcmp(shell, "zsh") == 0) {
+        zsh_completion(out);
+    } else if (strcmp(shell, "fish") == 0) {
+        fish_completion(out);
+    } else {
+        return false;
+    }
+    return true;
+}
