@@ -1,22 +1,76 @@
 # vitrine's front door; Meson does the building. See docs/hacking.md.
 BUILD ?= build
+CLANG ?= clang-19
+SECONDS ?= 60
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
 
-# Also made anew when a room's list of files changed under a build that never was configured.
-$(BUILD)/build.ninja:
-	@tools/setup build test
-	@meson setup $(BUILD) $(MESON_OPTIONS) >$(BUILD).log 2>&1 || { cat $(BUILD).log >&2; rm -f $(BUILD).log; exit 1; }
-	@rm -f $(BUILD).log
+# A build directory per kind of instrumentation; its name says which one.
+options-build-asan = -Db_sanitize=address,undefined -Db_lundef=false
+options-build-tsan = -Db_sanitize=thread -Db_lundef=false
+options-build-cov = -Db_coverage=true
+options-build-fuzz = -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
+build-asan/build.ninja build-tsan/build.ninja: export CFLAGS += -fno-sanitize-recover=all
+build-fuzz/build.ninja: export CFLAGS += -fno-sanitize-recover=all
+build-fuzz/build.ninja: export CC = $(CLANG)
 
-# Everything, real QEMU included; the last line counts.
-check: all
-	@tools/setup test lint qemu guest
-	@tools/run-tests $(BUILD)
+%/build.ninja:
+	@tools/setup build test
+	@meson setup $* $(options-$*) $(MESON_OPTIONS) >$*.log 2>&1 || \
+	    { cat $*.log >&2; rm -rf $*.log $*; exit 1; }
+	@rm -f $*.log
+
+.PRECIOUS: %/build.ninja
+
+build-asan build-tsan build-cov: %: %/build.ninja
+	@ninja -C $* --quiet
+
+build-fuzz: build-fuzz/build.ninja
+	@ninja -C build-fuzz --quiet fuzzers
+
+# Everything but what takes long, real QEMUs included; the last line counts.
+check: setup-check all build-asan build-tsan
+	@tools/run-tests $(BUILD):lint,unit build-asan:unit build-tsan:threads $(BUILD):system:2
 
 # Only what needs no QEMU: seconds.
 check-unit: all
-	@tools/run-tests $(BUILD) --suite unit
+	@tools/run-tests $(BUILD):unit
 
-.PHONY: all check check-unit
+check-asan: build-asan
+	@tools/run-tests build-asan:unit
+
+check-tsan: build-tsan
+	@tools/run-tests build-tsan:threads
+
+# Minutes to hours: every kernel, soaks, and each fuzz target for SECONDS.
+check-long: setup-check all fuzz-all
+	@tools/run-tests $(BUILD):long:1
+
+setup-check:
+	@tools/setup build test lint qemu guest
+
+lint: all
+	@tools/setup lint
+	@tools/lint
+
+# Line coverage of the unit suite by room.
+coverage: build-cov
+	@tools/setup lint
+	@tools/coverage build-cov
+
+# make fuzz FUZZ=text SECONDS=600
+fuzz: build-fuzz
+	@tools/fuzz build-fuzz $(SECONDS) $(FUZZ)
+
+fuzz-all: build-fuzz
+	@tools/fuzz build-fuzz $(SECONDS)
+
+install: all
+	@meson install -C $(BUILD) --no-rebuild --quiet
+
+clean:
+	@rm -rf $(BUILD) build-asan build-tsan build-cov build-fuzz
+
+.PHONY: all check check-unit check-asan check-tsan check-long setup-check lint coverage fuzz \
+    fuzz-all install clean build-asan build-tsan build-cov build-fuzz
