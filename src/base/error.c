@@ -1,6 +1,8 @@
 /* base/error.c - filling struct vt_error. See include/vitrine/base.h. */
 #include "vitrine/base.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,11 +22,16 @@ static void set(struct vt_error *err, enum vt_code code, int sys_errno, const ch
         snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s",
                  strerror_r(sys_errno, text, sizeof text));
     }
-    /* One line, whatever a peer put into it. */
-    for (char *p = err->message; *p != '\0'; p++) {
-        if ((unsigned char)*p < 0x20 || *p == 0x7f) {
+    /* One line for a terminal, whatever a peer put into it and wherever it was cut. */
+    size_t left = strlen(err->message);
+    for (char *p = err->message; left > 0;) {
+        size_t step = vt_printable_length(p, left);
+        if (step == 0) {
             *p = ' ';
+            step = 1;
         }
+        p += step;
+        left -= step;
     }
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@ uint64_t vt_now_ns(void)
 
 uint64_t vt_deadline_ms(uint64_t ms)
 {
-    return vt_now_ns() + ms * 1000000u;
+    uint64_t now = vt_now_ns();
+    return ms > (VT_NO_DEADLINE - now) / 1000000u ? VT_NO_DEADLINE : now + ms * 1000000u;
 }
 
 int vt_poll_timeout(uint64_t deadline_ns)
@@ -34,29 +36,48 @@ int vt_poll_timeout(uint64_t deadline_ns)
     if (now >= deadline_ns) {
         return 0;
     }
-    uint64_t ms = (deadline_ns - now + 999999u) / 1000000u;
+    uint64_t ms = (deadline_ns - now - 1) / 1000000u + 1;
     return ms > 1000000u ? 1000000 : (int)ms;
+}
+
+/* 0: ready; 1: try again; else the failure. */
+static int wait_once(int fd, short events, uint64_t deadline_ns, const sigset_t *mask,
+                     struct vt_error *err)
+{
+    int ms = vt_poll_timeout(deadline_ns);
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    struct pollfd p = {.fd = fd, .events = events};
+    int r = ppoll(&p, 1, ms < 0 ? NULL : &t, mask);
+    if (r > 0) {
+        return 0;
+    }
+    if (r < 0 && errno != EINTR) {
+        return vt_fail_errno(err, VT_E_IO, errno, "poll");
+    }
+    if (deadline_ns != VT_NO_DEADLINE && vt_now_ns() >= deadline_ns) {
+        return vt_fail(err, VT_E_TIMEOUT, "no answer in time");
+    }
+    return 1;
 }
 
 int vt_wait_fd(int fd, short events, uint64_t deadline_ns, const volatile int *stop,
                struct vt_error *err)
 {
-    for (;;) {
+    /* A signal between the look at *stop and the wait would be slept through, so signals are held
+     * back and only let in by ppoll itself. */
+    sigset_t all, before;
+    sigfillset(&all);
+    int rc = 1;
+    while (rc > 0) {
+        pthread_sigmask(SIG_SETMASK, &all, &before);
         if (stop != NULL && *stop != 0) {
-            return vt_fail(err, VT_E_INTERRUPTED, "interrupted");
+            rc = vt_fail(err, VT_E_INTERRUPTED, "interrupted");
+        } else {
+            rc = wait_once(fd, events, deadline_ns, &before, err);
         }
-        struct pollfd p = {.fd = fd, .events = events};
-        int r = poll(&p, 1, vt_poll_timeout(deadline_ns));
-        if (r > 0) {
-            return 0;
-        }
-        if (r < 0 && errno != EINTR) {
-            return vt_fail_errno(err, VT_E_IO, errno, "poll");
-        }
-        if (r == 0 && deadline_ns != VT_NO_DEADLINE && vt_now_ns() >= deadline_ns) {
-            return vt_fail(err, VT_E_TIMEOUT, "no answer in time");
-        }
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
+    return rc;
 }
 
 void vt_close(int *fd)
@@ -216,6 +237,9 @@ static int unix_address(const char *path, struct sockaddr_un *addr, int *dir_fd,
 {
     *addr = (struct sockaddr_un){.sun_family = AF_UNIX};
     *dir_fd = -1;
+    if (path[0] == '\0') { /* the kernel would take it for an abstract name */
+        return vt_fail(err, VT_E_INVAL, "a socket needs a path");
+    }
     if (strlen(path) < sizeof addr->sun_path) {
         memcpy(addr->sun_path, path, strlen(path) + 1);
         return 0;
@@ -243,8 +267,12 @@ int vt_unix_connect(const char *path, int *fd, struct vt_error *err)
     if (rc != 0) {
         return rc;
     }
+    /* connect() waits while the listener's queue is full, for ever unless told otherwise. */
+    const struct timeval patience = {.tv_sec = 2}, for_ever = {0};
     int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (s < 0 || connect(s, (const struct sockaddr *)&addr, sizeof addr) != 0) {
+    if (s < 0 || setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
+        connect(s, (const struct sockaddr *)&addr, sizeof addr) != 0 ||
+        setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &for_ever, sizeof for_ever) != 0) {
         rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
         vt_close(&s);
     } else {
@@ -264,14 +292,17 @@ int vt_unix_listen(const char *path, int backlog, int *fd, struct vt_error *err)
     }
     int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     /* The mode of a socket file is 0777 & ~umask at bind(); fchmod before it sets just that. */
-    if (s < 0 || fchmod(s, 0600) != 0 ||
-        bind(s, (const struct sockaddr *)&addr, sizeof addr) != 0 || listen(s, backlog) != 0) {
-        rc = vt_fail_errno(
-            err, vt_code_of_errno(errno) == VT_E_BUSY ? VT_E_EXISTS : vt_code_of_errno(errno),
-            errno, "%s", path);
-        vt_close(&s);
-    } else {
+    bool bound =
+        s >= 0 && fchmod(s, 0600) == 0 && bind(s, (const struct sockaddr *)&addr, sizeof addr) == 0;
+    if (bound && listen(s, backlog) == 0) {
         *fd = s;
+    } else {
+        enum vt_code code = errno == EADDRINUSE ? VT_E_EXISTS : vt_code_of_errno(errno);
+        rc = vt_fail_errno(err, code, errno, "%s", path);
+        if (bound) {
+            unlink(addr.sun_path);
+        }
+        vt_close(&s);
     }
     vt_close(&dir_fd);
     return rc;

@@ -20,15 +20,17 @@ uint64_t vt_deadline_ms(uint64_t ms);
 int vt_poll_timeout(uint64_t deadline_ns);
 
 /** Waits until `fd` shows one of `events` (POLLIN, POLLOUT). VT_E_TIMEOUT when the deadline passes
- *  first, VT_E_INTERRUPTED when *stop (may be NULL) becomes non-zero. POLLHUP and POLLERR count as
- *  ready: the next read or write says what it is. */
+ *  first, VT_E_INTERRUPTED when *stop (may be NULL) becomes non-zero by a handler of a signal that
+ *  the calling thread takes. POLLHUP and POLLERR count as ready: the next read or write says what
+ *  it is. */
 int vt_wait_fd(int fd, short events, uint64_t deadline_ns, const volatile int *stop,
                struct vt_error *err);
 
 /** close() that takes -1 and keeps errno; sets *fd to -1. */
 void vt_close(int *fd);
 
-/** Writes all of it, retrying after signals and short writes. `what` names the target. */
+/** Writes all of it, retrying after signals and short writes. `what` names the target. A peer that
+ *  is gone raises SIGPIPE as write() does; a program that ignores it gets VT_E_GONE. */
 int vt_write_all(int fd, const void *bytes, size_t count, const char *what, struct vt_error *err);
 /** Reads exactly `count` bytes; VT_E_GONE when the stream ends before. */
 int vt_read_all(int fd, void *bytes, size_t count, const char *what, struct vt_error *err);
@@ -46,7 +48,8 @@ int vt_write_file_atomic(const char *path, const void *bytes, size_t count, mode
 int vt_make_dirs(const char *path, mode_t mode, struct vt_error *err);
 
 /** Connects to a stream socket; paths longer than sun_path are reached through /proc/self/fd.
- *  VT_E_NOT_FOUND without a file, VT_E_GONE when nobody listens (stale), VT_E_PERM. */
+ *  VT_E_NOT_FOUND without a file, VT_E_GONE when nobody listens (stale), VT_E_PERM, VT_E_BUSY when
+ *  the listener's queue stays full for two seconds. */
 int vt_unix_connect(const char *path, int *fd, struct vt_error *err);
 /** Binds and listens with mode 0600; an existing file at `path` is VT_E_EXISTS. */
 int vt_unix_listen(const char *path, int backlog, int *fd, struct vt_error *err);

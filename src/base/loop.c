@@ -159,9 +159,8 @@ int vt_loop_add_signal(struct vt_loop *loop, int signo, vt_source_fn *fn, void *
 {
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, signo);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
-        return vt_fail_errno(err, VT_E_IO, errno, "sigprocmask");
+    if (sigaddset(&set, signo) != 0 || pthread_sigmask(SIG_BLOCK, &set, NULL) != 0) {
+        return vt_fail(err, VT_E_INVAL, "signal %d cannot be blocked", signo);
     }
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0) {

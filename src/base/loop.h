@@ -1,9 +1,10 @@
 /* base/loop.h - one thread's event loop over epoll: descriptors, timers, signals.
  *
  * A source belongs to the loop from its _add until its _remove (or the loop's end); callbacks may
- * add and remove any source, their own included. Nothing here is thread-safe but vt_loop_stop's
- * being called from a callback. Signals arrive through signalfd: vt_loop_add_signal blocks the
- * signal in the calling thread, so call it before making others.
+ * add and remove any source, their own included. A source goes before its descriptor is closed.
+ * Nothing here is thread-safe. Signals arrive through signalfd: vt_loop_add_signal blocks the
+ * signal in the calling thread, so call it before making others; it stays blocked when the source
+ * goes, and children inherit that.
  */
 #ifndef VT_BASE_LOOP_H
 #define VT_BASE_LOOP_H
@@ -36,6 +37,7 @@ void vt_source_remove(struct vt_source *source);
 
 /** Dispatches until vt_loop_stop; returns what was given to it, or a negative vt_code. */
 int vt_loop_run(struct vt_loop *loop, struct vt_error *err);
+/** From a callback: no further callback runs and vt_loop_run returns. */
 void vt_loop_stop(struct vt_loop *loop, int result);
 
 #endif

@@ -19,6 +19,17 @@ int vt_path_format(char out[PATH_MAX], struct vt_error *err, const char *fmt, ..
     return 0;
 }
 
+/* An override of vitrine's own: NULL when it is not set, VT_E_INVAL when it is not absolute. */
+static int override_env(const char *name, const char **value, struct vt_error *err)
+{
+    const char *v = getenv(name);
+    if (v != NULL && v[0] != '\0' && v[0] != '/') {
+        return vt_fail(err, VT_E_INVAL, "%s: '%s' is not an absolute path", name, v);
+    }
+    *value = v != NULL && v[0] != '\0' ? v : NULL;
+    return 0;
+}
+
 /* An environment variable that holds an absolute path; the XDG specification says to ignore
  * relative ones. */
 static const char *absolute_env(const char *name)
@@ -33,7 +44,11 @@ struct place {
 
 static int find(const struct place *place, char out[PATH_MAX], struct vt_error *err)
 {
-    const char *v = absolute_env(place->override);
+    const char *v;
+    int rc = override_env(place->override, &v, err);
+    if (rc != 0) {
+        return rc;
+    }
     if (v != NULL) {
         return vt_path_format(out, err, "%s", v);
     }
@@ -86,31 +101,27 @@ int vt_path_lib(const char *file, char out[PATH_MAX], struct vt_error *err)
     if (slash != NULL) {
         *slash = '\0';
     }
-    const char *set = absolute_env("VITRINE_LIB_DIR");
-    char candidates[3][PATH_MAX];
-    size_t count = 0;
-    if (set != NULL) {
-        int rc = vt_path_format(candidates[count++], err, "%s/%s", set, file);
-        if (rc != 0) {
-            return rc;
-        }
-    } else {
-        /* Tests live one directory below the build's root, so they look a step up too. */
-        int rc = vt_path_format(candidates[count++], err, "%s/plugins/%s", exe, file);
-        rc = rc != 0 ? rc
-                     : vt_path_format(candidates[count++], err, "%s/../lib/vitrine/%s", exe, file);
-        rc = rc != 0 ? rc
-                     : vt_path_format(candidates[count++], err, "%s/../../plugins/%s", exe, file);
-        if (rc != 0) {
-            return rc;
-        }
+    /* From the build tree, installed, and for a test, which lives deeper in the build tree. */
+    static const char *const beside[] = {"plugins", "../lib/vitrine", "../../../plugins"};
+    const char *set;
+    int rc = override_env("VITRINE_LIB_DIR", &set, err);
+    if (rc != 0) {
+        return rc;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (access(candidates[i], R_OK) == 0) {
-            memcpy(out, candidates[i], PATH_MAX);
+    char path[PATH_MAX], tried[PATH_MAX] = "";
+    for (size_t i = 0; i < (set != NULL ? 1 : sizeof beside / sizeof beside[0]); i++) {
+        rc = set != NULL ? vt_path_format(path, err, "%s/%s", set, file)
+                         : vt_path_format(path, err, "%s/%s/%s", exe, beside[i], file);
+        if (rc != 0) {
+            return rc;
+        }
+        if (access(path, R_OK) == 0) {
+            memcpy(out, path, strlen(path) + 1);
             return 0;
         }
+        size_t used = strlen(tried);
+        snprintf(tried + used, sizeof tried - used, "%s%.*s", i == 0 ? "" : ", ",
+                 (int)(strlen(path) - strlen(file) - 1), path);
     }
-    return vt_fail(err, VT_E_NOT_FOUND, "%s: not in %s%s%s", file, candidates[0],
-                   count > 1 ? " nor " : "", count > 1 ? candidates[1] : "");
+    return vt_fail(err, VT_E_NOT_FOUND, "%s: not in %s", file, tried);
 }

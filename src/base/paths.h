@@ -1,14 +1,12 @@
 /* base/paths.h - where vitrine keeps what: one function a place, the same for every room.
  *
- * | place   | root              | everybody else                               | override | |
- * runtime | /run/vitrine      | $XDG_RUNTIME_DIR/vitrine, else               | VITRINE_RUNTIME_DIR
- * | |         |                   | /tmp/vitrine-<uid>                           | | | cache   |
- * /var/cache/vitrine| $XDG_CACHE_HOME/vitrine, ~/.cache/vitrine    | VITRINE_CACHE_DIR     | |
- * state   | /var/lib/vitrine  | $XDG_STATE_HOME/vitrine, ~/.local/state/…    | VITRINE_STATE_DIR |
- * | lib     | beside the executable: <dir>/plugins (build tree), <dir>/../lib/vitrine (installed)
- * |         |                                                                     | VITRINE_LIB_DIR
- * |
+ * runtime  root: /run/vitrine; others: $XDG_RUNTIME_DIR/vitrine, else /tmp/vitrine-<uid>
+ * cache    root: /var/cache/vitrine; others: $XDG_CACHE_HOME/vitrine, else ~/.cache/vitrine
+ * state    root: /var/lib/vitrine; others: $XDG_STATE_HOME/vitrine, else ~/.local/state/vitrine
+ * lib      beside the executable: plugins/ in the build tree, ../lib/vitrine installed
  *
+ * VITRINE_RUNTIME_DIR, VITRINE_CACHE_DIR, VITRINE_STATE_DIR and VITRINE_LIB_DIR override them and
+ * must be absolute (VT_E_INVAL); relative XDG_ ones are ignored, as their specification says.
  * root's cache lies outside /root because QEMU, running as nobody in particular, reads from it.
  * Each call writes an absolute path into `out` (PATH_MAX bytes) and makes nothing.
  */

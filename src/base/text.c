@@ -34,19 +34,34 @@ size_t vt_utf8_length(const char *text, size_t bytes)
     return overlong || surrogate || beyond ? 0 : n;
 }
 
+size_t vt_printable_length(const char *text, size_t bytes)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t n = vt_utf8_length(text, bytes);
+    bool control = false;
+    if (n == 1) {
+        control = s[0] < 0x20 || s[0] == 0x7f;
+    } else if (n == 2) {
+        control = (s[0] == 0xc2 && s[1] < 0xa0) || (s[0] == 0xd8 && s[1] == 0x9c);
+    } else if (n == 3 && s[0] == 0xe2) {
+        control = (s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f)) ||
+                  (s[1] == 0x80 && s[2] >= 0xa8 && s[2] <= 0xae) ||
+                  (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9);
+    }
+    return control ? 0 : n;
+}
+
 size_t vt_text_printable(char *out, size_t out_bytes, const char *text, size_t bytes)
 {
     size_t used = 0;
     for (size_t i = 0; i < bytes;) {
-        unsigned char ch = (unsigned char)text[i];
-        size_t n = vt_utf8_length(text + i, bytes - i);
-        /* C1 controls are two bytes in UTF-8 (c2 80 … c2 9f) and steer terminals as well. */
-        bool c1 = n == 2 && ch == 0xc2 && (unsigned char)text[i + 1] < 0xa0;
-        if (n == 0 || c1 || ch < 0x20 || ch == 0x7f) {
+        size_t n = vt_printable_length(text + i, bytes - i);
+        if (n == 0) {
             if (used + 4 >= out_bytes) {
                 break;
             }
-            used += (size_t)snprintf(out + used, out_bytes - used, "\\x%02x", ch);
+            used += (size_t)snprintf(out + used, out_bytes - used, "\\x%02x",
+                                     (unsigned)(unsigned char)text[i]);
             i++;
             continue;
         }
@@ -148,12 +163,11 @@ const char *vt_format_bytes(char *out, size_t out_bytes, uint64_t bytes)
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     unsigned unit = 0;
     double v = (double)bytes;
-    while (v >= 1024 && unit + 1 < sizeof units / sizeof units[0]) {
+    while (v >= 1023.5 && unit + 1 < sizeof units / sizeof units[0]) {
         v /= 1024;
         unit++;
     }
-    bool whole = v >= 100 || v == (double)(uint64_t)v;
-    snprintf(out, out_bytes, "%.*f %s", whole ? 0 : v >= 10 ? 1 : 2, v, units[unit]);
+    snprintf(out, out_bytes, v >= 100 ? "%.0f %s" : "%.3g %s", v, units[unit]);
     return out;
 }
 

@@ -22,6 +22,7 @@ static void check_printable(const char *text, size_t count, size_t room)
         unsigned char ch = (unsigned char)out[i];
         FUZZ_CHECK(step > 0 && ch >= 0x20 && ch != 0x7f);
         FUZZ_CHECK(!(ch == 0xc2 && (unsigned char)out[i + 1] < 0xa0));
+        FUZZ_CHECK(step != 3 || memcmp(out + i, "\u202e", step) != 0);
         i += step;
     }
     free(out);
