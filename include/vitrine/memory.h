@@ -53,21 +53,25 @@ int vt_ram_gpa(const struct vt_ram *ram, struct vt_off off, struct vt_gpa *gpa,
 int vt_ram_ptr(const struct vt_ram *ram, struct vt_gpa gpa, uint64_t len, const void **ptr,
                struct vt_error *err);
 /** Copies; may cross regions that touch; pages never touched read as zeros without being allocated.
- */
+ *  Errors as vt_ram_ptr; on VT_E_GONE `buf` may have been written. */
 int vt_ram_read(const struct vt_ram *ram, struct vt_gpa gpa, void *buf, uint64_t len,
                 struct vt_error *err);
-/** Aligned 8-byte read as one access (never torn). */
+/** A little-endian 8-byte read as one access (never torn). VT_E_INVAL unless `gpa` is a multiple of
+ *  8, else errors as vt_ram_ptr. */
 int vt_ram_read_u64(const struct vt_ram *ram, struct vt_gpa gpa, uint64_t *value,
                     struct vt_error *err);
 
 /** The whole mapping, vt_ram_size bytes, by file offset. For scanners: combine with
  *  vt_ram_next_data, or holes get allocated. */
 const uint8_t *vt_ram_bytes(const struct vt_ram *ram);
-/** The next populated run at or after `from` (file offsets, page-aligned). VT_E_NOT_FOUND when
- *  there is none up to the end. */
+/** The next populated run that holds or follows the page of `from` (file offsets, page-aligned;
+ *  *start may lie below an unaligned `from`, by less than a page). VT_E_NOT_FOUND when there is
+ * none up to the end. */
 int vt_ram_next_data(const struct vt_ram *ram, struct vt_off from, struct vt_off *start,
                      struct vt_off *end, struct vt_error *err);
-/** Whether the page at `off` has storage. Cheap (a bitmap; a system call only for a first "no"). */
+/** Whether the page at `off` has storage: it holds something but zeros, or was read or written
+ * once. A yes costs a bit test, a no a system call. Reading a page that has none through the
+ * mapping allocates it. */
 bool vt_ram_is_populated(const struct vt_ram *ram, struct vt_off off);
 /** VT_E_GONE once a page of the mapping was lost, else 0. Ask after a batch of vt_ram_bytes reads.
  */
