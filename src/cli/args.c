@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 
-#include <signal.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +13,6 @@ volatile int vt_interrupted;
 static const struct vt_option common_options[] = {
     {"json", NULL, "print JSON, one document on one line", false},
     {"pretty", NULL, "print JSON, indented", false},
-    {"color", "WHEN", "colours: auto, always or never (NO_COLOR is honoured)", false},
     {"help", NULL, "show this help", false},
     {0},
 };
@@ -49,7 +48,7 @@ static int add_operand(struct vt_args *args, const char *text)
 }
 
 /* --name, --name=value, --name value. Returns how many of argv it took, or a negative exit code. */
-static int add_option(struct vt_args *args, int left, char **argv)
+static int add_option(struct vt_args *args, int left, const char *const *argv)
 {
     const char *name = argv[0] + 2;
     const char *equals = strchr(name, '=');
@@ -79,7 +78,8 @@ static int add_option(struct vt_args *args, int left, char **argv)
     return taken;
 }
 
-int vt_args_parse(const struct vt_verb *verb, int argc, char **argv, struct vt_args *args)
+int vt_args_parse(const struct vt_verb *verb, int argc, const char *const *argv,
+                  struct vt_args *args)
 {
     *args = (struct vt_args){.verb = verb};
     args->operands = calloc((size_t)argc + 1, sizeof *args->operands);
@@ -93,7 +93,7 @@ int vt_args_parse(const struct vt_verb *verb, int argc, char **argv, struct vt_a
         if (!only_operands && strcmp(argv[i], "--") == 0) {
             only_operands = true;
             i++;
-        } else if (!only_operands && (strcmp(argv[i], "-h") == 0)) {
+        } else if (!only_operands && strcmp(argv[i], "-h") == 0) {
             args->given[args->n_given++] =
                 (struct vt_given){.option = find_in(common_options, "help", 4)};
             i++;
@@ -137,6 +137,7 @@ unsigned vt_args_operands(const struct vt_args *args)
 /* Values of an option in the order given. A name that is in no table is a bug in the verb. */
 static const struct vt_given *given(const struct vt_args *args, const char *name, unsigned nth)
 {
+    assert(find(args->verb, name, strlen(name)) != NULL);
     for (unsigned i = 0; i < args->n_given; i++) {
         if (strcmp(args->given[i].option->name, name) == 0 && nth-- == 0) {
             return &args->given[i];

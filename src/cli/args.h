@@ -19,7 +19,8 @@ struct vt_args {
 
 /** Parses what follows the verb's name. Returns 0 or an exit code after saying why. Strings are
  *  argv's. vt_args_fini either way. */
-int vt_args_parse(const struct vt_verb *verb, int argc, char **argv, struct vt_args *args);
+int vt_args_parse(const struct vt_verb *verb, int argc, const char *const *argv,
+                  struct vt_args *args);
 void vt_args_fini(struct vt_args *args);
 
 const struct vt_option *vt_common_options(void);

@@ -21,8 +21,8 @@ enum vt_exit {
     VT_EXIT_TIMEOUT = 124,
 };
 
-/** An option of a verb. Arrays of them end with a zeroed one. `--json`, `--pretty`, `--color` and
- *  `--help` belong to every verb and need no row. */
+/** An option of a verb. Arrays of them end with a zeroed one. `--json`, `--pretty` and `--help`
+ *  belong to every verb and need no row. */
 struct vt_option {
     const char *name;  /**< without the dashes; "memory" */
     const char *value; /**< placeholder of its value ("SIZE"), NULL for a flag */

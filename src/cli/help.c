@@ -25,8 +25,8 @@ void vt_help_overview(FILE *out)
 
 static void usage_line(FILE *out, const struct vt_verb *verb)
 {
-    fprintf(out, "vitrine %s%s%s%s", verb->name, verb->options != NULL ? " [OPTION...]" : "",
-            verb->operands[0] != '\0' ? " " : "", verb->operands);
+    fprintf(out, "vitrine %s [OPTION...]%s%s", verb->name, verb->operands[0] != '\0' ? " " : "",
+            verb->operands);
 }
 
 static void option_rows(FILE *out, const struct vt_option *o)
@@ -112,8 +112,7 @@ void vt_help_scdoc(FILE *out, const struct vt_verb *verb)
     fprintf(out, "vitrine-%s(1) \"vitrine " VITRINE_VERSION "\"\n\n# NAME\n\nvitrine-%s - ",
             verb->name, verb->name);
     scdoc_text(out, verb->summary);
-    fprintf(out, "\n\n# SYNOPSIS\n\n*vitrine %s*%s ", verb->name,
-            verb->options != NULL ? " [OPTION...]" : "");
+    fprintf(out, "\n\n# SYNOPSIS\n\n*vitrine %s* [OPTION...] ", verb->name);
     scdoc_text(out, verb->operands);
     fputs("\n\n# DESCRIPTION\n\n", out);
     scdoc_text(out, verb->description != NULL ? verb->description : verb->summary);
@@ -143,7 +142,10 @@ static void bash_completion(FILE *out)
         for (const struct vt_option *o = (*v)->options; o != NULL && o->name != NULL; o++) {
             fprintf(out, "--%s ", o->name);
         }
-        fputs("--json --pretty --help\" ;;\n", out);
+        for (const struct vt_option *o = vt_common_options(); o->name != NULL; o++) {
+            fprintf(out, "--%s ", o->name);
+        }
+        fputs("\" ;;\n", out);
     }
     fputs("        esac\n        case $cur in\n        -*) ;;\n"
           "        *) words=\"$(vitrine ls --names 2>/dev/null)\" ;;\n        esac\n    fi\n"
@@ -152,10 +154,40 @@ static void bash_completion(FILE *out)
           out);
 }
 
+/* 'name:help' for zsh's _describe: in single quotes, the name's end is the first colon. */
+static void zsh_entry(FILE *out, const char *dashes, const char *name, const char *help)
+{
+    fprintf(out, "'%s%s:", dashes, name);
+    for (; *help != '\0'; help++) {
+        if (*help == '\'') {
+            fputs("'\\'", out);
+        }
+        fputc(*help, out);
+    }
+    fputs("' ", out);
+}
+
 static void zsh_completion(FILE *out)
 {
-    fputs("#compdef vitrine\nautoload -U +X bashcompinit && bashcompinit\n", out);
-    bash_completion(out);
+    fputs("#compdef vitrine\nlocal -a verbs options\nif (( CURRENT == 2 )); then\n    verbs=(",
+          out);
+    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+        zsh_entry(out, "", (*v)->name, (*v)->summary);
+    }
+    fputs(")\n    _describe verb verbs\n    return\nfi\ncase $words[2] in\n", out);
+    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+        fprintf(out, "(%s) options=(", (*v)->name);
+        for (const struct vt_option *o = (*v)->options; o != NULL && o->name != NULL; o++) {
+            zsh_entry(out, "--", o->name, o->help);
+        }
+        for (const struct vt_option *o = vt_common_options(); o->name != NULL; o++) {
+            zsh_entry(out, "--", o->name, o->help);
+        }
+        fputs(") ;;\n", out);
+    }
+    fputs("esac\nif [[ $PREFIX == -* ]]; then\n    _describe -o option options\nelse\n"
+          "    _alternative 'vms:VM:($(vitrine ls --names 2>/dev/null))' 'files:file:_files'\nfi\n",
+          out);
 }
 
 /* fish strings in single quotes: only \ and ' need care. */
@@ -171,6 +203,16 @@ static void fish_quoted(FILE *out, const char *text)
     fputc('\'', out);
 }
 
+static void fish_options(FILE *out, const char *condition, const struct vt_option *o)
+{
+    for (; o != NULL && o->name != NULL; o++) {
+        fprintf(out, "complete -c vitrine %s -l %s%s -d ", condition, o->name,
+                o->value != NULL ? " -r" : "");
+        fish_quoted(out, o->help);
+        fputc('\n', out);
+    }
+}
+
 static void fish_completion(FILE *out)
 {
     fputs("complete -c vitrine -f -n 'not __fish_use_subcommand' -a '(vitrine ls --names "
@@ -180,13 +222,11 @@ static void fish_completion(FILE *out)
         fprintf(out, "complete -c vitrine -f -n __fish_use_subcommand -a %s -d ", (*v)->name);
         fish_quoted(out, (*v)->summary);
         fputc('\n', out);
-        for (const struct vt_option *o = (*v)->options; o != NULL && o->name != NULL; o++) {
-            fprintf(out, "complete -c vitrine -n '__fish_seen_subcommand_from %s' -l %s%s -d ",
-                    (*v)->name, o->name, o->value != NULL ? " -r" : "");
-            fish_quoted(out, o->help);
-            fputc('\n', out);
-        }
+        char condition[128];
+        snprintf(condition, sizeof condition, "-n '__fish_seen_subcommand_from %s'", (*v)->name);
+        fish_options(out, condition, (*v)->options);
     }
+    fish_options(out, "", vt_common_options());
 }
 
 bool vt_help_completion(FILE *out, const char *shell)

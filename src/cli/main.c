@@ -3,6 +3,7 @@
 #include "cli/help.h"
 #include "vitrine/version.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
@@ -15,11 +16,29 @@ static void on_signal(int signo)
  * off so that waits end at once. The second signal of a kind kills as usual. */
 static void catch_signals(void)
 {
-    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    sigaction(SIGHUP, &sa, NULL);
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    const struct sigaction ours = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        struct sigaction before;
+        sigaction(signals[i], NULL, &before);
+        if (before.sa_handler != SIG_IGN) { /* nohup, or a job in the background */
+            sigaction(signals[i], &ours, NULL);
+        }
+    }
     signal(SIGPIPE, SIG_IGN);
+}
+
+/* What a verb printed may still sit in stdout's buffer. */
+static int flushed(int result)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return result;
+    }
+    if (result == VT_EXIT_OK) {
+        fprintf(stderr, "vitrine: writing output: %s\n", strerror(errno));
+        result = VT_EXIT_FAILED;
+    }
+    return result;
 }
 
 int main(int argc, char **argv)
@@ -31,11 +50,11 @@ int main(int argc, char **argv)
     const char *word = argv[1];
     if (strcmp(word, "--version") == 0) {
         puts("vitrine " VITRINE_VERSION);
-        return VT_EXIT_OK;
+        return flushed(VT_EXIT_OK);
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         vt_help_overview(stdout);
-        return VT_EXIT_OK;
+        return flushed(VT_EXIT_OK);
     }
     const struct vt_verb *verb = vt_verb_find(word);
     if (verb == NULL) {
@@ -44,7 +63,7 @@ int main(int argc, char **argv)
     }
     catch_signals();
     struct vt_args args;
-    int result = vt_args_parse(verb, argc - 2, argv + 2, &args);
+    int result = vt_args_parse(verb, argc - 2, (const char *const *)argv + 2, &args);
     if (result == 0) {
         if (vt_args_flag(&args, "help")) {
             vt_help_verb(stdout, verb);
@@ -53,5 +72,5 @@ int main(int argc, char **argv)
         }
     }
     vt_args_fini(&args);
-    return result;
+    return flushed(result);
 }
