@@ -54,7 +54,7 @@ int vt_space_translate(const struct vt_space *space, struct vt_gva gva, struct v
 /** The page around `gva` with its flags. */
 int vt_space_lookup(const struct vt_space *space, struct vt_gva gva, struct vt_mapping *mapping,
                     struct vt_error *err);
-/** Copies from virtual memory, across pages. All or nothing. */
+/** Copies from virtual memory, across pages. Nothing is copied unless every page is there. */
 int vt_space_read(const struct vt_space *space, struct vt_gva gva, void *buf, uint64_t len,
                   struct vt_error *err);
 int vt_space_read_u64(const struct vt_space *space, struct vt_gva gva, uint64_t *value,
@@ -67,7 +67,8 @@ int vt_space_read_string(const struct vt_space *space, struct vt_gva gva, char *
 
 /** Calls `fn` for every present leaf mapping of [from, to), and (table != NULL) for every table
  * page on the way with its level (5 … 1). A callback's non-zero return ends the walk and is
- * returned. Tables that are their own ancestors are cut by the level limit; at most `max_tables`
+ * returned. to.v == 0 stands for the end of the address space. Tables outside RAM are passed
+ * over. Tables that are their own ancestors are cut by the level limit; at most `max_tables`
  * tables are read (VT_E_LIMIT). */
 int vt_space_walk(const struct vt_space *space, struct vt_gva from, struct vt_gva to,
                   uint64_t max_tables, int (*fn)(const struct vt_mapping *mapping, void *arg),
@@ -82,8 +83,20 @@ struct vt_kernel_options {
     const char *cache_dir; /**< where resolutions are kept by build id; NULL: no cache */
 };
 
-/** Finds the Linux kernel in RAM: banner, symbols, types, address space. `ram` outlives it.
- *  VT_E_NOT_FOUND says which anchor is missing (not booted yet, not Linux, no kallsyms, no BTF). */
+/** What opening took. */
+struct vt_kernel_cost {
+    bool cached;         /**< symbols came from the cache */
+    uint64_t scan_ns;    /**< looking for the tables (or for a known kernel) in RAM */
+    uint64_t symbols_ns; /**< decoding (or loading) symbols */
+    uint64_t place_ns;   /**< addresses and cross-checks */
+    uint64_t types_ns;   /**< reading BTF; 0 until something asked for a type */
+};
+
+/** Finds the Linux kernel in RAM: symbols, image, banner, address space, each checked against the
+ *  others. Leftovers of a kernel that ran before a reboot do not win. Types are read when first
+ *  asked for. `ram` outlives it.
+ *  VT_E_NOT_FOUND says which anchor is missing (not booted yet, not Linux, no kallsyms);
+ *  VT_E_LIMIT: RAM full of lookalikes. Takes at most seconds, whatever RAM holds. */
 int vt_kernel_open(const struct vt_ram *ram, const struct vt_kernel_options *options,
                    struct vt_kernel **kernel, struct vt_error *err);
 void vt_kernel_close(struct vt_kernel *kernel);
@@ -96,8 +109,14 @@ const char *vt_kernel_release(const struct vt_kernel *kernel);
 const char *vt_kernel_build_id(const struct vt_kernel *kernel);
 /** The kernel's own address space (init_top_pgt). */
 const struct vt_space *vt_kernel_space(const struct vt_kernel *kernel);
+/** Where the kernel's image lies: _text, virtually and physically. */
+void vt_kernel_text(const struct vt_kernel *kernel, struct vt_gva *va, struct vt_gpa *pa);
 /** How far the image was moved by KASLR, virtually and physically, in bytes. */
 void vt_kernel_kaslr(const struct vt_kernel *kernel, uint64_t *virt, uint64_t *phys);
+void vt_kernel_cost(const struct vt_kernel *kernel, struct vt_kernel_cost *cost);
+/** A value of the kernel's VMCOREINFO ("KERNELOFFSET", "NUMBER(PG_slab)"), cut at `size`. */
+int vt_kernel_vmcoreinfo(const struct vt_kernel *kernel, const char *key, char *value, size_t size,
+                         struct vt_error *err);
 /** Call when the guest may have run since the last reads: drops cached translations. */
 void vt_kernel_refresh(struct vt_kernel *kernel);
 
@@ -107,7 +126,7 @@ void vt_kernel_refresh(struct vt_kernel *kernel);
 int vt_kernel_symbol(const struct vt_kernel *kernel, const char *name, struct vt_gva *gva,
                      struct vt_error *err);
 /** The symbol at or before `gva`: name (belongs to the kernel), type letter as in nm(1), distance.
- */
+ *  VT_E_NOT_FOUND outside the kernel's image. */
 int vt_kernel_symbol_at(const struct vt_kernel *kernel, struct vt_gva gva, const char **name,
                         char *type, uint64_t *distance, struct vt_error *err);
 /** Symbols in address order; `name` and `gva` of the i-th; i < vt_kernel_symbols(). */
@@ -116,10 +135,12 @@ void vt_kernel_symbol_nth(const struct vt_kernel *kernel, size_t i, const char *
                           struct vt_gva *gva);
 
 /** A member's place in a struct, found by name through BTF, through anonymous members too. `path`
- *  may have dots: "mm.pgd" is a member of a member. Sizes and offsets in bytes. */
+ *  may have dots: "thread_info.cpu" is a member of a member. Sizes and offsets in bytes; of a
+ *  bitfield, the bytes it touches. */
 struct vt_member {
     uint32_t offset;
     uint32_t size;
+    uint8_t bit, bits; /**< of a bitfield: its lowest bit in the first byte, and how many; else 0 */
 };
 int vt_kernel_member(const struct vt_kernel *kernel, const char *struct_name, const char *path,
                      struct vt_member *member, struct vt_error *err);
@@ -165,6 +186,10 @@ struct vt_task_list {
 /** All processes. Free with vt_task_list_fini. Bounded: at most 4 Mi tasks, cycles are cut. */
 int vt_linux_tasks(struct vt_kernel *kernel, struct vt_task_list *list, struct vt_error *err);
 void vt_task_list_fini(struct vt_task_list *list);
+/** The process's address space; VT_E_NOT_FOUND for kernel threads. Belongs to the kernel's caches.
+ */
+int vt_linux_task_space(const struct vt_kernel *kernel, const struct vt_task *task,
+                        struct vt_space *space, struct vt_error *err);
 /** A process's command line, arguments separated by blanks; "" for kernel threads. */
 int vt_linux_task_args(struct vt_kernel *kernel, const struct vt_task *task, char *buf, size_t size,
                        struct vt_error *err);

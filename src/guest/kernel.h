@@ -1,0 +1,36 @@
+/* guest/kernel.h - what an opened kernel is made of; for the files of this room only. */
+#ifndef VT_GUEST_KERNEL_H
+#define VT_GUEST_KERNEL_H
+
+#include "guest/symbols/btf.h"
+#include "guest/symbols/table.h"
+#include "vitrine/guest.h"
+
+struct vt_task_layout;
+
+#define VT_BANNER_MAX 512
+#define VT_BUILD_ID_MAX 64
+
+struct vt_kernel {
+    const struct vt_ram *ram;
+    struct vt_space space;
+    struct vt_gva text_va; /* of _text: where this boot put the image */
+    struct vt_gpa text_pa;
+    struct vt_symbols symbols;
+    char banner[VT_BANNER_MAX];
+    char release[VT_BANNER_MAX];
+    char build_id[2 * VT_BUILD_ID_MAX + 1];
+    char *vmcoreinfo; /* the note's text, or NULL */
+    size_t vmcoreinfo_bytes;
+    struct vt_kernel_cost cost;
+
+    /* made when first asked for */
+    struct vt_btf *btf;
+    struct vt_task_layout *tasks;
+};
+
+/** The kernel's types, read from RAM when first asked for. */
+int vt_kernel_types(const struct vt_kernel *kernel, const struct vt_btf **btf,
+                    struct vt_error *err);
+
+#endif

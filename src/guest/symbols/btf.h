@@ -1,0 +1,34 @@
+/* guest/symbols/btf.h - a kernel's types: where members lie and how large things are.
+ *
+ * Format: Documentation/bpf/btf.rst of Linux. The bytes are hostile: creation goes through all of
+ * them once, so lookups later only follow checked offsets; chains and nesting have caps. Read-only
+ * once made, so threads may share one.
+ */
+#ifndef VT_GUEST_SYMBOLS_BTF_H
+#define VT_GUEST_SYMBOLS_BTF_H
+
+#include "vitrine/base.h"
+
+struct vt_member;
+struct vt_btf;
+
+#define VT_BTF_BYTES_MAX (64u << 20)
+
+/** Takes over `bytes` (malloc'ed), also when it fails. VT_E_CORRUPT, VT_E_UNSUPPORTED (a kind of
+ *  type newer than 7.2's), VT_E_LIMIT, VT_E_NOMEM. */
+int vt_btf_create(uint8_t *bytes, size_t n, struct vt_btf **btf, struct vt_error *err);
+void vt_btf_destroy(struct vt_btf *btf);
+
+/** Number of types. */
+size_t vt_btf_types(const struct vt_btf *btf);
+/** See vt_kernel_member. */
+int vt_btf_member(const struct vt_btf *btf, const char *struct_name, const char *path,
+                  struct vt_member *member, struct vt_error *err);
+/** See vt_kernel_struct_size. */
+int vt_btf_struct_size(const struct vt_btf *btf, const char *struct_name, uint32_t *bytes,
+                       struct vt_error *err);
+/** See vt_kernel_enumerator. */
+int vt_btf_enumerator(const struct vt_btf *btf, const char *name, int64_t *value,
+                      struct vt_error *err);
+
+#endif
