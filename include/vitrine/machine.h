@@ -5,12 +5,13 @@
  * the serial console and the page-epoch tracker, and cleans up when QEMU ends. Everything works
  * from that directory; there is no central daemon.
  *
- *   lock        held (flock) by the keeper while the VM lives: a directory whose lock is free is
- * stale vm.json     what struct vt_vm_info says, written by the keeper qmp.sock    QMP for
- * everybody else: no vitrine tool ever connects to it qmp-N.sock  QMP for tools (each serves one
- * client; qmp-N.lock is flocked by its user) keeper.sock control of the keeper: stop, save, and the
- * services below (struct vt_keeper_service) console.log what the serial console printed (the last
- * few MiB); qemu.log QEMU's own messages
+ * - lock: held (flock) by the keeper while the VM lives; a directory whose lock is free is stale.
+ * - vm.json: what struct vt_vm_info says and how it was configured, written by the keeper.
+ * - qmp.sock: QMP for everybody else; no vitrine tool ever connects to it.
+ * - qmp-N.sock: QMP for tools; each serves one client, who holds the flock of qmp-N.lock.
+ * - keeper.sock: the keeper's services, its own (console, wait, kill) and those of struct
+ *   vt_keeper_service; one line asks for one.
+ * - console.log: what the serial console printed, the last few MiB; qemu.log: QEMU's own messages.
  *
  * Handles are not thread-safe; use one a thread.
  */
@@ -51,8 +52,9 @@ const char *vt_vm_state_name(enum vt_vm_state state);
 struct vt_vm_info {
     char name[VT_VM_NAME_MAX + 1];
     char dir[VT_VM_PATH_MAX];
-    bool attached;  /**< started by somebody else (`vitrine attach`) */
-    pid_t qemu_pid; /**< 0: not known (attached through a remote socket) */
+    bool attached;                 /**< started by somebody else (`vitrine attach`) */
+    char qmp_path[VT_VM_PATH_MAX]; /**< attached: its only QMP socket; else empty */
+    pid_t qemu_pid;                /**< 0: not known (attached through a remote socket) */
     pid_t keeper_pid;
     uid_t qemu_uid;
     char qemu_version[32]; /**< "11.1.3" */
@@ -131,6 +133,9 @@ const struct vt_vm_info *vt_vm_info(const struct vt_vm *vm);
  *  vt_vm_names_free. */
 int vt_vm_names(char ***names, size_t *n, struct vt_error *err);
 void vt_vm_names_free(char **names, size_t n);
+/** Removes what is left of VMs whose keeper was killed: directory, sockets, RAM file. Harmless at
+ *  any time; vt_vm_start does it first. */
+void vt_vm_clean_stale(void);
 
 /** Asks QMP; VT_VM_UNKNOWN (and success) when it does not answer within `timeout_ms`. */
 int vt_vm_query_state(struct vt_vm *vm, uint64_t timeout_ms, enum vt_vm_state *state,

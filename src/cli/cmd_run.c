@@ -1,0 +1,110 @@
+/* cli/cmd_run.c - `vitrine run`: starts a VM. */
+#include "cli/vm.h"
+
+#include <stdlib.h>
+
+static int read_numbers(const struct vt_args *args, struct vt_vm_config *config)
+{
+    uint64_t cpus, quota, timeout_ns;
+    int rc = vt_args_bytes(args, "memory", 0, &config->memory_bytes);
+    rc = rc != 0 ? rc : vt_args_u64(args, "cpus", 0, &cpus);
+    rc = rc != 0 ? rc : vt_args_u64(args, "cpu-quota", 0, &quota);
+    rc = rc != 0 ? rc : vt_args_bytes(args, "memory-limit", 0, &config->memory_limit_bytes);
+    rc = rc != 0 ? rc : vt_args_duration(args, "timeout", 0, &timeout_ns);
+    if (rc != 0) {
+        return rc;
+    }
+    if (vt_args_value(args, "cpus") != NULL && (cpus == 0 || cpus > 255)) {
+        return vt_usage_error(args, "--cpus: between 1 and 255");
+    }
+    if (quota > 100 * 255) {
+        return vt_usage_error(args, "--cpu-quota: percent of one core, at most 25500");
+    }
+    config->cpus = (unsigned)cpus;
+    config->cpu_quota_percent = (unsigned)quota;
+    config->timeout_ms = timeout_ns / 1000000;
+    return 0;
+}
+
+static int run(const struct vt_args *args)
+{
+    struct vt_vm_config config = {
+        .name = vt_args_operand(args, 0),
+        .kernel = vt_args_value(args, "kernel"),
+        .initrd = vt_args_value(args, "initrd"),
+        .append = vt_args_value(args, "append"),
+        .disk = vt_args_value(args, "disk"),
+        .iso = vt_args_value(args, "iso"),
+        .machine = vt_args_value(args, "machine"),
+        .accel = vt_args_value(args, "accel"),
+        .cpu_model = vt_args_value(args, "cpu"),
+        .net = vt_args_value(args, "net"),
+        .user = vt_args_value(args, "user"),
+        .paused = vt_args_flag(args, "paused"),
+    };
+    int rc = read_numbers(args, &config);
+    if (rc != 0) {
+        return rc;
+    }
+    if (config.kernel == NULL && config.disk == NULL && config.iso == NULL) {
+        return vt_usage_error(args, "needs --kernel, --disk or --iso");
+    }
+    unsigned n = 0;
+    while (vt_args_value_at(args, "qemu-arg", n) != NULL) {
+        n++;
+    }
+    const char **extra = calloc(n + 1, sizeof *extra);
+    if (extra == NULL) {
+        fputs("vitrine run: out of memory\n", stderr);
+        return VT_EXIT_FAILED;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        extra[i] = vt_args_value_at(args, "qemu-arg", i);
+    }
+    config.qemu_args = extra;
+    struct vt_error err;
+    rc = vt_vm_start(&config, vt_cli_services, &vt_interrupted, &err) == 0 ? VT_EXIT_OK
+                                                                           : vt_report(args, &err);
+    free(extra);
+    return rc;
+}
+
+static const struct vt_option options[] = {
+    {"kernel", "FILE", "boot this Linux kernel", false},
+    {"initrd", "FILE", "its initial RAM disk", false},
+    {"append", "TEXT", "its command line (default: console=ttyS0)", false},
+    {"disk", "FILE", "a disk image, qcow2 or raw, written to", false},
+    {"iso", "FILE", "a CD image", false},
+    {"memory", "SIZE", "RAM, from 64M (default: 256M)", false},
+    {"cpus", "N", "virtual CPUs (default: 1)", false},
+    {"machine", "TYPE", "q35 (default) or pc", false},
+    {"cpu", "MODEL", "CPU model as QEMU names it (default: max)", false},
+    {"accel", "NAME", "tcg or kvm (default: kvm where a trial run works, else tcg)", false},
+    {"net", "NAME", "user or none (default: none)", false},
+    {"paused", NULL, "do not start the CPUs: 'vitrine resume' does", false},
+    {"user", "NAME", "run QEMU as this user (root only; default: a uid of its own)", false},
+    {"cpu-quota", "PERCENT", "at most this much of one core (cgroup v2)", false},
+    {"memory-limit", "SIZE", "at most this much memory for QEMU and its RAM (cgroup v2)", false},
+    {"timeout", "TIME", "how long QEMU may take to answer (default: 30s)", false},
+    {"qemu-arg", "ARG", "one more argument for QEMU", true},
+    {0},
+};
+
+const struct vt_verb vt_verb_run = {
+    .name = "run",
+    .group = "Machines",
+    .summary = "Start a virtual machine",
+    .operands = "NAME",
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .description =
+        "Starts QEMU with guest RAM in /dev/shm/qemu_ram_NAME, readable by its owner only, and\n"
+        "returns when QEMU answers. A small process, the VM's keeper, stays beside QEMU: it\n"
+        "serves the console and removes every file when the VM ends.\n\n"
+        "Started by root, QEMU runs under a uid of its own. It never opens your files itself:\n"
+        "the kernel, the disk and the CD are opened with your rights and handed over.",
+    .examples = "vitrine run web --kernel vmlinuz --initrd initrd.gz --memory 1G --cpus 2\n"
+                "vitrine run alpine --disk alpine.qcow2 --net user",
+    .run = run,
+};

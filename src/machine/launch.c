@@ -1,0 +1,196 @@
+/* machine/launch.c - see launch.h. */
+#include "machine/launch.h"
+
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB ((uint64_t)1 << 20)
+
+struct builder {
+    char **argv;
+    size_t n, room;
+    bool failed;
+};
+
+static void add_one(struct builder *b, char *text)
+{
+    if (b->n + 1 >= b->room) {
+        size_t room = b->room == 0 ? 64 : b->room * 2;
+        char **argv = realloc(b->argv, room * sizeof *argv);
+        if (argv == NULL) {
+            b->failed = true;
+            free(text);
+            return;
+        }
+        b->argv = argv;
+        b->room = room;
+    }
+    b->failed |= text == NULL;
+    b->argv[b->n] = text;
+    b->n += text != NULL;
+    b->argv[b->n] = NULL;
+}
+
+/* An option and, when fmt is not NULL, its formatted value. */
+static void add(struct builder *b, const char *option, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void add(struct builder *b, const char *option, const char *fmt, ...)
+{
+    add_one(b, strdup(option));
+    if (fmt != NULL) {
+        char *value = NULL;
+        va_list ap;
+        va_start(ap, fmt);
+        if (vasprintf(&value, fmt, ap) < 0) {
+            value = NULL;
+        }
+        va_end(ap);
+        add_one(b, value);
+    }
+}
+
+static void add_monitors(struct builder *b, const struct vt_launch_fds *fds)
+{
+    add(b, "-chardev", "socket,id=qmp-keeper,fd=%d", fds->qmp_keeper);
+    add(b, "-qmp", "chardev:qmp-keeper");
+    add(b, "-chardev", "socket,id=qmp,fd=%d,server=on,wait=off", fds->qmp_public);
+    add(b, "-qmp", "chardev:qmp");
+    for (int i = 0; i < VT_QMP_SOCKETS; i++) {
+        add(b, "-chardev", "socket,id=qmp-%d,fd=%d,server=on,wait=off", i + 1, fds->qmp_tools[i]);
+        add(b, "-qmp", "chardev:qmp-%d", i + 1);
+    }
+    add(b, "-chardev", "socket,id=console,fd=%d", fds->serial);
+    add(b, "-serial", "chardev:console");
+}
+
+/* A disk that cannot boot falls through to the CD: installing and then starting need no change. */
+static void add_images(struct builder *b, const struct vt_launch *l)
+{
+    if (l->fds.disk >= 0) {
+        add(b, "-add-fd", "fd=%d,set=%d,opaque=disk", l->fds.disk, VT_FDSET_DISK);
+        add(b, "-blockdev",
+            "driver=%s,node-name=disk0,file.driver=file,file.filename=/dev/fdset/%d",
+            l->disk_format, VT_FDSET_DISK);
+        add(b, "-device", "virtio-blk-pci,drive=disk0,bootindex=0");
+    }
+    if (l->fds.iso >= 0) {
+        add(b, "-add-fd", "fd=%d,set=%d,opaque=iso", l->fds.iso, VT_FDSET_ISO);
+        add(b, "-blockdev",
+            "driver=raw,node-name=cd0,read-only=on,file.driver=file,file.filename=/dev/fdset/%d",
+            VT_FDSET_ISO);
+        add(b, "-device", "ide-cd,drive=cd0,bootindex=1");
+    }
+}
+
+int vt_launch_argv(const struct vt_launch *l, char ***argv, struct vt_error *err)
+{
+    const struct vt_vm_config *c = l->config;
+    struct builder b = {0};
+    uint64_t mib = c->memory_bytes / MIB;
+    add(&b, l->qemu, NULL);
+    add(&b, "-name", "guest=%s", c->name);
+    add(&b, "-no-user-config", NULL);
+    add(&b, "-nodefaults", NULL);
+    add(&b, "-display", "none");
+    add(&b, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+    add(&b, "-machine", "%s,memory-backend=ram0", c->machine);
+    add(&b, "-accel", "%s", c->accel);
+    add(&b, "-cpu", "%s", c->cpu_model);
+    add(&b, "-smp", "%u", c->cpus);
+    add(&b, "-m", "%" PRIu64 "M", mib);
+    add(&b, "-object", "memory-backend-file,id=ram0,size=%" PRIu64 "M,mem-path=%s,share=on", mib,
+        l->ram_path);
+    add(&b, "-device", "vmcoreinfo");
+    add_monitors(&b, &l->fds);
+    if (l->fds.kernel >= 0) {
+        add(&b, "-kernel", "/proc/self/fd/%d", l->fds.kernel);
+        add(&b, "-append", "%s", c->append);
+    }
+    if (l->fds.initrd >= 0) {
+        add(&b, "-initrd", "/proc/self/fd/%d", l->fds.initrd);
+    }
+    add_images(&b, l);
+    if (strcmp(c->net, "user") == 0) {
+        add(&b, "-netdev", "user,id=net0");
+        add(&b, "-device", "virtio-net-pci,netdev=net0,romfile=");
+    }
+    if (l->fds.incoming >= 0) {
+        add(&b, "-add-fd", "fd=%d,set=%d,opaque=incoming", l->fds.incoming, VT_FDSET_INCOMING);
+        add(&b, "-incoming", "defer");
+    }
+    add(&b, "-S", NULL); /* the keeper starts the CPUs when all else is ready */
+    for (const char *const *arg = c->qemu_args; arg != NULL && *arg != NULL; arg++) {
+        add(&b, *arg, NULL);
+    }
+    if (b.failed) {
+        vt_argv_free(b.argv);
+        return vt_fail(err, VT_E_NOMEM, "%s: out of memory", c->name);
+    }
+    *argv = b.argv;
+    return 0;
+}
+
+void vt_argv_free(char **argv)
+{
+    for (char **a = argv; a != NULL && *a != NULL; a++) {
+        free(*a);
+    }
+    free(argv);
+}
+
+/* Words that stand between commas in QEMU's options. */
+static bool is_word(const char *text)
+{
+    return text[0] != '\0' &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+               strlen(text);
+}
+
+int vt_vm_config_complete(const struct vt_vm_config *config, struct vt_vm_config *complete,
+                          struct vt_error *err)
+{
+    struct vt_vm_config c = *config;
+    if (c.name == NULL || !vt_name_is_valid(c.name)) {
+        char shown[80];
+        const char *name = c.name != NULL ? c.name : "";
+        vt_text_printable(shown, sizeof shown, name, strlen(name));
+        return vt_fail(err, VT_E_INVAL,
+                       "'%s' is not a VM's name (1-32 letters, digits, '.', '_', '-')", shown);
+    }
+    c.memory_bytes = c.memory_bytes != 0 ? c.memory_bytes : 256 * MIB;
+    if (c.memory_bytes < 64 * MIB || c.memory_bytes % MIB != 0 || c.memory_bytes >> 46 != 0) {
+        return vt_fail(err, VT_E_INVAL,
+                       "%s: memory must be at least 64 MiB and a multiple of 1 MiB", c.name);
+    }
+    c.cpus = c.cpus != 0 ? c.cpus : 1;
+    if (c.cpus > 255) {
+        return vt_fail(err, VT_E_INVAL, "%s: between 1 and 255 CPUs", c.name);
+    }
+    c.machine = c.machine != NULL ? c.machine : "q35";
+    c.cpu_model = c.cpu_model != NULL ? c.cpu_model : "max";
+    c.net = c.net != NULL ? c.net : "none";
+    if (!is_word(c.machine)) {
+        return vt_fail(err, VT_E_INVAL, "%s: '%s' is not a machine type", c.name, c.machine);
+    }
+    if (strcmp(c.net, "user") != 0 && strcmp(c.net, "none") != 0) {
+        return vt_fail(err, VT_E_INVAL, "%s: the network is 'user' or 'none', not '%s'", c.name,
+                       c.net);
+    }
+    if (c.accel != NULL && strcmp(c.accel, "tcg") != 0 && strcmp(c.accel, "kvm") != 0) {
+        return vt_fail(err, VT_E_INVAL, "%s: the accelerator is 'tcg' or 'kvm', not '%s'", c.name,
+                       c.accel);
+    }
+    c.append = c.append != NULL ? c.append : "console=ttyS0";
+    c.incoming_fd = c.incoming_fd > 0 ? c.incoming_fd : -1;
+    c.timeout_ms = c.timeout_ms != 0 ? c.timeout_ms : 30000;
+    if (c.initrd != NULL && c.kernel == NULL) {
+        return vt_fail(err, VT_E_INVAL, "%s: an initrd needs a kernel", c.name);
+    }
+    *complete = c;
+    return 0;
+}

@@ -1,0 +1,44 @@
+/* machine/launch.h - QEMU's command line, made from a VM's configuration. A pure function: every
+ * descriptor is open already and named by its number.
+ */
+#ifndef VT_MACHINE_LAUNCH_H
+#define VT_MACHINE_LAUNCH_H
+
+#include "machine/vmdir.h"
+#include "vitrine/machine.h"
+
+/** Descriptors QEMU inherits; -1: not used. */
+struct vt_launch_fds {
+    int qmp_keeper;                /**< a connected socket: the keeper's own QMP */
+    int serial;                    /**< a connected socket: the first serial port */
+    int qmp_public;                /**< listening: qmp.sock */
+    int qmp_tools[VT_QMP_SOCKETS]; /**< listening: qmp-N.sock */
+    int kernel, initrd;            /**< read-only */
+    int disk;                      /**< read-write */
+    int iso;                       /**< read-only */
+    int incoming;                  /**< a migration stream */
+};
+
+#define VT_LAUNCH_FDS_NONE                                                                         \
+    ((struct vt_launch_fds){-1, -1, -1, {-1, -1, -1, -1}, -1, -1, -1, -1, -1})
+
+/** The fd sets block devices are opened from. */
+enum { VT_FDSET_DISK = 1, VT_FDSET_ISO = 2, VT_FDSET_INCOMING = 3 };
+
+struct vt_launch {
+    const struct vt_vm_config *config; /**< with every default filled in */
+    const char *qemu;                  /**< argv[0] */
+    const char *ram_path;
+    const char *disk_format; /**< "raw" or "qcow2" */
+    struct vt_launch_fds fds;
+};
+
+/** The argument vector, ended by NULL; free with vt_argv_free. */
+int vt_launch_argv(const struct vt_launch *launch, char ***argv, struct vt_error *err);
+void vt_argv_free(char **argv);
+
+/** Fills in defaults and checks ranges: a complete configuration, sharing `config`'s strings. */
+int vt_vm_config_complete(const struct vt_vm_config *config, struct vt_vm_config *complete,
+                          struct vt_error *err);
+
+#endif

@@ -1,0 +1,267 @@
+/* machine/vm.c - a handle on a VM that runs: its QMP sockets, its keeper, its state. */
+#include "vitrine/machine.h"
+
+#include "base/io.h"
+#include "base/paths.h"
+#include "machine/inspect.h"
+#include "machine/keeper_socket.h"
+#include "machine/qmp.h"
+#include "machine/vmdir.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct vt_vm {
+    struct vt_vm_info info;
+    struct vt_qmp *qmp; /* kept between commands; never for an attached VM, which has but one */
+};
+
+const char *vt_vm_state_name(enum vt_vm_state state)
+{
+    static const char *const names[] = {"unknown", "running",   "paused", "shutdown",
+                                        "crashed", "migrating", "dead"};
+    return (size_t)state < sizeof names / sizeof names[0] ? names[state] : "unknown";
+}
+
+int vt_vm_open(const char *name, struct vt_vm **vm, struct vt_error *err)
+{
+    char dir[PATH_MAX];
+    bool live;
+    int rc = vt_vmdir_path(name, dir, err);
+    rc = rc != 0 ? rc : vt_vmdir_is_live(name, &live, err);
+    if (rc != 0) {
+        return rc;
+    }
+    if (!live) {
+        return vt_fail(err, VT_E_NOT_FOUND, "no VM named '%s' (it died; 'vitrine ls' cleans up)",
+                       name);
+    }
+    struct vt_vm *v = calloc(1, sizeof *v);
+    if (v == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "%s: out of memory", name);
+    }
+    rc = vt_vmdir_read(dir, &v->info, NULL, err);
+    if (rc != 0) {
+        free(v);
+        return rc == VT_E_NOT_FOUND ? vt_fail(err, VT_E_BUSY, "VM '%s' is starting or ending", name)
+                                    : rc;
+    }
+    *vm = v;
+    return 0;
+}
+
+void vt_vm_close(struct vt_vm *vm)
+{
+    if (vm != NULL) {
+        vt_qmp_close(vm->qmp);
+        free(vm);
+    }
+}
+
+const struct vt_vm_info *vt_vm_info(const struct vt_vm *vm)
+{
+    return &vm->info;
+}
+
+/* How long to wait for one of the sockets to become free, and how often to look. */
+#define SOCKET_WAIT_MS 5000
+#define SOCKET_LOOK_NS 5000000
+
+/* One of qmp-1.lock …: whoever holds it has the socket of that number. */
+static int reserve_socket(struct vt_vm *vm, uint64_t deadline_ns, int *lock_fd, int *number,
+                          struct vt_error *err)
+{
+    int n = vm->info.attached ? 1 : VT_QMP_SOCKETS;
+    for (;;) {
+        for (int i = 1; i <= n; i++) {
+            char file[32], path[PATH_MAX];
+            snprintf(file, sizeof file, "qmp-%d.lock", i);
+            int rc = vt_vmdir_file(vm->info.dir, file, path, err);
+            rc = rc != 0 ? rc : vt_lock_file(path, lock_fd, err);
+            if (rc == 0) {
+                *number = i;
+                return 0;
+            }
+            if (rc != VT_E_BUSY) {
+                return rc == VT_E_NOT_FOUND
+                           ? vt_fail(err, VT_E_GONE, "VM '%s' is gone", vm->info.name)
+                           : rc;
+            }
+        }
+        if (vt_poll_timeout(deadline_ns) == 0) {
+            return vt_fail(err, VT_E_BUSY, "%s: all %d QMP sockets are in use", vm->info.name, n);
+        }
+        nanosleep(&(struct timespec){.tv_nsec = SOCKET_LOOK_NS}, NULL);
+    }
+}
+
+static int connect_within(struct vt_vm *vm, uint64_t deadline_ns, struct vt_qmp **qmp,
+                          struct vt_error *err)
+{
+    char path[PATH_MAX], file[32];
+    int lock_fd = -1, number = 0;
+    int rc = reserve_socket(vm, deadline_ns, &lock_fd, &number, err);
+    if (rc != 0) {
+        return rc;
+    }
+    snprintf(file, sizeof file, "qmp-%d.sock", number);
+    rc = vm->info.attached ? vt_path_format(path, err, "%s", vm->info.qmp_path)
+                           : vt_vmdir_file(vm->info.dir, file, path, err);
+    rc = rc != 0 ? rc : vt_qmp_connect(path, deadline_ns, NULL, qmp, err);
+    if (rc != 0) {
+        close(lock_fd);
+        return rc;
+    }
+    vt_qmp_hold(*qmp, lock_fd);
+    return 0;
+}
+
+int vt_vm_qmp(struct vt_vm *vm, struct vt_qmp **qmp, struct vt_error *err)
+{
+    return connect_within(vm, vt_deadline_ms(SOCKET_WAIT_MS), qmp, err);
+}
+
+/* Lends the handle's connection; give_back keeps it for the next command. */
+static int borrow(struct vt_vm *vm, uint64_t deadline_ns, struct vt_qmp **qmp, struct vt_error *err)
+{
+    if (vm->qmp != NULL) {
+        *qmp = vm->qmp;
+        vm->qmp = NULL;
+        return 0;
+    }
+    return connect_within(vm, deadline_ns, qmp, err);
+}
+
+static void give_back(struct vt_vm *vm, struct vt_qmp *qmp, int rc)
+{
+    if (vm->info.attached || (rc != 0 && rc != VT_E_REFUSED)) {
+        vt_qmp_close(qmp);
+    } else {
+        vm->qmp = qmp;
+    }
+}
+
+static int command(struct vt_vm *vm, const char *name, struct vt_error *err)
+{
+    struct vt_qmp *qmp;
+    uint64_t deadline = vt_deadline_ms(VT_QMP_TIMEOUT_MS);
+    int rc = borrow(vm, deadline, &qmp, err);
+    if (rc == 0) {
+        rc = vt_qmp_execute(qmp, name, NULL, deadline, NULL, err);
+        give_back(vm, qmp, rc);
+    }
+    return rc;
+}
+
+int vt_vm_query_state(struct vt_vm *vm, uint64_t timeout_ms, enum vt_vm_state *state,
+                      struct vt_error *err)
+{
+    struct vt_qmp *qmp;
+    struct vt_error why;
+    uint64_t deadline = vt_deadline_ms(timeout_ms);
+    int rc = borrow(vm, deadline, &qmp, &why);
+    if (rc == 0) {
+        rc = vt_inspect_state(qmp, deadline, state, &why);
+        give_back(vm, qmp, rc);
+    }
+    if (rc == VT_E_TIMEOUT || rc == VT_E_BUSY) {
+        *state = VT_VM_UNKNOWN;
+        return 0;
+    }
+    if (rc != 0 && err != NULL) {
+        *err = why;
+    }
+    return rc;
+}
+
+int vt_vm_pause(struct vt_vm *vm, struct vt_error *err)
+{
+    return command(vm, "stop", err);
+}
+
+int vt_vm_resume(struct vt_vm *vm, struct vt_error *err)
+{
+    return command(vm, "cont", err);
+}
+
+int vt_vm_reset(struct vt_vm *vm, struct vt_error *err)
+{
+    return command(vm, "system_reset", err);
+}
+
+int vt_vm_service(struct vt_vm *vm, const char *service, int *fd, struct vt_error *err)
+{
+    char path[PATH_MAX];
+    int rc = vt_vmdir_file(vm->info.dir, "keeper.sock", path, err);
+    if (rc != 0) {
+        return rc;
+    }
+    struct vt_error why;
+    rc = vt_keeper_request(path, vm->info.name, service, vt_deadline_ms(VT_QMP_TIMEOUT_MS), NULL,
+                           fd, &why);
+    if (rc != 0 && access(path, F_OK) != 0) {
+        return vt_fail(err, VT_E_GONE, "VM '%s' is gone", vm->info.name);
+    }
+    if (rc != 0 && err != NULL) {
+        *err = why;
+    }
+    return rc;
+}
+
+/* Waits on a keeper socket until the keeper exits. */
+static int await_end(const struct vt_vm *vm, int fd, uint64_t deadline_ns, const volatile int *stop,
+                     struct vt_error *err)
+{
+    int rc = vt_wait_fd(fd, POLLIN, deadline_ns, stop, err);
+    return rc == VT_E_TIMEOUT
+               ? vt_fail(err, VT_E_TIMEOUT, "VM '%s' did not end in time", vm->info.name)
+               : rc;
+}
+
+/* Between QEMU's end and the last file's removal. */
+#define CLEAN_UP_MS 10000
+
+int vt_vm_stop(struct vt_vm *vm, uint64_t timeout_ms, const volatile int *stop,
+               struct vt_error *err)
+{
+    int fd;
+    enum vt_vm_state state;
+    int rc = vt_vm_service(vm, "wait", &fd, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = vt_vm_query_state(vm, VT_QMP_TIMEOUT_MS, &state, err);
+    if (rc == 0 && state == VT_VM_RUNNING) { /* a guest that does not run hears no button */
+        rc = command(vm, "system_powerdown", err);
+        rc = rc != 0 ? rc : await_end(vm, fd, vt_deadline_ms(timeout_ms), stop, err);
+        if (rc != VT_E_TIMEOUT) {
+            close(fd);
+            return rc == VT_E_GONE ? 0 : rc;
+        }
+        rc = 0;
+    }
+    if (rc == 0) {
+        rc = command(vm, "quit", err);
+        rc = rc == VT_E_GONE ? 0 : rc; /* it may be gone before it answers */
+    }
+    rc = rc != 0 ? rc : await_end(vm, fd, vt_deadline_ms(CLEAN_UP_MS), stop, err);
+    close(fd);
+    return rc;
+}
+
+int vt_vm_kill(struct vt_vm *vm, struct vt_error *err)
+{
+    int fd;
+    int rc = vt_vm_service(vm, "kill", &fd, err);
+    if (rc == VT_E_GONE) {
+        return 0;
+    }
+    if (rc == 0) {
+        rc = await_end(vm, fd, vt_deadline_ms(CLEAN_UP_MS), NULL, err);
+        close(fd);
+    }
+    return rc;
+}
