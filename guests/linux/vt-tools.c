@@ -1,0 +1,143 @@
+/* vt-tools.c - the guest's own two programs, in one static executable named by its links.
+ *
+ *   vt-dirty PAGES HZ [SECONDS]   writes into PAGES pages HZ times a second, for ever or SECONDS
+ *   vt-pattern TEXT [PAGES]       holds PAGES locked pages (default 1); page i is filled with
+ *                                 "TEXT.iiiiiiii\n" (i in hex), over and over, cut at its end
+ *
+ * Both print READY when memory is as promised. vt-pattern says before where each page lies, from
+ * /proc/self/pagemap, and ends on a line on stdin or a signal; end of stdin does not end it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE 4096u
+#define PAGES_MAX (1u << 24)
+
+static int fail(const char *what)
+{
+    fprintf(stderr, "%s: %s\n", what, strerror(errno));
+    return 1;
+}
+
+static int number(const char *text, unsigned long max, unsigned long *value)
+{
+    char *end;
+    errno = 0;
+    *value = strtoul(text, &end, 10);
+    if (errno != 0 || *end != '\0' || end == text || *value == 0 || *value > max) {
+        fprintf(stderr, "'%s' is not a number from 1 to %lu\n", text, max);
+        return 1;
+    }
+    return 0;
+}
+
+/* Private pages of 4 KiB each, so that one write dirties one of them. */
+static uint8_t *pages(unsigned long n)
+{
+    uint8_t *p = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) {
+        return NULL;
+    }
+    madvise(p, n * PAGE, MADV_NOHUGEPAGE);
+    return mlock(p, n * PAGE) == 0 ? p : NULL;
+}
+
+static int dirty(unsigned long n, unsigned long hz, unsigned long seconds)
+{
+    uint8_t *p = pages(n);
+    if (p == NULL) {
+        return fail("memory");
+    }
+    printf("READY pid %d va 0x%" PRIxPTR " pages %lu hz %lu\n", getpid(), (uintptr_t)p, n, hz);
+    fflush(stdout);
+    const uint64_t period = 1000000000u / hz;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    uint64_t next = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec, late = 0;
+    const uint64_t ticks = seconds * hz;
+    for (uint64_t tick = 1; seconds == 0 || tick <= ticks; tick++) {
+        for (unsigned long i = 0; i < n; i++) {
+            memcpy(p + i * PAGE, &tick, sizeof tick);
+        }
+        next += period;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        uint64_t now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+        if (now > next) {
+            late++;
+            next = now;
+        }
+        t = (struct timespec){(time_t)(next / 1000000000u), (long)(next % 1000000000u)};
+        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR) {
+        }
+    }
+    printf("DONE ticks %" PRIu64 " late %" PRIu64 "\n", ticks, late);
+    return 0;
+}
+
+static int pattern(const char *text, unsigned long n)
+{
+    char line[256];
+    uint8_t *p = pages(n);
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (p == NULL || pagemap < 0) {
+        return fail(p == NULL ? "memory" : "/proc/self/pagemap");
+    }
+    printf("pid %d\n", getpid());
+    for (unsigned long i = 0; i < n; i++) {
+        size_t len = (size_t)snprintf(line, sizeof line, "%s.%08lx\n", text, i);
+        if (len >= sizeof line) {
+            fputs("TEXT is too long\n", stderr);
+            return 1;
+        }
+        for (size_t at = 0; at < PAGE; at++) {
+            p[i * PAGE + at] = (uint8_t)line[at % len];
+        }
+        /* Bit 63: present; bits 0-54: the frame (Documentation/admin-guide/mm/pagemap.rst). */
+        uint64_t entry;
+        uintptr_t va = (uintptr_t)(p + i * PAGE);
+        if (pread(pagemap, &entry, sizeof entry, (off_t)(va / PAGE * sizeof entry)) !=
+                (ssize_t)sizeof entry ||
+            (entry >> 63) == 0) {
+            fputs("pagemap does not show the page\n", stderr);
+            return 1;
+        }
+        uint64_t pa = (entry & ((UINT64_C(1) << 55) - 1)) * PAGE;
+        printf("page %lu va 0x%" PRIxPTR " pa 0x%" PRIx64 "\n", i, va, pa);
+    }
+    puts("READY");
+    fflush(stdout);
+    if (fgets(line, sizeof line, stdin) == NULL) {
+        pause();
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = basename(argv[0]);
+    unsigned long n = 1, hz, seconds = 0;
+    if (strcmp(name, "vt-dirty") == 0 && (argc == 3 || argc == 4)) {
+        if (number(argv[1], PAGES_MAX, &n) != 0 || number(argv[2], 100000, &hz) != 0 ||
+            (argc == 4 && number(argv[3], 1000000, &seconds) != 0)) {
+            return 2;
+        }
+        return dirty(n, hz, seconds);
+    }
+    if (strcmp(name, "vt-pattern") == 0 && (argc == 2 || argc == 3)) {
+        if (argc == 3 && number(argv[2], PAGES_MAX, &n) != 0) {
+            return 2;
+        }
+        return pattern(argv[1], n);
+    }
+    fputs("usage: vt-dirty PAGES HZ [SECONDS]\n       vt-pattern TEXT [PAGES]\n", stderr);
+    return 2;
+}

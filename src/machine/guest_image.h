@@ -1,0 +1,41 @@
+/* machine/guest_image.h - the default guest: a kernel, an initramfs made by us, a command line.
+ *
+ * The initramfs is made from the Debian tree that `tools/setup guest` unpacked and from the files
+ * of guests/linux, which are part of this library; guests/linux/recipe says what goes where. The
+ * same inputs give the same bytes. Thread-safe; two processes may build at once.
+ */
+#ifndef VT_MACHINE_GUEST_IMAGE_H
+#define VT_MACHINE_GUEST_IMAGE_H
+
+#include "vitrine/base.h"
+
+#include <limits.h>
+
+struct vt_guest_image {
+    char kernel[PATH_MAX];
+    char initrd[PATH_MAX];
+    char append[256];
+};
+
+/** The default guest, from <cache>/guest-source; its initramfs lies in <cache>/guest/<hash of its
+ *  bytes>/ and is written when it is not there yet or differs (some 30 ms in all). Errors:
+ *  VT_E_NOT_FOUND (no source tree: says what makes it), VT_E_CORRUPT (a file in it), VT_E_IO, … */
+int vt_guest_default(struct vt_guest_image *image, struct vt_error *err);
+
+/** The same into a directory of the caller's, which is made when missing: files "kernel", "initrd"
+ *  and "append". */
+int vt_guest_build(const char *dir, struct vt_guest_image *image, struct vt_error *err);
+
+/** The initramfs of a source tree in memory, malloc'ed. kernel and append of *image are filled. */
+int vt_guest_initramfs(const char *source, struct vt_guest_image *image, uint8_t **bytes,
+                       size_t *size, struct vt_error *err);
+
+/** A file embedded into this library by tools/embed; the table ends with a NULL name. */
+struct vt_embedded {
+    const char *name;
+    const uint8_t *bytes;
+    uint64_t size;
+};
+extern const struct vt_embedded vt_guest_files[];
+
+#endif
