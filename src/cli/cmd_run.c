@@ -1,6 +1,9 @@
 /* cli/cmd_run.c - `vitrine run`: starts a VM. */
 #include "cli/vm.h"
 
+#include "machine/guest_image.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 
 static int read_numbers(const struct vt_args *args, struct vt_vm_config *config)
@@ -26,6 +29,26 @@ static int read_numbers(const struct vt_args *args, struct vt_vm_config *config)
     return 0;
 }
 
+/* Without anything to boot, the default guest; --append then adds to its command line. */
+static int use_default_guest(struct vt_vm_config *config, struct vt_guest_image *image,
+                             char *append, size_t append_size, struct vt_error *err)
+{
+    int rc = vt_guest_default(image, err);
+    if (rc != 0) {
+        return rc;
+    }
+    const char *more = config->append;
+    int n = snprintf(append, append_size, "%s%s%s", image->append, more != NULL ? " " : "",
+                     more != NULL ? more : "");
+    if (n < 0 || (size_t)n >= append_size) {
+        return vt_fail(err, VT_E_INVAL, "--append: longer than %zu bytes", append_size);
+    }
+    config->kernel = image->kernel;
+    config->initrd = config->initrd != NULL ? config->initrd : image->initrd;
+    config->append = append;
+    return 0;
+}
+
 static int run(const struct vt_args *args)
 {
     struct vt_vm_config config = {
@@ -46,8 +69,12 @@ static int run(const struct vt_args *args)
     if (rc != 0) {
         return rc;
     }
-    if (config.kernel == NULL && config.disk == NULL && config.iso == NULL) {
-        return vt_usage_error(args, "needs --kernel, --disk or --iso");
+    struct vt_error err;
+    struct vt_guest_image image;
+    char append[2048];
+    if (config.kernel == NULL && config.disk == NULL && config.iso == NULL &&
+        use_default_guest(&config, &image, append, sizeof append, &err) != 0) {
+        return vt_report(args, &err);
     }
     unsigned n = 0;
     while (vt_args_value_at(args, "qemu-arg", n) != NULL) {
@@ -62,7 +89,6 @@ static int run(const struct vt_args *args)
         extra[i] = vt_args_value_at(args, "qemu-arg", i);
     }
     config.qemu_args = extra;
-    struct vt_error err;
     rc = vt_vm_start(&config, vt_cli_services, &vt_interrupted, &err) == 0 ? VT_EXIT_OK
                                                                            : vt_report(args, &err);
     free(extra);
@@ -72,7 +98,7 @@ static int run(const struct vt_args *args)
 static const struct vt_option options[] = {
     {"kernel", "FILE", "boot this Linux kernel", false},
     {"initrd", "FILE", "its initial RAM disk", false},
-    {"append", "TEXT", "its command line (default: console=ttyS0)", false},
+    {"append", "TEXT", "its command line; of the default guest: added to its own", false},
     {"disk", "FILE", "a disk image, qcow2 or raw, written to", false},
     {"iso", "FILE", "a CD image", false},
     {"memory", "SIZE", "RAM, from 64M (default: 256M)", false},
@@ -102,9 +128,11 @@ const struct vt_verb vt_verb_run = {
         "Starts QEMU with guest RAM in /dev/shm/qemu_ram_NAME, readable by its owner only, and\n"
         "returns when QEMU answers. A small process, the VM's keeper, stays beside QEMU: it\n"
         "serves the console and removes every file when the VM ends.\n\n"
+        "Without --kernel, --disk and --iso it boots the default guest ('vitrine guest').\n\n"
         "Started by root, QEMU runs under a uid of its own. It never opens your files itself:\n"
         "the kernel, the disk and the CD are opened with your rights and handed over.",
-    .examples = "vitrine run web --kernel vmlinuz --initrd initrd.gz --memory 1G --cpus 2\n"
+    .examples = "vitrine run first\n"
+                "vitrine run web --kernel vmlinuz --initrd initrd.gz --memory 1G --cpus 2\n"
                 "vitrine run alpine --disk alpine.qcow2 --net user",
     .run = run,
 };
