@@ -64,6 +64,12 @@ int vt_fail_errno(struct vt_error *err, enum vt_code code, int sys_errno, const 
 /** The VT_E_ADDR failure: [addr, addr+len) does not lie below `max`; `what` names the space. */
 int vt_fail_addr(struct vt_error *err, const char *what, uint64_t addr, uint64_t len, uint64_t max);
 
+#ifdef __clang_analyzer__ /* which cannot see into them: a failure is never 0 */
+#define vt_fail(...) (vt_fail(__VA_ARGS__), (int)VT_E_INVAL)
+#define vt_fail_errno(...) (vt_fail_errno(__VA_ARGS__), (int)VT_E_IO)
+#define vt_fail_addr(...) (vt_fail_addr(__VA_ARGS__), (int)VT_E_ADDR)
+#endif
+
 /** VT_E_PERM, VT_E_NOT_FOUND, VT_E_NOMEM, … for an errno of open(), connect() and their like. */
 enum vt_code vt_code_of_errno(int sys_errno);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The names stand in brackets where they are defined because the analyzer has macros of them. */
 static void set(struct vt_error *err, enum vt_code code, int sys_errno, const char *fmt, va_list ap)
 {
     err->code = code;
@@ -35,7 +36,7 @@ static void set(struct vt_error *err, enum vt_code code, int sys_errno, const ch
     }
 }
 
-int vt_fail(struct vt_error *err, enum vt_code code, const char *fmt, ...)
+int(vt_fail)(struct vt_error *err, enum vt_code code, const char *fmt, ...)
 {
     if (err != NULL) {
         va_list ap;
@@ -46,7 +47,7 @@ int vt_fail(struct vt_error *err, enum vt_code code, const char *fmt, ...)
     return code;
 }
 
-int vt_fail_errno(struct vt_error *err, enum vt_code code, int sys_errno, const char *fmt, ...)
+int(vt_fail_errno)(struct vt_error *err, enum vt_code code, int sys_errno, const char *fmt, ...)
 {
     if (err != NULL) {
         va_list ap;
@@ -57,7 +58,7 @@ int vt_fail_errno(struct vt_error *err, enum vt_code code, int sys_errno, const 
     return code;
 }
 
-int vt_fail_addr(struct vt_error *err, const char *what, uint64_t addr, uint64_t len, uint64_t max)
+int(vt_fail_addr)(struct vt_error *err, const char *what, uint64_t addr, uint64_t len, uint64_t max)
 {
     vt_fail(err, VT_E_ADDR, "invalid %s 0x%llx (length 0x%llx, valid below 0x%llx)", what,
             (unsigned long long)addr, (unsigned long long)len, (unsigned long long)max);
