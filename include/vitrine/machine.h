@@ -150,6 +150,18 @@ int vt_vm_stop(struct vt_vm *vm, uint64_t timeout_ms, const volatile int *stop,
 /** Ends QEMU at once and waits until everything of the VM is gone. */
 int vt_vm_kill(struct vt_vm *vm, struct vt_error *err);
 
+/** Writes the VM's state into `path`: paused while it is written, then as it was before. The file
+ * is complete or not there; an existing one is replaced at the end. Disk images are not part of it.
+ *  Errors: VT_E_UNSUPPORTED (attached VMs), VT_E_IO (disk full), VT_E_INTERRUPTED: the VM goes on.
+ */
+int vt_vm_save(struct vt_vm *vm, const char *path, const volatile int *stop, struct vt_error *err);
+/** Starts a new VM from what vt_vm_save wrote; `name` NULL: the name it had; `paused`: do not let
+ * it run even if it did. Errors as vt_vm_start, and VT_E_CORRUPT. The file says which files and
+ * which arguments QEMU gets: trust it like a program. */
+int vt_vm_restore(const char *path, const char *name, bool paused,
+                  const struct vt_keeper_service *const *services, const volatile int *stop,
+                  struct vt_error *err);
+
 /** A QMP connection of the VM's that nobody else uses now, negotiated. vt_qmp_close returns it. */
 int vt_vm_qmp(struct vt_vm *vm, struct vt_qmp **qmp, struct vt_error *err);
 /** A connection to a keeper service ("track", "console"): a stream socket the caller closes. */

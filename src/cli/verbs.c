@@ -11,14 +11,29 @@ extern const struct vt_verb vt_verb_resume;
 extern const struct vt_verb vt_verb_reset;
 extern const struct vt_verb vt_verb_stop;
 extern const struct vt_verb vt_verb_kill;
+extern const struct vt_verb vt_verb_save;
+extern const struct vt_verb vt_verb_restore;
 extern const struct vt_verb vt_verb_guest;
 extern const struct vt_verb vt_verb_help;
 
+/* One a line, so that two people can add one. */
+/* clang-format off */
 const struct vt_verb *const vt_verbs[] = {
-    &vt_verb_run,    &vt_verb_ls,    &vt_verb_info, &vt_verb_pause,
-    &vt_verb_resume, &vt_verb_reset, &vt_verb_stop, &vt_verb_kill,
-    &vt_verb_guest,  &vt_verb_help,  NULL,
+    &vt_verb_run,
+    &vt_verb_ls,
+    &vt_verb_info,
+    &vt_verb_pause,
+    &vt_verb_resume,
+    &vt_verb_reset,
+    &vt_verb_stop,
+    &vt_verb_kill,
+    &vt_verb_save,
+    &vt_verb_restore,
+    &vt_verb_guest,
+    &vt_verb_help,
+    NULL,
 };
+/* clang-format on */
 
 const struct vt_verb *vt_verb_find(const char *name)
 {

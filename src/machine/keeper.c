@@ -14,6 +14,7 @@
 #include "machine/inspect.h"
 #include "machine/keeper_socket.h"
 #include "machine/launch.h"
+#include "machine/migrate.h"
 #include "machine/process.h"
 #include "machine/qmp.h"
 #include "machine/vmdir.h"
@@ -164,7 +165,6 @@ static int open_images(struct keeper *k, struct vt_error *err)
         k->fds.iso = open(c->iso, O_RDONLY | O_CLOEXEC);
         rc = k->fds.iso < 0 ? vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", c->iso) : 0;
     }
-    k->fds.incoming = c->incoming_fd;
     return rc;
 }
 
@@ -212,7 +212,7 @@ static size_t list_fds(struct vt_launch_fds *f, int **out)
 {
     int *all[] = {&f->qmp_keeper,   &f->serial,       &f->qmp_public,   &f->qmp_tools[0],
                   &f->qmp_tools[1], &f->qmp_tools[2], &f->qmp_tools[3], &f->kernel,
-                  &f->initrd,       &f->disk,         &f->iso,          &f->incoming};
+                  &f->initrd,       &f->disk,         &f->iso};
     memcpy(out, all, sizeof all);
     return sizeof all / sizeof all[0];
 }
@@ -314,19 +314,6 @@ static int greet_qemu(struct keeper *k, struct vt_error *err)
     return rc == VT_E_GONE ? qemu_refused(k, err) : rc;
 }
 
-static json_t *config_json(const struct vt_vm_config *c, const struct vt_vm_info *info)
-{
-    json_t *extra = json_array();
-    for (const char *const *a = c->qemu_args; a != NULL && *a != NULL; a++) {
-        json_array_append_new(extra, json_string(*a));
-    }
-    return json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:I, s:I, s:s, s:s, s:s, s:s, s:o}", "kernel",
-                     c->kernel, "initrd", c->initrd, "append", c->append, "disk", c->disk, "iso",
-                     c->iso, "memory_bytes", (json_int_t)c->memory_bytes, "cpus",
-                     (json_int_t)c->cpus, "machine", info->machine, "accel", info->accel,
-                     "cpu_model", c->cpu_model, "net", c->net, "qemu_args", extra);
-}
-
 static int write_records(struct keeper *k, struct vt_error *err)
 {
     struct timespec now;
@@ -339,7 +326,7 @@ static int write_records(struct keeper *k, struct vt_error *err)
     if (rc != 0) {
         return rc;
     }
-    json_t *config = config_json(k->config, &k->info);
+    json_t *config = vt_vm_config_to_json(k->config, &k->info);
     rc = vt_vmdir_write(k->dir.path, &k->info, config, err);
     json_decref(config);
     return rc;
@@ -468,6 +455,17 @@ static int watch_qemu(struct keeper *k, struct vt_error *err)
                                     err);
 }
 
+static int load_state(struct keeper *k, struct vt_error *err)
+{
+    if (k->config->incoming_fd < 0) {
+        return 0;
+    }
+    int rc =
+        vt_migrate_in(k->qmp, k->config->incoming_fd, vt_deadline_ms(k->config->timeout_ms), err);
+    close(k->config->incoming_fd);
+    return rc == VT_E_GONE ? qemu_refused(k, err) : rc;
+}
+
 static int start_guest(struct keeper *k, struct vt_error *err)
 {
     if (k->config->paused) {
@@ -500,6 +498,7 @@ static int make_vm(struct keeper *k, struct vt_error *err)
     rc = rc != 0 ? rc : make_sockets(k, err);
     rc = rc != 0 ? rc : start_qemu(k, err);
     rc = rc != 0 ? rc : greet_qemu(k, err);
+    rc = rc != 0 ? rc : load_state(k, err);
     rc = rc != 0 ? rc : watch_qemu(k, err);
     rc = rc != 0 ? rc : start_services(k, err);
     rc = rc != 0 ? rc : start_guest(k, err);

@@ -119,8 +119,7 @@ int vt_launch_argv(const struct vt_launch *l, char ***argv, struct vt_error *err
         add(&b, "-netdev", "user,id=net0");
         add(&b, "-device", "virtio-net-pci,netdev=net0,romfile=");
     }
-    if (l->fds.incoming >= 0) {
-        add(&b, "-add-fd", "fd=%d,set=%d,opaque=incoming", l->fds.incoming, VT_FDSET_INCOMING);
+    if (c->incoming_fd >= 0) {
         add(&b, "-incoming", "defer");
     }
     add(&b, "-S", NULL); /* the keeper starts the CPUs when all else is ready */

@@ -46,6 +46,12 @@ int vt_vmdir_write(const char *dir, const struct vt_vm_info *info, json_t *confi
  *  written yet. */
 int vt_vmdir_read(const char *dir, struct vt_vm_info *info, json_t **config, struct vt_error *err);
 
+/** A configuration as JSON, with the machine type and accelerator it came to be. */
+json_t *vt_vm_config_to_json(const struct vt_vm_config *config, const struct vt_vm_info *info);
+/** The way back; strings are `json`'s. *args (for qemu_args) is malloc'ed. VT_E_CORRUPT. */
+int vt_vm_config_from_json(const json_t *json, struct vt_vm_config *config, const char ***args,
+                           struct vt_error *err);
+
 /** Opens `path` (made when missing, mode 0600) and takes its exclusive lock without waiting:
  *  VT_E_BUSY when it is held. */
 int vt_lock_file(const char *path, int *fd, struct vt_error *err);

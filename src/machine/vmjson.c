@@ -1,4 +1,4 @@
-/* machine/vmjson.c - vm.json: struct vt_vm_info as JSON, and back. */
+/* machine/vmjson.c - vm.json: struct vt_vm_info and struct vt_vm_config as JSON, and back. */
 #include "machine/vmdir.h"
 
 #include "base/io.h"
@@ -137,5 +137,59 @@ int vt_vmdir_read(const char *dir, struct vt_vm_info *info, json_t **config, str
         *config = json_incref(json_object_get(j, "config"));
     }
     json_decref(j);
+    return 0;
+}
+
+json_t *vt_vm_config_to_json(const struct vt_vm_config *c, const struct vt_vm_info *info)
+{
+    json_t *extra = json_array();
+    for (const char *const *a = c->qemu_args; a != NULL && *a != NULL; a++) {
+        json_array_append_new(extra, json_string(*a));
+    }
+    return json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:I, s:I, s:s, s:s, s:s, s:s, s:o}", "kernel",
+                     c->kernel, "initrd", c->initrd, "append", c->append, "disk", c->disk, "iso",
+                     c->iso, "memory_bytes", (json_int_t)c->memory_bytes, "cpus",
+                     (json_int_t)c->cpus, "machine", info->machine, "accel", info->accel,
+                     "cpu_model", c->cpu_model, "net", c->net, "qemu_args", extra);
+}
+
+#define QEMU_ARGS_MAX 1024
+
+int vt_vm_config_from_json(const json_t *json, struct vt_vm_config *config, const char ***args,
+                           struct vt_error *err)
+{
+    struct vt_vm_config c = {0};
+    json_t *extra;
+    json_int_t memory, cpus;
+    json_error_t why;
+    if (json_unpack_ex((json_t *)(uintptr_t)json, &why, 0,
+                       "{s?s, s?s, s?s, s?s, s?s, s:I, s:I, s:s, s:s, s:s, s:s, s:o}", "kernel",
+                       &c.kernel, "initrd", &c.initrd, "append", &c.append, "disk", &c.disk, "iso",
+                       &c.iso, "memory_bytes", &memory, "cpus", &cpus, "machine", &c.machine,
+                       "accel", &c.accel, "cpu_model", &c.cpu_model, "net", &c.net, "qemu_args",
+                       &extra) != 0) {
+        return vt_fail(err, VT_E_CORRUPT, "configuration: %s", why.text);
+    }
+    size_t n = json_array_size(extra);
+    if (memory <= 0 || cpus <= 0 || cpus > UINT8_MAX || !json_is_array(extra) ||
+        n > QEMU_ARGS_MAX) {
+        return vt_fail(err, VT_E_CORRUPT, "configuration: a value out of range");
+    }
+    const char **list = calloc(n + 1, sizeof *list);
+    if (list == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "configuration: out of memory");
+    }
+    for (size_t i = 0; i < n; i++) {
+        list[i] = json_string_value(json_array_get(extra, i));
+        if (list[i] == NULL) {
+            free(list);
+            return vt_fail(err, VT_E_CORRUPT, "configuration: an argument that is no text");
+        }
+    }
+    c.memory_bytes = (uint64_t)memory;
+    c.cpus = (unsigned)cpus;
+    c.qemu_args = list;
+    *config = c;
+    *args = list;
     return 0;
 }

@@ -85,7 +85,6 @@ static void everything_given(void **state)
     struct vt_launch launch = base_launch();
     launch.fds.disk = 12;
     launch.fds.iso = 13;
-    launch.fds.incoming = 14;
     check(&launch,
           &(struct vt_vm_config){.name = "b.c-d_e",
                                  .disk = "d",
@@ -96,6 +95,7 @@ static void everything_given(void **state)
                                  .accel = "kvm",
                                  .cpu_model = "host",
                                  .net = "user",
+                                 .incoming_fd = 14,
                                  .qemu_args = extra},
           BEFORE("b.c-d_e", "pc", "kvm", "host", "3", "4096") MONITORS
           "-add-fd\nfd=12,set=1,opaque=disk\n-blockdev\ndriver=qcow2,node-name=disk0,"
@@ -105,7 +105,7 @@ static void everything_given(void **state)
           "read-only=on,file.driver=file,file.filename=/dev/fdset/2\n"
           "-device\nide-cd,drive=cd0,bootindex=1\n"
           "-netdev\nuser,id=net0\n-device\nvirtio-net-pci,netdev=net0,romfile=\n"
-          "-add-fd\nfd=14,set=3,opaque=incoming\n-incoming\ndefer\n"
+          "-incoming\ndefer\n"
           "-S\n-device\nvirtio-rng-pci\n");
 }
 
