@@ -105,6 +105,13 @@ struct vt_rows;
 /** Begins output on stdout. `columns` must outlive it. */
 int vt_rows_create(const struct vt_args *args, const struct vt_column *columns, unsigned n,
                    struct vt_rows **rows, struct vt_error *err);
+/** The same; in JSON the rows become the array `member` of an object, which gets more members
+ *  through vt_rows_members. */
+int vt_rows_create_in(const struct vt_args *args, const char *member,
+                      const struct vt_column *columns, unsigned n, struct vt_rows **rows,
+                      struct vt_error *err);
+/** Ends the rows; the writer is inside the object. NULL when the output is a table. */
+struct vt_json_writer *vt_rows_members(struct vt_rows *rows);
 /* The cells of a row, in column order; after the last one the row is complete. */
 void vt_cell_text(struct vt_rows *rows, const char *text);
 void vt_cell_u64(struct vt_rows *rows, uint64_t value); /**< U64, HEX and BYTES columns */

@@ -19,7 +19,7 @@ struct vt_rows {
     const struct vt_column *columns;
     unsigned n_columns;
     unsigned at; /* the column the next cell belongs to */
-    bool json;
+    bool json, in_object, ended;
     struct vt_json_writer writer;
     char **cells; /* table: n_columns texts a row */
     size_t n_cells, room;
@@ -29,6 +29,13 @@ struct vt_rows {
 int vt_rows_create(const struct vt_args *args, const struct vt_column *columns, unsigned n,
                    struct vt_rows **rows, struct vt_error *err)
 {
+    return vt_rows_create_in(args, NULL, columns, n, rows, err);
+}
+
+int vt_rows_create_in(const struct vt_args *args, const char *member,
+                      const struct vt_column *columns, unsigned n, struct vt_rows **rows,
+                      struct vt_error *err)
+{
     assert(n > 0 && n <= VT_COLUMNS_MAX);
     struct vt_rows *r = calloc(1, sizeof *r);
     if (r == NULL) {
@@ -37,10 +44,28 @@ int vt_rows_create(const struct vt_args *args, const struct vt_column *columns, 
     *r = (struct vt_rows){.columns = columns, .n_columns = n, .json = vt_args_json(args)};
     if (r->json) {
         vt_json_init(&r->writer, stdout, vt_args_pretty(args));
+        r->in_object = member != NULL;
+        if (r->in_object) {
+            vt_json_object(&r->writer);
+            vt_json_key(&r->writer, member);
+        }
         vt_json_array(&r->writer);
     }
     *rows = r;
     return 0;
+}
+
+struct vt_json_writer *vt_rows_members(struct vt_rows *r)
+{
+    assert(r->at == 0 && (!r->json || r->in_object));
+    if (!r->json) {
+        return NULL;
+    }
+    if (!r->ended) {
+        vt_json_array_end(&r->writer);
+        r->ended = true;
+    }
+    return &r->writer;
 }
 
 /* Steps to the next cell; opens and closes the JSON object around a row. */
@@ -227,7 +252,12 @@ int vt_rows_finish(struct vt_rows *r)
     int result = VT_EXIT_OK;
     assert(r->at == 0);
     if (r->json) {
-        vt_json_array_end(&r->writer);
+        if (r->in_object) {
+            vt_rows_members(r);
+            vt_json_object_end(&r->writer);
+        } else {
+            vt_json_array_end(&r->writer);
+        }
         vt_json_finish(&r->writer);
     } else if (r->out_of_memory) {
         fputs("vitrine: out of memory\n", stderr);

@@ -14,6 +14,11 @@ extern const struct vt_verb vt_verb_kill;
 extern const struct vt_verb vt_verb_save;
 extern const struct vt_verb vt_verb_restore;
 extern const struct vt_verb vt_verb_guest;
+extern const struct vt_verb vt_verb_uname;
+extern const struct vt_verb vt_verb_ps;
+extern const struct vt_verb vt_verb_read;
+extern const struct vt_verb vt_verb_symbols;
+extern const struct vt_verb vt_verb_translate;
 extern const struct vt_verb vt_verb_help;
 
 /* One a line, so that two people can add one. */
@@ -30,6 +35,11 @@ const struct vt_verb *const vt_verbs[] = {
     &vt_verb_save,
     &vt_verb_restore,
     &vt_verb_guest,
+    &vt_verb_uname,
+    &vt_verb_ps,
+    &vt_verb_read,
+    &vt_verb_symbols,
+    &vt_verb_translate,
     &vt_verb_help,
     NULL,
 };

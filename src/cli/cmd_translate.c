@@ -1,0 +1,93 @@
+/* cli/cmd_translate.c - `vitrine translate`: from a virtual address to a physical one. */
+#include "base/text.h"
+#include "cli/target.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct vt_column columns[] = {
+    {"virtual", "VIRTUAL", VT_CELL_HEX, 0},   {"physical", "PHYSICAL", VT_CELL_HEX, 0},
+    {"page_bytes", "PAGE", VT_CELL_BYTES, 0}, {"flags", "FLAGS", VT_CELL_TEXT, 0},
+    {"offset", "OFFSET", VT_CELL_HEX, 0},
+};
+
+static const struct {
+    unsigned flag;
+    const char *set, *clear;
+} words[] = {
+    {VT_PAGE_WRITE, "write", "read-only"}, {VT_PAGE_NX, "nx", "exec"},
+    {VT_PAGE_USER, "user", "kernel"},      {VT_PAGE_GLOBAL, "global", NULL},
+    {VT_PAGE_ACCESSED, "accessed", NULL},  {VT_PAGE_DIRTY, "dirty", NULL},
+};
+
+static void describe(unsigned flags, char *text, size_t size)
+{
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const char *word = flags & words[i].flag ? words[i].set : words[i].clear;
+        size_t used = strlen(text);
+        if (word != NULL) {
+            snprintf(text + used, size - used, "%s%s", used > 0 ? " " : "", word);
+        }
+    }
+}
+
+static int run(const struct vt_args *args)
+{
+    struct vt_target t;
+    struct vt_error err;
+    struct vt_space space;
+    struct vt_mapping m;
+    struct vt_rows *rows;
+    uint64_t address;
+    int result = vt_target_open(args, "translate", VT_TARGET_KERNEL, vt_args_operand(args, 1), &t);
+    if (result != 0) {
+        return result;
+    }
+    int rc = vt_target_address(&t, vt_args_operand(args, 1), &address, NULL, &err);
+    if (rc == 0) {
+        rc = vt_target_space(args, &t, &space, &err);
+    }
+    if (rc == 0) {
+        rc = vt_space_lookup(&space, VT_GVA(address), &m, &err);
+    }
+    if (rc == 0) {
+        rc = vt_rows_create(args, columns, sizeof columns / sizeof columns[0], &rows, &err);
+    }
+    if (rc != 0) {
+        return vt_target_close(args, &t, vt_report(args, &err));
+    }
+    char flags[128];
+    struct vt_off off;
+    uint64_t physical = m.gpa.v + (address - m.gva.v);
+    describe(m.flags, flags, sizeof flags);
+    vt_cell_u64(rows, address);
+    vt_cell_u64(rows, physical);
+    vt_cell_u64(rows, m.page_bytes);
+    vt_cell_text(rows, flags);
+    if (vt_ram_offset(t.ram, VT_GPA(physical), &off, NULL, NULL) == 0) {
+        vt_cell_u64(rows, off.v);
+    } else {
+        vt_cell_none(rows); /* a device's memory */
+    }
+    return vt_target_close(args, &t, vt_rows_finish(rows));
+}
+
+static const struct vt_option options[] = {
+    {"pid", "PID", "in that process; default: the kernel's own tables", false},
+    {0},
+};
+
+const struct vt_verb vt_verb_translate = {
+    .name = "translate",
+    .group = "Guest",
+    .summary = "Translate a virtual address through the guest's page tables",
+    .operands = "VM ADDR",
+    .min_operands = 2,
+    .max_operands = 2,
+    .options = options,
+    .description = "ADDR is a number, a kernel symbol or symbol+offset. FLAGS are those of all "
+                   "levels together; OFFSET is where the byte lies in the file that backs RAM.",
+    .examples = "vitrine translate web init_task\nvitrine translate web 0x400000 --pid 85",
+    .run = run,
+};
