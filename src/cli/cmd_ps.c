@@ -53,7 +53,7 @@ static int run(const struct vt_args *args)
     if (result != 0) {
         return result;
     }
-    if (vt_linux_tasks(t.kernel, &list, &err) != 0) {
+    if (vt_target_pause(args, &t, &err) != 0 || vt_linux_tasks(t.kernel, &list, &err) != 0) {
         return vt_target_close(args, &t, vt_report(args, &err));
     }
     if (vt_rows_create_in(args, "processes", columns, sizeof columns / sizeof columns[0], &rows,
@@ -78,7 +78,7 @@ static int run(const struct vt_args *args)
 }
 
 static const struct vt_option options[] = {
-    VT_TARGET_OPTIONS,
+    VT_TARGET_PAUSE,
     {0},
 };
 
@@ -91,11 +91,11 @@ const struct vt_verb vt_verb_ps = {
     .max_operands = 1,
     .options = options,
     .description =
-        "Walks the kernel's own list in the guest's RAM: no agent, no profile, and nothing in "
+        "Walks the kernel's own list in the guest's RAM: no agent, no profile, and nothing in\n"
         "the guest notices. VM is a VM's name or the path of a saved raw RAM file.\n\n"
-        "Every process is read twice. TRUST is 'torn' where the two looks differ or a link of the "
-        "list is not symmetric, as happens while the guest forks; --pause avoids it. START counts "
-        "seconds since boot.\n\n"
+        "Every process is read twice. TRUST is 'torn' where the two looks differ or a link of\n"
+        "the list is not symmetric, as happens while the guest forks; --pause avoids it.\n"
+        "START counts seconds since boot.\n\n"
         "With --json: {\"processes\": […], \"torn\": …, \"why\": …}.",
     .examples = "vitrine ps web\nvitrine ps web --pause --json\nvitrine ps ./saved.ram",
     .run = run,

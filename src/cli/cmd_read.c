@@ -16,14 +16,17 @@ static int fetch(const struct vt_args *args, struct vt_target *t, struct request
                  uint8_t **bytes, struct vt_error *err)
 {
     bool is_symbol;
-    int rc = vt_target_address(t, vt_args_operand(args, 1), &r->address, &is_symbol, err);
-    if (rc != 0) {
-        return rc;
-    }
-    r->is_virtual =
-        (is_symbol || vt_args_flag(args, "virtual") || vt_args_value(args, "pid") != NULL);
     struct vt_space space;
-    if (r->is_virtual) {
+    int rc = vt_target_address(t, vt_args_operand(args, 1), &r->address, &is_symbol, err);
+    r->is_virtual =
+        rc == 0 && (is_symbol || vt_args_flag(args, "virtual") || vt_args_flag(args, "pid"));
+    if (rc == 0 && r->is_virtual) {
+        rc = vt_target_kernel(t, err);
+    }
+    if (rc == 0) {
+        rc = vt_target_pause(args, t, err);
+    }
+    if (rc == 0 && r->is_virtual) {
         rc = vt_target_space(args, t, &space, err);
     }
     uint8_t *buffer = rc == 0 ? malloc(r->length) : NULL;
@@ -118,7 +121,7 @@ static const struct vt_option options[] = {
     {"physical", NULL, "ADDR is guest-physical (the default for numbers)", false},
     {"pid", "PID", "ADDR is virtual in that process", false},
     {"raw", NULL, "write the bytes themselves", false},
-    VT_TARGET_OPTIONS,
+    VT_TARGET_PAUSE,
     {0},
 };
 
@@ -131,8 +134,8 @@ const struct vt_verb vt_verb_read = {
     .max_operands = 3,
     .options = options,
     .description =
-        "ADDR is a number (guest-physical, or virtual with --virtual or --pid), a kernel "
-        "symbol, or symbol+offset; LEN a size such as 64, 0x40 or 4K. All bytes must be "
+        "ADDR is a number (guest-physical, or virtual with --virtual or --pid), a kernel\n"
+        "symbol, or symbol+offset; LEN a size such as 64, 0x40 or 4K. All bytes must be\n"
         "there, or none is shown.",
     .examples = "vitrine read web 0x1000 256\nvitrine read web linux_banner 120\n"
                 "vitrine read web init_task+0x10 8 --json\n"

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "cli/target.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,80 +12,74 @@ static const struct vt_column columns[] = {
     {"name", "NAME", VT_CELL_TEXT, 0},
 };
 
-static void print_symbol(struct vt_rows *rows, const char *name, char type, uint64_t address)
+static void print_symbol(struct vt_rows *rows, const char *name, char type, struct vt_gva gva)
 {
-    vt_cell_u64(rows, address);
+    vt_cell_u64(rows, gva.v);
     vt_cell_text(rows, (char[]){type, '\0'});
     vt_cell_text(rows, name);
 }
 
-/* Every symbol, or with a name those of that name; *found counts them. */
-static void print_matches(const struct vt_kernel *kernel, const char *wanted, bool all,
-                          struct vt_rows *rows, size_t *found)
+/* The symbols called `wanted` (NULL: all there are), or only the first. */
+static void print_named(const struct vt_kernel *kernel, const char *wanted, bool only_first,
+                        struct vt_rows *rows)
 {
-    size_t n = vt_kernel_symbols(kernel);
-    *found = 0;
-    for (size_t i = 0; i < n && (all || wanted == NULL || *found == 0); i++) {
+    size_t n = vt_kernel_symbols(kernel), found = 0;
+    for (size_t i = 0; i < n && !(only_first && found > 0); i++) {
         const char *name;
         char type;
         struct vt_gva gva;
         vt_kernel_symbol_nth(kernel, i, &name, &type, &gva);
         if (wanted == NULL || strcmp(name, wanted) == 0) {
-            print_symbol(rows, name, type, gva.v);
-            ++*found;
+            print_symbol(rows, name, type, gva);
+            found++;
         }
     }
 }
 
-static int print_at(const struct vt_kernel *kernel, uint64_t address, struct vt_rows *rows,
-                    struct vt_error *err)
+static int print_answer(const struct vt_args *args, const struct vt_kernel *kernel,
+                        const char *wanted)
 {
-    const char *name;
-    char type, text[1200];
-    uint64_t distance;
-    int rc = vt_kernel_symbol_at(kernel, VT_GVA(address), &name, &type, &distance, err);
-    if (rc == 0) {
-        snprintf(text, sizeof text, distance == 0 ? "%s" : "%s+0x%llx", name,
-                 (unsigned long long)distance);
-        print_symbol(rows, text, type, address);
+    struct vt_error err;
+    struct vt_rows *rows;
+    struct vt_gva gva;
+    const char *name = NULL;
+    char type = '?', text[1200];
+    uint64_t distance = 0;
+    bool is_address = wanted != NULL && wanted[0] >= '0' && wanted[0] <= '9';
+    int rc = 0;
+    if (is_address) {
+        rc = vt_parse_u64(wanted, &gva.v, &err);
+        if (rc == 0) {
+            rc = vt_kernel_symbol_at(kernel, gva, &name, &type, &distance, &err);
+        }
+    } else if (wanted != NULL) {
+        rc = vt_kernel_symbol(kernel, wanted, &gva, &err);
     }
-    return rc;
+    if (rc == 0) {
+        rc = vt_rows_create(args, columns, sizeof columns / sizeof columns[0], &rows, &err);
+    }
+    if (rc != 0) {
+        return vt_report(args, &err);
+    }
+    if (is_address) {
+        snprintf(text, sizeof text, distance == 0 ? "%s" : "%s+0x%" PRIx64, name, distance);
+        print_symbol(rows, text, type, gva);
+    } else {
+        print_named(kernel, wanted, wanted != NULL && !vt_args_flag(args, "all"), rows);
+    }
+    return vt_rows_finish(rows);
 }
 
 static int run(const struct vt_args *args)
 {
     struct vt_target t;
-    struct vt_error err;
-    struct vt_rows *rows;
     const char *wanted = vt_args_operand(args, 1);
-    bool is_address = wanted != NULL && wanted[0] >= '0' && wanted[0] <= '9';
-    uint64_t address = 0;
-    if (is_address && vt_parse_u64(wanted, &address, &err) != 0) {
-        return vt_usage_error(args, "%s", err.message);
-    }
     int result =
         vt_target_open(args, "symbols", VT_TARGET_KERNEL, wanted != NULL ? wanted : "", &t);
     if (result != 0) {
         return result;
     }
-    if (vt_rows_create(args, columns, sizeof columns / sizeof columns[0], &rows, &err) != 0) {
-        return vt_target_close(args, &t, vt_report(args, &err));
-    }
-    int rc = 0;
-    size_t found = 1;
-    if (is_address) {
-        rc = print_at(t.kernel, address, rows, &err);
-    } else {
-        print_matches(t.kernel, wanted, vt_args_flag(args, "all"), rows, &found);
-        if (found == 0) {
-            rc = vt_fail(&err, VT_E_NOT_FOUND, "the kernel has no symbol '%s'", wanted);
-        }
-    }
-    result = vt_rows_finish(rows);
-    if (rc != 0) {
-        result = vt_report(args, &err);
-    }
-    return vt_target_close(args, &t, result);
+    return vt_target_close(args, &t, print_answer(args, t.kernel, wanted));
 }
 
 static const struct vt_option options[] = {
@@ -101,9 +96,10 @@ const struct vt_verb vt_verb_symbols = {
     .min_operands = 1,
     .max_operands = 2,
     .options = options,
-    .description = "Read from the symbol tables the kernel carries in RAM. With a name: its "
-                   "address; with an address: the symbol it lies in, and how far; with neither: "
-                   "all symbols by address, as /proc/kallsyms has them.",
+    .description =
+        "Read from the symbol tables the kernel carries in RAM. With a name: its address;\n"
+        "with an address: the symbol it lies in, and how far; with neither: all symbols by\n"
+        "address, as /proc/kallsyms has them.",
     .examples = "vitrine symbols web init_task\nvitrine symbols web 0xffffffff81000123",
     .run = run,
 };

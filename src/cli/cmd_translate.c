@@ -44,7 +44,10 @@ static int run(const struct vt_args *args)
     if (result != 0) {
         return result;
     }
-    int rc = vt_target_address(&t, vt_args_operand(args, 1), &address, NULL, &err);
+    int rc = vt_target_pause(args, &t, &err);
+    if (rc == 0) {
+        rc = vt_target_address(&t, vt_args_operand(args, 1), &address, NULL, &err);
+    }
     if (rc == 0) {
         rc = vt_target_space(args, &t, &space, &err);
     }
@@ -75,6 +78,7 @@ static int run(const struct vt_args *args)
 
 static const struct vt_option options[] = {
     {"pid", "PID", "in that process; default: the kernel's own tables", false},
+    VT_TARGET_PAUSE,
     {0},
 };
 
@@ -86,8 +90,9 @@ const struct vt_verb vt_verb_translate = {
     .min_operands = 2,
     .max_operands = 2,
     .options = options,
-    .description = "ADDR is a number, a kernel symbol or symbol+offset. FLAGS are those of all "
-                   "levels together; OFFSET is where the byte lies in the file that backs RAM.",
+    .description =
+        "ADDR is a number, a kernel symbol or symbol+offset. FLAGS are those of all levels\n"
+        "together; OFFSET is where the byte lies in the file that backs RAM.",
     .examples = "vitrine translate web init_task\nvitrine translate web 0x400000 --pid 85",
     .run = run,
 };

@@ -82,9 +82,12 @@ static int open_file(const char *path, struct vt_ram **ram, struct vt_error *err
 
 /* ---------------------------------------------------------------- a target */
 
-static int pause_vm(struct vt_target *t, struct vt_error *err)
+int vt_target_pause(const struct vt_args *args, struct vt_target *t, struct vt_error *err)
 {
     enum vt_vm_state state;
+    if (t->vm == NULL || !vt_args_flag(args, "pause")) {
+        return 0;
+    }
     int rc = vt_vm_query_state(t->vm, STATE_TIMEOUT_MS, &state, err);
     if (rc != 0 || state == VT_VM_PAUSED) {
         return rc;
@@ -102,6 +105,9 @@ static int pause_vm(struct vt_target *t, struct vt_error *err)
         return rc;
     }
     t->paused = true;
+    if (t->kernel != NULL) {
+        vt_kernel_refresh(t->kernel);
+    }
     return 0;
 }
 
@@ -132,12 +138,6 @@ int vt_target_open(const struct vt_args *args, const char *operation, enum vt_ta
     }
     if (rc == 0 && need == VT_TARGET_KERNEL) {
         rc = vt_target_kernel(&t, &err);
-    }
-    if (rc == 0 && t.vm != NULL && vt_args_flag(args, "pause")) {
-        rc = pause_vm(&t, &err);
-        if (rc == 0 && t.kernel != NULL) {
-            vt_kernel_refresh(t.kernel);
-        }
     }
     if (rc != 0) {
         rc = vt_report(args, &err);

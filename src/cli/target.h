@@ -11,8 +11,8 @@
 
 #include <signal.h>
 
-/** Rows for the options of every verb that opens a target. */
-#define VT_TARGET_OPTIONS {"pause", NULL, "stop the VM while it is read: one point in time", false}
+/** The option of verbs that call vt_target_pause. */
+#define VT_TARGET_PAUSE {"pause", NULL, "stop the VM while it is read: one point in time", false}
 
 struct vt_target {
     const char *name;         /**< the operand */
@@ -28,11 +28,12 @@ enum vt_target_need {
     VT_TARGET_KERNEL, /**< and the kernel, or fail */
 };
 
-/** Opens the first operand; `operation` (the verb) and `detail` go into the audit line. With
- * --pause the VM stands still from the end of this call until vt_target_close; signals wait
- * meanwhile. Returns 0, or the exit code after saying why. */
+/** Opens the first operand; `operation` (the verb) and `detail` go into the audit line. Returns 0,
+ * or the exit code after saying why. */
 int vt_target_open(const struct vt_args *args, const char *operation, enum vt_target_need need,
                    const char *detail, struct vt_target *target);
+/** With --pause: stops the VM until vt_target_close; signals wait meanwhile. */
+int vt_target_pause(const struct vt_args *args, struct vt_target *target, struct vt_error *err);
 /** Resumes what was paused and closes. Returns `result`, or a failure's code when resuming failed
  *  (said on stderr). */
 int vt_target_close(const struct vt_args *args, struct vt_target *target, int result);
