@@ -1,0 +1,419 @@
+/* guest/linux/pages.c - see pages.h.
+ *
+ *   struct page   members and type values, and what they say about a page
+ *   areas         one walk over the kernel's half, sorted by address; stacks of all threads
+ *   layout        heap, stack and page-table root of a process
+ */
+#include "guest/linux/pages.h"
+
+#include "base/cursor.h"
+#include "guest/linux/list.h"
+#include "guest/linux/object.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Linux, Documentation/arch/x86/x86_64/mm.rst, by number of page-table levels: used where the
+ * variable that KASLR moves is missing. */
+struct bases {
+    uint64_t vmemmap, vmalloc, vmalloc_bytes, user_end;
+};
+
+static struct bases default_bases(const struct vt_kernel *kernel)
+{
+    return vt_kernel_space(kernel)->levels == 5
+               ? (struct bases){0xffd4000000000000, 0xffa0000000000000, (uint64_t)12800 << 40,
+                                (uint64_t)1 << 56}
+               : (struct bases){0xffffea0000000000, 0xffffc90000000000, (uint64_t)32 << 40,
+                                (uint64_t)1 << 47};
+}
+
+static uint64_t variable(const struct vt_kernel *kernel, const char *name, uint64_t fallback)
+{
+    struct vt_gva at;
+    uint64_t value;
+    return vt_kernel_symbol(kernel, name, &at, NULL) == 0 &&
+                   vt_space_read_u64(vt_kernel_space(kernel), at, &value, NULL) == 0 && value != 0
+               ? value
+               : fallback;
+}
+
+/* ---- struct page ---- */
+
+struct page_layout {
+    struct vt_member flags, refcount, type, mapping, compound_head, private;
+    uint32_t bytes;
+    uint64_t vmemmap;
+    uint64_t reserved, slab; /* masks of flags; slab 0: a type instead */
+    bool typed;              /* the type is the number in the top byte (Linux 6.12) */
+    uint32_t buddy, table, slab_type;
+};
+
+/* Until Linux 6.10 a page type is a bit cleared in a word that starts as all ones (the top nibble
+ * tells it from a map count); the values are macros and not in BTF. */
+#define TYPE_BASE UINT32_C(0xf0000000)
+#define TYPE_BUDDY UINT32_C(0x80)
+#define TYPE_TABLE UINT32_C(0x200)
+
+static int flag_mask(const struct vt_kernel *kernel, const char *name, uint64_t *mask,
+                     struct vt_error *err)
+{
+    int64_t bit;
+    int rc = vt_kernel_enumerator(kernel, name, &bit, err);
+    if (rc == 0 && (bit < 0 || bit > 63)) {
+        rc = vt_fail(err, VT_E_CORRUPT, "%s: bit %lld", name, (long long)bit);
+    }
+    if (rc == 0) {
+        *mask = (uint64_t)1 << bit;
+    }
+    return rc;
+}
+
+static int page_layout(const struct vt_kernel *kernel, struct page_layout *l, struct vt_error *err)
+{
+    static const struct vt_field_spec specs[] = {
+        {offsetof(struct page_layout, flags), "page", {"flags"}, false},
+        {offsetof(struct page_layout, refcount), "page", {"_refcount"}, false},
+        {offsetof(struct page_layout, type), "page", {"page_type"}, false},
+        {offsetof(struct page_layout, mapping), "page", {"mapping"}, false},
+        {offsetof(struct page_layout, compound_head),
+         "page",
+         {"compound_head", "compound_info"},
+         false},
+        {offsetof(struct page_layout, private), "page", {"private"}, false},
+    };
+    *l = (struct page_layout){.vmemmap =
+                                  variable(kernel, "vmemmap_base", default_bases(kernel).vmemmap)};
+    int rc = vt_fields_resolve(kernel, specs, sizeof specs / sizeof specs[0], l, err);
+    if (rc == 0) {
+        rc = vt_kernel_struct_size(kernel, "page", &l->bytes, err);
+    }
+    if (rc == 0 && (l->bytes < 32 || l->bytes > 256)) {
+        rc = vt_fail(err, VT_E_CORRUPT, "struct page of %u bytes", l->bytes);
+    }
+    if (rc == 0) {
+        rc = flag_mask(kernel, "PG_reserved", &l->reserved, err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    int64_t buddy, table, slab;
+    if (vt_kernel_enumerator(kernel, "PGTY_buddy", &buddy, NULL) == 0 &&
+        vt_kernel_enumerator(kernel, "PGTY_table", &table, NULL) == 0) {
+        l->typed = true;
+        l->buddy = (uint32_t)buddy;
+        l->table = (uint32_t)table;
+        if (vt_kernel_enumerator(kernel, "PGTY_slab", &slab, NULL) == 0) {
+            l->slab_type = (uint32_t)slab;
+            return 0;
+        }
+    } else {
+        l->buddy = TYPE_BUDDY;
+        l->table = TYPE_TABLE;
+    }
+    return flag_mask(kernel, "PG_slab", &l->slab, err);
+}
+
+static bool has_type(const struct page_layout *l, uint32_t value, uint32_t type)
+{
+    if (type == 0) {
+        return false;
+    }
+    return l->typed ? value >> 24 == type : (value & (TYPE_BASE | type)) == TYPE_BASE;
+}
+
+static uint64_t field(const uint8_t *page, const struct vt_member *m)
+{
+    return m->size >= 8 ? vt_le64(page + m->offset) : vt_le32(page + m->offset);
+}
+
+/* What one struct page says for itself; tails of compound pages are their head's matter. */
+static enum vt_linux_page_kind kind_of(const struct page_layout *l, const uint8_t *page,
+                                       unsigned *order)
+{
+    uint64_t flags = field(page, &l->flags), mapping = field(page, &l->mapping);
+    uint32_t type = (uint32_t)field(page, &l->type);
+    uint32_t count = (uint32_t)field(page, &l->refcount);
+    *order = 0;
+    if (flags & l->reserved) {
+        return VT_LINUX_PAGE_RESERVED;
+    }
+    if (has_type(l, type, l->buddy)) {
+        uint64_t said = field(page, &l->private);
+        *order = said <= 18 ? (unsigned)said : 0; /* blocks of up to 1 GiB */
+        return VT_LINUX_PAGE_FREE;
+    }
+    if ((flags & l->slab) != 0 || has_type(l, type, l->slab_type)) {
+        return VT_LINUX_PAGE_SLAB;
+    }
+    if (has_type(l, type, l->table)) {
+        return VT_LINUX_PAGE_TABLE;
+    }
+    if (count == 0) {
+        return VT_LINUX_PAGE_FREE;
+    }
+    if ((mapping & 1) != 0) {
+        return VT_LINUX_PAGE_ANON;
+    }
+    return mapping >> 63 != 0 && (mapping & 3) == 0 ? VT_LINUX_PAGE_FILE : VT_LINUX_PAGE_KERNEL;
+}
+
+int vt_linux_page_kinds(const struct vt_kernel *kernel, struct vt_gpa from, uint64_t n_pages,
+                        uint8_t *kinds, struct vt_error *err)
+{
+    struct page_layout l;
+    int rc = page_layout(kernel, &l, err);
+    if (rc != 0) {
+        return rc;
+    }
+    const struct vt_member *members[] = {&l.flags,   &l.refcount,      &l.type,
+                                         &l.mapping, &l.compound_head, &l.private};
+    for (unsigned i = 0; i < sizeof members / sizeof members[0]; i++) {
+        if ((members[i]->size != 4 && members[i]->size != 8) ||
+            members[i]->offset + members[i]->size > l.bytes) {
+            return vt_fail(err, VT_E_CORRUPT, "struct page: a member outside or of odd size");
+        }
+    }
+    const struct vt_space *space = vt_kernel_space(kernel);
+    uint64_t first = from.v >> VT_PAGE_SHIFT, free_until = 0;
+    uint8_t chunk[VT_PAGE_BYTES];
+    uint64_t a_chunk = sizeof chunk / l.bytes;
+    memset(kinds, VT_LINUX_PAGE_UNKNOWN, n_pages);
+    for (uint64_t i = 0; i < n_pages;) {
+        uint64_t at = l.vmemmap + (first + i) * l.bytes;
+        uint64_t n = n_pages - i < a_chunk ? n_pages - i : a_chunk;
+        if (vt_space_read(space, VT_GVA(at), chunk, n * l.bytes, NULL) != 0) {
+            i += n;
+            continue;
+        }
+        for (const uint8_t *p = chunk; n > 0; n--, i++, p += l.bytes) {
+            uint64_t head = field(p, &l.compound_head);
+            unsigned order = 0;
+            if (i < free_until) {
+                kinds[i] = VT_LINUX_PAGE_FREE;
+            } else if ((head & 1) != 0) {
+                /* A tail: what its head is. Heads come first; one outside this run says nothing. */
+                uint64_t pfn = (head - 1 - l.vmemmap) / l.bytes;
+                kinds[i] =
+                    pfn >= first && pfn < first + i ? kinds[pfn - first] : VT_LINUX_PAGE_KERNEL;
+            } else {
+                kinds[i] = (uint8_t)kind_of(&l, p, &order);
+                free_until = order > 0 ? i + ((uint64_t)1 << order) : 0;
+            }
+        }
+    }
+    return 0;
+}
+
+/* ---- areas ---- */
+
+struct areas {
+    uint64_t text, etext, end; /* the image; modules follow it */
+    uint64_t vmalloc, vmalloc_end;
+    int (*fn)(enum vt_linux_area area, struct vt_gpa gpa, uint64_t bytes, void *arg);
+    void *arg;
+};
+
+/* Modules and everything mapped for them ends where the fixed mappings begin. */
+#define MODULES_END UINT64_C(0xffffffffff000000)
+
+static int on_mapping(const struct vt_mapping *m, void *arg)
+{
+    const struct areas *a = arg;
+    uint64_t va = m->gva.v;
+    if (va >= a->vmalloc && va < a->vmalloc_end) {
+        return a->fn(VT_LINUX_AREA_VMALLOC, m->gpa, m->page_bytes, a->arg);
+    }
+    if (va < (a->text & ~(m->page_bytes - 1)) || va >= MODULES_END) {
+        return 0;
+    }
+    if (va >= a->end) {
+        return a->fn(m->flags & VT_PAGE_NX ? VT_LINUX_AREA_DATA : VT_LINUX_AREA_TEXT, m->gpa,
+                     m->page_bytes, a->arg);
+    }
+    /* The image: its borders are page borders, but one large page may hold parts of two. */
+    for (uint64_t off = 0; off < m->page_bytes; off += VT_PAGE_BYTES) {
+        uint64_t page = va + off;
+        if (page >= a->text && page < a->end) {
+            int rc = a->fn(page < a->etext ? VT_LINUX_AREA_TEXT : VT_LINUX_AREA_DATA,
+                           VT_GPA(m->gpa.v + off), VT_PAGE_BYTES, a->arg);
+            if (rc != 0) {
+                return rc;
+            }
+        }
+    }
+    return 0;
+}
+
+static int on_table(struct vt_gpa table, unsigned level, void *arg)
+{
+    (void)level;
+    const struct areas *a = arg;
+    return a->fn(VT_LINUX_AREA_TABLE, table, VT_PAGE_BYTES, a->arg);
+}
+
+/* A stack in the vmalloc area ends at its guard page; elsewhere it is four pages, as on every
+ * x86-64 without KASAN. */
+#define STACK_PAGES 4
+#define STACK_PAGES_MAX 16
+
+static int tell_stack(const struct vt_space *space, const struct areas *a, uint64_t stack)
+{
+    bool guarded = stack >= a->vmalloc && stack < a->vmalloc_end;
+    unsigned most = guarded ? STACK_PAGES_MAX : STACK_PAGES;
+    int rc = 0;
+    for (unsigned i = 0; i < most && rc == 0; i++) {
+        struct vt_gpa gpa;
+        if (vt_space_translate(space, VT_GVA(stack + i * VT_PAGE_BYTES), &gpa, NULL) != 0) {
+            break;
+        }
+        rc = a->fn(VT_LINUX_AREA_STACK, gpa, VT_PAGE_BYTES, a->arg);
+    }
+    return rc;
+}
+
+struct stack_layout {
+    struct vt_member stack, signal, thread_node, thread_head;
+};
+
+/* The stacks of a process's threads; a list that is broken is told as far as it goes. `left` counts
+ * threads over all processes. */
+static int tell_stacks(const struct vt_kernel *kernel, const struct areas *a,
+                       const struct stack_layout *l, const struct vt_task *task, size_t *left)
+{
+    const struct vt_space *space = vt_kernel_space(kernel);
+    uint64_t signal, stack;
+    int rc = 0;
+    struct vt_list_walk walk;
+    if (vt_space_read_u64(space, VT_GVA(task->at.v + l->signal.offset), &signal, NULL) != 0) {
+        return 0;
+    }
+    struct vt_gva node;
+    vt_list_begin(&walk, space, VT_GVA(signal + l->thread_head.offset), *left);
+    while (rc == 0 && *left > 0 && vt_list_next(&walk, &node, NULL) == 1) {
+        --*left;
+        uint64_t at = node.v - l->thread_node.offset + l->stack.offset;
+        if (vt_space_read_u64(space, VT_GVA(at), &stack, NULL) == 0) {
+            rc = tell_stack(space, a, stack);
+        }
+    }
+    vt_list_end(&walk);
+    return rc;
+}
+
+int vt_linux_kernel_areas(const struct vt_kernel *kernel, const struct vt_task_list *tasks,
+                          uint64_t max_tables,
+                          int (*fn)(enum vt_linux_area area, struct vt_gpa gpa, uint64_t bytes,
+                                    void *arg),
+                          void *arg, struct vt_error *err)
+{
+    static const struct vt_field_spec specs[] = {
+        {offsetof(struct stack_layout, stack), "task_struct", {"stack"}, false},
+        {offsetof(struct stack_layout, signal), "task_struct", {"signal"}, false},
+        {offsetof(struct stack_layout, thread_node), "task_struct", {"thread_node"}, false},
+        {offsetof(struct stack_layout, thread_head), "signal_struct", {"thread_head"}, false},
+    };
+    struct stack_layout l;
+    struct vt_gva text, etext, end;
+    int rc = vt_kernel_symbol(kernel, "_text", &text, err);
+    if (rc == 0) {
+        rc = vt_kernel_symbol(kernel, "_etext", &etext, err);
+    }
+    if (rc == 0) {
+        rc = vt_kernel_symbol(kernel, "_end", &end, err);
+    }
+    if (rc == 0) {
+        rc = vt_fields_resolve(kernel, specs, sizeof specs / sizeof specs[0], &l, err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    const struct vt_space *space = vt_kernel_space(kernel);
+    struct bases bases = default_bases(kernel);
+    uint64_t vmalloc = variable(kernel, "vmalloc_base", bases.vmalloc);
+    struct areas a = {.text = text.v,
+                      .etext = etext.v,
+                      .end = end.v,
+                      .vmalloc = vmalloc,
+                      .vmalloc_end = vmalloc + bases.vmalloc_bytes,
+                      .fn = fn,
+                      .arg = arg};
+    int walked = vt_space_walk(space, VT_GVA(0 - bases.user_end), VT_GVA(0), max_tables, on_mapping,
+                               on_table, &a, err);
+    if (walked != 0 && walked != VT_E_LIMIT) {
+        return walked;
+    }
+    /* No process has more threads than RAM has pages for their stacks. */
+    size_t left = (size_t)(vt_ram_size(space->ram) / VT_PAGE_BYTES);
+    for (size_t i = 0; i < tasks->n && rc == 0; i++) {
+        rc = tell_stacks(kernel, &a, &l, &tasks->tasks[i], &left);
+    }
+    return rc != 0 ? rc : walked;
+}
+
+/* ---- layout ---- */
+
+/* With page-table isolation user mode runs on the second half of an 8 KiB root, and the kernel's
+ * half maps user memory never executable: the sign to go by. */
+static struct vt_gpa user_root(const struct vt_space *space, struct vt_gpa root)
+{
+    for (uint64_t i = 0; i < 256; i++) {
+        uint64_t entry;
+        if (vt_ram_read_u64(space->ram, VT_GPA(root.v + 8 * i), &entry, NULL) == 0 &&
+            (entry & 1) != 0 && entry >> 63 != 0) {
+            return VT_GPA(root.v | VT_PAGE_BYTES);
+        }
+    }
+    return root;
+}
+
+struct mm_layout {
+    struct vt_member start_brk, brk, start_stack, stack_vm, env_end;
+};
+
+int vt_linux_task_layout(const struct vt_kernel *kernel, const struct vt_task *task,
+                         struct vt_linux_layout *layout, struct vt_error *err)
+{
+    static const struct vt_field_spec specs[] = {
+        {offsetof(struct mm_layout, start_brk), "mm_struct", {"start_brk"}, false},
+        {offsetof(struct mm_layout, brk), "mm_struct", {"brk"}, false},
+        {offsetof(struct mm_layout, start_stack), "mm_struct", {"start_stack"}, false},
+        {offsetof(struct mm_layout, stack_vm), "mm_struct", {"stack_vm"}, false},
+        {offsetof(struct mm_layout, env_end), "mm_struct", {"env_end"}, false},
+    };
+    struct mm_layout l;
+    struct vt_space space;
+    int rc = vt_linux_task_space(kernel, task, &space, err);
+    if (rc == 0) {
+        rc = vt_fields_resolve(kernel, specs, sizeof specs / sizeof specs[0], &l, err);
+    }
+    const struct vt_member *members[] = {&l.start_brk, &l.brk, &l.start_stack, &l.stack_vm,
+                                         &l.env_end};
+    uint64_t value[5];
+    for (unsigned i = 0; i < 5 && rc == 0; i++) {
+        rc = vt_space_read_u64(vt_kernel_space(kernel), VT_GVA(task->mm.v + members[i]->offset),
+                               &value[i], err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    uint64_t user_end = default_bases(kernel).user_end, mask = ~(VT_PAGE_BYTES - 1);
+    uint64_t heap = value[0] & mask, brk = (value[1] + VT_PAGE_BYTES - 1) & mask;
+    /* The stack's pages reach from its top down; arguments and environment lie above where it
+     * began, and the program's name and a word follow them. */
+    uint64_t top = ((value[4] > value[2] ? value[4] : value[2]) + 2 * VT_PAGE_BYTES) & mask;
+    uint64_t pages = value[3] < user_end >> VT_PAGE_SHIFT ? value[3] : 0;
+    uint64_t bytes = (pages + 1) << VT_PAGE_SHIFT;
+    space.root = user_root(&space, task->pgd);
+    space.tlb = NULL; /* for walking whole */
+    *layout = (struct vt_linux_layout){.space = space, .user_end = VT_GVA(user_end)};
+    if (heap < brk && brk <= user_end) {
+        layout->heap_from = VT_GVA(heap);
+        layout->heap_to = VT_GVA(brk);
+    }
+    if (pages > 0 && top > bytes && top <= user_end) {
+        layout->stack_from = VT_GVA(top - bytes);
+        layout->stack_to = VT_GVA(top);
+    }
+    return 0;
+}
