@@ -1,0 +1,174 @@
+/* Golden maps: test_map DIR compares with DIR/<name>.png, test_map --rebase DIR writes them.
+ *
+ * Tolerance: no channel of a pixel may differ by more than 2 of 255 (compilers round differently).
+ * Look at the pictures before committing rebased ones. */
+#include "tests/unit/harness.h"
+
+#include "vitrine/volume.h"
+
+#include <png.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOLERANCE 2
+
+static const char *dir;
+static bool rebase;
+
+/* Runs of classes of all lengths: the same on every machine. */
+static void fill(uint8_t *classes, uint8_t *owners, uint64_t n, unsigned from, unsigned to,
+                 struct vt_owner *processes, unsigned n_processes)
+{
+    uint32_t x = 1;
+    for (uint64_t i = 0; i < n;) {
+        x = x * 1664525 + 1013904223;
+        uint64_t run = (uint64_t)1 << (x >> 29);
+        unsigned class = from + (x >> 8) % (to - from + 1);
+        bool used = class >= VT_CLASS_USER_CODE && class <= VT_CLASS_USER_STACK;
+        unsigned owner = used && n_processes > 0 ? (x >> 20) % (n_processes + 1) : 0;
+        for (; run > 0 && i < n; run--, i++) {
+            classes[i] = (uint8_t)class;
+            owners[i] = (uint8_t)owner;
+            if (owner > 0) {
+                processes[owner - 1].own_pages++;
+                processes[owner - 1].classes[class]++;
+            }
+        }
+    }
+}
+
+static void compare(const struct vt_canvas *canvas, const char *name)
+{
+    char path[4096];
+    struct vt_error err;
+    assert_true((size_t)snprintf(path, sizeof path, "%s/%s.png", dir, name) < sizeof path);
+    if (rebase) {
+        assert_int_equal(vt_canvas_write_png(canvas, path, &err), 0);
+        return;
+    }
+    png_image image = {.version = PNG_IMAGE_VERSION};
+    if (!png_image_begin_read_from_file(&image, path)) {
+        fail_msg("%s: %s", path, image.message);
+    }
+    image.format = PNG_FORMAT_RGBA;
+    assert_int_equal(image.width, vt_canvas_width(canvas));
+    assert_int_equal(image.height, vt_canvas_height(canvas));
+    uint8_t *golden = malloc(PNG_IMAGE_SIZE(image));
+    assert_non_null(golden);
+    assert_true(png_image_finish_read(&image, NULL, golden, 0, NULL));
+    const uint8_t *drawn = vt_canvas_pixels(canvas);
+    size_t different = 0;
+    for (size_t i = 0; i < PNG_IMAGE_SIZE(image); i++) {
+        different += abs(golden[i] - drawn[i]) > TOLERANCE;
+    }
+    free(golden);
+    if (different > 0) {
+        fail_msg("%s: %zu channel values differ by more than %d; test_map --rebase %s writes it "
+                 "anew",
+                 path, different, TOLERANCE, dir);
+    }
+}
+
+static void draw_and_compare(struct vt_map map, unsigned from, unsigned to, const char *name)
+{
+    struct vt_owner processes[4] = {
+        {.pid = 1, .comm = "init", .mapped_pages = 9},
+        {.pid = 4032, .comm = "dropbear", .mapped_pages = 9},
+        {.pid = 77, .comm = "a\033[31mname\xff", .mapped_pages = 9},
+        {.pid = 999999, .comm = "fifteen-letters", .mapped_pages = 9},
+    };
+    uint8_t *classes = malloc(map.n_pages), *owners = malloc(map.n_pages);
+    assert_true(classes != NULL && owners != NULL);
+    fill(classes, owners, map.n_pages, from, to, processes, map.n_processes);
+    map.classes = classes;
+    map.owners = owners;
+    map.processes = processes;
+    map.width = 640;
+    map.unix_s = 1780000000;
+    struct vt_canvas *canvas;
+    struct vt_error err;
+    assert_int_equal(vt_map_draw(&map, &canvas, &err), 0);
+    compare(canvas, name);
+    vt_canvas_destroy(canvas);
+    free(classes);
+    free(owners);
+}
+
+static void an_understood_guest(void **state)
+{
+    (void)state;
+    draw_and_compare((struct vt_map){.name = "golden",
+                                     .system = "Linux 6.1.0-amd64",
+                                     .consistency = "paused",
+                                     .n_pages = 16384,
+                                     .n_processes = 4},
+                     VT_CLASS_HOLE, VT_CLASS_USER_STACK, "map-64-mib");
+}
+
+static void another_palette_and_two_pages_a_cell(void **state)
+{
+    (void)state;
+    static const struct vt_ram_region regions[] = {
+        {VT_GPA(0), VT_OFF(0), 96 << 20},
+        {VT_GPA((uint64_t)4 << 30), VT_OFF(96 << 20), 32 << 20},
+    };
+    draw_and_compare((struct vt_map){.name = "colourblind",
+                                     .n_pages = 32768,
+                                     .n_processes = 2,
+                                     .regions = regions,
+                                     .n_regions = 2,
+                                     .palette = VT_PALETTE_COLORBLIND},
+                     VT_CLASS_HOLE, VT_CLASS_USER_STACK, "map-colorblind");
+}
+
+static void contents_only_and_an_odd_size(void **state)
+{
+    (void)state;
+    draw_and_compare((struct vt_map){.name = "an odd size",
+                                     .system = "guest not understood",
+                                     .consistency = "live",
+                                     .note = "by contents alone: no kernel symbols in RAM",
+                                     .n_pages = 200001},
+                     VT_CLASS_LIKE_TEXT, VT_CLASS_LIKE_DATA, "map-contents");
+}
+
+static void nonsense_is_drawn_or_refused(void **state)
+{
+    (void)state;
+    uint8_t classes[3] = {250, VT_CLASSES, 0}, owners[3] = {255, 64, 1};
+    struct vt_map map = {.name = "",
+                         .classes = classes,
+                         .owners = owners,
+                         .n_pages = 3,
+                         .width = 640,
+                         .unix_s = INT64_MIN};
+    struct vt_canvas *canvas = NULL;
+    struct vt_error err;
+    assert_int_equal(vt_map_draw(&map, &canvas, &err), 0);
+    vt_canvas_destroy(canvas);
+    canvas = NULL;
+    map.width = 639;
+    assert_int_equal(vt_map_draw(&map, &canvas, &err), VT_E_INVAL);
+    map.width = 8193;
+    assert_int_equal(vt_map_draw(&map, &canvas, &err), VT_E_INVAL);
+    map.width = 640;
+    map.n_pages = 0;
+    assert_int_equal(vt_map_draw(&map, &canvas, &err), VT_E_INVAL);
+    map.n_pages = ((uint64_t)1 << 32) + 1;
+    assert_int_equal(vt_map_draw(&map, &canvas, &err), VT_E_INVAL);
+    assert_null(canvas);
+}
+
+int main(int argc, char **argv)
+{
+    rebase = argc > 2 && strcmp(argv[1], "--rebase") == 0;
+    dir = argv[argc - 1];
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_understood_guest),
+        cmocka_unit_test(another_palette_and_two_pages_a_cell),
+        cmocka_unit_test(contents_only_and_an_odd_size),
+        cmocka_unit_test(nonsense_is_drawn_or_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
