@@ -111,7 +111,7 @@ int vt_target_pause(const struct vt_args *args, struct vt_target *t, struct vt_e
     return 0;
 }
 
-static int resume_vm(struct vt_target *t, struct vt_error *err)
+int vt_target_resume(struct vt_target *t, struct vt_error *err)
 {
     int rc = 0;
     if (t->paused) {
@@ -150,7 +150,7 @@ int vt_target_open(const struct vt_args *args, const char *operation, enum vt_ta
 int vt_target_close(const struct vt_args *args, struct vt_target *target, int result)
 {
     struct vt_error err;
-    if (resume_vm(target, &err) != 0) {
+    if (vt_target_resume(target, &err) != 0) {
         result = vt_report(args, &err);
     }
     vt_kernel_close(target->kernel);

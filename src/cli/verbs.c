@@ -19,6 +19,7 @@ extern const struct vt_verb vt_verb_ps;
 extern const struct vt_verb vt_verb_read;
 extern const struct vt_verb vt_verb_symbols;
 extern const struct vt_verb vt_verb_translate;
+extern const struct vt_verb vt_verb_shot;
 extern const struct vt_verb vt_verb_help;
 
 /* One a line, so that two people can add one. */
@@ -40,6 +41,7 @@ const struct vt_verb *const vt_verbs[] = {
     &vt_verb_read,
     &vt_verb_symbols,
     &vt_verb_translate,
+    &vt_verb_shot,
     &vt_verb_help,
     NULL,
 };
