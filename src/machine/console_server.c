@@ -18,6 +18,7 @@ struct client {
     struct client *next;
     struct vt_source *source;
     int fd;
+    uint64_t sent; /* bytes of the stream it has; never more than the backlog behind */
 };
 
 struct vt_console {
@@ -74,11 +75,6 @@ static void drop(struct client *client)
     free(client);
 }
 
-static bool send_to(struct client *client, const char *bytes, size_t n)
-{
-    return n == 0 || send(client->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n;
-}
-
 static void remember(struct vt_console *c, const char *bytes, size_t n)
 {
     for (size_t done = 0; done < n;) {
@@ -90,26 +86,48 @@ static void remember(struct vt_console *c, const char *bytes, size_t n)
     }
 }
 
-static bool replay_to(struct vt_console *c, struct client *client)
+/* Clients are read only while the guest has taken everything, and told when there is room as long
+ * as they lag behind. */
+static void set_client_events(const struct vt_console *c, const struct client *client)
 {
-    size_t at = (size_t)(c->printed % VT_CONSOLE_BACKLOG);
-    if (c->printed < VT_CONSOLE_BACKLOG) {
-        return send_to(client, c->backlog, at);
-    }
-    return send_to(client, c->backlog + at, VT_CONSOLE_BACKLOG - at) &&
-           send_to(client, c->backlog, at);
+    uint32_t in = c->n_input > 0 ? 0 : EPOLLIN, out = client->sent < c->printed ? EPOLLOUT : 0;
+    vt_source_set_events(client->source, in | out, NULL);
 }
 
-/* Clients are read only while the guest has taken everything. */
 static void set_input_events(struct vt_console *c)
 {
-    bool blocked = c->n_input > 0;
     if (c->serial != NULL) {
-        vt_source_set_events(c->serial, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN, NULL);
+        vt_source_set_events(c->serial, c->n_input > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN, NULL);
     }
     for (struct client *client = c->clients; client != NULL; client = client->next) {
-        vt_source_set_events(client->source, blocked ? 0 : EPOLLIN, NULL);
+        set_client_events(c, client);
     }
+}
+
+/* Sends what the client lacks, as far as its socket takes it. A client is dropped when it is gone,
+ * or so late that the backlog no longer holds what it lacks. */
+static void catch_up(struct client *client)
+{
+    const struct vt_console *c = client->console;
+    if (c->printed - client->sent > VT_CONSOLE_BACKLOG) {
+        drop(client);
+        return;
+    }
+    while (client->sent < c->printed) {
+        size_t at = (size_t)(client->sent % VT_CONSOLE_BACKLOG);
+        uint64_t left = c->printed - client->sent;
+        size_t run = VT_CONSOLE_BACKLOG - at < left ? VT_CONSOLE_BACKLOG - at : (size_t)left;
+        ssize_t n = send(client->fd, c->backlog + at, run, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            drop(client);
+            return;
+        }
+        if (n < 0) {
+            break;
+        }
+        client->sent += (uint64_t)n;
+    }
+    set_client_events(c, client);
 }
 
 static void flush_input(struct vt_console *c)
@@ -128,10 +146,12 @@ static void on_client(struct vt_source *source, uint32_t events, void *arg)
     struct client *client = arg;
     struct vt_console *c = client->console;
     (void)source;
-    if (c->n_input > 0) {
-        if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-            drop(client);
-        }
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0 && (c->n_input > 0 || (events & EPOLLIN) == 0)) {
+        drop(client);
+        return;
+    }
+    if ((events & EPOLLIN) == 0 || c->n_input > 0) {
+        catch_up(client);
         return;
     }
     ssize_t n = recv(client->fd, c->input, sizeof c->input, MSG_DONTWAIT);
@@ -174,9 +194,7 @@ static void on_serial(struct vt_source *source, uint32_t events, void *arg)
     log_output(c, bytes, (size_t)n);
     for (struct client *client = c->clients, *next; client != NULL; client = next) {
         next = client->next;
-        if (!send_to(client, bytes, (size_t)n)) {
-            drop(client);
-        }
+        catch_up(client);
     }
 }
 
@@ -224,16 +242,16 @@ void vt_console_add_client(struct vt_console *c, int fd, bool replay)
         close(fd);
         return;
     }
-    *client = (struct client){.console = c, .next = c->clients, .fd = fd};
-    if (vt_loop_add_fd(c->loop, fd, c->n_input > 0 ? 0 : EPOLLIN, on_client, client,
-                       &client->source, NULL) != 0) {
+    *client = (struct client){.console = c, .next = c->clients, .fd = fd, .sent = c->printed};
+    if (replay) {
+        client->sent -= c->printed < VT_CONSOLE_BACKLOG ? c->printed : VT_CONSOLE_BACKLOG;
+    }
+    if (vt_loop_add_fd(c->loop, fd, 0, on_client, client, &client->source, NULL) != 0) {
         free(client);
         close(fd);
         return;
     }
     c->clients = client;
     c->n_clients++;
-    if (replay && !replay_to(c, client)) {
-        drop(client);
-    }
+    catch_up(client);
 }

@@ -1,8 +1,9 @@
 /* machine/console_server.h - the serial console, shared by many clients and a bounded log.
  *
  * Output goes to every client and into the log; the last 64 KiB are kept for those who come later.
- * Nobody may hold the guest up: a client whose socket is full is dropped. Input of all clients goes
- * to the guest in the order it comes; while the guest does not take it, clients are not read.
+ * Nobody may hold the guest up: a client that falls more than that behind is dropped. Input of all
+ * clients goes to the guest in the order it comes; while the guest does not take it, clients are
+ * not read.
  */
 #ifndef VT_MACHINE_CONSOLE_SERVER_H
 #define VT_MACHINE_CONSOLE_SERVER_H
