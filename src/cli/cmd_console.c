@@ -201,9 +201,10 @@ const struct vt_verb vt_verb_console = {
         "On a terminal: what the guest printed last, then the live line; Ctrl-] leaves. Without a\n"
         "terminal stdin goes to the guest and its output to stdout until the VM ends or a signal\n"
         "comes.\n\n"
-        "--exec runs a command in a subshell of the root shell that listens on the line, prints\n"
-        "just its output and exits with its exit code; several at once take turns. --wait also\n"
-        "looks at what was printed before, unless --send goes with it.",
+        "With --exec a command runs in a subshell of the root shell that listens on the line: "
+        "just\n"
+        "its output is printed and its exit code is ours; several at once take turns. What was\n"
+        "printed before counts for --wait too, unless --send goes with it.",
     .examples = "  vitrine console web\n"
                 "  vitrine console web --wait 'shell ready' --timeout 60s\n"
                 "  vitrine console web --exec 'ps | wc -l'",
