@@ -31,6 +31,13 @@ build-asan build-tsan build-cov: %: %/build.ninja
 build-fuzz: build-fuzz/build.ninja
 	@ninja -C build-fuzz --quiet fuzzers
 
+# Boots a VM and shows what is inside it; ONCE=1 ends by itself.
+demo: setup-demo all
+	@tools/demo $(BUILD)
+
+setup-demo:
+	@tools/setup build test qemu guest
+
 # Everything but what takes long, real QEMUs included; the last line counts.
 check: setup-check all build-asan build-tsan
 	@tools/run-tests $(BUILD):lint,unit build-asan:unit build-tsan:threads $(BUILD):system:2
@@ -74,5 +81,6 @@ install: all
 clean:
 	@rm -rf $(BUILD) build-asan build-tsan build-cov build-fuzz
 
-.PHONY: all check check-unit check-asan check-tsan check-long setup-check lint coverage fuzz \
+.NOTPARALLEL:
+.PHONY: all demo setup-demo check check-unit check-asan check-tsan check-long setup-check lint coverage fuzz \
     fuzz-all install clean build-asan build-tsan build-cov build-fuzz

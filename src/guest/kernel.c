@@ -325,7 +325,7 @@ static int try_known(const struct vt_cache_key *key, void *arg)
                 (k->symbols.n == 0 && vt_cache_load(known->dir, key, &k->symbols, NULL) != 0)) {
                 continue;
             }
-            uint64_t loaded = vt_now_ns(), base;
+            uint64_t loaded = vt_now_ns(), base = 0;
             k->cost.symbols_ns += loaded - before;
             k->text_pa = VT_GPA(slot);
             bool proved = image_u64(k, "phys_base", &base);

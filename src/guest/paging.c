@@ -201,10 +201,11 @@ static int lookup(const struct vt_space *space, uint64_t va, struct tlb_entry *p
         }
         level = 1;
     }
-    for (;; level--) {
+    for (;; level--) { /* ends at level 1, where every entry is a leaf */
         unsigned shift = level_shift(level);
+        unsigned index = (unsigned)(va >> shift) % TABLE_ENTRIES; // NOLINT(*BitwiseShift)
         uint64_t entry;
-        int rc = read_entry(space, at.gpa, (unsigned)(va >> shift) % TABLE_ENTRIES, &entry, err);
+        int rc = read_entry(space, at.gpa, index, &entry, err);
         if (rc != 0) {
             return rc;
         }
@@ -247,7 +248,7 @@ int vt_space_lookup(const struct vt_space *space, struct vt_gva gva, struct vt_m
 static int translate(const struct vt_space *space, uint64_t va, uint64_t *pa, uint64_t *run,
                      struct vt_error *err)
 {
-    struct tlb_entry page;
+    struct tlb_entry page = {0};
     int rc = lookup(space, va, &page, err);
     if (rc == 0) {
         uint64_t inside = va & ((UINT64_C(1) << page.shift) - 1);

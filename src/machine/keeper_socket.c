@@ -154,7 +154,7 @@ void vt_keeper_socket_destroy(struct vt_keeper_socket *s)
         return;
     }
     while (s->pending != NULL) {
-        close(forget(s->pending));
+        close(forget(s->pending)); // NOLINT(clang-analyzer-unix.Malloc): forget moves the list on
     }
     vt_source_remove(s->source);
     vt_close(&s->fd);

@@ -303,7 +303,7 @@ int vt_qmp_dispatch(struct vt_qmp *q, struct vt_error *err)
 /* Greeting and qmp_capabilities. */
 static int negotiate(struct vt_qmp *q, uint64_t deadline_ns, struct vt_error *err)
 {
-    json_t *greeting;
+    json_t *greeting = NULL;
     int rc = next_message(q, deadline_ns, &greeting, err);
     if (rc == VT_E_TIMEOUT) {
         return vt_fail(err, VT_E_TIMEOUT, "%s: no QMP greeting in time (%s)", q->what,

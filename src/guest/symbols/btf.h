@@ -16,7 +16,7 @@ struct vt_btf;
 
 /** Takes over `bytes` (malloc'ed), also when it fails. VT_E_CORRUPT, VT_E_UNSUPPORTED (a kind of
  *  type newer than 7.2's), VT_E_LIMIT, VT_E_NOMEM. */
-int vt_btf_create(uint8_t *bytes, size_t n, struct vt_btf **btf, struct vt_error *err);
+int vt_btf_create(uint8_t *bytes, size_t n, struct vt_btf **out, struct vt_error *err);
 void vt_btf_destroy(struct vt_btf *btf);
 
 /** Number of types. */
