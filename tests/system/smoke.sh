@@ -7,6 +7,9 @@ expect_eq 'names' "$vm" "$(vitrine ls --names)"
 expect_eq 'state' running "$(vm_state)"
 ram=/dev/shm/qemu_ram_$vm
 expect_eq 'mode and size of the RAM file' '600 134217728' "$(stat -c '%a %s' "$ram")"
+wait_console 'shell ready'
+expect_eq 'an echo in the guest' 'hello from inside' "$(guest_exec 'echo hello from inside')"
+expect_status 7 guest_exec 'exit 7'
 
 vitrine pause "$vm"
 expect_eq 'state' paused "$(vm_state)"
