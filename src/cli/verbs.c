@@ -13,6 +13,7 @@ extern const struct vt_verb vt_verb_stop;
 extern const struct vt_verb vt_verb_kill;
 extern const struct vt_verb vt_verb_save;
 extern const struct vt_verb vt_verb_restore;
+extern const struct vt_verb vt_verb_top;
 extern const struct vt_verb vt_verb_console;
 extern const struct vt_verb vt_verb_guest;
 extern const struct vt_verb vt_verb_uname;
@@ -36,6 +37,7 @@ const struct vt_verb *const vt_verbs[] = {
     &vt_verb_kill,
     &vt_verb_save,
     &vt_verb_restore,
+    &vt_verb_top,
     &vt_verb_console,
     &vt_verb_guest,
     &vt_verb_uname,

@@ -1,0 +1,310 @@
+/* cli/cmd_top.c - `vitrine top`: what each VM costs, over a real interval.
+ *
+ * CPU comes from /proc/<qemu>/stat, RAM from the blocks of its file: two looks an interval apart.
+ * On a terminal the table stands still and is written anew in one piece.
+ */
+#include "cli/vm.h"
+
+#include "base/io.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define VMS_MAX 256
+#define STATE_TIMEOUT_MS 1000
+
+/* One look at one VM. */
+struct look {
+    char name[VT_VM_NAME_MAX + 1];
+    uint64_t started_unix_ns; /* tells two VMs of one name apart */
+    enum vt_vm_state state;
+    uint64_t at_ns;
+    bool has_process;
+    uint64_t cpu_ticks, rss_bytes;
+    bool has_ram;
+    uint64_t ram_bytes, ram_allocated_bytes;
+};
+
+struct looks {
+    struct look vm[VMS_MAX];
+    unsigned n;
+};
+
+static const struct vt_column columns[] = {
+    {"name", "NAME", VT_CELL_TEXT, 0},        {"state", "STATE", VT_CELL_TEXT, 0},
+    {"cpu_percent", "CPU %", VT_CELL_F64, 1}, {"ram_allocated_bytes", "RAM USED", VT_CELL_BYTES, 0},
+    {"ram_bytes", "RAM", VT_CELL_BYTES, 0},   {"rss_bytes", "RSS", VT_CELL_BYTES, 0},
+    {"uptime_s", "UP S", VT_CELL_U64, 0},     {"interval_ms", NULL, VT_CELL_U64, 0},
+};
+
+/* ---------------------------------------------------------------- looking */
+
+/* utime, stime and rss: fields 14, 15 and 24, counted after the name's closing parenthesis, which
+ * is the last one on the line (proc(5)). */
+static bool look_at_process(pid_t pid, struct look *l)
+{
+    char path[64], *text;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    if (pid <= 0 || vt_read_file(path, 65536, &text, NULL, NULL) != 0) {
+        return false;
+    }
+    const char *rest = strrchr(text, ')');
+    unsigned long long user, system;
+    long rss;
+    bool ok = rest != NULL && sscanf(rest + 1,
+                                     " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu %*s "
+                                     "%*s %*s %*s %*s %*s %*s %*s %ld",
+                                     &user, &system, &rss) == 3;
+    free(text);
+    if (ok) {
+        l->cpu_ticks = user + system;
+        l->rss_bytes = (uint64_t)(rss > 0 ? rss : 0) * (uint64_t)sysconf(_SC_PAGESIZE);
+    }
+    return ok;
+}
+
+/* Returns false when there is no such VM any more. */
+static bool look_at(const char *name, struct look *l, struct vt_error *err)
+{
+    struct vt_vm *vm;
+    struct stat st;
+    if (vt_vm_open(name, &vm, err) != 0) {
+        return false;
+    }
+    const struct vt_vm_info *info = vt_vm_info(vm);
+    *l = (struct look){.started_unix_ns = info->started_unix_ns, .ram_bytes = info->ram_bytes};
+    memcpy(l->name, info->name, sizeof l->name);
+    if (vt_vm_query_state(vm, STATE_TIMEOUT_MS, &l->state, NULL) != 0) {
+        l->state = VT_VM_UNKNOWN;
+    }
+    l->at_ns = vt_now_ns();
+    l->has_process = look_at_process(info->qemu_pid, l);
+    if (info->ram_path[0] != '\0' && stat(info->ram_path, &st) == 0) {
+        l->has_ram = true;
+        l->ram_allocated_bytes = (uint64_t)st.st_blocks * 512;
+    }
+    vt_vm_close(vm);
+    return true;
+}
+
+/* All VMs, or those named; one that is named must exist, one that is not may come and go. */
+static int look_around(const struct vt_args *args, struct looks *all, struct vt_error *err)
+{
+    all->n = 0;
+    for (unsigned i = 0; i < vt_args_operands(args); i++) {
+        if (!look_at(vt_args_operand(args, i), &all->vm[all->n], err)) {
+            return (int)err->code;
+        }
+        all->n++;
+    }
+    if (vt_args_operands(args) > 0) {
+        return 0;
+    }
+    char **names;
+    size_t n;
+    int rc = vt_vm_names(&names, &n, err);
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < n && all->n < VMS_MAX; i++) {
+        all->n += look_at(names[i], &all->vm[all->n], err);
+    }
+    vt_vm_names_free(names, n);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- showing */
+
+static const struct look *find(const struct looks *all, const struct look *now)
+{
+    for (unsigned i = 0; i < all->n; i++) {
+        if (strcmp(all->vm[i].name, now->name) == 0 &&
+            all->vm[i].started_unix_ns == now->started_unix_ns) {
+            return &all->vm[i];
+        }
+    }
+    return NULL;
+}
+
+static void show_vm(struct vt_rows *rows, const struct look *before, const struct look *now)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    uint64_t real_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    uint64_t ns = before != NULL ? now->at_ns - before->at_ns : 0;
+    vt_cell_text(rows, now->name);
+    vt_cell_text(rows, vt_vm_state_name(now->state));
+    if (ns > 0 && before->has_process && now->has_process && now->cpu_ticks >= before->cpu_ticks) {
+        double seconds =
+            (double)(now->cpu_ticks - before->cpu_ticks) / (double)sysconf(_SC_CLK_TCK);
+        vt_cell_f64(rows, 100.0 * seconds / ((double)ns / 1e9));
+    } else {
+        vt_cell_none(rows);
+    }
+    if (now->has_ram) {
+        vt_cell_u64(rows, now->ram_allocated_bytes);
+    } else {
+        vt_cell_none(rows);
+    }
+    vt_cell_u64(rows, now->ram_bytes);
+    if (now->has_process) {
+        vt_cell_u64(rows, now->rss_bytes);
+    } else {
+        vt_cell_none(rows);
+    }
+    vt_cell_u64(
+        rows, real_ns > now->started_unix_ns ? (real_ns - now->started_unix_ns) / 1000000000u : 0);
+    if (ns > 0) {
+        vt_cell_u64(rows, ns / 1000000);
+    } else {
+        vt_cell_none(rows);
+    }
+}
+
+static int show(const struct vt_args *args, const struct looks *before, const struct looks *now)
+{
+    struct vt_rows *rows;
+    struct vt_error err;
+    if (vt_rows_create(args, columns, sizeof columns / sizeof columns[0], &rows, &err) != 0) {
+        return vt_report(args, &err);
+    }
+    for (unsigned i = 0; i < now->n; i++) {
+        show_vm(rows, find(before, &now->vm[i]), &now->vm[i]);
+    }
+    return vt_rows_finish(rows);
+}
+
+/* ---------------------------------------------------------------- the terminal */
+
+struct screen {
+    bool on;
+    struct termios before;
+};
+
+/* The other screen, no cursor, keys without Enter. Signals still come as signals. */
+static void screen_enter(struct screen *s)
+{
+    struct termios t;
+    s->on = tcgetattr(STDIN_FILENO, &s->before) == 0;
+    if (s->on) {
+        t = s->before;
+        t.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+        tcsetattr(STDIN_FILENO, TCSANOW, &t);
+        setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+        fputs("\x1b[?1049h\x1b[?25l", stdout);
+    }
+}
+
+static void screen_leave(const struct screen *s)
+{
+    if (s->on) {
+        fputs("\x1b[?25h\x1b[?1049l", stdout);
+        fflush(stdout);
+        tcsetattr(STDIN_FILENO, TCSANOW, &s->before);
+    }
+}
+
+/* Waits for the next look; false when the person wants to leave. */
+static bool wait_next(const struct screen *s, uint64_t until_ns)
+{
+    while (vt_interrupted == 0 && vt_now_ns() < until_ns) {
+        struct pollfd p = {.fd = s->on ? STDIN_FILENO : -1, .events = POLLIN};
+        char key;
+        if (poll(&p, 1, vt_poll_timeout(until_ns)) > 0 &&
+            (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 0x1b)) {
+            return false;
+        }
+    }
+    return vt_interrupted == 0;
+}
+
+/* `count` tables, each over one interval; 0: until the person leaves. */
+static int watch(const struct vt_args *args, uint64_t interval_ns, uint64_t count,
+                 const struct screen *screen)
+{
+    struct looks *all = calloc(2, sizeof *all);
+    struct vt_error err;
+    if (all == NULL) {
+        vt_fail(&err, VT_E_NOMEM, "out of memory");
+        return vt_report(args, &err);
+    }
+    int rc = look_around(args, &all[0], &err) == 0 ? 0 : vt_report(args, &err);
+    uint64_t next = vt_now_ns();
+    for (uint64_t i = 0; rc == 0 && (count == 0 || i < count); i++) {
+        if (screen->on && i == 0) {
+            fputs("\x1b[H\x1b[J", stdout);
+            rc = show(args, &all[0], &all[0]);
+            fflush(stdout);
+        }
+        next += interval_ns;
+        if (!wait_next(screen, next)) {
+            break;
+        }
+        if (look_around(args, &all[(i + 1) % 2], &err) != 0) {
+            rc = vt_report(args, &err);
+            break;
+        }
+        fputs(screen->on ? "\x1b[H\x1b[J" : "", stdout);
+        rc = show(args, &all[i % 2], &all[(i + 1) % 2]);
+        fflush(stdout);
+    }
+    free(all);
+    return rc;
+}
+
+static int run(const struct vt_args *args)
+{
+    uint64_t interval_ns, count;
+    bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !vt_args_json(args);
+    bool endless = terminal || vt_args_json(args);
+    int rc = vt_args_duration(args, "interval", 1000000000, &interval_ns);
+    rc = rc != 0 ? rc : vt_args_u64(args, "count", endless ? 0 : 1, &count);
+    if (rc != 0) {
+        return rc;
+    }
+    if (interval_ns < 10000000 || interval_ns > UINT64_C(3600000000000)) {
+        return vt_usage_error(args, "--interval: between 10ms and 1h");
+    }
+    if (vt_args_flag(args, "once")) {
+        count = 1;
+    }
+    struct screen screen = {0};
+    if (terminal && count != 1) {
+        screen_enter(&screen);
+    }
+    rc = watch(args, interval_ns, count, &screen);
+    screen_leave(&screen);
+    return rc;
+}
+
+static const struct vt_option options[] = {
+    {"once", NULL, "show one table and end", false},
+    {"interval", "TIME", "time between two looks (default: 1s)", false},
+    {"count", "N", "end after N tables (0: never)", false},
+    {0},
+};
+
+const struct vt_verb vt_verb_top = {
+    .name = "top",
+    .group = "Machines",
+    .summary = "Show what each VM costs: CPU, memory",
+    .operands = "[VM...]",
+    .max_operands = VMS_MAX,
+    .options = options,
+    .description =
+        "Every figure is measured over the interval before it. CPU counts the whole QEMU\n"
+        "process, 100 being one core; RAM USED is what the guest has touched.\n\n"
+        "On a terminal the table is refreshed in place and q leaves; elsewhere one table\n"
+        "is printed. With JSON one array is printed a line for each look, without end\n"
+        "unless --once or --count say so.",
+    .examples = "  vitrine top\n"
+                "  vitrine top --json --interval 500ms --count 10",
+    .run = run,
+};
