@@ -117,9 +117,32 @@ struct vt_vm_config {
 int vt_vm_start(const struct vt_vm_config *config, const struct vt_keeper_service *const *services,
                 const volatile int *stop, struct vt_error *err);
 
+/* ---------------------------------------------------------------- somebody else's */
+
+/** Gives a QEMU that was started by hand or by libvirt a name and a keeper, so that every tool
+ * works on it. `qmp_path` is its QMP socket, connected to only while something is asked. Whether
+ * RAM can be read is in struct vt_vm_info (ram_path, ram_why). `timeout_ms` 0: 5000. Errors:
+ * VT_E_EXISTS, VT_E_NOT_FOUND, VT_E_GONE (stale socket), VT_E_PROTOCOL (not QMP), VT_E_TIMEOUT
+ * (another client holds it, or QEMU hangs), VT_E_INTERRUPTED. */
+int vt_vm_attach(const char *name, const char *qmp_path, uint64_t timeout_ms,
+                 const struct vt_keeper_service *const *services, const volatile int *stop,
+                 struct vt_error *err);
+struct vt_vm;
+/** Ends the keeper; QEMU is left as it is. VT_E_INVAL for a VM vitrine started. */
+int vt_vm_detach(struct vt_vm *vm, struct vt_error *err);
+
+/** A QEMU on this host that no VM of ours is. */
+struct vt_foreign_vm {
+    pid_t qemu_pid;
+    char name[64];                 /**< QEMU's -name, or empty */
+    char qmp_path[VT_VM_PATH_MAX]; /**< a QMP socket of it, or empty */
+    bool held;                     /**< a client is connected to that socket (libvirt, say) */
+};
+/** Looks for them in /proc; *list is malloc'ed. Sees what the caller may see there. */
+int vt_vm_discover(struct vt_foreign_vm **list, size_t *n, struct vt_error *err);
+
 /* ---------------------------------------------------------------- finding and steering */
 
-struct vt_vm;
 struct vt_qmp;
 
 /** Opens a VM by name. VT_E_NOT_FOUND when there is none; a stale directory counts as none. */

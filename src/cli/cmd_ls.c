@@ -1,14 +1,26 @@
 /* cli/cmd_ls.c - `vitrine ls`: the VMs there are. */
 #include "cli/vm.h"
 
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 static const struct vt_column columns[] = {
-    {"name", "NAME", VT_CELL_TEXT, 0},       {"state", "STATE", VT_CELL_TEXT, 0},
-    {"qemu_pid", "PID", VT_CELL_I64, 0},     {"memory_bytes", "MEMORY", VT_CELL_BYTES, 0},
-    {"cpus", "CPUS", VT_CELL_U64, 0},        {"accel", "ACCEL", VT_CELL_TEXT, 0},
-    {"machine", "MACHINE", VT_CELL_TEXT, 0}, {"uptime_s", "UP S", VT_CELL_U64, 0},
+    {"name", "NAME", VT_CELL_TEXT, 0},
+    {"state", "STATE", VT_CELL_TEXT, 0},
+    {"qemu_pid", "PID", VT_CELL_I64, 0},
+    {"memory_bytes", "MEMORY", VT_CELL_BYTES, 0},
+    {"cpus", "CPUS", VT_CELL_U64, 0},
+    {"accel", "ACCEL", VT_CELL_TEXT, 0},
+    {"machine", "MACHINE", VT_CELL_TEXT, 0},
+    {"uptime_s", "UP S", VT_CELL_U64, 0},
+    {"qmp_path", NULL, VT_CELL_TEXT, 0},
+    {"note", "NOTE", VT_CELL_TEXT, 0},
 };
+
+#define N_COLUMNS (sizeof columns / sizeof columns[0])
 
 #define STATE_TIMEOUT_MS 2000
 
@@ -28,7 +40,7 @@ static void show_vm(struct vt_rows *rows, const char *name)
         if (err.code == VT_E_BUSY) { /* starting or ending: nothing but its name is known */
             vt_cell_text(rows, name);
             vt_cell_text(rows, vt_vm_state_name(VT_VM_UNKNOWN));
-            for (size_t i = 2; i < sizeof columns / sizeof columns[0]; i++) {
+            for (size_t i = 2; i < N_COLUMNS; i++) {
                 vt_cell_none(rows);
             }
         }
@@ -47,7 +59,57 @@ static void show_vm(struct vt_rows *rows, const char *name)
     vt_cell_text(rows, info->accel);
     vt_cell_text(rows, info->machine);
     vt_cell_u64(rows, uptime_s(info));
+    char path[VT_VM_PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s%s", info->attached ? info->qmp_path : info->dir,
+             info->attached ? "" : "/qmp.sock");
+    vt_cell_text(rows, path);
+    vt_cell_text(rows, info->attached ? "attached" : "");
     vt_vm_close(vm);
+}
+
+/* A name that attach takes, made from QEMU's. */
+static void suggest_name(const struct vt_foreign_vm *f, char name[VT_VM_NAME_MAX + 1])
+{
+    snprintf(name, VT_VM_NAME_MAX + 1, "%.*s", VT_VM_NAME_MAX, f->name);
+    if (!vt_name_is_valid(name)) {
+        snprintf(name, VT_VM_NAME_MAX + 1, "qemu-%d", (int)f->qemu_pid);
+    }
+}
+
+static void show_foreign(struct vt_rows *rows, const struct vt_foreign_vm *f)
+{
+    char name[VT_VM_NAME_MAX + 1], note[VT_VM_PATH_MAX + 128];
+    suggest_name(f, name);
+    if (f->qmp_path[0] == '\0') {
+        snprintf(note, sizeof note, "no QMP socket to attach to");
+    } else if (f->held) {
+        snprintf(note, sizeof note, "another client holds its QMP socket %s", f->qmp_path);
+    } else {
+        snprintf(note, sizeof note, "vitrine attach %s --qmp %s", name, f->qmp_path);
+    }
+    vt_cell_text(rows, name);
+    vt_cell_text(rows, "not attached");
+    vt_cell_i64(rows, f->qemu_pid);
+    for (size_t i = 3; i < N_COLUMNS - 2; i++) {
+        vt_cell_none(rows);
+    }
+    vt_cell_text(rows, f->qmp_path[0] != '\0' ? f->qmp_path : NULL);
+    vt_cell_text(rows, note);
+}
+
+static int show_all_foreign(struct vt_rows *rows, struct vt_error *err)
+{
+    struct vt_foreign_vm *list;
+    size_t n;
+    int rc = vt_vm_discover(&list, &n, err);
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < n; i++) {
+        show_foreign(rows, &list[i]);
+    }
+    free(list);
+    return 0;
 }
 
 static int run(const struct vt_args *args)
@@ -65,21 +127,25 @@ static int run(const struct vt_args *args)
         for (size_t i = 0; i < n; i++) {
             puts(names[i]);
         }
-    } else if (vt_rows_create(args, columns, sizeof columns / sizeof columns[0], &rows, &err) !=
-               0) {
+    } else if (vt_rows_create(args, columns, N_COLUMNS, &rows, &err) != 0) {
         rc = vt_report(args, &err);
     } else {
         for (size_t i = 0; i < n; i++) {
             show_vm(rows, names[i]);
         }
-        rc = vt_rows_finish(rows);
+        if (!vt_args_flag(args, "ours") && show_all_foreign(rows, &err) != 0) {
+            rc = vt_report(args, &err);
+        }
+        int written = vt_rows_finish(rows);
+        rc = rc != 0 ? rc : written;
     }
     vt_vm_names_free(names, n);
     return rc;
 }
 
 static const struct vt_option options[] = {
-    {"names", NULL, "print names only, one a line", false},
+    {"names", NULL, "print the names of our VMs only, one a line", false},
+    {"ours", NULL, "do not look for VMs that vitrine does not know", false},
     {0},
 };
 
@@ -90,8 +156,10 @@ const struct vt_verb vt_verb_ls = {
     .summary = "List virtual machines",
     .operands = "",
     .options = options,
-    .description = "Lists the VMs that run, with their state. What was left behind by a VM whose\n"
-                   "keeper was killed is removed on the way.",
+    .description =
+        "Lists the VMs that run, with their state, and the QEMUs on this host that vitrine does\n"
+        "not know yet, with the command that attaches them. What was left behind by a VM whose\n"
+        "keeper was killed is removed on the way.",
     .examples = "vitrine ls\nvitrine ls --json",
     .run = run,
 };

@@ -11,6 +11,8 @@ extern const struct vt_verb vt_verb_resume;
 extern const struct vt_verb vt_verb_reset;
 extern const struct vt_verb vt_verb_stop;
 extern const struct vt_verb vt_verb_kill;
+extern const struct vt_verb vt_verb_attach;
+extern const struct vt_verb vt_verb_detach;
 extern const struct vt_verb vt_verb_save;
 extern const struct vt_verb vt_verb_restore;
 extern const struct vt_verb vt_verb_top;
@@ -35,6 +37,8 @@ const struct vt_verb *const vt_verbs[] = {
     &vt_verb_reset,
     &vt_verb_stop,
     &vt_verb_kill,
+    &vt_verb_attach,
+    &vt_verb_detach,
     &vt_verb_save,
     &vt_verb_restore,
     &vt_verb_top,

@@ -252,10 +252,40 @@ int vt_vm_stop(struct vt_vm *vm, uint64_t timeout_ms, const volatile int *stop,
     return rc;
 }
 
+int vt_vm_detach(struct vt_vm *vm, struct vt_error *err)
+{
+    int fd;
+    if (!vm->info.attached) {
+        return vt_fail(err, VT_E_INVAL, "VM '%s' was started by vitrine: stop or kill it",
+                       vm->info.name);
+    }
+    int rc = vt_vm_service(vm, "detach", &fd, err);
+    if (rc == 0) {
+        rc = await_end(vm, fd, vt_deadline_ms(CLEAN_UP_MS), NULL, err);
+        close(fd);
+    }
+    return rc;
+}
+
+/* Somebody else's QEMU is not our child: it is told to quit. */
+static int kill_attached(struct vt_vm *vm, int *fd, struct vt_error *err)
+{
+    int rc = vt_vm_service(vm, "wait", fd, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = command(vm, "quit", err);
+    if (rc != 0 && rc != VT_E_GONE) {
+        close(*fd);
+        return rc;
+    }
+    return 0;
+}
+
 int vt_vm_kill(struct vt_vm *vm, struct vt_error *err)
 {
     int fd;
-    int rc = vt_vm_service(vm, "kill", &fd, err);
+    int rc = vm->info.attached ? kill_attached(vm, &fd, err) : vt_vm_service(vm, "kill", &fd, err);
     if (rc == VT_E_GONE) {
         return 0;
     }
