@@ -144,8 +144,9 @@ size_t test_write_tables(uint8_t *out, size_t at, enum test_layout layout, uint6
 
 struct test_symbol *test_symbols(uint32_t n, uint64_t first, uint64_t step, bool percpu)
 {
-    struct test_symbol *s = calloc(n, sizeof *s);
-    char(*names)[32] = calloc(n, sizeof *names);
+    /* The names lie behind the array: one allocation. */
+    struct test_symbol *s = calloc(n, sizeof *s + 32);
+    char(*names)[32] = (char(*)[32])(s + n);
     for (uint32_t i = 0; i < n; i++) {
         snprintf(names[i], sizeof names[i], "symbol_%05u", i);
         s[i] = (struct test_symbol){.name = names[i], .type = 't', .value = first + step * i};
@@ -156,4 +157,9 @@ struct test_symbol *test_symbols(uint32_t n, uint64_t first, uint64_t step, bool
         }
     }
     return s;
+}
+
+void test_symbols_free(struct test_symbol *symbols)
+{
+    free(symbols);
 }

@@ -28,7 +28,8 @@ enum test_layout {
 size_t test_write_tables(uint8_t *out, size_t at, enum test_layout layout, uint64_t text_va,
                          const struct test_symbol *symbols, uint32_t n);
 
-/** "symbol_00042"-like fillers: enough symbols for a kernel. Values step..n*step; free() it. */
+/** "symbol_00042"-like fillers: enough symbols for a kernel. Free with test_symbols_free. */
 struct test_symbol *test_symbols(uint32_t n, uint64_t first, uint64_t step, bool percpu);
+void test_symbols_free(struct test_symbol *symbols);
 
 #endif

@@ -50,7 +50,7 @@ static struct image make(enum test_layout layout, size_t at)
 static void free_image(struct image *image)
 {
     free(image->bytes);
-    free(image->symbols);
+    test_symbols_free(image->symbols);
 }
 
 static int find(const uint8_t *bytes, size_t n, struct vt_kallsyms *k)
