@@ -178,7 +178,7 @@ int vt_mtree_parse(const char *text, const char *backend, uint64_t ram_bytes,
                    struct vt_ram_region regions[VT_RAM_REGIONS_MAX], unsigned *n,
                    struct vt_error *err)
 {
-    struct vt_ram_region found[VT_RAM_REGIONS_MAX];
+    struct vt_ram_region found[VT_RAM_REGIONS_MAX] = {0};
     unsigned count = 0;
     bool wanted = false; /* inside the view of "memory" */
     struct line line;
