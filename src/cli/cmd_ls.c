@@ -8,16 +8,11 @@
 #include <time.h>
 
 static const struct vt_column columns[] = {
-    {"name", "NAME", VT_CELL_TEXT, 0},
-    {"state", "STATE", VT_CELL_TEXT, 0},
-    {"qemu_pid", "PID", VT_CELL_I64, 0},
-    {"memory_bytes", "MEMORY", VT_CELL_BYTES, 0},
-    {"cpus", "CPUS", VT_CELL_U64, 0},
-    {"accel", "ACCEL", VT_CELL_TEXT, 0},
-    {"machine", "MACHINE", VT_CELL_TEXT, 0},
-    {"uptime_s", "UP S", VT_CELL_U64, 0},
-    {"qmp_path", NULL, VT_CELL_TEXT, 0},
-    {"note", "NOTE", VT_CELL_TEXT, 0},
+    {"name", "NAME", VT_CELL_TEXT, 0},       {"state", "STATE", VT_CELL_TEXT, 0},
+    {"qemu_pid", "PID", VT_CELL_I64, 0},     {"memory_bytes", "MEMORY", VT_CELL_BYTES, 0},
+    {"cpus", "CPUS", VT_CELL_U64, 0},        {"accel", "ACCEL", VT_CELL_TEXT, 0},
+    {"machine", "MACHINE", VT_CELL_TEXT, 0}, {"uptime_s", "UP S", VT_CELL_U64, 0},
+    {"qmp_path", NULL, VT_CELL_TEXT, 0},     {"note", "NOTE", VT_CELL_TEXT, 0},
 };
 
 #define N_COLUMNS (sizeof columns / sizeof columns[0])
