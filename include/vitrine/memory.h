@@ -91,6 +91,11 @@ const char *vt_track_mode_name(enum vt_track_mode mode);
  *  tracker (in the VM's keeper) writes it; any number of readers compare, wait-free. */
 struct vt_track;
 
+/** The service that vt_vm_start needs for this ("track"). */
+extern const struct vt_keeper_service vt_track_service;
+
+/** Connects to the tracker in the VM's keeper. A handle is one thread's; the table it shows may be
+ *  read by any. VT_E_UNSUPPORTED with the reason when the VM's RAM cannot be tracked at all. */
 int vt_track_open(struct vt_vm *vm, struct vt_track **track, struct vt_error *err);
 void vt_track_close(struct vt_track *track);
 enum vt_track_mode vt_track_mode(const struct vt_track *track);
@@ -98,10 +103,11 @@ enum vt_track_mode vt_track_mode(const struct vt_track *track);
 const char *vt_track_why(const struct vt_track *track);
 
 /** Makes the tracker look now and waits for it: *tick is then the tick of that scan, and every
- * write that happened before the call has an epoch <= *tick. Ticks start at 1 and grow by 1 a scan.
- */
+ * write that happened before the call has an epoch <= *tick. Ticks start at 1 and grow by 1 a
+ *  scan; the first one gives its tick to every page with storage. VT_E_GONE when the tracker ended
+ *  (QEMU died; or 2^32 ticks are used up: open anew); the handle is of no use after a failure. */
 int vt_track_scan(struct vt_track *track, uint32_t *tick, struct vt_error *err);
-/** Asks for scans at `hz` (0: none) for as long as this handle lives. */
+/** Asks for scans at `hz` (0: none, at most 1000) for as long as this handle lives. */
 int vt_track_subscribe(struct vt_track *track, unsigned hz, struct vt_error *err);
 /** The tick of the latest completed scan (acquire: epochs up to it are visible). */
 uint32_t vt_track_tick(const struct vt_track *track);
@@ -112,6 +118,11 @@ const uint32_t *vt_track_epochs(const struct vt_track *track);
 /** The newest epoch of each run of VT_EPOCH_GROUP pages: skip a group that is not newer. */
 #define VT_EPOCH_GROUP 64
 const uint32_t *vt_track_group_epochs(const struct vt_track *track);
+
+/** The next run of pages [*first, *end) at or after page `from` that changed after tick `since`;
+ *  false when there is none. Skips quiet groups, so a look over gigabytes takes microseconds. */
+bool vt_track_next(const struct vt_track *track, uint32_t since, uint64_t from, uint64_t *first,
+                   uint64_t *end);
 
 struct vt_track_stats {
     uint32_t tick;
@@ -128,10 +139,12 @@ void vt_track_stats(const struct vt_track *track, struct vt_track_stats *stats);
 struct vt_snapshot;
 
 enum vt_verdict {
-    VT_CONSISTENT, /**< every page as it was at one moment between two looks */
-    VT_RETRIED,    /**< the same, after copying some pages again */
-    VT_TORN,       /**< some pages kept changing; vt_snapshot_torn lists them */
+    VT_CONSISTENT, /**< all of RAM as it was at one moment during the refresh */
+    VT_RETRIED,    /**< the same, after looking and copying again */
+    VT_TORN,      /**< RAM kept changing; vt_snapshot_torn lists what changed under the last look */
+    VT_UNCHECKED, /**< nobody looked a second time */
 };
+const char *vt_verdict_name(enum vt_verdict verdict);
 
 struct vt_refresh {
     bool pause;           /**< stop the VM around the copy: a point in time */
@@ -146,11 +159,22 @@ struct vt_refresh_result {
     uint64_t scan_ns, copy_ns, total_ns, paused_ns;
 };
 
-/** The first refresh copies what is populated. `ram` and `track` outlive it; `vm` (may be NULL) is
- *  needed for `pause`. Memory: address space of the RAM's size, populated as the guest's is. */
+/** `ram` and `track` outlive the snapshot. Without `track`, or where it can only hash, a refresh
+ *  compares all populated RAM with the copy instead (the hash would cost the same read once more).
+ *  `vm` (may be NULL) is needed for `pause`. Memory: address space of the RAM's size, populated as
+ *  the guest's is. */
 int vt_snapshot_create(const struct vt_ram *ram, struct vt_track *track, struct vt_vm *vm,
                        struct vt_snapshot **snap, struct vt_error *err);
 void vt_snapshot_destroy(struct vt_snapshot *snap);
+/** Brings the copy up to date; the first refresh copies everything with storage.
+ *
+ *  Unless told otherwise it looks again after copying, and copies and looks once more as long as
+ *  RAM changed meanwhile: when a look finds nothing new, no page was written between that look and
+ *  the one before, so the copy is RAM at a moment between them. (When comparing, a page that
+ *  changed and changed back in between goes unseen.) `pause` stops the guest for the last look, and
+ *  resumes it if it was running; a caller who may be killed by a signal blocks it meanwhile.
+ *  Errors: VT_E_GONE (RAM or tracker), VT_E_INVAL (`pause` without a VM), those of vt_vm_pause. The
+ *  copy may then be of no one moment; a later refresh mends it. */
 int vt_snapshot_refresh(struct vt_snapshot *snap, const struct vt_refresh *how,
                         struct vt_refresh_result *result, struct vt_error *err);
 /** The copy, by file offset. */

@@ -1,7 +1,9 @@
 /* cli/vm.c - see vm.h. */
 #include "cli/vm.h"
 
-const struct vt_keeper_service *const vt_cli_services[] = {NULL};
+#include "vitrine/memory.h"
+
+const struct vt_keeper_service *const vt_cli_services[] = {&vt_track_service, NULL};
 
 int vt_cli_open_vm(const struct vt_args *args, struct vt_vm **vm)
 {

@@ -4,9 +4,10 @@
  * bitmap of populated pages, whose bits only ever go from 0 to 1 (relaxed: a bit carries no data),
  * and the guard's "lost" flag.
  */
+#include "memory/ram.h"
+
 #include "base/io.h"
 #include "memory/fault.h"
-#include "vitrine/memory.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -252,9 +253,7 @@ static void mark_populated(const struct vt_ram *ram, uint64_t first, uint64_t en
     }
 }
 
-/* The first page with storage at or after page-aligned `from`: 0, -ENXIO when there is none, or
- * another negative errno. */
-static int seek_data(const struct vt_ram *ram, uint64_t from, uint64_t *start)
+int vt_ram_seek_data(const struct vt_ram *ram, uint64_t from, uint64_t *start)
 {
     off_t data = lseek(ram->fd, (off_t)from, SEEK_DATA);
     int rc = data < 0 ? -errno : 0;
@@ -275,8 +274,7 @@ static int seek_data(const struct vt_ram *ram, uint64_t from, uint64_t *start)
     return rc;
 }
 
-/* The end of the populated run that begins at `start`; the bitmap learns the run. */
-static uint64_t seek_hole(const struct vt_ram *ram, uint64_t start)
+uint64_t vt_ram_seek_hole(const struct vt_ram *ram, uint64_t start)
 {
     off_t hole = lseek(ram->fd, (off_t)start, SEEK_HOLE);
     uint64_t end = hole < 0 || (uint64_t)hole > ram->size
@@ -297,10 +295,10 @@ static bool populated(const struct vt_ram *ram, uint64_t off, uint64_t *next)
         return true;
     }
     *next = ram->size;
-    if (seek_data(ram, page << VT_PAGE_SHIFT, next) != 0 || *next != page << VT_PAGE_SHIFT) {
+    if (vt_ram_seek_data(ram, page << VT_PAGE_SHIFT, next) != 0 || *next != page << VT_PAGE_SHIFT) {
         return false;
     }
-    seek_hole(ram, *next);
+    vt_ram_seek_hole(ram, *next);
     return true;
 }
 
@@ -314,7 +312,8 @@ int vt_ram_next_data(const struct vt_ram *ram, struct vt_off from, struct vt_off
                      struct vt_off *end, struct vt_error *err)
 {
     uint64_t first = 0;
-    int rc = from.v < ram->size ? seek_data(ram, from.v & ~(VT_PAGE_BYTES - 1), &first) : -ENXIO;
+    int rc =
+        from.v < ram->size ? vt_ram_seek_data(ram, from.v & ~(VT_PAGE_BYTES - 1), &first) : -ENXIO;
     if (vt_fault_lost(ram->guard)) {
         return fail_gone(ram, err);
     }
@@ -326,7 +325,7 @@ int vt_ram_next_data(const struct vt_ram *ram, struct vt_off from, struct vt_off
         return vt_fail_errno(err, VT_E_IO, -rc, "cannot look for data in RAM file %s", ram->path);
     }
     start->v = first;
-    end->v = seek_hole(ram, first);
+    end->v = vt_ram_seek_hole(ram, first);
     return 0;
 }
 

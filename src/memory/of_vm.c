@@ -1,5 +1,5 @@
-/* memory/ram_vm.c - from a VM to its RAM. */
-#include "vitrine/memory.h"
+/* memory/of_vm.c - from a VM to its RAM and its page tracker. */
+#include "memory/track.h"
 
 int vt_ram_open_vm(const struct vt_vm *vm, struct vt_ram **ram, struct vt_error *err)
 {
@@ -9,4 +9,11 @@ int vt_ram_open_vm(const struct vt_vm *vm, struct vt_ram **ram, struct vt_error 
                        info->ram_why[0] != '\0' ? info->ram_why : "QEMU names no file for it");
     }
     return vt_ram_open(info->ram_path, info->regions, info->n_regions, ram, err);
+}
+
+int vt_track_open(struct vt_vm *vm, struct vt_track **track, struct vt_error *err)
+{
+    int sock;
+    int rc = vt_vm_service(vm, vt_track_service.name, &sock, err);
+    return rc == 0 ? vt_track_adopt(sock, vt_vm_info(vm)->name, track, err) : rc;
 }
