@@ -3,6 +3,7 @@
 
 #include "base/io.h"
 #include "base/paths.h"
+#include "machine/accel.h"
 #include "machine/inspect.h"
 #include "machine/migrate.h"
 
@@ -96,6 +97,17 @@ static int open_disk(struct vt_keeper *k, struct vt_error *err)
     return 0;
 }
 
+static int open_kvm(struct vt_keeper *k, struct vt_error *err)
+{
+    if (strcmp(k->job->config->accel, "kvm") != 0 || !vt_accel_needs_fd()) {
+        return 0;
+    }
+    k->fds.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    return k->fds.kvm >= 0
+               ? 0
+               : vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s: /dev/kvm", k->info.name);
+}
+
 static int open_images(struct vt_keeper *k, struct vt_error *err)
 {
     const struct vt_vm_config *c = k->job->config;
@@ -160,7 +172,7 @@ static size_t list_fds(struct vt_launch_fds *f, int **out)
 {
     int *all[] = {&f->qmp_keeper,   &f->serial,       &f->qmp_public,   &f->qmp_tools[0],
                   &f->qmp_tools[1], &f->qmp_tools[2], &f->qmp_tools[3], &f->kernel,
-                  &f->initrd,       &f->disk,         &f->iso};
+                  &f->initrd,       &f->disk,         &f->iso,          &f->kvm};
     memcpy(out, all, sizeof all);
     return sizeof all / sizeof all[0];
 }
@@ -278,6 +290,7 @@ int vt_keeper_start_qemu(struct vt_keeper *k, struct vt_error *err)
     vt_vmdir_ram_path(k->info.name, k->info.ram_path, sizeof k->info.ram_path);
     snprintf(k->info.kernel, sizeof k->info.kernel, "%s", kernel != NULL ? kernel : "");
     int rc = make_identity_and_ram(k, err);
+    rc = rc != 0 ? rc : open_kvm(k, err);
     rc = rc != 0 ? rc : open_images(k, err);
     rc = rc != 0 ? rc : open_logs(k, err);
     rc = rc != 0 ? rc : make_sockets(k, err);

@@ -99,7 +99,12 @@ int vt_launch_argv(const struct vt_launch *l, char ***argv, struct vt_error *err
     add(&b, "-display", "none");
     add(&b, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
     add(&b, "-machine", "%s,memory-backend=ram0", c->machine);
-    add(&b, "-accel", "%s", c->accel);
+    if (l->fds.kvm >= 0) {
+        add(&b, "-add-fd", "fd=%d,set=%d,opaque=kvm", l->fds.kvm, VT_FDSET_KVM);
+        add(&b, "-accel", "kvm,device=/dev/fdset/%d", VT_FDSET_KVM);
+    } else {
+        add(&b, "-accel", "%s", c->accel);
+    }
     add(&b, "-cpu", "%s", c->cpu_model);
     add(&b, "-smp", "%u", c->cpus);
     add(&b, "-m", "%" PRIu64 "M", mib);

@@ -16,12 +16,14 @@ struct vt_launch_fds {
     int kernel, initrd;            /**< read-only */
     int disk;                      /**< read-write */
     int iso;                       /**< read-only */
+    int kvm;                       /**< /dev/kvm, for a QEMU that may not open it */
 };
 
-#define VT_LAUNCH_FDS_NONE ((struct vt_launch_fds){-1, -1, -1, {-1, -1, -1, -1}, -1, -1, -1, -1})
+#define VT_LAUNCH_FDS_NONE                                                                         \
+    ((struct vt_launch_fds){-1, -1, -1, {-1, -1, -1, -1}, -1, -1, -1, -1, -1})
 
 /** The fd sets block devices are opened from. */
-enum { VT_FDSET_DISK = 1, VT_FDSET_ISO = 2 };
+enum { VT_FDSET_DISK = 1, VT_FDSET_ISO = 2, VT_FDSET_KVM = 3 };
 
 struct vt_launch {
     const struct vt_vm_config *config; /**< with every default filled in */

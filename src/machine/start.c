@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "base/text.h"
+#include "machine/accel.h"
 #include "machine/keeper.h"
 #include "machine/launch.h"
 #include "machine/vmdir.h"
@@ -134,8 +135,10 @@ int vt_vm_start(const struct vt_vm_config *config, const struct vt_keeper_servic
     rc = rc != 0 ? rc : absolute(c.name, &c.initrd, slots, &n, err);
     rc = rc != 0 ? rc : absolute(c.name, &c.disk, slots, &n, err);
     rc = rc != 0 ? rc : absolute(c.name, &c.iso, slots, &n, err);
+    if (rc == 0 && c.accel == NULL) {
+        rc = vt_accel_pick(stop, &c.accel, err);
+    }
     if (rc == 0) {
-        c.accel = c.accel != NULL ? c.accel : "tcg";
         const struct vt_keeper_job job = {
             .name = c.name, .config = &c, .incoming_fd = c.incoming_fd, .timeout_ms = c.timeout_ms};
         rc = run_keeper(&job, services, stop, err);
