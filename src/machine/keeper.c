@@ -8,6 +8,7 @@
 #include "machine/keeper.h"
 
 #include "base/io.h"
+#include "machine/cgroup.h"
 #include "machine/keeper_parts.h"
 
 #include <errno.h>
@@ -175,6 +176,9 @@ static void take_back(struct vt_keeper *k)
         kill(k->qemu_pid, SIGKILL);
         while (waitpid(k->qemu_pid, NULL, 0) < 0 && errno == EINTR) {
         }
+    }
+    if (k->cgroup[0] != '\0') {
+        vt_cgroup_remove(k->cgroup);
     }
     if (k->ram_made) {
         unlink(k->info.ram_path);

@@ -43,7 +43,8 @@ struct vt_keeper {
     struct vt_launch_fds fds; /* QEMU's ends, until it is started */
     int qmp_fd, serial_fd;    /* our ends */
     char disk_format[8];
-    pid_t qemu_pid; /* our child, or 0 */
+    pid_t qemu_pid;        /* our child, or 0 */
+    char cgroup[PATH_MAX]; /* its group, or empty */
     struct vt_qmp *qmp;
     struct vt_source *qmp_source;
     struct vt_console *console;

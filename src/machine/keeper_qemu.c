@@ -4,6 +4,7 @@
 #include "base/io.h"
 #include "base/paths.h"
 #include "machine/accel.h"
+#include "machine/cgroup.h"
 #include "machine/inspect.h"
 #include "machine/migrate.h"
 
@@ -239,6 +240,27 @@ static int start_qemu(struct vt_keeper *k, struct vt_error *err)
     return k->qemu_pidfd >= 0 ? 0 : vt_fail_errno(err, VT_E_IO, errno, "pidfd_open");
 }
 
+/* Moved before it has touched any RAM, so that all of it is accounted for. A mark in the directory
+ * lets the next one remove the group when this keeper is killed. */
+static int limit_qemu(struct vt_keeper *k, struct vt_error *err)
+{
+    const struct vt_vm_config *c = k->job->config;
+    const struct vt_limits limits = {c->cpu_quota_percent, c->memory_limit_bytes};
+    char root[PATH_MAX], mark[PATH_MAX], name[VT_VM_NAME_MAX + 16];
+    if (limits.cpu_percent == 0 && limits.memory_bytes == 0) {
+        return 0;
+    }
+    snprintf(name, sizeof name, "%s.%d", k->info.name, (int)getpid());
+    int rc = vt_cgroup_find("/proc/self/mounts", root, err);
+    rc = rc != 0 ? rc : vt_cgroup_create(root, name, &limits, k->qemu_pid, k->cgroup, err);
+    if (rc != 0) {
+        k->cgroup[0] = '\0';
+        return rc;
+    }
+    rc = in_dir(k, "cgroup", mark, err);
+    return rc != 0 ? rc : vt_write_file_atomic(mark, k->cgroup, strlen(k->cgroup), 0600, err);
+}
+
 /* QEMU's own words: the last line it wrote, without its program's name. */
 static int qemu_refused(struct vt_keeper *k, struct vt_error *err)
 {
@@ -295,6 +317,7 @@ int vt_keeper_start_qemu(struct vt_keeper *k, struct vt_error *err)
     rc = rc != 0 ? rc : open_logs(k, err);
     rc = rc != 0 ? rc : make_sockets(k, err);
     rc = rc != 0 ? rc : start_qemu(k, err);
+    rc = rc != 0 ? rc : limit_qemu(k, err);
     rc = rc != 0 ? rc : greet_qemu(k, err);
     return rc != 0 ? rc : load_state(k, err);
 }

@@ -4,6 +4,7 @@
 #include "base/io.h"
 #include "base/paths.h"
 #include "base/text.h"
+#include "machine/cgroup.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -112,6 +113,17 @@ static void remove_orphaned_ram(const char *dir, const char *name)
     vt_close(&fd);
 }
 
+static void remove_orphaned_cgroup(const char *dir)
+{
+    char mark[PATH_MAX];
+    char *path;
+    if (vt_vmdir_file(dir, "cgroup", mark, NULL) == 0 &&
+        vt_read_file(mark, PATH_MAX, &path, NULL, NULL) == 0) {
+        vt_cgroup_remove(path);
+        free(path);
+    }
+}
+
 /* Takes the VM's lock when it is free and cleans up; VT_E_BUSY when the VM lives. Under the
  * registry lock, so nobody can have made the directory anew meanwhile. */
 static int clean_if_stale(const char *dir, const char *name, struct vt_error *err)
@@ -122,6 +134,7 @@ static int clean_if_stale(const char *dir, const char *name, struct vt_error *er
     rc = rc != 0 ? rc : vt_lock_file(lock, &fd, err);
     if (rc == 0) {
         remove_orphaned_ram(dir, name);
+        remove_orphaned_cgroup(dir);
         remove_tree(dir);
         close(fd);
     }
