@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define REGEXES_MAX 16
+/* A line that is not ended and brought nothing for so long is a prompt. */
+#define SETTLE_MS 50
 
 void vt_expect_init(struct vt_expect *e, int fd, const volatile int *stop)
 {
@@ -158,6 +160,10 @@ int vt_expect_regex(struct vt_expect *e, const char *const *regexes, unsigned n,
                 first = m;
                 winner = i;
             }
+        }
+        if (first.rm_so >= 0 && strchr(e->window + first.rm_so, '\n') == NULL &&
+            vt_expect_fill(e, vt_deadline_ms(SETTLE_MS), NULL) == 0) {
+            continue; /* the match may grow, another may begin first */
         }
         if (first.rm_so >= 0) {
             if (line != NULL) {

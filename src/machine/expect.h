@@ -33,7 +33,8 @@ int vt_expect_fill(struct vt_expect *e, uint64_t deadline_ns, struct vt_error *e
 void vt_expect_consume(struct vt_expect *e, size_t n);
 
 /** Waits until one of `n` extended regular expressions (newline is no ordinary character: ^ and $
- *  are line ends) matches; the match that begins first wins. *which (may be NULL) is its number and
+ *  are line ends) matches; the match that begins first wins. A line that is still being
+ *  printed counts when it ends or rests. *which (may be NULL) is its number and
  *  `line` (may be NULL) the line it is on, cut to `line_bytes`. The errors of vt_expect_fill name
  *  the last line seen; VT_E_INVAL for a bad expression. */
 int vt_expect_regex(struct vt_expect *e, const char *const *regexes, unsigned n,

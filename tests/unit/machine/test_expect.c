@@ -4,10 +4,12 @@
 #include "base/io.h"
 #include "machine/expect.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct fixture {
@@ -84,6 +86,22 @@ static void the_first_match_wins_and_is_consumed(void **state)
     }
 }
 
+static void a_line_in_the_making_is_awaited(void **state)
+{
+    struct fixture *f = *state;
+    char line[64];
+    struct vt_error err;
+    says(f, "ready 1");
+    pid_t pid = fork();
+    if (pid == 0) {
+        poll(NULL, 0, 5);
+        _exit(write(f->peer, ".64 s\nnext", 10) == 10 ? 0 : 1);
+    }
+    assert_int_equal(wait_for(f, "ready [0-9.]+", line, sizeof line, &err), 0);
+    assert_string_equal(line, "ready 1.64 s");
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void silence_times_out_and_names_the_last_line(void **state)
 {
     struct fixture *f = *state;
@@ -146,6 +164,7 @@ int main(void)
         TEST(escapes_and_returns_are_not_text),
         TEST(a_match_may_come_in_pieces),
         TEST(the_first_match_wins_and_is_consumed),
+        TEST(a_line_in_the_making_is_awaited),
         TEST(silence_times_out_and_names_the_last_line),
         TEST(the_end_is_told),
         TEST(stop_ends_the_wait),
