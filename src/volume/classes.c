@@ -27,7 +27,7 @@ struct vt_classes {
     uint64_t n_pages;
     uint8_t *classes; /* enum vt_page_class */
     uint8_t *owners;  /* 1 + index into largest */
-    uint8_t *kinds;   /* enum vt_linux_page_kind; FREE, UNKNOWN: the contents decide */
+    uint8_t *kinds;   /* enum vt_linux_page_kind; FREE, IDLE, UNKNOWN: the contents decide */
     struct vt_owner largest[VT_OWNERS_MAX];
     size_t n_largest;
     bool understood;
@@ -71,13 +71,14 @@ static void look(struct vt_classes *c, uint64_t page, bool populated)
     if (kind == VT_LINUX_PAGE_RESERVED && *class == VT_CLASS_HOLE) {
         *class = populated ? VT_CLASS_KERNEL_RESERVED : VT_CLASS_HOLE;
     }
-    if (kind != VT_LINUX_PAGE_FREE && kind != VT_LINUX_PAGE_UNKNOWN) {
+    bool free = kind == VT_LINUX_PAGE_FREE || kind == VT_LINUX_PAGE_IDLE;
+    if (!free && kind != VT_LINUX_PAGE_UNKNOWN) {
         return;
     }
     const uint8_t *bytes = vt_ram_bytes(c->ram) + (page << VT_PAGE_SHIFT);
     if (!populated) {
         *class = VT_CLASS_HOLE;
-    } else if (kind == VT_LINUX_PAGE_FREE) {
+    } else if (free) {
         *class = vt_page_is_zero(bytes) ? VT_CLASS_ZERO : VT_CLASS_FREE;
     } else {
         *class = (uint8_t)vt_page_contents(bytes);
@@ -201,38 +202,37 @@ static void mark_area(struct marking *m, uint64_t page, uint64_t at, unsigned ar
     (void)at;
     uint8_t *kind = &m->c->kinds[page], *class = &m->c->classes[page];
     bool boot = *kind == VT_LINUX_PAGE_RESERVED;
-    /* Pages of higher orders that are not compound count no references in their tails: to struct
-     * page they look free, and only the mapping tells. */
-    bool allocated = *kind == VT_LINUX_PAGE_KERNEL || *kind == VT_LINUX_PAGE_FREE;
+    bool taken = *kind == VT_LINUX_PAGE_KERNEL;
     switch ((enum vt_linux_area)area) {
     case VT_LINUX_AREA_TABLE:
-        if (boot || *kind == VT_LINUX_PAGE_KERNEL || *kind == VT_LINUX_PAGE_TABLE) {
+        if (boot || taken || *kind == VT_LINUX_PAGE_TABLE) {
             *class = VT_CLASS_PAGE_TABLE;
         }
         break;
     case VT_LINUX_AREA_TEXT:
-        if (boot || allocated) {
-            *class = VT_CLASS_KERNEL_TEXT;
+    case VT_LINUX_AREA_DATA:
+        /* What the image gave back after boot is mapped still and somebody else's. */
+        if (boot && *class != VT_CLASS_PAGE_TABLE) {
+            *class = area == VT_LINUX_AREA_TEXT ? VT_CLASS_KERNEL_TEXT : VT_CLASS_KERNEL_DATA;
         }
         break;
-    case VT_LINUX_AREA_DATA:
-        if (*class != VT_CLASS_PAGE_TABLE && (boot || allocated)) {
-            *class = VT_CLASS_KERNEL_DATA;
+    case VT_LINUX_AREA_MODULE_TEXT:
+    case VT_LINUX_AREA_MODULE_DATA:
+        if (taken) {
+            *class =
+                area == VT_LINUX_AREA_MODULE_TEXT ? VT_CLASS_KERNEL_TEXT : VT_CLASS_KERNEL_DATA;
         }
         break;
     case VT_LINUX_AREA_VMALLOC:
-        if (allocated) {
+        if (taken) {
             *class = VT_CLASS_KERNEL_VMALLOC;
         }
         break;
     case VT_LINUX_AREA_STACK:
-        if (boot || allocated) {
+        if (boot || taken) {
             *class = VT_CLASS_KERNEL_STACK;
         }
         break;
-    }
-    if (*kind == VT_LINUX_PAGE_FREE && *class != VT_CLASS_HOLE) {
-        *kind = VT_LINUX_PAGE_KERNEL;
     }
 }
 

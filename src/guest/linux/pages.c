@@ -41,7 +41,7 @@ static uint64_t variable(const struct vt_kernel *kernel, const char *name, uint6
 /* ---- struct page ---- */
 
 struct page_layout {
-    struct vt_member flags, refcount, type, mapping, compound_head, private;
+    struct vt_member flags, refcount, type, mapping, compound_head, private, lru;
     uint32_t bytes;
     uint64_t vmemmap;
     uint64_t reserved, slab; /* masks of flags; slab 0: a type instead */
@@ -81,6 +81,7 @@ static int page_layout(const struct vt_kernel *kernel, struct page_layout *l, st
          {"compound_head", "compound_info"},
          false},
         {offsetof(struct page_layout, private), "page", {"private"}, false},
+        {offsetof(struct page_layout, lru), "page", {"pcp_list", "lru"}, false},
     };
     *l = (struct page_layout){.vmemmap =
                                   variable(kernel, "vmemmap_base", default_bases(kernel).vmemmap)};
@@ -150,7 +151,7 @@ static enum vt_linux_page_kind kind_of(const struct page_layout *l, const uint8_
         return VT_LINUX_PAGE_TABLE;
     }
     if (count == 0) {
-        return VT_LINUX_PAGE_FREE;
+        return VT_LINUX_PAGE_IDLE;
     }
     if ((mapping & 1) != 0) {
         return VT_LINUX_PAGE_ANON;
@@ -158,48 +159,89 @@ static enum vt_linux_page_kind kind_of(const struct page_layout *l, const uint8_
     return mapping >> 63 != 0 && (mapping & 3) == 0 ? VT_LINUX_PAGE_FILE : VT_LINUX_PAGE_KERNEL;
 }
 
+/* Whether a page without references is the first of a block on a CPU's list of free pages: list
+ * neighbours point back at it (boot leaves a page pointing at itself). Later pages of a block, and
+ * of any allocation that is not compound, count no references either and are on no list. */
+static bool is_listed(const struct vt_space *space, const struct page_layout *l,
+                      const uint8_t *page, uint64_t at)
+{
+    uint64_t node = at + l->lru.offset, next = vt_le64(page + l->lru.offset), back;
+    return next % 8 == 0 && next != node &&
+           vt_space_read_u64(space, VT_GVA(next + 8), &back, NULL) == 0 && back == node;
+}
+
+static bool members_fit(const struct page_layout *l)
+{
+    const struct vt_member *members[] = {&l->flags,   &l->refcount,      &l->type,
+                                         &l->mapping, &l->compound_head, &l->private};
+    for (unsigned i = 0; i < sizeof members / sizeof members[0]; i++) {
+        if ((members[i]->size != 4 && members[i]->size != 8) ||
+            members[i]->offset > l->bytes - members[i]->size) {
+            return false;
+        }
+    }
+    return l->lru.size == 16 && l->lru.offset <= l->bytes - 16;
+}
+
+/* Goes through struct pages in ascending order: a page may be what one before it said. */
+struct reading {
+    const struct vt_space *space;
+    const struct page_layout *l;
+    uint64_t first;      /* page frame number of kinds[0] */
+    uint64_t free_until; /* index: end of the buddy block we are in */
+    uint8_t *kinds;
+};
+
+static enum vt_linux_page_kind read_one(struct reading *r, uint64_t i, const uint8_t *page)
+{
+    const struct page_layout *l = r->l;
+    uint64_t head = field(page, &l->compound_head);
+    if (i < r->free_until) {
+        return VT_LINUX_PAGE_FREE;
+    }
+    if ((head & 1) != 0) { /* a tail is what its head is */
+        uint64_t pfn = (head - 1 - l->vmemmap) / l->bytes;
+        return pfn >= r->first && pfn < r->first + i
+                   ? (enum vt_linux_page_kind)r->kinds[pfn - r->first]
+                   : VT_LINUX_PAGE_KERNEL;
+    }
+    unsigned order;
+    enum vt_linux_page_kind kind = kind_of(l, page, &order);
+    r->free_until = order > 0 ? i + ((uint64_t)1 << order) : 0;
+    if (kind != VT_LINUX_PAGE_IDLE ||
+        is_listed(r->space, l, page, l->vmemmap + (r->first + i) * l->bytes)) {
+        return kind;
+    }
+    return i > 0 && r->kinds[i - 1] == VT_LINUX_PAGE_IDLE ? VT_LINUX_PAGE_IDLE
+                                                          : VT_LINUX_PAGE_KERNEL;
+}
+
 int vt_linux_page_kinds(const struct vt_kernel *kernel, struct vt_gpa from, uint64_t n_pages,
                         uint8_t *kinds, struct vt_error *err)
 {
     struct page_layout l;
     int rc = page_layout(kernel, &l, err);
+    if (rc == 0 && !members_fit(&l)) {
+        rc = vt_fail(err, VT_E_CORRUPT, "struct page: a member outside or of odd size");
+    }
     if (rc != 0) {
         return rc;
     }
-    const struct vt_member *members[] = {&l.flags,   &l.refcount,      &l.type,
-                                         &l.mapping, &l.compound_head, &l.private};
-    for (unsigned i = 0; i < sizeof members / sizeof members[0]; i++) {
-        if ((members[i]->size != 4 && members[i]->size != 8) ||
-            members[i]->offset + members[i]->size > l.bytes) {
-            return vt_fail(err, VT_E_CORRUPT, "struct page: a member outside or of odd size");
-        }
-    }
-    const struct vt_space *space = vt_kernel_space(kernel);
-    uint64_t first = from.v >> VT_PAGE_SHIFT, free_until = 0;
+    struct reading r = {.space = vt_kernel_space(kernel),
+                        .l = &l,
+                        .first = from.v >> VT_PAGE_SHIFT,
+                        .kinds = kinds};
     uint8_t chunk[VT_PAGE_BYTES];
     uint64_t a_chunk = sizeof chunk / l.bytes;
     memset(kinds, VT_LINUX_PAGE_UNKNOWN, n_pages);
-    for (uint64_t i = 0; i < n_pages;) {
-        uint64_t at = l.vmemmap + (first + i) * l.bytes;
+    for (uint64_t i = 0; i < n_pages; i += a_chunk) {
+        uint64_t at = l.vmemmap + (r.first + i) * l.bytes;
         uint64_t n = n_pages - i < a_chunk ? n_pages - i : a_chunk;
-        if (vt_space_read(space, VT_GVA(at), chunk, n * l.bytes, NULL) != 0) {
-            i += n;
+        if (vt_space_read(r.space, VT_GVA(at), chunk, n * l.bytes, NULL) != 0) {
             continue;
         }
-        for (const uint8_t *p = chunk; n > 0; n--, i++, p += l.bytes) {
-            uint64_t head = field(p, &l.compound_head);
-            unsigned order = 0;
-            if (i < free_until) {
-                kinds[i] = VT_LINUX_PAGE_FREE;
-            } else if ((head & 1) != 0) {
-                /* A tail: what its head is. Heads come first; one outside this run says nothing. */
-                uint64_t pfn = (head - 1 - l.vmemmap) / l.bytes;
-                kinds[i] =
-                    pfn >= first && pfn < first + i ? kinds[pfn - first] : VT_LINUX_PAGE_KERNEL;
-            } else {
-                kinds[i] = (uint8_t)kind_of(&l, p, &order);
-                free_until = order > 0 ? i + ((uint64_t)1 << order) : 0;
-            }
+        for (uint64_t k = 0; k < n; k++) {
+            kinds[i + k] = (uint8_t)read_one(&r, i + k, chunk + k * l.bytes);
         }
     }
     return 0;
@@ -228,8 +270,8 @@ static int on_mapping(const struct vt_mapping *m, void *arg)
         return 0;
     }
     if (va >= a->end) {
-        return a->fn(m->flags & VT_PAGE_NX ? VT_LINUX_AREA_DATA : VT_LINUX_AREA_TEXT, m->gpa,
-                     m->page_bytes, a->arg);
+        return a->fn(m->flags & VT_PAGE_NX ? VT_LINUX_AREA_MODULE_DATA : VT_LINUX_AREA_MODULE_TEXT,
+                     m->gpa, m->page_bytes, a->arg);
     }
     /* The image: its borders are page borders, but one large page may hold parts of two. */
     for (uint64_t off = 0; off < m->page_bytes; off += VT_PAGE_BYTES) {

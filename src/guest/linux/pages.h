@@ -12,7 +12,8 @@
 /** What the struct page of a physical page says. */
 enum vt_linux_page_kind {
     VT_LINUX_PAGE_UNKNOWN,  /**< it has none, or it could not be read */
-    VT_LINUX_PAGE_FREE,     /**< in the buddy allocator or on a CPU's list of free pages */
+    VT_LINUX_PAGE_FREE,     /**< in the buddy allocator */
+    VT_LINUX_PAGE_IDLE,     /**< on a CPU's list of free pages */
     VT_LINUX_PAGE_RESERVED, /**< never given to the allocator: image, boot-time data, firmware */
     VT_LINUX_PAGE_SLAB,
     VT_LINUX_PAGE_TABLE,  /**< a page table that keeps a lock in its struct page */
@@ -31,9 +32,11 @@ int vt_linux_page_kinds(const struct vt_kernel *kernel, struct vt_gpa from, uint
 
 /** What the kernel's half of the address space uses a page for. */
 enum vt_linux_area {
-    VT_LINUX_AREA_TABLE,   /**< a page table, of the kernel's half */
-    VT_LINUX_AREA_TEXT,    /**< executable part of the image and of modules */
-    VT_LINUX_AREA_DATA,    /**< the rest of the image and of modules */
+    VT_LINUX_AREA_TABLE, /**< a page table, of the kernel's half */
+    VT_LINUX_AREA_TEXT,  /**< the image's code */
+    VT_LINUX_AREA_DATA,  /**< the rest of the image, with what it gave back after boot */
+    VT_LINUX_AREA_MODULE_TEXT,
+    VT_LINUX_AREA_MODULE_DATA,
     VT_LINUX_AREA_VMALLOC, /**< vmalloc area, stacks included */
     VT_LINUX_AREA_STACK,   /**< a task's kernel stack (told after the vmalloc area it lies in) */
 };

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# tests/system/shot.sh - the picture of a booted guest, held against what its kernel says of itself.
+# The figures are printed: they are the classifier's agreement with /proc/kpageflags.
+. "$(dirname "$0")/lib.sh"
+
+# SHOT_RUN: other options of run, to look at other guests by hand.
+read -ra options <<<"${SHOT_RUN:---memory 256M}"
+start_vm a "${options[@]}"
+wait_console 'shell ready'
+
+# The flags of all pages as the guest's kernel sees them, read at one moment by a process that then
+# stands still, blocked on a pipe until collect: what it takes itself is there while the picture is
+# made. It waits until the console's own shell is gone, and is watched from outside.
+readers=0
+look() { # NAME
+    guest_exec "mkfifo /tmp/$1; (exec 1<>/tmp/$1; sleep 2; exec dd if=/proc/kpageflags bs=16M 2>/dev/null) &"
+    readers=$((readers + 1))
+    wait_until "$readers readers blocked" reading
+}
+reading() {
+    [ "$(vitrine ps "$vm" --json | json 'sum(t["comm"] == "dd" and t["state"] == "S" for t in d["processes"])')" = $readers ]
+}
+collect() { # NAME
+    guest_exec "gzip -1 -c </tmp/$1 | base64" >"$scratch/$1"
+}
+
+# A process's heap, stack and code, and beside each line of its maps the page map of that range.
+process() {
+    local pid=$1 line from to
+    guest_exec "grep -E '\\[heap\\]|\\[stack\\]| r-xp .*/' /proc/$pid/maps" >"$scratch/$pid.maps"
+    mapfile -t lines <"$scratch/$pid.maps"
+    for line in "${lines[@]}"; do
+        from=${line%%-*}
+        to=${line#*-}
+        to=${to%% *}
+        guest_exec "dd if=/proc/$pid/pagemap bs=8 skip=$((0x$from / 4096)) \
+count=$(((0x$to - 0x$from) / 4096)) 2>/dev/null | gzip | base64"
+        echo --
+    done >"$scratch/$pid.pagemap"
+}
+
+guest_exec 'cat /proc/iomem' >"$scratch/iomem"
+look before
+vitrine shot "$vm" "$scratch/ram.png" --pause --json --pages "$scratch/classes" >"$scratch/shot.json"
+guest_exec 'cat /proc/meminfo /proc/zoneinfo' >"$scratch/meminfo"
+look after
+collect before
+collect after
+for name in dropbear httpd; do
+    process "$(guest_exec "pidof $name")"
+done
+vitrine info "$vm" --json | json 'd["regions"]' >"$scratch/regions.json"
+"$tools"/../tests/system/shot_check.py "$scratch" >&2
+
+expect_eq 'the VM runs again' running "$(vm_state)"
+expect_eq 'understood' true "$(json 'd["understood"]' <"$scratch/shot.json")"
+expect_eq 'the picture' '1600 PNG' "$(python3 -c 'import struct, sys
+d = open(sys.argv[1], "rb").read()
+print(struct.unpack(">I", d[16:20])[0], d[1:4].decode())' "$scratch/ram.png")"
+
+# Bad input: a line that names the thing, the right status, nothing written.
+expect_error 2 '--width' vitrine shot "$vm" "$scratch/bad.png" --width 100
+expect_error 2 'mauve' vitrine shot "$vm" "$scratch/bad.png" --palette mauve
+expect_error 3 "$prefix-none" vitrine shot "$prefix-none" "$scratch/bad.png"
+expect_error 3 'no/such' vitrine shot "$vm" "$scratch/no/such/bad.png"
+expect_error 1 'No space left' vitrine shot "$vm" /dev/full
+[ ! -e "$scratch/bad.png" ] || fail 'a picture was written in spite of an error'
+
+# Before there is anything to understand: still a picture.
+vitrine run "$prefix-b" --memory 64M --paused
+vitrine shot "$prefix-b" "$scratch/empty.png" --json >"$scratch/empty.json"
+expect_eq 'not understood' false "$(json 'd["understood"]' <"$scratch/empty.json")"
+expect_eq 'all pages counted' 16384 "$(json 'sum(c["pages"] for c in d["classes"])' <"$scratch/empty.json")"
+
+vitrine stop "$vm"
