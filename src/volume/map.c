@@ -95,10 +95,10 @@ static const char *size_of_pages(char out[24], uint64_t pages)
     uint64_t bytes = pages << VT_PAGE_SHIFT;
     if (bytes < 1 << 20) {
         snprintf(out, 24, "%" PRIu64 " KiB", bytes >> 10);
-    } else if (bytes < (uint64_t)10 << 30) {
+    } else if (bytes < (uint64_t)1 << 30) {
         snprintf(out, 24, "%.1f MiB", (double)bytes / (1 << 20));
     } else {
-        snprintf(out, 24, "%.1f GiB", (double)bytes / (1 << 30));
+        snprintf(out, 24, "%.2f GiB", (double)bytes / (1 << 30));
     }
     return out;
 }
@@ -247,8 +247,8 @@ static void class_row(struct view *v, enum vt_page_class c)
                         v->unit >= 2 ? 2 : 1, rule);
     }
     text(v, &name, PANEL_LEFT + 26, base, vt_class_title(c));
-    text(v, &number, PANEL_RIGHT - 170, base, grouped(s, v->totals[c]));
-    text(v, &number, PANEL_RIGHT - 72, base, size_of_pages(s, v->totals[c]));
+    text(v, &number, PANEL_RIGHT - 176, base, grouped(s, v->totals[c]));
+    text(v, &number, PANEL_RIGHT - 80, base, size_of_pages(s, v->totals[c]));
     text(v, &percent, PANEL_RIGHT, base, share(s, v->totals[c], v->map->n_pages));
     v->y += ROW;
 }
