@@ -125,8 +125,14 @@ int vt_target_resume(struct vt_target *t, struct vt_error *err)
 int vt_target_open(const struct vt_args *args, const char *operation, enum vt_target_need need,
                    const char *detail, struct vt_target *target)
 {
+    return vt_target_open_named(args, vt_args_operand(args, 0), operation, need, detail, target);
+}
+
+int vt_target_open_named(const struct vt_args *args, const char *name, const char *operation,
+                         enum vt_target_need need, const char *detail, struct vt_target *target)
+{
     struct vt_error err;
-    struct vt_target t = {.name = vt_args_operand(args, 0)};
+    struct vt_target t = {.name = name};
     int rc = vt_audit(t.name, operation, &err, "%s", detail);
     if (rc == 0 && strchr(t.name, '/') != NULL) {
         rc = open_file(t.name, &t.ram, &err);

@@ -32,6 +32,9 @@ enum vt_target_need {
  * or the exit code after saying why. */
 int vt_target_open(const struct vt_args *args, const char *operation, enum vt_target_need need,
                    const char *detail, struct vt_target *target);
+/** The same for a target that is not the first operand. */
+int vt_target_open_named(const struct vt_args *args, const char *name, const char *operation,
+                         enum vt_target_need need, const char *detail, struct vt_target *target);
 /** With --pause: stops the VM until vt_target_close; signals wait meanwhile. */
 int vt_target_pause(const struct vt_args *args, struct vt_target *target, struct vt_error *err);
 /** Ends what vt_target_pause began, before the rest of the work; nothing when it did not pause. */

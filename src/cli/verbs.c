@@ -24,6 +24,7 @@ extern const struct vt_verb vt_verb_read;
 extern const struct vt_verb vt_verb_symbols;
 extern const struct vt_verb vt_verb_translate;
 extern const struct vt_verb vt_verb_shot;
+extern const struct vt_verb vt_verb_bench;
 extern const struct vt_verb vt_verb_help;
 
 /* One a line, so that two people can add one. */
@@ -50,6 +51,7 @@ const struct vt_verb *const vt_verbs[] = {
     &vt_verb_symbols,
     &vt_verb_translate,
     &vt_verb_shot,
+    &vt_verb_bench,
     &vt_verb_help,
     NULL,
 };

@@ -1,0 +1,35 @@
+/* cli/bench.h - what measurements share: a VM to measure, times, and the table of them.
+ *
+ * `vitrine bench NAME [VM]` is one struct vt_bench in bench_<name>.c and one line in cmd_bench.c.
+ */
+#ifndef VT_CLI_BENCH_H
+#define VT_CLI_BENCH_H
+
+#include "cli/cli.h"
+#include "vitrine/machine.h"
+
+struct vt_bench {
+    const char *name;
+    const char *summary; /**< one line, no full stop */
+    int (*run)(const struct vt_args *args);
+};
+
+/** The VM to measure: the second operand, or a default guest of our own that has reached its
+ *  shell. Its name is in `name`. */
+struct vt_bench_vm {
+    const char *name;
+    bool ours;
+    char own[VT_VM_NAME_MAX + 1];
+};
+int vt_bench_vm_open(const struct vt_args *args, struct vt_bench_vm *vm, struct vt_error *err);
+/** Ends it when it is ours. */
+void vt_bench_vm_close(struct vt_bench_vm *vm);
+
+/* These sort `ms`. */
+double vt_bench_median(double *ms, size_t n);
+/** "key": {"median", "p99"} */
+void vt_bench_times(struct vt_json_writer *w, const char *key, double *ms, size_t n);
+/** A line for the terminal. */
+void vt_bench_print(const char *what, double *ms, size_t n);
+
+#endif

@@ -1,0 +1,145 @@
+/* cli/cmd_bench.c - `vitrine bench`: measures what vitrine costs, here and now. */
+#include "cli/bench.h"
+
+#include "base/io.h"
+#include "cli/vm.h"
+#include "machine/console_client.h"
+#include "machine/guest_image.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BOOT_TIMEOUT_MS 120000
+
+extern const struct vt_bench vt_bench_guest;
+
+/* clang-format off */
+static const struct vt_bench *const benches[] = {
+    &vt_bench_guest,
+    NULL,
+};
+/* clang-format on */
+
+/* ---------------------------------------------------------------- a VM of our own */
+
+static int start(const char *name, struct vt_error *err)
+{
+    struct vt_guest_image image;
+    struct vt_vm *vm = NULL;
+    int code;
+    int rc = vt_guest_default(&image, err);
+    if (rc == 0) {
+        struct vt_vm_config config = {
+            .name = name, .kernel = image.kernel, .initrd = image.initrd, .append = image.append};
+        vt_progress("booting a guest to measure …");
+        rc = vt_vm_start(&config, vt_cli_services, &vt_interrupted, err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    /* Its shell answers: the guest has booted. */
+    rc = vt_vm_open(name, &vm, err);
+    if (rc == 0) {
+        rc = vt_console_exec(vm, ":", vt_deadline_ms(BOOT_TIMEOUT_MS), &vt_interrupted, NULL, NULL,
+                             &code, err);
+    }
+    if (rc != 0 && vm != NULL) {
+        vt_vm_kill(vm, NULL);
+    }
+    vt_vm_close(vm);
+    vt_progress("%s", "");
+    return rc;
+}
+
+int vt_bench_vm_open(const struct vt_args *args, struct vt_bench_vm *vm, struct vt_error *err)
+{
+    *vm = (struct vt_bench_vm){.name = vt_args_operand(args, 1)};
+    if (vm->name != NULL) {
+        return 0;
+    }
+    snprintf(vm->own, sizeof vm->own, "bench-%d", (int)getpid());
+    int rc = start(vm->own, err);
+    if (rc == 0) {
+        vm->name = vm->own;
+        vm->ours = true;
+    }
+    return rc;
+}
+
+void vt_bench_vm_close(struct vt_bench_vm *vm)
+{
+    struct vt_vm *handle;
+    if (vm->ours && vt_vm_open(vm->name, &handle, NULL) == 0) {
+        vt_vm_kill(handle, NULL);
+        vt_vm_close(handle);
+    }
+    vm->ours = false;
+}
+
+/* ---------------------------------------------------------------- times */
+
+static int compare(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* Nearest rank. */
+static double percentile(double *ms, size_t n, unsigned percent)
+{
+    size_t rank = (n * percent + 99) / 100;
+    qsort(ms, n, sizeof *ms, compare);
+    return ms[rank > 0 ? rank - 1 : 0];
+}
+
+double vt_bench_median(double *ms, size_t n)
+{
+    return percentile(ms, n, 50);
+}
+
+void vt_bench_times(struct vt_json_writer *w, const char *key, double *ms, size_t n)
+{
+    vt_json_key(w, key);
+    vt_json_object(w);
+    vt_json_kv_f64(w, "median", percentile(ms, n, 50), 4);
+    vt_json_kv_f64(w, "p99", percentile(ms, n, 99), 4);
+    vt_json_object_end(w);
+}
+
+void vt_bench_print(const char *what, double *ms, size_t n)
+{
+    printf("%-28s %9.3f ms median %9.3f ms p99\n", what, percentile(ms, n, 50),
+           percentile(ms, n, 99));
+}
+
+/* ---------------------------------------------------------------- the verb */
+
+static int run(const struct vt_args *args)
+{
+    const char *name = vt_args_operand(args, 0);
+    for (const struct vt_bench *const *b = benches; name != NULL && *b != NULL; b++) {
+        if (strcmp((*b)->name, name) == 0) {
+            return (*b)->run(args);
+        }
+    }
+    if (name != NULL) {
+        return vt_usage_error(args, "no measurement '%s'", name);
+    }
+    for (const struct vt_bench *const *b = benches; *b != NULL; b++) {
+        printf("%-10s %s\n", (*b)->name, (*b)->summary);
+    }
+    return VT_EXIT_OK;
+}
+
+const struct vt_verb vt_verb_bench = {
+    .name = "bench",
+    .group = "Help",
+    .summary = "Measure what vitrine costs, here and now",
+    .operands = "[NAME [VM]]",
+    .max_operands = 2,
+    .description = "Without NAME: what can be measured. Without VM, a guest is booted for it and\n"
+                   "ended afterwards. Times are wall-clock and belong to this machine.",
+    .examples = "vitrine bench\nvitrine bench guest --json\nvitrine bench guest web",
+    .run = run,
+};
