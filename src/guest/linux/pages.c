@@ -6,9 +6,9 @@
  */
 #include "guest/linux/pages.h"
 
-#include "base/cursor.h"
 #include "guest/linux/list.h"
 #include "guest/linux/object.h"
+#include "guest/linux/page_kind.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,21 +40,6 @@ static uint64_t variable(const struct vt_kernel *kernel, const char *name, uint6
 
 /* ---- struct page ---- */
 
-struct page_layout {
-    struct vt_member flags, refcount, type, mapping, compound_head, private, lru;
-    uint32_t bytes;
-    uint64_t vmemmap;
-    uint64_t reserved, slab; /* masks of flags; slab 0: a type instead */
-    bool typed;              /* the type is the number in the top byte (Linux 6.12) */
-    uint32_t buddy, table, slab_type;
-};
-
-/* Until Linux 6.10 a page type is a bit cleared in a word that starts as all ones (the top nibble
- * tells it from a map count); the values are macros and not in BTF. */
-#define TYPE_BASE UINT32_C(0xf0000000)
-#define TYPE_BUDDY UINT32_C(0x80)
-#define TYPE_TABLE UINT32_C(0x200)
-
 static int flag_mask(const struct vt_kernel *kernel, const char *name, uint64_t *mask,
                      struct vt_error *err)
 {
@@ -69,22 +54,23 @@ static int flag_mask(const struct vt_kernel *kernel, const char *name, uint64_t 
     return rc;
 }
 
-static int page_layout(const struct vt_kernel *kernel, struct page_layout *l, struct vt_error *err)
+static int page_layout(const struct vt_kernel *kernel, struct vt_page_layout *l,
+                       struct vt_error *err)
 {
     static const struct vt_field_spec specs[] = {
-        {offsetof(struct page_layout, flags), "page", {"flags"}, false},
-        {offsetof(struct page_layout, refcount), "page", {"_refcount"}, false},
-        {offsetof(struct page_layout, type), "page", {"page_type"}, false},
-        {offsetof(struct page_layout, mapping), "page", {"mapping"}, false},
-        {offsetof(struct page_layout, compound_head),
+        {offsetof(struct vt_page_layout, flags), "page", {"flags"}, false},
+        {offsetof(struct vt_page_layout, refcount), "page", {"_refcount"}, false},
+        {offsetof(struct vt_page_layout, type), "page", {"page_type"}, false},
+        {offsetof(struct vt_page_layout, mapping), "page", {"mapping"}, false},
+        {offsetof(struct vt_page_layout, compound_head),
          "page",
          {"compound_head", "compound_info"},
          false},
-        {offsetof(struct page_layout, private), "page", {"private"}, false},
-        {offsetof(struct page_layout, lru), "page", {"pcp_list", "lru"}, false},
+        {offsetof(struct vt_page_layout, private), "page", {"private"}, false},
+        {offsetof(struct vt_page_layout, lru), "page", {"pcp_list", "lru"}, false},
     };
-    *l = (struct page_layout){.vmemmap =
-                                  variable(kernel, "vmemmap_base", default_bases(kernel).vmemmap)};
+    *l = (struct vt_page_layout){
+        .vmemmap = variable(kernel, "vmemmap_base", default_bases(kernel).vmemmap)};
     int rc = vt_fields_resolve(kernel, specs, sizeof specs / sizeof specs[0], l, err);
     if (rc == 0) {
         rc = vt_kernel_struct_size(kernel, "page", &l->bytes, err);
@@ -109,128 +95,27 @@ static int page_layout(const struct vt_kernel *kernel, struct page_layout *l, st
             return 0;
         }
     } else {
-        l->buddy = TYPE_BUDDY;
-        l->table = TYPE_TABLE;
+        l->buddy = VT_PAGE_TYPE_BUDDY;
+        l->table = VT_PAGE_TYPE_TABLE;
     }
     return flag_mask(kernel, "PG_slab", &l->slab, err);
-}
-
-static bool has_type(const struct page_layout *l, uint32_t value, uint32_t type)
-{
-    if (type == 0) {
-        return false;
-    }
-    return l->typed ? value >> 24 == type : (value & (TYPE_BASE | type)) == TYPE_BASE;
-}
-
-static uint64_t field(const uint8_t *page, const struct vt_member *m)
-{
-    return m->size >= 8 ? vt_le64(page + m->offset) : vt_le32(page + m->offset);
-}
-
-/* What one struct page says for itself; tails of compound pages are their head's matter. */
-static enum vt_linux_page_kind kind_of(const struct page_layout *l, const uint8_t *page,
-                                       unsigned *order)
-{
-    uint64_t flags = field(page, &l->flags), mapping = field(page, &l->mapping);
-    uint32_t type = (uint32_t)field(page, &l->type);
-    uint32_t count = (uint32_t)field(page, &l->refcount);
-    *order = 0;
-    if (flags & l->reserved) {
-        return VT_LINUX_PAGE_RESERVED;
-    }
-    if (has_type(l, type, l->buddy)) {
-        uint64_t said = field(page, &l->private);
-        *order = said <= 18 ? (unsigned)said : 0; /* blocks of up to 1 GiB */
-        return VT_LINUX_PAGE_FREE;
-    }
-    if ((flags & l->slab) != 0 || has_type(l, type, l->slab_type)) {
-        return VT_LINUX_PAGE_SLAB;
-    }
-    if (has_type(l, type, l->table)) {
-        return VT_LINUX_PAGE_TABLE;
-    }
-    if (count == 0) {
-        return VT_LINUX_PAGE_IDLE;
-    }
-    if ((mapping & 1) != 0) {
-        return VT_LINUX_PAGE_ANON;
-    }
-    return mapping >> 63 != 0 && (mapping & 3) == 0 ? VT_LINUX_PAGE_FILE : VT_LINUX_PAGE_KERNEL;
-}
-
-/* Whether a page without references is the first of a block on a CPU's list of free pages: list
- * neighbours point back at it (boot leaves a page pointing at itself). Later pages of a block, and
- * of any allocation that is not compound, count no references either and are on no list. */
-static bool is_listed(const struct vt_space *space, const struct page_layout *l,
-                      const uint8_t *page, uint64_t at)
-{
-    uint64_t node = at + l->lru.offset, next = vt_le64(page + l->lru.offset), back;
-    return next % 8 == 0 && next != node &&
-           vt_space_read_u64(space, VT_GVA(next + 8), &back, NULL) == 0 && back == node;
-}
-
-static bool members_fit(const struct page_layout *l)
-{
-    const struct vt_member *members[] = {&l->flags,   &l->refcount,      &l->type,
-                                         &l->mapping, &l->compound_head, &l->private};
-    for (unsigned i = 0; i < sizeof members / sizeof members[0]; i++) {
-        if ((members[i]->size != 4 && members[i]->size != 8) ||
-            members[i]->offset > l->bytes - members[i]->size) {
-            return false;
-        }
-    }
-    return l->lru.size == 16 && l->lru.offset <= l->bytes - 16;
-}
-
-/* Goes through struct pages in ascending order: a page may be what one before it said. */
-struct reading {
-    const struct vt_space *space;
-    const struct page_layout *l;
-    uint64_t first;      /* page frame number of kinds[0] */
-    uint64_t free_until; /* index: end of the buddy block we are in */
-    uint8_t *kinds;
-};
-
-static enum vt_linux_page_kind read_one(struct reading *r, uint64_t i, const uint8_t *page)
-{
-    const struct page_layout *l = r->l;
-    uint64_t head = field(page, &l->compound_head);
-    if (i < r->free_until) {
-        return VT_LINUX_PAGE_FREE;
-    }
-    if ((head & 1) != 0) { /* a tail is what its head is */
-        uint64_t pfn = (head - 1 - l->vmemmap) / l->bytes;
-        return pfn >= r->first && pfn < r->first + i
-                   ? (enum vt_linux_page_kind)r->kinds[pfn - r->first]
-                   : VT_LINUX_PAGE_KERNEL;
-    }
-    unsigned order;
-    enum vt_linux_page_kind kind = kind_of(l, page, &order);
-    r->free_until = order > 0 ? i + ((uint64_t)1 << order) : 0;
-    if (kind != VT_LINUX_PAGE_IDLE ||
-        is_listed(r->space, l, page, l->vmemmap + (r->first + i) * l->bytes)) {
-        return kind;
-    }
-    return i > 0 && r->kinds[i - 1] == VT_LINUX_PAGE_IDLE ? VT_LINUX_PAGE_IDLE
-                                                          : VT_LINUX_PAGE_KERNEL;
 }
 
 int vt_linux_page_kinds(const struct vt_kernel *kernel, struct vt_gpa from, uint64_t n_pages,
                         uint8_t *kinds, struct vt_error *err)
 {
-    struct page_layout l;
+    struct vt_page_layout l;
     int rc = page_layout(kernel, &l, err);
-    if (rc == 0 && !members_fit(&l)) {
+    if (rc == 0 && !vt_page_layout_fits(&l)) {
         rc = vt_fail(err, VT_E_CORRUPT, "struct page: a member outside or of odd size");
     }
     if (rc != 0) {
         return rc;
     }
-    struct reading r = {.space = vt_kernel_space(kernel),
-                        .l = &l,
-                        .first = from.v >> VT_PAGE_SHIFT,
-                        .kinds = kinds};
+    struct vt_page_reading r = {.space = vt_kernel_space(kernel),
+                                .l = &l,
+                                .first = from.v >> VT_PAGE_SHIFT,
+                                .kinds = kinds};
     uint8_t chunk[VT_PAGE_BYTES];
     uint64_t a_chunk = sizeof chunk / l.bytes;
     memset(kinds, VT_LINUX_PAGE_UNKNOWN, n_pages);
@@ -241,7 +126,7 @@ int vt_linux_page_kinds(const struct vt_kernel *kernel, struct vt_gpa from, uint
             continue;
         }
         for (uint64_t k = 0; k < n; k++) {
-            kinds[i + k] = (uint8_t)read_one(&r, i + k, chunk + k * l.bytes);
+            kinds[i + k] = (uint8_t)vt_page_kind(&r, i + k, chunk + k * l.bytes);
         }
     }
     return 0;
