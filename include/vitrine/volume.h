@@ -126,6 +126,7 @@ struct vt_map {
     const char *system;      /**< "Linux 6.1.0-…", or why there is nothing to say; may be NULL */
     const char *consistency; /**< "paused", "live"; may be NULL */
     const char *note;        /**< one line below the map; may be NULL */
+    const char *credit;      /**< small, in the lower right corner; may be NULL */
     int64_t unix_s;          /**< when the classification was made; shown in UTC */
     const uint8_t *classes;  /**< n_pages of enum vt_page_class; others count as holes */
     const uint8_t *owners;   /**< n_pages, as vt_classes_owners; or NULL */

@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "cli/target.h"
+#include "vitrine/version.h"
 #include "vitrine/volume.h"
 
 #include <inttypes.h>
@@ -84,6 +85,7 @@ static int draw(struct shot *s, const char *path, struct vt_error *err)
         .system = s->system,
         .consistency = s->consistency,
         .note = s->note,
+        .credit = "vitrine " VITRINE_VERSION,
         .unix_s = s->unix_s,
         .classes = vt_classes_bytes(s->classes),
         .owners = vt_classes_owners(s->classes),

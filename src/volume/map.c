@@ -4,7 +4,6 @@
  * it a column with the share of every class, the largest processes, and how to read the curve.
  */
 #include "base/text.h"
-#include "vitrine/version.h"
 #include "volume/draw.h"
 #include "volume/field.h"
 #include "volume/hilbert2d.h"
@@ -441,9 +440,11 @@ int vt_map_draw(const struct vt_map *map, struct vt_canvas **canvas, struct vt_e
         p.max_width = (PANEL_RIGHT - MARGIN - 160) * v.unit;
         text(&v, &p, MARGIN, FIELD_TOP + FIELD_ROOM + 36, printable(s, sizeof s, map->note));
     }
-    p.align = VT_RIGHT;
-    p.max_width = 0;
-    text(&v, &p, PANEL_RIGHT, FIELD_TOP + FIELD_ROOM + 36, "vitrine " VITRINE_VERSION);
+    if (map->credit != NULL) {
+        p.align = VT_RIGHT;
+        p.max_width = 0;
+        text(&v, &p, PANEL_RIGHT, FIELD_TOP + FIELD_ROOM + 36, map->credit);
+    }
     *canvas = v.canvas;
     return 0;
 }
