@@ -82,8 +82,11 @@ int vt_ram_check(const struct vt_ram *ram, struct vt_error *err);
 /** How changes are noticed. */
 enum vt_track_mode {
     VT_TRACK_NONE,
-    VT_TRACK_PAGEMAP, /**< userfaultfd write-protection inside QEMU + PAGEMAP_SCAN outside */
-    VT_TRACK_HASH,    /**< per-page hashing: costs a read of all populated RAM per scan */
+    /** userfaultfd write-protection inside QEMU + PAGEMAP_SCAN outside. Sees what QEMU's process
+     *  writes; not what others write into the file (a vhost-user device), nor that QEMU gave a
+     *  page's storage back (a balloon) until the guest uses it again. */
+    VT_TRACK_PAGEMAP,
+    VT_TRACK_HASH, /**< per-page hashing: costs a read of all populated RAM per scan */
 };
 const char *vt_track_mode_name(enum vt_track_mode mode);
 

@@ -4,7 +4,8 @@
  * One ioctl then returns the runs written since the one before and protects them again, atomically.
  * It costs ~2 ns a page of the range, written or not, so RAM without storage is left out: file
  * offsets are handled in chunks of 2 MiB (one page table), a chunk is "armed" once it has storage,
- * and one SEEK_DATA for each gap between armed chunks finds the new ones.
+ * and one SEEK_DATA for each gap between armed chunks finds the new ones. A page whose storage QEMU
+ * gives back (balloon) stays marked as protected: that it is zeros now shows at its next write.
  * Source: Linux Documentation/admin-guide/mm/pagemap.rst.
  */
 #include "base/io.h"
@@ -14,11 +15,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -50,7 +53,8 @@ enum { NEW = 1, ARMED = 2 };
 
 struct vt_pagemap_scan {
     const struct vt_ram *ram;
-    int fd; /* /proc/PID/pagemap */
+    int fd;    /* /proc/PID/pagemap */
+    int pidfd; /* a scan of a dead process finds nothing, and no error */
     unsigned n_mappings;
     struct mapping mappings[MAPPINGS_MAX];
     uint64_t n_chunks;
@@ -158,10 +162,11 @@ int vt_pagemap_scan_create(pid_t pid, const char *ram_path, const struct vt_ram 
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/pagemap", (int)pid);
     s->fd = open(path, O_RDONLY | O_CLOEXEC);
+    s->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     int rc = 0;
     if (s->chunks == NULL) {
         rc = vt_fail(err, VT_E_NOMEM, "no memory for the tracker");
-    } else if (s->fd < 0) {
+    } else if (s->fd < 0 || s->pidfd < 0) {
         rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
     } else {
         rc = find_mappings(s, pid, ram_path, err);
@@ -185,6 +190,7 @@ void vt_pagemap_scan_destroy(struct vt_pagemap_scan *scan)
 {
     if (scan != NULL) {
         vt_close(&scan->fd);
+        vt_close(&scan->pidfd);
         free(scan->chunks);
         free(scan);
     }
@@ -311,5 +317,9 @@ int vt_pagemap_scan_run(struct vt_pagemap_scan *scan, struct vt_table *table, ui
     for (unsigned i = 0; rc == 0 && i < scan->n_mappings; i++) {
         rc = scan_mapping(scan, &scan->mappings[i], table, tick, dirty_pages, err);
     }
-    return rc == 0 ? mark_new_chunks(scan, table, tick, dirty_pages, err) : rc;
+    if (rc == 0) {
+        rc = mark_new_chunks(scan, table, tick, dirty_pages, err);
+    }
+    struct pollfd ended = {.fd = scan->pidfd, .events = POLLIN};
+    return rc == 0 && poll(&ended, 1, 0) > 0 ? fail_scan(ESRCH, err) : rc;
 }
