@@ -16,7 +16,7 @@ static uint32_t scan(struct vt_track *track)
     if (rc != 0) {
         fail_msg("%s", err.message);
     }
-    assert_int_equal(vt_track_tick(track), tick);
+    assert_true(vt_track_tick(track) >= tick); /* more when others ask too */
     return tick;
 }
 
