@@ -27,7 +27,8 @@ static void *follow(void *arg)
         struct vt_track_stats stats;
         f->rc = vt_snapshot_refresh(f->snap, &how, &r, NULL);
         vt_track_stats(f->track, &stats);
-        if (stats.tick < r.tick || stats.dirty_pages_total < stats.last_dirty_pages) {
+        if (stats.tick < r.tick ||
+            (stats.tick > 1 && stats.dirty_pages_total < stats.last_dirty_pages)) {
             f->rc = VT_E_CORRUPT;
         }
         f->copied += r.copied_pages;
