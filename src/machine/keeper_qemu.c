@@ -3,6 +3,7 @@
 
 #include "base/io.h"
 #include "base/paths.h"
+#include "base/text.h"
 #include "machine/accel.h"
 #include "machine/cgroup.h"
 #include "machine/inspect.h"
@@ -261,24 +262,25 @@ static int limit_qemu(struct vt_keeper *k, struct vt_error *err)
     return rc != 0 ? rc : vt_write_file_atomic(mark, k->cgroup, strlen(k->cgroup), 0600, err);
 }
 
-/* QEMU's own words: the last line it wrote, without its program's name. */
+/* QEMU's own words: its first line that is no warning, without its program's name. */
 static int qemu_refused(struct vt_keeper *k, struct vt_error *err)
 {
-    char text[2048];
-    off_t size = lseek(k->log_fd, 0, SEEK_END);
-    off_t from = size > (off_t)sizeof text - 1 ? size - ((off_t)sizeof text - 1) : 0;
-    ssize_t n = pread(k->log_fd, text, sizeof text - 1, from);
+    static const char prefix[] = "qemu-system-x86_64: ";
+    char text[4096];
+    ssize_t n = pread(k->log_fd, text, sizeof text - 1, 0);
     text[n > 0 ? n : 0] = '\0';
-    char *end = text + strlen(text);
-    while (end > text && end[-1] == '\n') {
-        *--end = '\0';
+    const char *words = "it gave no reason";
+    for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
+        char *after_name = strstr(line, prefix);
+        line = after_name != NULL ? after_name + sizeof prefix - 1 : line;
+        if (line[0] != '\0' && strstr(line, "warning: ") == NULL) {
+            words = line;
+            break;
+        }
     }
-    char *line = strrchr(text, '\n');
-    line = line != NULL ? line + 1 : text;
-    char *after_name = strstr(line, "qemu-system-x86_64: ");
-    line = after_name != NULL ? after_name + strlen("qemu-system-x86_64: ") : line;
-    return vt_fail(err, VT_E_REFUSED, "%s: QEMU ended at once: %s", k->job->config->name,
-                   line[0] != '\0' ? line : "it gave no reason");
+    char shown[240];
+    vt_text_printable(shown, sizeof shown, words, strlen(words));
+    return vt_fail(err, VT_E_REFUSED, "%s: QEMU ended at once: %s", k->info.name, shown);
 }
 
 static int greet_qemu(struct vt_keeper *k, struct vt_error *err)

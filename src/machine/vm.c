@@ -113,7 +113,9 @@ static int connect_within(struct vt_vm *vm, uint64_t deadline_ns, struct vt_qmp 
     rc = rc != 0 ? rc : vt_qmp_connect(path, deadline_ns, NULL, qmp, err);
     if (rc != 0) {
         close(lock_fd);
-        return rc;
+        return !vm->info.attached && (rc == VT_E_GONE || rc == VT_E_NOT_FOUND)
+                   ? vt_fail(err, VT_E_GONE, "VM '%s' is gone", vm->info.name)
+                   : rc;
     }
     vt_qmp_hold(*qmp, lock_fd);
     return 0;
@@ -224,6 +226,23 @@ static int await_end(const struct vt_vm *vm, int fd, uint64_t deadline_ns, const
 /* Between QEMU's end and the last file's removal. */
 #define CLEAN_UP_MS 10000
 
+/* A guest that boots misses the button until it listens, so it is pressed again and again. */
+#define PRESS_AGAIN_MS 1000
+
+static int power_down(struct vt_vm *vm, int fd, uint64_t deadline_ns, const volatile int *stop,
+                      struct vt_error *err)
+{
+    for (;;) {
+        uint64_t again = vt_deadline_ms(PRESS_AGAIN_MS);
+        bool last = again >= deadline_ns;
+        int rc = command(vm, "system_powerdown", err);
+        rc = rc != 0 ? rc : await_end(vm, fd, last ? deadline_ns : again, stop, err);
+        if (rc != VT_E_TIMEOUT || last) {
+            return rc;
+        }
+    }
+}
+
 int vt_vm_stop(struct vt_vm *vm, uint64_t timeout_ms, const volatile int *stop,
                struct vt_error *err)
 {
@@ -235,19 +254,19 @@ int vt_vm_stop(struct vt_vm *vm, uint64_t timeout_ms, const volatile int *stop,
     }
     rc = vt_vm_query_state(vm, VT_QMP_TIMEOUT_MS, &state, err);
     if (rc == 0 && state == VT_VM_RUNNING) { /* a guest that does not run hears no button */
-        rc = command(vm, "system_powerdown", err);
-        rc = rc != 0 ? rc : await_end(vm, fd, vt_deadline_ms(timeout_ms), stop, err);
-        if (rc != VT_E_TIMEOUT) {
+        rc = power_down(vm, fd, vt_deadline_ms(timeout_ms), stop, err);
+        if (rc != VT_E_TIMEOUT && rc != VT_E_GONE) {
             close(fd);
-            return rc == VT_E_GONE ? 0 : rc;
+            return rc;
         }
-        rc = 0;
+        rc = rc == VT_E_TIMEOUT ? 0 : rc;
     }
     if (rc == 0) {
         rc = command(vm, "quit", err);
-        rc = rc == VT_E_GONE ? 0 : rc; /* it may be gone before it answers */
     }
-    rc = rc != 0 ? rc : await_end(vm, fd, vt_deadline_ms(CLEAN_UP_MS), stop, err);
+    if (rc == 0 || rc == VT_E_GONE) { /* it may be gone before it answers */
+        rc = await_end(vm, fd, vt_deadline_ms(CLEAN_UP_MS), stop, err);
+    }
     close(fd);
     return rc;
 }

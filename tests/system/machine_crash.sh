@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# tests/system/machine_crash.sh - QEMU or its keeper killed, a starter interrupted at any moment:
+# nothing is left, the others do not notice.
+. "$(dirname "$0")/lib.sh"
+
+qemu_pid() { vitrine info "$1" --json | json 'd["qemu_pid"]'; }
+keeper_pid() { vitrine info "$1" --json | json 'd["keeper_pid"]'; }
+no_trace() { # VM
+    [ ! -e "/dev/shm/qemu_ram_$1" ] && [ ! -e "$VITRINE_RUNTIME_DIR/$1" ]
+}
+gone() { [ ! -d "/proc/$1" ]; }
+
+# kill -9 of one QEMU: its keeper cleans up at once; the others and the tools are well.
+start_vm a --memory 64M --paused
+start_vm b --memory 64M --paused
+start_vm c --memory 64M --paused
+kill -9 "$(qemu_pid "$prefix-b")"
+wait_until 'the keeper cleaned up' no_trace "$prefix-b"
+expect_eq 'the others' "$prefix-a
+$prefix-c" "$(vitrine ls --names)"
+expect_eq 'state of another' paused "$(vm_state "$prefix-a")"
+expect_error 3 "no VM named '$prefix-b'" vitrine pause "$prefix-b"
+
+# kill -9 of a keeper: QEMU dies with it; the next ls cleans up.
+pid=$(qemu_pid "$prefix-a")
+kill -9 "$(keeper_pid "$prefix-a")"
+wait_until 'QEMU died with its keeper' gone "$pid"
+expect_error 3 "no VM named '$prefix-a'" vitrine info "$prefix-a"
+[ -e "/dev/shm/qemu_ram_$prefix-a" ] || fail 'the RAM file went by itself: this test tests nothing'
+expect_eq 'names after cleaning' "$prefix-c" "$(vitrine ls --names)"
+no_trace "$prefix-a" || fail 'ls left a stale VM behind'
+
+# ... and so does run, which may take the name again.
+kill -9 "$(keeper_pid "$prefix-c")"
+start_vm c --memory 64M --paused
+expect_eq 'state of the new one' paused "$(vm_state)"
+
+# SIGTERM to the keeper stops the VM.
+kill "$(keeper_pid "$vm")"
+wait_until 'the keeper stopped the VM' no_trace "$vm"
+
+# A QEMU that does not answer: bounded, and kill works all the same.
+start_vm s --memory 64M --paused
+pid=$(qemu_pid "$vm")
+kill -STOP "$pid"
+expect_eq 'state of a QEMU that hangs' unknown "$(vm_state)"
+expect_status 124 vitrine pause "$vm"
+vitrine kill "$vm"
+no_trace "$vm" || fail 'kill of a hanging QEMU left something'
+
+# Ctrl-C at any moment of run: either all of the VM is there, or nothing.
+for delay in 0 0.005 0.01 0.02 0.03 0.04 0.05 0.06 0.08 0.1 0.15; do
+    vm=$prefix-i
+    vitrine run "$vm" --memory 64M --paused 2>"$scratch/err" &
+    starter=$!
+    sleep "$delay"
+    kill -INT $starter 2>/dev/null || true
+    if wait $starter; then
+        expect_eq 'state of a VM that came to be' paused "$(vm_state)"
+        vitrine kill "$vm"
+    elif [ -s "$scratch/err" ]; then
+        expect_eq 'lines about the interrupt' 1 "$(wc -l <"$scratch/err")"
+        no_trace "$vm" || fail "an interrupt after $delay s left: $(ls "$VITRINE_RUNTIME_DIR")"
+    fi
+    wait_until 'nothing is left of an interrupted start' no_trace "$vm"
+done
+
+# kill -9 of the starter: the keeper takes everything back, or has handed over.
+for delay in 0.01 0.03 0.05; do
+    vm=$prefix-k
+    vitrine run "$vm" --memory 64M --paused 2>/dev/null &
+    starter=$!
+    sleep "$delay"
+    kill -9 $starter 2>/dev/null || true
+    wait $starter 2>/dev/null || true
+    wait_until 'the start is over, either way' sh -c "
+        '$VITRINE' info '$vm' || [ ! -e '$VITRINE_RUNTIME_DIR/$vm' ]"
+    vitrine kill "$vm" 2>/dev/null || true
+    wait_until 'nothing is left' no_trace "$vm"
+done
