@@ -12,7 +12,7 @@ guest_processes() {
         echo "$s" | grep -E "^(Name|State|Tgid|PPid|Uid|Threads|VmRSS)"
         sed "s/^.*) /stat: /" $d/stat
         echo "args: $(tr "\0" " " <$d/cmdline)"
-    done' "$@"
+    done'
 }
 
 # compare BEFORE VITRINE AFTER: 0 when the processes of RAM are those that the guest had both
