@@ -32,16 +32,15 @@ refuse 1 'unsupported machine type|invalid' --machine nonsense
 refuse 1 'invalid option' --qemu-arg=-nonsense
 : >"$scratch/empty"
 refuse 1 "QEMU ended" --kernel "$scratch/empty"
-(
-    export VITRINE_QEMU=$scratch/none
-    refuse 3 "VITRINE_QEMU.*$scratch/none"
-)
 printf '#!/bin/sh\nexec sleep 1000\n' >"$scratch/silent"
 chmod 755 "$scratch" "$scratch/silent"
-(
-    export VITRINE_QEMU=$scratch/silent
-    refuse 124 "$prefix-r: QEMU: no QMP greeting" --accel tcg --timeout 300ms
-)
+own_qemu=${VITRINE_QEMU-}
+export VITRINE_QEMU=$scratch/none
+refuse 3 "VITRINE_QEMU.*$scratch/none"
+VITRINE_QEMU=$scratch/silent
+refuse 124 "$prefix-r: QEMU: no QMP greeting" --accel tcg --timeout 300ms
+VITRINE_QEMU=$own_qemu
+
 if ! grep -qw cpu /sys/fs/cgroup/cgroup.controllers 2>/dev/null; then
     refuse 1 'cgroup v2' --cpu-quota 50
     refuse 1 'cgroup v2' --memory-limit 1G

@@ -26,9 +26,10 @@ expect_match 'command line of qemu_pid' "qemu_ram_$vm" "$(tr '\0' ' ' <"/proc/$p
 expect_eq 'no_new_privs' 1 "$(awk '/^NoNewPrivs/ { print $2 }' "/proc/$pid/status")"
 if [ "$(id -u)" = 0 ]; then
     uid=$(awk '/^Uid/ { print $2, $3, $4, $5 }' "/proc/$pid/status")
-    expect_match 'uids of QEMU' '^(6[1-5][0-9]{3}) \1 \1 \1$' "${uid// / }" || true
     for word in $uid; do
-        [ "$word" -ge 61184 ] && [ "$word" -le 65519 ] || fail "QEMU runs as $uid"
+        if [ "$word" -lt 61184 ] || [ "$word" -gt 65519 ]; then
+            fail "QEMU runs as $uid"
+        fi
     done
     expect_eq 'groups of QEMU' '' "$(awk '/^Groups/ { $1 = ""; print }' "/proc/$pid/status" | tr -d ' ')"
     expect_eq 'owner of the RAM file' "${uid%% *}" "$(stat -c %u "$ram")"
