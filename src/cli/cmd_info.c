@@ -1,6 +1,8 @@
 /* cli/cmd_info.c - `vitrine info`: everything known of one VM. */
-#include "base/text.h"
 #include "cli/vm.h"
+
+#include "base/text.h"
+#include "vitrine/memory.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -8,7 +10,28 @@
 
 #define STATE_TIMEOUT_MS 2000
 
-static void print_json(const struct vt_args *args, const struct vt_vm_info *info, const char *state)
+/* How changes of RAM are noticed, and why not in the cheap way. */
+struct tracking {
+    enum vt_track_mode mode;
+    char why[VT_ERROR_MESSAGE_MAX];
+};
+
+static void ask_tracking(struct vt_vm *vm, struct tracking *t)
+{
+    struct vt_track *track;
+    struct vt_error err;
+    *t = (struct tracking){.mode = VT_TRACK_NONE};
+    if (vt_track_open(vm, &track, &err) != 0) {
+        snprintf(t->why, sizeof t->why, "%s", err.message);
+        return;
+    }
+    t->mode = vt_track_mode(track);
+    snprintf(t->why, sizeof t->why, "%s", vt_track_why(track));
+    vt_track_close(track);
+}
+
+static void print_json(const struct vt_args *args, const struct vt_vm_info *info,
+                       const struct tracking *tracking, const char *state)
 {
     struct vt_json_writer w;
     vt_json_init(&w, stdout, vt_args_pretty(args));
@@ -37,7 +60,8 @@ static void print_json(const struct vt_args *args, const struct vt_vm_info *info
         vt_json_object_end(&w);
     }
     vt_json_array_end(&w);
-    vt_json_kv_bool(&w, "tracking", info->tracking);
+    vt_json_kv_string(&w, "tracking", vt_track_mode_name(tracking->mode));
+    vt_json_kv_string(&w, "tracking_why", tracking->why[0] != '\0' ? tracking->why : NULL);
     vt_json_kv_string(&w, "kernel", info->kernel[0] != '\0' ? info->kernel : NULL);
     vt_json_kv_f64(&w, "started_unix_s", (double)info->started_unix_ns / 1e9, 16);
     vt_json_object_end(&w);
@@ -51,7 +75,8 @@ static void line(const char *what, const char *text)
     printf("%-10s %s\n", what, safe);
 }
 
-static void print_text(const struct vt_vm_info *info, const char *state)
+static void print_text(const struct vt_vm_info *info, const struct tracking *tracking,
+                       const char *state)
 {
     char text[VT_VM_PATH_MAX + 256], size[32];
     line("name", info->name);
@@ -79,15 +104,26 @@ static void print_text(const struct vt_vm_info *info, const char *state)
                r->gpa.v, r->gpa.v + r->bytes - 1, r->offset.v,
                vt_format_bytes(size, sizeof size, r->bytes));
     }
+    snprintf(text, sizeof text, "%s%s%s", vt_track_mode_name(tracking->mode),
+             tracking->why[0] != '\0' ? ": " : "", tracking->why);
+    line("changes", text);
     struct tm tm;
     time_t started = (time_t)(info->started_unix_ns / 1000000000u);
     if (localtime_r(&started, &tm) != NULL && strftime(text, sizeof text, "%F %T %z", &tm) > 0) {
         line(info->attached ? "attached" : "started", text);
     }
     line("directory", info->dir);
-    snprintf(text, sizeof text, "socat READLINE UNIX-CONNECT:%s%s",
-             info->attached ? info->qmp_path : info->dir, info->attached ? "" : "/qmp.sock");
+    char qmp[VT_VM_PATH_MAX + 16];
+    snprintf(qmp, sizeof qmp, "%s%s", info->attached ? info->qmp_path : info->dir,
+             info->attached ? "" : "/qmp.sock");
+    snprintf(text, sizeof text, "socat READLINE UNIX-CONNECT:%s", qmp);
     line("QMP", text);
+    snprintf(text, sizeof text,
+             "echo '{\"execute\":\"qmp_capabilities\"}{\"execute\":\"human-monitor-command\","
+             "\"arguments\":{\"command-line\":\"gdbserver tcp:127.0.0.1:1234\"}}' | "
+             "socat -t1 - UNIX-CONNECT:%s && gdb -ex 'target remote :1234'",
+             qmp);
+    line("gdb", text);
 }
 
 static int run(const struct vt_args *args)
@@ -101,10 +137,14 @@ static int run(const struct vt_args *args)
     }
     if (vt_vm_query_state(vm, STATE_TIMEOUT_MS, &state, &err) != 0) {
         rc = vt_report(args, &err);
-    } else if (vt_args_json(args)) {
-        print_json(args, vt_vm_info(vm), vt_vm_state_name(state));
     } else {
-        print_text(vt_vm_info(vm), vt_vm_state_name(state));
+        struct tracking tracking;
+        ask_tracking(vm, &tracking);
+        if (vt_args_json(args)) {
+            print_json(args, vt_vm_info(vm), &tracking, vt_vm_state_name(state));
+        } else {
+            print_text(vt_vm_info(vm), &tracking, vt_vm_state_name(state));
+        }
     }
     vt_vm_close(vm);
     return rc;

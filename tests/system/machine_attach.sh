@@ -42,7 +42,7 @@ info=$(vitrine info "$vm" --json)
 expect_eq 'attached' true "$(json 'd["attached"]' <<<"$info")"
 expect_eq 'qemu_pid' "$first" "$(json 'd["qemu_pid"]' <<<"$info")"
 expect_eq 'ram_path' "/dev/shm/qemu_ram_$vm" "$(json 'd["ram_path"]' <<<"$info")"
-expect_eq 'tracking' false "$(json 'd["tracking"]' <<<"$info")"
+expect_eq 'tracking' hash "$(json 'd["tracking"]' <<<"$info")"
 expect_eq 'state' paused "$(vm_state)"
 vitrine resume "$vm"
 expect_eq 'state after resume' running "$(vm_state)"
