@@ -76,7 +76,7 @@ static void show_foreign(struct vt_rows *rows, const struct vt_foreign_vm *f)
     char name[VT_VM_NAME_MAX + 1], note[VT_VM_PATH_MAX + 128];
     suggest_name(f, name);
     if (f->qmp_path[0] == '\0') {
-        snprintf(note, sizeof note, "no QMP socket to attach to");
+        snprintf(note, sizeof note, "no QMP socket to be seen");
     } else if (f->held) {
         snprintf(note, sizeof note, "another client holds its QMP socket %s", f->qmp_path);
     } else {

@@ -146,11 +146,13 @@ json_t *vt_vm_config_to_json(const struct vt_vm_config *c, const struct vt_vm_in
     for (const char *const *a = c->qemu_args; a != NULL && *a != NULL; a++) {
         json_array_append_new(extra, json_string(*a));
     }
-    return json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:I, s:I, s:s, s:s, s:s, s:s, s:o}", "kernel",
-                     c->kernel, "initrd", c->initrd, "append", c->append, "disk", c->disk, "iso",
-                     c->iso, "memory_bytes", (json_int_t)c->memory_bytes, "cpus",
-                     (json_int_t)c->cpus, "machine", info->machine, "accel", info->accel,
-                     "cpu_model", c->cpu_model, "net", c->net, "qemu_args", extra);
+    return json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o}",
+                     "kernel", c->kernel, "initrd", c->initrd, "append", c->append, "disk", c->disk,
+                     "iso", c->iso, "memory_bytes", (json_int_t)c->memory_bytes, "cpus",
+                     (json_int_t)c->cpus, "cpu_quota_percent", (json_int_t)c->cpu_quota_percent,
+                     "memory_limit_bytes", (json_int_t)c->memory_limit_bytes, "machine",
+                     info->machine, "accel", info->accel, "cpu_model", c->cpu_model, "net", c->net,
+                     "qemu_args", extra);
 }
 
 #define QEMU_ARGS_MAX 1024
@@ -160,19 +162,20 @@ int vt_vm_config_from_json(const json_t *json, struct vt_vm_config *config, cons
 {
     struct vt_vm_config c = {0};
     json_t *extra;
-    json_int_t memory, cpus;
+    json_int_t memory, cpus, quota, limit;
     json_error_t why;
     if (json_unpack_ex((json_t *)(uintptr_t)json, &why, 0,
-                       "{s?s, s?s, s?s, s?s, s?s, s:I, s:I, s:s, s:s, s:s, s:s, s:o}", "kernel",
-                       &c.kernel, "initrd", &c.initrd, "append", &c.append, "disk", &c.disk, "iso",
-                       &c.iso, "memory_bytes", &memory, "cpus", &cpus, "machine", &c.machine,
-                       "accel", &c.accel, "cpu_model", &c.cpu_model, "net", &c.net, "qemu_args",
-                       &extra) != 0) {
+                       "{s?s, s?s, s?s, s?s, s?s, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o}",
+                       "kernel", &c.kernel, "initrd", &c.initrd, "append", &c.append, "disk",
+                       &c.disk, "iso", &c.iso, "memory_bytes", &memory, "cpus", &cpus,
+                       "cpu_quota_percent", &quota, "memory_limit_bytes", &limit, "machine",
+                       &c.machine, "accel", &c.accel, "cpu_model", &c.cpu_model, "net", &c.net,
+                       "qemu_args", &extra) != 0) {
         return vt_fail(err, VT_E_CORRUPT, "configuration: %s", why.text);
     }
     size_t n = json_array_size(extra);
-    if (memory <= 0 || cpus <= 0 || cpus > UINT8_MAX || !json_is_array(extra) ||
-        n > QEMU_ARGS_MAX) {
+    if (memory <= 0 || cpus <= 0 || cpus > UINT8_MAX || quota < 0 || quota > 100 * UINT8_MAX ||
+        limit < 0 || !json_is_array(extra) || n > QEMU_ARGS_MAX) {
         return vt_fail(err, VT_E_CORRUPT, "configuration: a value out of range");
     }
     const char **list = calloc(n + 1, sizeof *list);
@@ -188,6 +191,8 @@ int vt_vm_config_from_json(const json_t *json, struct vt_vm_config *config, cons
     }
     c.memory_bytes = (uint64_t)memory;
     c.cpus = (unsigned)cpus;
+    c.cpu_quota_percent = (unsigned)quota;
+    c.memory_limit_bytes = (uint64_t)limit;
     c.qemu_args = list;
     *config = c;
     *args = list;

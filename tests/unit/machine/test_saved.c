@@ -94,6 +94,8 @@ static void configurations_travel(void **state)
                                         .append = "quiet",
                                         .memory_bytes = (uint64_t)5 << 30,
                                         .cpus = 4,
+                                        .cpu_quota_percent = 150,
+                                        .memory_limit_bytes = (uint64_t)6 << 30,
                                         .cpu_model = "max",
                                         .net = "user",
                                         .qemu_args = extra};
@@ -111,6 +113,8 @@ static void configurations_travel(void **state)
     assert_string_equal(back.accel, "tcg");
     assert_int_equal(back.memory_bytes, config.memory_bytes);
     assert_int_equal(back.cpus, 4);
+    assert_int_equal(back.cpu_quota_percent, 150);
+    assert_int_equal(back.memory_limit_bytes, config.memory_limit_bytes);
     assert_string_equal(back.qemu_args[1], "virtio-rng-pci");
     assert_null(back.qemu_args[2]);
     free(args);
@@ -118,8 +122,15 @@ static void configurations_travel(void **state)
     static const struct {
         const char *key;
         const char *value;
-    } bad[] = {{"cpus", "0"},        {"cpus", "1000"},    {"memory_bytes", "-1"}, {"machine", "5"},
-               {"qemu_args", "[1]"}, {"qemu_args", "{}"}, {"kernel", "[\"\"]"}};
+    } bad[] = {{"cpus", "0"},
+               {"cpus", "1000"},
+               {"memory_bytes", "-1"},
+               {"machine", "5"},
+               {"qemu_args", "[1]"},
+               {"qemu_args", "{}"},
+               {"kernel", "[\"\"]"},
+               {"cpu_quota_percent", "-1"},
+               {"memory_limit_bytes", "-1"}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         json_t *wrong = json_deep_copy(json);
         json_object_set_new(wrong, bad[i].key, json_loads(bad[i].value, JSON_DECODE_ANY, NULL));
