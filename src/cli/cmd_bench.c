@@ -13,25 +13,30 @@
 #define BOOT_TIMEOUT_MS 120000
 
 extern const struct vt_bench vt_bench_guest;
+extern const struct vt_bench vt_bench_memory;
 
 /* clang-format off */
 static const struct vt_bench *const benches[] = {
     &vt_bench_guest,
+    &vt_bench_memory,
     NULL,
 };
 /* clang-format on */
 
 /* ---------------------------------------------------------------- a VM of our own */
 
-static int start(const char *name, struct vt_error *err)
+static int start(const char *name, uint64_t memory_bytes, struct vt_error *err)
 {
     struct vt_guest_image image;
     struct vt_vm *vm = NULL;
     int code;
     int rc = vt_guest_default(&image, err);
     if (rc == 0) {
-        struct vt_vm_config config = {
-            .name = name, .kernel = image.kernel, .initrd = image.initrd, .append = image.append};
+        struct vt_vm_config config = {.name = name,
+                                      .kernel = image.kernel,
+                                      .initrd = image.initrd,
+                                      .append = image.append,
+                                      .memory_bytes = memory_bytes};
         vt_progress("booting a guest to measure …");
         rc = vt_vm_start(&config, vt_cli_services, &vt_interrupted, err);
     }
@@ -59,7 +64,10 @@ int vt_bench_vm_open(const struct vt_args *args, struct vt_bench_vm *vm, struct 
         return 0;
     }
     snprintf(vm->own, sizeof vm->own, "bench-%d", (int)getpid());
-    int rc = start(vm->own, err);
+    uint64_t memory_bytes;
+    int rc = vt_args_bytes(args, "memory", 0, &memory_bytes) == 0
+                 ? start(vm->own, memory_bytes, err)
+                 : vt_fail(err, VT_E_INVAL, "--memory is no size");
     if (rc == 0) {
         vm->name = vm->own;
         vm->ours = true;
@@ -132,14 +140,24 @@ static int run(const struct vt_args *args)
     return VT_EXIT_OK;
 }
 
+static const struct vt_option options[] = {
+    {"memory", "SIZE", "RAM of the guest that is booted for it (default: 256M)", false},
+    {"ticks", "N", "memory: how many refreshes (default: 600)", false},
+    {"hz", "N", "memory: refreshes a second (default: 60)", false},
+    {"pages", "N", "memory: pages the guest of its own writes each tick (default: 200)", false},
+    {0},
+};
+
 const struct vt_verb vt_verb_bench = {
     .name = "bench",
     .group = "Help",
     .summary = "Measure what vitrine costs, here and now",
     .operands = "[NAME [VM]]",
     .max_operands = 2,
+    .options = options,
     .description = "Without NAME: what can be measured. Without VM, a guest is booted for it and\n"
                    "ended afterwards. Times are wall-clock and belong to this machine.",
-    .examples = "vitrine bench\nvitrine bench guest --json\nvitrine bench guest web",
+    .examples = "vitrine bench\nvitrine bench guest --json\nvitrine bench guest web\n"
+                "vitrine bench memory --memory 128M",
     .run = run,
 };

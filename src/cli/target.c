@@ -84,10 +84,12 @@ static int open_file(const char *path, struct vt_ram **ram, struct vt_error *err
 
 int vt_target_pause(const struct vt_args *args, struct vt_target *t, struct vt_error *err)
 {
+    return t->vm != NULL && vt_args_flag(args, "pause") ? vt_target_stop(t, err) : 0;
+}
+
+int vt_target_stop(struct vt_target *t, struct vt_error *err)
+{
     enum vt_vm_state state;
-    if (t->vm == NULL || !vt_args_flag(args, "pause")) {
-        return 0;
-    }
     int rc = vt_vm_query_state(t->vm, STATE_TIMEOUT_MS, &state, err);
     if (rc != 0 || state == VT_VM_PAUSED) {
         return rc;

@@ -37,6 +37,8 @@ int vt_target_open_named(const struct vt_args *args, const char *name, const cha
                          enum vt_target_need need, const char *detail, struct vt_target *target);
 /** With --pause: stops the VM until vt_target_close; signals wait meanwhile. */
 int vt_target_pause(const struct vt_args *args, struct vt_target *target, struct vt_error *err);
+/** The same for a VM, asked for or not. */
+int vt_target_stop(struct vt_target *target, struct vt_error *err);
 /** Ends what vt_target_pause began, before the rest of the work; nothing when it did not pause. */
 int vt_target_resume(struct vt_target *target, struct vt_error *err);
 /** Resumes what was paused and closes. Returns `result`, or a failure's code when resuming failed
