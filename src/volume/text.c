@@ -58,7 +58,7 @@ static void draw_glyph(struct vt_canvas *canvas, const struct vt_pen *pen,
     x += centring;
     const int16_t *w = font->outlines + glyph->first, *end = w + glyph->n_words;
     while (w < end) {
-        float p[6];
+        float p[6] = {0};
         unsigned n = w[0] == 3 ? 6 : w[0] == 2 ? 4 : 2;
         for (unsigned i = 0; i < n; i += 2) {
             p[i] = x + scale * (float)w[1 + i];

@@ -95,6 +95,17 @@ static void map(struct synthetic *s, unsigned levels, uint64_t root, uint64_t *n
     }
 }
 
+void synthetic_page(struct synthetic *s, uint64_t pfn, struct synthetic_page page)
+{
+    uint64_t at = PAGES_ARRAY + pfn * 64;
+    synthetic_put(s, at, page.flags, 8);
+    synthetic_put(s, at + 8, page.head, 8);
+    synthetic_put(s, at + 24, page.mapping, 8);
+    synthetic_put(s, at + 40, page.private, 8);
+    synthetic_put(s, at + 48, page.type, 4);
+    synthetic_put(s, at + 52, page.refcount, 4);
+}
+
 /* ---------------------------------------------------------------- types */
 
 struct types {
@@ -133,6 +144,7 @@ static void put_types(struct synthetic *s, const struct synthetic_kernel *k, uin
     field(&t, "uid", kuid_t_, 8);
     record(&t, "signal_struct", 128);
     field(&t, "nr_threads", t.u32, 12);
+    field(&t, "thread_head", t.list, 16);
     int thread_info = record(&t, "thread_info", 24);
     field(&t, "flags", t.u64, 0);
     field(&t, "cpu", t.u32, 16);
@@ -146,6 +158,11 @@ static void put_types(struct synthetic *s, const struct synthetic_kernel *k, uin
     field(&t, "pgd", t.pointer, 32);
     field(&t, "arg_start", t.u64, 64);
     field(&t, "arg_end", t.u64, 72);
+    field(&t, "start_brk", t.u64, 80);
+    field(&t, "brk", t.u64, 88);
+    field(&t, "start_stack", t.u64, 96);
+    field(&t, "stack_vm", t.u64, 104);
+    field(&t, "env_end", t.u64, 112);
     field(&t, "rss_stat", k->percpu_rss ? counters : stat, 128);
     record(&t, "mm_struct", 512);
     field(&t, NULL, inner, 0);
@@ -162,6 +179,21 @@ static void put_types(struct synthetic *s, const struct synthetic_kernel *k, uin
     field(&t, "start_boottime", t.u64, TASK_START);
     field(&t, "cred", t.pointer, TASK_CRED);
     field(&t, "signal", t.pointer, TASK_SIGNAL);
+    if (k->pages) {
+        field(&t, "stack", t.pointer, TASK_STACK);
+        field(&t, "thread_node", t.list, TASK_THREAD_NODE);
+        record(&t, "page", 64);
+        field(&t, "flags", t.u64, 0);
+        field(&t, "lru", t.list, 8);
+        field(&t, "compound_head", t.u64, 8);
+        field(&t, "mapping", t.pointer, 24);
+        field(&t, "private", t.u64, 40);
+        field(&t, "page_type", t.u32, 48);
+        field(&t, "_refcount", t.u32, 52);
+        btf__add_enum(t.btf, "pageflags", 4);
+        btf__add_enum_value(t.btf, "PG_slab", 9);
+        btf__add_enum_value(t.btf, "PG_reserved", 14);
+    }
     uint32_t bytes;
     const void *raw = btf__raw_data(t.btf, &bytes);
     memcpy(s->ram + k->text_pa + AT_BTF, raw, bytes);
@@ -191,7 +223,10 @@ static void put_symbols(struct synthetic *s, const struct synthetic_kernel *k, u
         {"vmcoreinfo_size", 'B', false, AT_VARIABLES + 24},
         {"nr_cpu_ids", 'D', false, AT_VARIABLES + 32},
         {"__per_cpu_offset", 'D', false, AT_VARIABLES + 0x100},
+        {"vmemmap_base", 'D', false, AT_VARIABLES + 40},
+        {"vmalloc_base", 'D', false, AT_VARIABLES + 48},
         {"init_top_pgt", 'D', false, AT_ROOT},
+        {"_etext", 'T', false, AT_ETEXT},
         {"init_task", 'D', false, AT_INIT_TASK},
         {"__start_notes", 'R', false, AT_NOTES},
         {"__stop_notes", 'R', false, AT_NOTES + 64},
@@ -276,6 +311,48 @@ static void put_init_task(struct synthetic *s, const struct synthetic_kernel *k)
     synthetic_put(s, pa + TASK_PARENT, init, 8);
 }
 
+/* ---------------------------------------------------------------- pages */
+
+static uint64_t vmalloc_base(const struct synthetic_kernel *k)
+{
+    return k->levels == 5 ? UINT64_C(0xffa1000000000000) : UINT64_C(0xffffc91000000000);
+}
+
+/* Array, module and stacks; that of vmemmap lies where it does without KASLR. */
+static void put_pages(struct synthetic *s, const struct synthetic_kernel *k)
+{
+    uint64_t next = PAGES_TABLES, root = k->text_pa + AT_ROOT;
+    memset(s->ram + PAGES_ARRAY, 0, PAGES_STACKS - PAGES_ARRAY);
+    map(s, k->levels, root, &next,
+        k->levels == 5 ? UINT64_C(0xffd4000000000000) : UINT64_C(0xffffea0000000000), PAGES_ARRAY,
+        256u << 10, false);
+    map(s, k->levels, root, &next, synthetic_text(k) + (8u << 20), PAGES_MODULE, 8192, false);
+    synthetic_put(s, k->text_pa + AT_VARIABLES + 48, vmalloc_base(k), 8);
+    for (unsigned i = 0; i < k->tasks; i++) {
+        map(s, k->levels, root, &next, vmalloc_base(k) + i * 0x5000, PAGES_STACKS + i * 0x4000,
+            0x4000, false);
+    }
+    assert(next <= PAGES_MODULE);
+}
+
+static void put_task_pages(struct synthetic *s, const struct synthetic_kernel *k, unsigned i)
+{
+    uint64_t pa = synthetic_task_pa(k, i), mm = pa + DATA_MM;
+    uint64_t head = pa + DATA_SIGNAL + 16, node = pa + TASK_THREAD_NODE;
+    synthetic_put(s, pa + TASK_STACK, vmalloc_base(k) + i * 0x5000, 8);
+    for (unsigned link = 0; link < 16; link += 8) {
+        synthetic_put(s, head + link, synthetic_direct(k, node), 8);
+        synthetic_put(s, node + link, synthetic_direct(k, head), 8);
+    }
+    if (i % 2 == 0) { /* heap: the first page of the arguments; stack: the second */
+        synthetic_put(s, mm + 80, 0x7ffc0f000, 8);
+        synthetic_put(s, mm + 88, 0x7ffc0f800, 8);
+        synthetic_put(s, mm + 96, 0x7ffc10008, 8);
+        synthetic_put(s, mm + 104, 1, 8);
+        synthetic_put(s, mm + 112, 0x7ffc10100, 8);
+    }
+}
+
 /* ---------------------------------------------------------------- the kernel */
 
 void synthetic_add(struct synthetic *s, const struct synthetic_kernel *k)
@@ -309,6 +386,9 @@ void synthetic_add(struct synthetic *s, const struct synthetic_kernel *k)
         s->ram[at + AT_NOTES + sizeof note_header + i] =
             (uint8_t)(i ^ (uint8_t)k->release[0] ^ k->layout);
     }
+    if (k->pages) {
+        put_pages(s, k);
+    }
     if (!k->no_types) {
         put_types(s, k, &btf_end);
     }
@@ -316,5 +396,8 @@ void synthetic_add(struct synthetic *s, const struct synthetic_kernel *k)
     put_init_task(s, k);
     for (unsigned i = 0; i < k->tasks; i++) {
         put_task(s, k, i);
+        if (k->pages) {
+            put_task_pages(s, k, i);
+        }
     }
 }

@@ -17,6 +17,7 @@ struct synthetic_kernel {
     uint64_t data_pa;        /* 64 KiB for each task */
     bool percpu_rss;         /* RSS as struct percpu_counter, else as an array of longs */
     bool no_types;
+    bool pages; /* struct pages, a vmalloc area, stacks, heaps: what pages.h asks for */
     bool alive; /* the trampoline in low memory is this kernel's */
     unsigned tasks;
     const char *release;
@@ -33,7 +34,16 @@ enum {
     AT_VMCOREINFO = 0x12000,
     AT_SYMBOLS = 0x20000,
     AT_BTF = 0x80000,
+    AT_ETEXT = 0x80000,
     AT_END = 0x1f0000,
+};
+
+/* Where a kernel with pages keeps them, physically. */
+enum {
+    PAGES_ARRAY = 0xc00000,  /* struct pages of all of RAM */
+    PAGES_TABLES = 0xd00000, /* page tables of the mappings below */
+    PAGES_MODULE = 0xe00000, /* two pages after the image: code, data */
+    PAGES_STACKS = 0xe10000, /* four pages for the stack of each task, in the vmalloc area */
 };
 
 /* Members of the synthetic task_struct and what it points to. */
@@ -49,6 +59,8 @@ enum {
     TASK_START = 1300 - 4,
     TASK_CRED = 1400,
     TASK_SIGNAL = 1408,
+    TASK_STACK = 32,
+    TASK_THREAD_NODE = 1500 - 4,
     TASK_BYTES = 4096,
     DATA_BYTES = 0x10000, /* of each task: the struct, then */
     DATA_CRED = 0x1000,
@@ -80,5 +92,15 @@ uint64_t synthetic_direct(const struct synthetic_kernel *kernel, uint64_t pa);
 /** The kernel's _text. */
 uint64_t synthetic_text(const struct synthetic_kernel *kernel);
 void synthetic_put(struct synthetic *s, uint64_t pa, uint64_t value, size_t bytes);
+
+/** The parts of a struct page that say what it is. */
+struct synthetic_page {
+    uint64_t flags, head, mapping, private;
+    uint32_t type, refcount;
+};
+#define SYNTHETIC_PG_RESERVED (1u << 14)
+#define SYNTHETIC_PG_SLAB (1u << 9)
+/** Writes the struct page of page frame `pfn`. */
+void synthetic_page(struct synthetic *s, uint64_t pfn, struct synthetic_page page);
 
 #endif
