@@ -68,7 +68,8 @@ static void add_monitors(struct builder *b, const struct vt_launch_fds *fds)
     add(b, "-serial", "chardev:console");
 }
 
-/* A disk that cannot boot falls through to the CD: installing and then starting need no change. */
+/* A disk that cannot boot falls through to the CD: installing and then starting need no change.
+ * QEMU itself gives index 0 to what -kernel boots. */
 static void add_images(struct builder *b, const struct vt_launch *l)
 {
     if (l->fds.disk >= 0) {
@@ -76,14 +77,14 @@ static void add_images(struct builder *b, const struct vt_launch *l)
         add(b, "-blockdev",
             "driver=%s,node-name=disk0,file.driver=file,file.filename=/dev/fdset/%d",
             l->disk_format, VT_FDSET_DISK);
-        add(b, "-device", "virtio-blk-pci,drive=disk0,bootindex=0");
+        add(b, "-device", "virtio-blk-pci,drive=disk0,bootindex=1");
     }
     if (l->fds.iso >= 0) {
         add(b, "-add-fd", "fd=%d,set=%d,opaque=iso", l->fds.iso, VT_FDSET_ISO);
         add(b, "-blockdev",
             "driver=raw,node-name=cd0,read-only=on,file.driver=file,file.filename=/dev/fdset/%d",
             VT_FDSET_ISO);
-        add(b, "-device", "ide-cd,drive=cd0,bootindex=1");
+        add(b, "-device", "ide-cd,drive=cd0,bootindex=2");
     }
 }
 

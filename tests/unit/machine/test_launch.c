@@ -100,10 +100,10 @@ static void everything_given(void **state)
           BEFORE("b.c-d_e", "pc", "kvm", "host", "3", "4096") MONITORS
           "-add-fd\nfd=12,set=1,opaque=disk\n-blockdev\ndriver=qcow2,node-name=disk0,"
           "file.driver=file,file.filename=/dev/fdset/1\n"
-          "-device\nvirtio-blk-pci,drive=disk0,bootindex=0\n"
+          "-device\nvirtio-blk-pci,drive=disk0,bootindex=1\n"
           "-add-fd\nfd=13,set=2,opaque=iso\n-blockdev\ndriver=raw,node-name=cd0,"
           "read-only=on,file.driver=file,file.filename=/dev/fdset/2\n"
-          "-device\nide-cd,drive=cd0,bootindex=1\n"
+          "-device\nide-cd,drive=cd0,bootindex=2\n"
           "-netdev\nuser,id=net0\n-device\nvirtio-net-pci,netdev=net0,romfile=\n"
           "-incoming\ndefer\n"
           "-S\n-device\nvirtio-rng-pci\n");
