@@ -114,13 +114,7 @@ own_processes() {
 }
 
 qemus() {
-    local cmdline pid
-    for cmdline in /proc/[0-9]*/cmdline; do
-        pid=${cmdline#/proc/}
-        if tr '\0' ' ' <"$cmdline" 2>/dev/null | grep -qF "qemu_ram_$prefix-"; then
-            printf '%s\n' "${pid%/cmdline}"
-        fi
-    done
+    grep -laF -- "qemu_ram_$prefix-" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3
 }
 
 show_logs() {

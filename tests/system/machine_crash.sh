@@ -8,6 +8,10 @@ keeper_pid() { vitrine info "$1" --json | json 'd["keeper_pid"]'; }
 no_trace() { # VM
     [ ! -e "/dev/shm/qemu_ram_$1" ] && [ ! -e "$VITRINE_RUNTIME_DIR/$1" ]
 }
+ended() {
+    vitrine kill "$1" || true
+    no_trace "$1"
+}
 gone() { [ ! -d "/proc/$1" ]; }
 
 # kill -9 of one QEMU: its keeper cleans up at once; the others and the tools are well.
@@ -75,6 +79,5 @@ for delay in 0.01 0.03 0.05; do
     wait $starter 2>/dev/null || true
     wait_until 'the start is over, either way' sh -c "
         '$VITRINE' info '$vm' || [ ! -e '$VITRINE_RUNTIME_DIR/$vm' ]"
-    vitrine kill "$vm" 2>/dev/null || true
-    wait_until 'nothing is left' no_trace "$vm"
+    wait_until 'nothing is left' ended "$vm" # kill refuses while a start is not over
 done
