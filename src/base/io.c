@@ -179,9 +179,27 @@ int vt_read_file(const char *path, size_t max_bytes, char **text, size_t *bytes,
     return 0;
 }
 
+/* A pipe or a device: renaming over it would replace it. */
+static int write_through(const char *path, const void *bytes, size_t count, struct vt_error *err)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
+    }
+    int rc = vt_write_all(fd, bytes, count, path, err);
+    if (close(fd) != 0 && rc == 0) {
+        rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
+    }
+    return rc;
+}
+
 int vt_write_file_atomic(const char *path, const void *bytes, size_t count, mode_t mode,
                          struct vt_error *err)
 {
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        return write_through(path, bytes, count, err);
+    }
     char temp[4096];
     if ((size_t)snprintf(temp, sizeof temp, "%s.XXXXXX", path) >= sizeof temp) {
         return vt_fail(err, VT_E_INVAL, "%s: path too long", path);

@@ -40,7 +40,7 @@ int vt_read_all(int fd, void *bytes, size_t count, const char *what, struct vt_e
 int vt_read_file(const char *path, size_t max_bytes, char **text, size_t *bytes,
                  struct vt_error *err);
 /** Writes `path` by way of a temporary file and rename(), so readers see all of it or the old one.
- */
+ *  What is no regular file (a pipe, /dev/null) is written to and stays what it is. */
 int vt_write_file_atomic(const char *path, const void *bytes, size_t count, mode_t mode,
                          struct vt_error *err);
 
