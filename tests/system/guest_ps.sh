@@ -119,6 +119,34 @@ check_memory() { # WHAT
     guest_exec "kill $pid"
 }
 
+# A guest that forks as fast as it can: lists may be torn, and say so; what is not marked is sound.
+check_busy() { # WHAT LOOKS
+    local i
+    guest_exec '(while :; do /bin/true & /bin/true & wait; done) >/dev/null 2>&1 & echo $! >/tmp/busy'
+    for ((i = 0; i < $2; i++)); do
+        timeout 20 "$VITRINE" ps "$vm" --json >>"$scratch/looks" 2>>"$scratch/err"
+    done
+    vitrine ps "$vm" --json --pause >>"$scratch/looks" 2>>"$scratch/err"
+    guest_exec 'kill $(cat /tmp/busy)'
+    python3 - "$scratch/looks" "$1" <<'PYTHON' || fail "$1"
+import json, sys
+looks = [json.loads(line) for line in open(sys.argv[1])]
+torn_rows = 0
+for look in looks:
+    rows = [p for p in look["processes"] if p["trust"] == "ok"]
+    torn_rows += len(look["processes"]) - len(rows)
+    pids = [p["pid"] for p in rows]
+    assert len(pids) == len(set(pids)), "a pid twice"
+    assert look["torn"] == (look["why"] is not None), "torn without a reason"
+    assert look["torn"] or 1 in pids, "a whole list without init"
+    for p in rows:
+        assert 0 < p["pid"] <= 4194304 and p["comm"] and p["state"] in "RSDTtXZPI", p
+print("%s: %d looks, %d torn lists, %d torn rows" % (
+    sys.argv[2], len(looks), sum(look["torn"] for look in looks), torn_rows), file=sys.stderr)
+PYTHON
+    rm "$scratch/looks"
+}
+
 quiet_guest() {
     wait_console 'shell ready' "$vm" 120s
     guest_exec 'for d in heartbeat crond; do killall $d; done 2>/dev/null; true'
@@ -172,6 +200,7 @@ vitrine kill "$vm"
 
 # ---- the other shapes --------------------------------------------------------------------------
 check 'two CPUs' --memory 256M --cpus 2
+check_busy 'a busy guest' 200
 vitrine kill "$vm"
 check no5lvl --memory 128M --append no5lvl
 expect_eq 'levels' 4 "$(levels)"

@@ -15,6 +15,7 @@
 
 #define TOKENS 256u
 #define TOKEN_TABLE_MAX 8192u
+#define TOKEN_COPY 8u /* bytes that are copied at once; most tokens are shorter */
 #define SYMBOLS_MIN 1000u
 /* The names of the largest kernels take 4 MiB. */
 #define NAMES_SPAN_MAX (16u << 20)
@@ -34,7 +35,7 @@ static const uint8_t digits[20] = "0\0001\0002\0003\0004\0005\0006\0007\0008\000
 struct tokens {
     size_t table_at, index_at;
     uint16_t start[TOKENS], length[TOKENS];
-    uint8_t text[TOKEN_TABLE_MAX];
+    uint8_t text[TOKEN_TABLE_MAX + TOKEN_COPY];
 };
 
 /* Where the tables lie in the image, as positions in the run of bytes. */
@@ -228,7 +229,7 @@ static int decode_names(const uint8_t *bytes, const struct tokens *t, const stru
     s->list = calloc(p->n, sizeof *s->list);
     s->names = malloc(room);
     for (uint32_t i = 0; i < p->n && s->list != NULL && s->names != NULL; i++) {
-        if (room - s->names_bytes < VT_SYMBOL_NAME_MAX + 1) {
+        if (room - s->names_bytes < VT_SYMBOL_NAME_MAX + TOKEN_COPY + 1) {
             room *= 2;
             char *more = room <= VT_SYMBOL_NAMES_MAX ? realloc(s->names, room) : NULL;
             if (more == NULL) {
@@ -244,7 +245,10 @@ static int decode_names(const uint8_t *bytes, const struct tokens *t, const stru
             if (used + t->length[token] > VT_SYMBOL_NAME_MAX) {
                 return vt_fail(err, VT_E_CORRUPT, "kallsyms: a name is too long");
             }
-            memcpy(name + used, t->text + t->start[token], t->length[token]);
+            memcpy(name + used, t->text + t->start[token], TOKEN_COPY);
+            if (t->length[token] > TOKEN_COPY) {
+                memcpy(name + used, t->text + t->start[token], t->length[token]);
+            }
             used += t->length[token];
         }
         at += length;
