@@ -1,9 +1,11 @@
 /* cli/cmd_top.c - `vitrine top`: what each VM costs, over a real interval.
  *
- * CPU comes from /proc/<qemu>/stat, RAM from the blocks of its file: two looks an interval apart.
- * On a terminal the table stands still and is written anew in one piece.
+ * CPU comes from /proc/<qemu>/stat, RAM from the blocks of its file, dirty pages from the tracker
+ * in the VM's keeper: two looks an interval apart. On a terminal the table stands still and is
+ * written anew in one piece.
  */
 #include "cli/vm.h"
+#include "vitrine/memory.h"
 
 #include "base/io.h"
 #include "base/text.h"
@@ -30,6 +32,8 @@ struct look {
     uint64_t cpu_ticks, rss_bytes;
     bool has_ram;
     uint64_t ram_bytes, ram_allocated_bytes;
+    struct vt_track *track; /* or NULL; handed from look to look */
+    uint64_t dirty_pages, dirty_at_ns;
 };
 
 struct looks {
@@ -38,10 +42,15 @@ struct looks {
 };
 
 static const struct vt_column columns[] = {
-    {"name", "NAME", VT_CELL_TEXT, 0},        {"state", "STATE", VT_CELL_TEXT, 0},
-    {"cpu_percent", "CPU %", VT_CELL_F64, 1}, {"ram_allocated_bytes", "RAM USED", VT_CELL_BYTES, 0},
-    {"ram_bytes", "RAM", VT_CELL_BYTES, 0},   {"rss_bytes", "RSS", VT_CELL_BYTES, 0},
-    {"uptime_s", "UP S", VT_CELL_U64, 0},     {"interval_ms", NULL, VT_CELL_U64, 0},
+    {"name", "NAME", VT_CELL_TEXT, 0},
+    {"state", "STATE", VT_CELL_TEXT, 0},
+    {"cpu_percent", "CPU %", VT_CELL_F64, 1},
+    {"ram_allocated_bytes", "RAM USED", VT_CELL_BYTES, 0},
+    {"ram_bytes", "RAM", VT_CELL_BYTES, 0},
+    {"rss_bytes", "RSS", VT_CELL_BYTES, 0},
+    {"dirty_pages_per_s", "DIRTY P/S", VT_CELL_F64, 0},
+    {"uptime_s", "UP S", VT_CELL_U64, 0},
+    {"interval_ms", NULL, VT_CELL_U64, 0},
 };
 
 /* ---------------------------------------------------------------- looking */
@@ -70,8 +79,38 @@ static bool look_at_process(pid_t pid, struct look *l)
     return ok;
 }
 
+static struct look *find(struct looks *all, const struct look *now)
+{
+    for (unsigned i = 0; i < all->n; i++) {
+        if (strcmp(all->vm[i].name, now->name) == 0 &&
+            all->vm[i].started_unix_ns == now->started_unix_ns) {
+            return &all->vm[i];
+        }
+    }
+    return NULL;
+}
+
+/* Has the tracker look now, so that its count and the time of it belong together. */
+static void look_at_pages(struct vt_vm *vm, struct look *l)
+{
+    uint32_t tick;
+    struct vt_track_stats stats;
+    if (l->track == NULL && (!l->has_ram || vt_track_open(vm, &l->track, NULL) != 0)) {
+        l->track = NULL;
+        return;
+    }
+    if (vt_track_scan(l->track, &tick, NULL) != 0) {
+        vt_track_close(l->track);
+        l->track = NULL;
+        return;
+    }
+    vt_track_stats(l->track, &stats);
+    l->dirty_pages = stats.dirty_pages_total;
+    l->dirty_at_ns = stats.last_scan_at_ns;
+}
+
 /* Returns false when there is no such VM any more. */
-static bool look_at(const char *name, struct look *l, struct vt_error *err)
+static bool look_at(const char *name, struct looks *before, struct look *l, struct vt_error *err)
 {
     struct vt_vm *vm;
     struct stat st;
@@ -90,16 +129,23 @@ static bool look_at(const char *name, struct look *l, struct vt_error *err)
         l->has_ram = true;
         l->ram_allocated_bytes = (uint64_t)st.st_blocks * 512;
     }
+    struct look *last = find(before, l);
+    if (last != NULL) {
+        l->track = last->track;
+        last->track = NULL;
+    }
+    look_at_pages(vm, l);
     vt_vm_close(vm);
     return true;
 }
 
 /* All VMs, or those named; one that is named must exist, one that is not may come and go. */
-static int look_around(const struct vt_args *args, struct looks *all, struct vt_error *err)
+static int look_around(const struct vt_args *args, struct looks *before, struct looks *all,
+                       struct vt_error *err)
 {
     all->n = 0;
     for (unsigned i = 0; i < vt_args_operands(args); i++) {
-        if (!look_at(vt_args_operand(args, i), &all->vm[all->n], err)) {
+        if (!look_at(vt_args_operand(args, i), before, &all->vm[all->n], err)) {
             return (int)err->code;
         }
         all->n++;
@@ -114,24 +160,21 @@ static int look_around(const struct vt_args *args, struct looks *all, struct vt_
         return rc;
     }
     for (size_t i = 0; i < n && all->n < VMS_MAX; i++) {
-        all->n += look_at(names[i], &all->vm[all->n], err);
+        all->n += look_at(names[i], before, &all->vm[all->n], err);
     }
     vt_vm_names_free(names, n);
     return 0;
 }
 
-/* ---------------------------------------------------------------- showing */
-
-static const struct look *find(const struct looks *all, const struct look *now)
+static void forget(struct looks *all)
 {
     for (unsigned i = 0; i < all->n; i++) {
-        if (strcmp(all->vm[i].name, now->name) == 0 &&
-            all->vm[i].started_unix_ns == now->started_unix_ns) {
-            return &all->vm[i];
-        }
+        vt_track_close(all->vm[i].track);
     }
-    return NULL;
+    all->n = 0;
 }
+
+/* ---------------------------------------------------------------- showing */
 
 static void show_vm(struct vt_rows *rows, const struct look *before, const struct look *now)
 {
@@ -159,6 +202,13 @@ static void show_vm(struct vt_rows *rows, const struct look *before, const struc
     } else {
         vt_cell_none(rows);
     }
+    if (before != NULL && now->track != NULL && before->dirty_at_ns > 0 &&
+        now->dirty_at_ns > before->dirty_at_ns) {
+        vt_cell_f64(rows, (double)(now->dirty_pages - before->dirty_pages) /
+                              ((double)(now->dirty_at_ns - before->dirty_at_ns) / 1e9));
+    } else {
+        vt_cell_none(rows);
+    }
     vt_cell_u64(
         rows, real_ns > now->started_unix_ns ? (real_ns - now->started_unix_ns) / 1000000000u : 0);
     if (ns > 0) {
@@ -168,7 +218,7 @@ static void show_vm(struct vt_rows *rows, const struct look *before, const struc
     }
 }
 
-static int show(const struct vt_args *args, const struct looks *before, const struct looks *now)
+static int show(const struct vt_args *args, struct looks *before, const struct looks *now)
 {
     struct vt_rows *rows;
     struct vt_error err;
@@ -235,7 +285,7 @@ static int watch(const struct vt_args *args, uint64_t interval_ns, uint64_t coun
         vt_fail(&err, VT_E_NOMEM, "out of memory");
         return vt_report(args, &err);
     }
-    int rc = look_around(args, &all[0], &err) == 0 ? 0 : vt_report(args, &err);
+    int rc = look_around(args, &all[1], &all[0], &err) == 0 ? 0 : vt_report(args, &err);
     uint64_t next = vt_now_ns();
     for (uint64_t i = 0; rc == 0 && (count == 0 || i < count); i++) {
         if (screen->on && i == 0) {
@@ -247,14 +297,17 @@ static int watch(const struct vt_args *args, uint64_t interval_ns, uint64_t coun
         if (!wait_next(screen, next)) {
             break;
         }
-        if (look_around(args, &all[(i + 1) % 2], &err) != 0) {
+        if (look_around(args, &all[i % 2], &all[(i + 1) % 2], &err) != 0) {
             rc = vt_report(args, &err);
             break;
         }
         fputs(screen->on ? "\x1b[H\x1b[J" : "", stdout);
         rc = show(args, &all[i % 2], &all[(i + 1) % 2]);
         fflush(stdout);
+        forget(&all[i % 2]); /* VMs that are gone still had their tracker */
     }
+    forget(&all[0]);
+    forget(&all[1]);
     free(all);
     return rc;
 }
@@ -294,13 +347,15 @@ static const struct vt_option options[] = {
 const struct vt_verb vt_verb_top = {
     .name = "top",
     .group = "Machines",
-    .summary = "Show what each VM costs: CPU, memory",
+    .summary = "Show what each VM costs: CPU, RAM, dirty pages",
     .operands = "[VM...]",
     .max_operands = VMS_MAX,
     .options = options,
     .description =
         "Every figure is measured over the interval before it. CPU counts the whole QEMU\n"
-        "process, 100 being one core; RAM USED is what the guest has touched.\n\n"
+        "process, 100 being one core; RAM USED is what the guest has touched; DIRTY P/S\n"
+        "counts each page of 4 KiB once for each scan of the tracker that found it written:\n"
+        "one a look, more when somebody else asks for more.\n\n"
         "On a terminal the table is refreshed in place and q leaves; elsewhere one table\n"
         "is printed. With JSON one array is printed a line for each look, without end\n"
         "unless --once or --count say so.",
