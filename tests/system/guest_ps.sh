@@ -177,7 +177,7 @@ vitrine resume "$vm"
 
 # The kernel of before the reset is still in RAM, whole.
 where=$(kaslr)
-for i in 1 2 3; do
+for _ in 1 2 3; do
     vitrine reset "$vm"
     wait_console 'SeaBIOS|iPXE|Booting|Decompressing|shell ready' "$vm" 60s
     expect_eq 'the guest after a reset answers' up "$(guest_exec 'echo up')"

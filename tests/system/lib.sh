@@ -114,7 +114,8 @@ own_processes() {
 }
 
 qemus() {
-    grep -laF -- "qemu_ram_$prefix-" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3
+    # The brackets keep grep from finding itself.
+    grep -la "qemu_[r]am_$prefix-" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3
 }
 
 show_logs() {

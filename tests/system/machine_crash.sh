@@ -10,7 +10,7 @@ no_trace() { # VM
 }
 ended() {
     vitrine kill "$1" || true
-    no_trace "$1"
+    no_trace "$1" && [ -z "$(own_processes)" ] && [ -z "$(qemus)" ]
 }
 gone() { [ ! -d "/proc/$1" ]; }
 
