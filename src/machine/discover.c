@@ -42,8 +42,11 @@ static bool get_value(const char *list, const char *key, char *out, size_t size)
         size_t n = 0;
         bool fits = true;
         for (list = from; *list != '\0'; list++) {
-            if (*list == ',' && *++list != ',') {
-                break;
+            if (*list == ',') {
+                list++;
+                if (*list != ',') {
+                    break;
+                }
             }
             fits = n + 1 < size;
             if (wanted && fits) {
