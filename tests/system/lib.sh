@@ -139,7 +139,12 @@ finish() {
     for name in $(vitrine ls --names 2>/dev/null); do
         vitrine kill "$name" >&2
     done
-    mapfile -t left < <(own_processes; qemus)
+    # A keeper removes everything first and exits a moment later.
+    for _ in {1..40}; do
+        mapfile -t left < <(own_processes; qemus)
+        [ ${#left[@]} -gt 0 ] || break
+        sleep 0.05
+    done
     if [ ${#left[@]} -gt 0 ]; then
         note "left running: $(ps -o pid=,args= -p "$(IFS=,; echo "${left[*]}")")"
         kill -9 "${left[@]}" 2>/dev/null
