@@ -18,6 +18,7 @@ extern const struct vt_verb vt_verb_restore;
 extern const struct vt_verb vt_verb_top;
 extern const struct vt_verb vt_verb_console;
 extern const struct vt_verb vt_verb_guest;
+extern const struct vt_verb vt_verb_snapshot;
 extern const struct vt_verb vt_verb_uname;
 extern const struct vt_verb vt_verb_ps;
 extern const struct vt_verb vt_verb_read;
@@ -45,6 +46,7 @@ const struct vt_verb *const vt_verbs[] = {
     &vt_verb_top,
     &vt_verb_console,
     &vt_verb_guest,
+    &vt_verb_snapshot,
     &vt_verb_uname,
     &vt_verb_ps,
     &vt_verb_read,
