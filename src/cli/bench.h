@@ -22,6 +22,11 @@ struct vt_bench_vm {
     char own[VT_VM_NAME_MAX + 1];
 };
 int vt_bench_vm_open(const struct vt_args *args, struct vt_bench_vm *vm, struct vt_error *err);
+/** Always one of our own; `index` tells several apart. */
+int vt_bench_vm_start(const struct vt_args *args, unsigned index, struct vt_bench_vm *vm,
+                      struct vt_error *err);
+/** Lets a default guest write into `pages` pages `hz` times a second, until it ends. */
+int vt_bench_vm_write(struct vt_vm *vm, uint64_t pages, uint64_t hz, struct vt_error *err);
 /** Ends it when it is ours. */
 void vt_bench_vm_close(struct vt_bench_vm *vm);
 

@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "cli/bench.h"
 #include "cli/target.h"
-#include "machine/console_client.h"
 #include "machine/qmp.h"
 #include "vitrine/memory.h"
 
@@ -23,7 +22,6 @@
 #define TICKS_MAX 1000000u
 #define WINDOW_BYTES ((size_t)64 << 20)
 #define MEMCPY_RUNS 9u
-#define WRITER_TIMEOUT_MS 20000
 #define PMEMSAVE_BYTES ((uint64_t)16 << 20)
 #define LOW_BYTES ((uint64_t)1 << 20) /* a PC shows devices and ROM in parts of its first MiB */
 
@@ -187,18 +185,6 @@ static int verify(struct vt_target *t, struct vt_snapshot *snap, struct result *
 
 /* ---------------------------------------------------------------- the measurement */
 
-static int start_writer(struct vt_vm *vm, uint64_t pages, uint64_t hz, struct vt_error *err)
-{
-    char command[128];
-    int code = 0;
-    snprintf(command, sizeof command, "vt-dirty %llu %llu </dev/null >/dev/null 2>&1 &",
-             (unsigned long long)pages, (unsigned long long)hz);
-    int rc = vt_console_exec(vm, command, vt_deadline_ms(WRITER_TIMEOUT_MS), &vt_interrupted, NULL,
-                             NULL, &code, err);
-    return rc == 0 && code != 0 ? vt_fail(err, VT_E_REFUSED, "the guest does not run '%s'", command)
-                                : rc;
-}
-
 static int measure(struct vt_target *t, struct result *r, struct vt_error *err)
 {
     struct vt_track *track = NULL;
@@ -305,7 +291,7 @@ static int run(const struct vt_args *args)
         if (result == 0) {
             int rc =
                 t.vm == NULL ? vt_fail(&err, VT_E_INVAL, "%s: a file does not change", vm.name) : 0;
-            rc = rc == 0 && vm.ours ? start_writer(t.vm, pages, r.hz, &err) : rc;
+            rc = rc == 0 && vm.ours ? vt_bench_vm_write(t.vm, pages, r.hz, &err) : rc;
             rc = rc == 0 ? measure(&t, &r, &err) : rc;
             result = vt_target_close(args, &t, rc == 0 ? 0 : vt_report(args, &err));
         }

@@ -11,14 +11,17 @@
 #include <unistd.h>
 
 #define BOOT_TIMEOUT_MS 120000
+#define WRITER_TIMEOUT_MS 20000
 
 extern const struct vt_bench vt_bench_guest;
 extern const struct vt_bench vt_bench_memory;
+extern const struct vt_bench vt_bench_vms;
 
 /* clang-format off */
 static const struct vt_bench *const benches[] = {
     &vt_bench_guest,
     &vt_bench_memory,
+    &vt_bench_vms,
     NULL,
 };
 /* clang-format on */
@@ -57,22 +60,43 @@ static int start(const char *name, uint64_t memory_bytes, struct vt_error *err)
     return rc;
 }
 
-int vt_bench_vm_open(const struct vt_args *args, struct vt_bench_vm *vm, struct vt_error *err)
+int vt_bench_vm_start(const struct vt_args *args, unsigned index, struct vt_bench_vm *vm,
+                      struct vt_error *err)
 {
-    *vm = (struct vt_bench_vm){.name = vt_args_operand(args, 1)};
-    if (vm->name != NULL) {
-        return 0;
-    }
-    snprintf(vm->own, sizeof vm->own, "bench-%d", (int)getpid());
+    struct vt_bench_vm v = {.ours = true};
     uint64_t memory_bytes;
-    int rc = vt_args_bytes(args, "memory", 0, &memory_bytes) == 0
-                 ? start(vm->own, memory_bytes, err)
-                 : vt_fail(err, VT_E_INVAL, "--memory is no size");
+    if (vt_args_bytes(args, "memory", 0, &memory_bytes) != 0) {
+        return vt_fail(err, VT_E_INVAL, "--memory is no size");
+    }
+    snprintf(v.own, sizeof v.own, "bench-%d-%u", (int)getpid(), index);
+    int rc = start(v.own, memory_bytes, err);
     if (rc == 0) {
+        *vm = v;
         vm->name = vm->own;
-        vm->ours = true;
     }
     return rc;
+}
+
+int vt_bench_vm_open(const struct vt_args *args, struct vt_bench_vm *vm, struct vt_error *err)
+{
+    const char *name = vt_args_operand(args, 1);
+    if (name == NULL) {
+        return vt_bench_vm_start(args, 0, vm, err);
+    }
+    *vm = (struct vt_bench_vm){.name = name};
+    return 0;
+}
+
+int vt_bench_vm_write(struct vt_vm *vm, uint64_t pages, uint64_t hz, struct vt_error *err)
+{
+    char command[128];
+    int code = 0;
+    snprintf(command, sizeof command, "vt-dirty %llu %llu </dev/null >/dev/null 2>&1 &",
+             (unsigned long long)pages, (unsigned long long)hz);
+    int rc = vt_console_exec(vm, command, vt_deadline_ms(WRITER_TIMEOUT_MS), &vt_interrupted, NULL,
+                             NULL, &code, err);
+    return rc == 0 && code != 0 ? vt_fail(err, VT_E_REFUSED, "the guest does not run '%s'", command)
+                                : rc;
 }
 
 void vt_bench_vm_close(struct vt_bench_vm *vm)
@@ -142,9 +166,9 @@ static int run(const struct vt_args *args)
 
 static const struct vt_option options[] = {
     {"memory", "SIZE", "RAM of the guest that is booted for it (default: 256M)", false},
-    {"ticks", "N", "memory: how many refreshes (default: 600)", false},
-    {"hz", "N", "memory: refreshes a second (default: 60)", false},
-    {"pages", "N", "memory: pages the guest of its own writes each tick (default: 200)", false},
+    {"ticks", "N", "memory, vms: how many refreshes (default: 600)", false},
+    {"hz", "N", "memory, vms: refreshes a second (default: 60)", false},
+    {"pages", "N", "memory, vms: pages a guest of its own writes each tick (default: 200)", false},
     {0},
 };
 
