@@ -73,9 +73,9 @@ PYTHON
 
 # Kernel threads come and go even in a quiet guest: the looks must agree once.
 check_processes() { # WHAT [option of ps...]
-    local what=$1 i
+    local what=$1
     shift
-    for i in 1 2 3 4 5 6 7 8; do
+    for _ in 1 2 3 4 5 6 7 8; do
         guest_processes >"$scratch/before"
         vitrine ps "$vm" --json "$@" >"$scratch/ram"
         guest_processes >"$scratch/after"
