@@ -48,10 +48,10 @@ static int print_answer(const struct vt_args *args, const struct vt_kernel *kern
     bool is_address = wanted != NULL && wanted[0] >= '0' && wanted[0] <= '9';
     int rc = 0;
     if (is_address) {
-        rc = vt_parse_u64(wanted, &gva.v, &err);
-        if (rc == 0) {
-            rc = vt_kernel_symbol_at(kernel, gva, &name, &type, &distance, &err);
+        if (vt_parse_u64(wanted, &gva.v, &err) != 0) {
+            return vt_usage_error(args, "%s", err.message);
         }
+        rc = vt_kernel_symbol_at(kernel, gva, &name, &type, &distance, &err);
     } else if (wanted != NULL) {
         rc = vt_kernel_symbol(kernel, wanted, &gva, &err);
     }

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# tests/unit/cli/look.sh VITRINE WRITE-GUEST - the verbs that look into a guest, on saved RAM.
+set -uo pipefail
+vitrine=$1 write_guest=$2
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+export VITRINE_STATE_DIR=$dir/state VITRINE_CACHE_DIR=$dir/cache
+unset VITRINE_AUDIT
+bad=0
+for kind in plain torn rude blind empty; do
+    "$write_guest" $kind "$dir/$kind" || exit 1
+done
+
+# says STATUS STDOUT-PATTERN STDERR-PATTERN WORD...: a pattern must match a line; empty means none.
+says() {
+    local want=$1 out=$2 err=$3 got=0 pattern file
+    shift 3
+    "$vitrine" "$@" >"$dir/out" 2>"$dir/err" || got=$?
+    for file in out err; do
+        pattern=${!file}
+        if [ -z "$pattern" ] && [ -s "$dir/$file" ] || ! grep -qE -- "$pattern" "$dir/$file" && [ -n "$pattern" ]; then
+            got="$got, $file without '$pattern'"
+        fi
+    done
+    if [ "$got" != "$want" ]; then
+        printf 'vitrine %s: want %s, got %s\n' "$*" "$want" "$got" >&2
+        head "$dir/out" "$dir/err" >&2
+        bad=1
+    fi
+}
+
+# ---- processes ---------------------------------------------------------------------------------
+says 0 '^110 +109 +1010 +S +0 +2 +0.01 +400 KiB +ok +task-10 +/sbin/daemon -x$' '' ps "$dir/plain"
+says 0 '^111 +110 +1011 +I +1 +3 +0.01 +0 B +ok +task-11 +-$' '' ps "$dir/plain"
+says 0 '"pid":100,"ppid":0,"uid":1000,"state":"S".*"torn":false,"why":null}$' '' ps "$dir/plain" --json
+says 0 '^104 ' 'may be incomplete: the link of 0x' ps "$dir/torn"
+says 0 '"torn":true,"why":"the link of 0x' 'may be incomplete' ps "$dir/torn" --json
+says 0 '\\x1b\[31m\\x0a\\xff"end' '' ps "$dir/rude"
+says 0 '"comm":"\\u001b\[31m\\n.*\\"end"' '' ps "$dir/rude" --json
+says 3 '' 'no types' ps "$dir/blind"
+says 3 '' 'no Linux kernel in RAM' ps "$dir/empty"
+says 3 '' 'No such file' ps "$dir/nothing"
+says 1 '' 'not a regular file|directory' ps "$dir/"
+says 0 '^100 ' '' ps "$dir/plain" --pause
+
+# ---- the kernel --------------------------------------------------------------------------------
+says 0 '^release +6\.1\.0-test$' '' uname "$dir/plain"
+says 0 '"kaslr_virtual":"0x2c00000".*"paging_levels":5' '' uname "$dir/blind" --json
+says 0 '^0xffffffff83c10000 +D +init_task$' '' symbols "$dir/plain" init_task
+says 0 '^0xffffffff83c10008 +D +init_task\+0x8$' '' sym "$dir/plain" 0xffffffff83c10008
+says 0 '^0xffffffff83c00000 +T +_text$' '' symbols "$dir/plain" _text --all
+says 0 '"name":"symbol_01499"' '' symbols "$dir/plain" --json
+says 3 '' "no symbol 'nope'" symbols "$dir/plain" nope
+says 3 '' 'no symbol at 0x10' symbols "$dir/plain" 0x10
+says 2 '' 'not a number' symbols "$dir/plain" 0xzz
+
+# ---- memory ------------------------------------------------------------------------------------
+says 0 '^ffffffff83c01000  4c 69 6e 75 .*\|Linux version 6\.\|$' '' read "$dir/plain" linux_banner 0x20
+says 0 '"address":"0xffffffff83c01006","space":"virtual","length":7,"hex":"76657273696f6e"' '' \
+    read "$dir/plain" linux_banner+6 7 --json
+says 0 '^Linux version$' '' read "$dir/plain" 0x401000 13 --raw
+says 0 '^Linux$' '' read "$dir/plain" 0xffffffff83c01000 5 --virtual --raw
+says 0 '^/sbin/daemon' '' read "$dir/plain" 0x7ffc0fff8 12 --pid 100 --raw
+says 1 '' 'not mapped' read "$dir/plain" 0x1000 8 --pid 100
+says 3 '' 'process 101 has no memory' read "$dir/plain" 0x1000 8 --pid 101
+says 3 '' 'no process 7$' read "$dir/plain" 0x1000 8 --pid 7
+says 1 '' '0xfffff8 \(length 0x10, valid below 0x1000000\)' read "$dir/plain" 0xfffff8 16
+says 1 '' 'invalid .*0xffffffffffffffff' read "$dir/plain" 0xffffffffffffffff 16
+says 2 '' 'LEN' read "$dir/plain" 0 0
+says 2 '' 'LEN' read "$dir/plain" 0 2G
+says 2 '' 'LEN' read "$dir/plain" 0 x
+says 2 '' 'excludes' read "$dir/plain" 0 8 --physical --virtual
+says 0 '^0000000000401000 ' '' read "$dir/empty" 0x401000 16
+says 3 '' 'no Linux kernel' read "$dir/empty" init_task 16
+
+# ---- addresses ---------------------------------------------------------------------------------
+says 0 '^0xffffffff83c10000 +0x410000 +2 MiB +write exec user +0x410000$' '' translate "$dir/plain" init_task
+says 0 '^0x7ffc0fff8 +0x808ff8 +4 KiB ' '' translate "$dir/plain" 0x7ffc0fff8 --pid 100
+says 1 '' 'not mapped' translate "$dir/plain" 0x1000
+says 1 '' 'invalid virtual address' translate "$dir/plain" 0x0100000000000000
+
+# ---- every look is in the log ------------------------------------------------------------------
+log=$dir/state/audit.log
+for line in '"operation":"ps","detail":""' '"operation":"read","detail":"0x7ffc0fff8 12 pid 100"' \
+    '"operation":"translate","detail":"init_task"' '"operation":"symbols","detail":"nope"'; do
+    grep -qF "\"vm\":\"$dir/plain\",$line" "$log" || { echo "not in the log: $line" >&2; bad=1; }
+done
+rm "$log"
+mkdir "$log"
+says 1 '' 'audit log' ps "$dir/plain"
+
+exit $bad
