@@ -25,7 +25,7 @@ for i in 1 2 3 4; do
 done
 
 # ---- a command that does not end, and the line after it ----------------------------------------
-expect_error 124 'did not end' vitrine console "$vm" --exec 'sleep 2' --timeout 500ms
+expect_error 124 'did not end' vitrine console "$vm" --exec 'sleep 6' --timeout 3s
 expect_eq 'the line after it' free "$(guest_exec 'echo free')"
 
 # ---- --send and --wait -------------------------------------------------------------------------

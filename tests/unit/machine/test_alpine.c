@@ -278,7 +278,7 @@ static void nothing_was_installed(void **state)
 
 static void an_installer_that_hangs(void **state)
 {
-    fails(state, with(2, "", 0, HANG), 300, VT_E_TIMEOUT, "setup-alpine: ");
+    fails(state, with(2, "", 0, HANG), 3000, VT_E_TIMEOUT, "setup-alpine: ");
 }
 
 static void qemu_ends_in_the_middle(void **state)

@@ -158,7 +158,7 @@ static void a_command_that_does_not_end(void **state)
     int code;
     start(f, NULL);
     gives(f, "true", "", 0);
-    assert_int_equal(exec(f, "echo begun; sleep 100", 400, &code, &err), VT_E_TIMEOUT);
+    assert_int_equal(exec(f, "echo begun; sleep 100", 3000, &code, &err), VT_E_TIMEOUT);
     assert_non_null(strstr(err.message, "did not end"));
 }
 
