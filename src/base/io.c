@@ -179,49 +179,71 @@ int vt_read_file(const char *path, size_t max_bytes, char **text, size_t *bytes,
     return 0;
 }
 
-/* A pipe or a device: renaming over it would replace it. */
-static int write_through(const char *path, const void *bytes, size_t count, struct vt_error *err)
+int vt_new_file_open(struct vt_new_file *file, const char *path, mode_t mode, bool through,
+                     struct vt_error *err)
 {
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
+    struct stat st;
+    *file = (struct vt_new_file){.path = path, .fd = -1};
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        if (!through) {
+            return vt_fail(err, VT_E_INVAL, "%s is not a regular file", path);
+        }
+        file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        return file->fd >= 0 ? 0 : vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
+    }
+    if ((size_t)snprintf(file->temp, sizeof file->temp, "%s.XXXXXX", path) >= sizeof file->temp) {
+        return vt_fail(err, VT_E_INVAL, "%s: path too long", path);
+    }
+    file->fd = mkostemp(file->temp, O_CLOEXEC);
+    if (file->fd < 0) {
+        file->temp[0] = '\0';
         return vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
     }
-    int rc = vt_write_all(fd, bytes, count, path, err);
-    if (close(fd) != 0 && rc == 0) {
-        rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
+    if (fchmod(file->fd, mode) != 0) {
+        int rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
+        vt_new_file_abandon(file);
+        return rc;
     }
+    return 0;
+}
+
+int vt_new_file_commit(struct vt_new_file *file, struct vt_error *err)
+{
+    int fd = file->fd;
+    file->fd = -1;
+    int rc = 0;
+    /* close() is where some file systems say that the disk is full. */
+    if (close(fd) != 0 || (file->temp[0] != '\0' && rename(file->temp, file->path) != 0)) {
+        rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", file->path);
+        vt_new_file_abandon(file);
+    }
+    file->temp[0] = '\0';
     return rc;
+}
+
+void vt_new_file_abandon(struct vt_new_file *file)
+{
+    vt_close(&file->fd);
+    if (file->temp[0] != '\0') {
+        unlink(file->temp);
+        file->temp[0] = '\0';
+    }
 }
 
 int vt_write_file_atomic(const char *path, const void *bytes, size_t count, mode_t mode,
                          struct vt_error *err)
 {
-    struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-        return write_through(path, bytes, count, err);
-    }
-    char temp[4096];
-    if ((size_t)snprintf(temp, sizeof temp, "%s.XXXXXX", path) >= sizeof temp) {
-        return vt_fail(err, VT_E_INVAL, "%s: path too long", path);
-    }
-    int fd = mkostemp(temp, O_CLOEXEC);
-    if (fd < 0) {
-        return vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
-    }
-    int rc = vt_write_all(fd, bytes, count, path, err);
-    if (rc == 0 && fchmod(fd, mode) != 0) {
-        rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
-    }
-    if (close(fd) != 0 && rc == 0) {
-        rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
-    }
-    if (rc == 0 && rename(temp, path) != 0) {
-        rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
-    }
+    struct vt_new_file file;
+    int rc = vt_new_file_open(&file, path, mode, true, err);
     if (rc != 0) {
-        unlink(temp);
+        return rc;
     }
-    return rc;
+    rc = vt_write_all(file.fd, bytes, count, path, err);
+    if (rc != 0) {
+        vt_new_file_abandon(&file);
+        return rc;
+    }
+    return vt_new_file_commit(&file, err);
 }
 
 int vt_make_dirs(const char *path, mode_t mode, struct vt_error *err)

@@ -8,6 +8,7 @@
 
 #include "vitrine/base.h"
 
+#include <limits.h>
 #include <sys/types.h>
 
 #define VT_NO_DEADLINE UINT64_MAX
@@ -39,8 +40,20 @@ int vt_read_all(int fd, void *bytes, size_t count, const char *what, struct vt_e
  *  (VT_E_LIMIT beyond). Works on /proc files. `bytes` may be NULL. */
 int vt_read_file(const char *path, size_t max_bytes, char **text, size_t *bytes,
                  struct vt_error *err);
-/** Writes `path` by way of a temporary file and rename(), so readers see all of it or the old one.
- *  What is no regular file (a pipe, /dev/null) is written to and stays what it is. */
+/** A file being written beside `path`: after _commit readers see all of it, before and after
+ *  _abandon the old one or nothing. Where `path` is a device or a pipe, which a rename would
+ * replace, the bytes go straight into it if `through`, else opening fails with VT_E_INVAL. */
+struct vt_new_file {
+    const char *path; /* the caller's, who keeps it alive */
+    int fd;           /* write here; it may be seeked in unless it goes through */
+    char temp[PATH_MAX];
+};
+int vt_new_file_open(struct vt_new_file *file, const char *path, mode_t mode, bool through,
+                     struct vt_error *err);
+/** Closes and renames; on failure the file is abandoned. */
+int vt_new_file_commit(struct vt_new_file *file, struct vt_error *err);
+void vt_new_file_abandon(struct vt_new_file *file);
+/** All of that in one step, through devices too. */
 int vt_write_file_atomic(const char *path, const void *bytes, size_t count, mode_t mode,
                          struct vt_error *err);
 

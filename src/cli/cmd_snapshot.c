@@ -68,37 +68,24 @@ static int write_region(int fd, const char *path, const struct vt_ram_region *r,
 static int write_file(const char *path, const struct vt_ram *ram, const uint8_t *copy,
                       uint64_t *stored, struct vt_error *err)
 {
-    char part[PATH_MAX];
-    struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        return vt_fail(err, VT_E_INVAL, "%s is not a regular file", path);
-    }
-    int rc = vt_path_format(part, err, "%s.XXXXXX", path);
+    struct vt_new_file file;
+    int rc = vt_new_file_open(&file, path, 0600, false, err);
     if (rc != 0) {
         return rc;
-    }
-    int fd = mkostemp(part, O_CLOEXEC);
-    if (fd < 0) {
-        return vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
     }
     const struct vt_ram_region *regions;
     unsigned n = vt_ram_regions(ram, &regions);
     for (unsigned i = 0; rc == 0 && i < n; i++) {
-        rc = write_region(fd, path, &regions[i], copy, stored, err);
+        rc = write_region(file.fd, path, &regions[i], copy, stored, err);
     }
-    if (rc == 0 && ftruncate(fd, (off_t)vt_ram_end(ram).v) != 0) {
+    if (rc == 0 && ftruncate(file.fd, (off_t)vt_ram_end(ram).v) != 0) {
         rc = vt_fail_errno(err, VT_E_IO, errno, "%s", path);
-    }
-    if (close(fd) != 0 && rc == 0) {
-        rc = vt_fail_errno(err, VT_E_IO, errno, "%s", path);
-    }
-    if (rc == 0 && rename(part, path) != 0) {
-        rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
     }
     if (rc != 0) {
-        unlink(part);
+        vt_new_file_abandon(&file);
+        return rc;
     }
-    return rc;
+    return vt_new_file_commit(&file, err);
 }
 
 /* ---------------------------------------------------------------- the verb */

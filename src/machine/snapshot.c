@@ -79,32 +79,28 @@ static int write_state(struct vt_vm *vm, struct vt_qmp *qmp, int fd, const char 
 int vt_vm_save(struct vt_vm *vm, const char *path, const volatile int *stop, struct vt_error *err)
 {
     const struct vt_vm_info *info = vt_vm_info(vm);
-    char temp[PATH_MAX];
     struct vt_qmp *qmp;
     if (info->attached) {
         return vt_fail(err, VT_E_UNSUPPORTED,
                        "%s: vitrine did not start it and cannot say how to start it again",
                        info->name);
     }
-    int rc = vt_path_format(temp, err, "%s.XXXXXX", path);
-    rc = rc != 0 ? rc : vt_vm_qmp(vm, &qmp, err);
+    struct vt_new_file file;
+    int rc = vt_vm_qmp(vm, &qmp, err);
     if (rc != 0) {
         return rc;
     }
-    int fd = mkostemp(temp, O_CLOEXEC);
-    if (fd < 0) {
-        rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
+    rc = vt_new_file_open(&file, path, 0600, false, err);
+    if (rc != 0) {
         vt_qmp_close(qmp);
         return rc;
     }
-    rc = write_state(vm, qmp, fd, path, stop, err);
+    rc = write_state(vm, qmp, file.fd, path, stop, err);
     vt_qmp_close(qmp);
-    close(fd);
-    if (rc == 0 && rename(temp, path) != 0) {
-        rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
-    }
-    if (rc != 0) {
-        unlink(temp);
+    if (rc == 0) {
+        rc = vt_new_file_commit(&file, err);
+    } else {
+        vt_new_file_abandon(&file);
     }
     if (rc == VT_E_IO && err != NULL) { /* QEMU's reason does not name the file */
         struct vt_error why = *err;
