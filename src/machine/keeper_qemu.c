@@ -84,17 +84,31 @@ static int make_identity_and_ram(struct vt_keeper *k, struct vt_error *err)
     return rc;
 }
 
-/* Only formats that cannot be mistaken: a raw disk's first bytes are the guest's to choose, so
- * whatever is not plainly qcow2 is raw, never something that could name other files. */
+/* A raw disk's first bytes are the guest's to choose: it may make itself look like qcow2 for the
+ * next run. So no format is taken that can name a second file of the host's. */
 static int open_disk(struct vt_keeper *k, struct vt_error *err)
 {
+    /* QEMU docs/interop/qcow2: magic, version, backing_file_offset; from version 3 on
+     * incompatible_features at 72, whose bit 2 is an external data file. All big-endian. */
+    enum { VERSION = 4, BACKING = 8, FEATURES = 72, HEADER = 80, EXTERNAL_DATA = 1 << 2 };
     const char *path = k->job->config->disk;
-    char magic[4] = "";
+    uint8_t head[HEADER] = {0};
     k->fds.disk = open(path, O_RDWR | O_CLOEXEC);
     if (k->fds.disk < 0) {
         return vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
     }
-    bool qcow2 = pread(k->fds.disk, magic, 4, 0) == 4 && memcmp(magic, "QFI\xfb", 4) == 0;
+    if (pread(k->fds.disk, head, sizeof head, 0) < 0) {
+        return vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", path);
+    }
+    bool qcow2 = memcmp(head, "QFI\xfb", 4) == 0;
+    static const uint8_t none[8];
+    if (qcow2 && (memcmp(head + BACKING, none, sizeof none) != 0 ||
+                  (head[VERSION + 3] >= 3 && (head[FEATURES + 7] & EXTERNAL_DATA) != 0))) {
+        return vt_fail(err, VT_E_UNSUPPORTED,
+                       "%s names other files (a backing or data file), which QEMU may not open "
+                       "here: make it one file with 'qemu-img convert -O qcow2'",
+                       path);
+    }
     strcpy(k->disk_format, qcow2 ? "qcow2" : "raw");
     return 0;
 }

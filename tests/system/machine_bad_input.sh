@@ -27,6 +27,8 @@ refuse 1 "'tap'" --net tap
 refuse 3 "$scratch/none" --kernel "$scratch/none"
 refuse 3 "$scratch/none" --disk "$scratch/none"
 refuse 1 'not a regular file' --kernel /dev/null
+printf 'QFI\373\0\0\0\003\0\0\0\0\0\0\001\0%0500d' 0 >"$scratch/overlay"
+refuse 1 'names other files' --disk "$scratch/overlay"
 refuse 1 'do not fit: /dev/shm' --memory 32T
 refuse 1 'unsupported machine type|invalid' --machine nonsense
 refuse 1 'invalid option' --qemu-arg=-nonsense
