@@ -26,9 +26,9 @@ expect_status 124 vitrine guest alpine "$scratch/empty.iso" "$out" --timeout 3s 
 expect_match 'its message' 'login' "$(tail -n 1 "$scratch/err")"
 nothing_left 'a timeout'
 
-"$VITRINE" guest alpine "$scratch/empty.iso" "$out" --accel tcg 2>"$scratch/err" &
+"$VITRINE" guest alpine "$scratch/empty.iso" "$out" --accel tcg 2>"$scratch/words" &
 pid=$!
-wait_until 'the live system is awaited' grep -q waiting "$scratch/err"
+wait_until 'the live system is awaited' grep -q waiting "$scratch/words"
 kill -TERM "$pid" # as Ctrl-C does, which a background job ignores
 status=0
 wait "$pid" || status=$?
