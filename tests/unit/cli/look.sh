@@ -13,6 +13,7 @@ done
 
 # says STATUS STDOUT-PATTERN STDERR-PATTERN WORD...: a pattern must match a line; empty means none.
 says() {
+    # shellcheck disable=SC2034 # out and err are used as ${!file}
     local want=$1 out=$2 err=$3 got=0 pattern file
     shift 3
     "$vitrine" "$@" >"$dir/out" 2>"$dir/err" || got=$?
