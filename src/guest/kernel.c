@@ -233,14 +233,13 @@ static int search_run(struct vt_kernel *k, struct search *s, struct vt_off start
     for (size_t at = 0; rc == 0 && !s->alive && vt_kallsyms_next(run, bytes, &at); at++) {
         struct vt_kallsyms tables;
         uint64_t before = vt_now_ns();
-        if (++s->candidates > CANDIDATES_MAX || s->tables > TABLES_MAX) {
+        if (++s->candidates > CANDIDATES_MAX || s->tables >= TABLES_MAX) {
             return vt_fail(err, VT_E_LIMIT, "RAM is full of what looks like symbol tables");
         }
         rc = vt_kallsyms_parse(run, bytes, at, &tables, err);
         uint64_t parsed = vt_now_ns();
         s->symbols_ns += parsed - before;
-        /* A parse that worked, or worked long, was of something made to be parsed. */
-        s->tables += rc == 0 || rc == VT_E_LIMIT || parsed - before > 50000000;
+        s->tables += rc != VT_E_NOT_FOUND;
         if (rc != 0) {
             rc = rc == VT_E_NOMEM ? rc : 0;
             continue;

@@ -24,7 +24,7 @@
 #define BYTES_PER_SYMBOL_MAX 64u
 #define NAMES_PER_MARKER 256u
 /* Bytes of names to go through for one token table before it is taken for an attack on our time. */
-#define WORK_MAX (8 * (size_t)NAMES_SPAN_MAX)
+#define WORK_MAX (4 * (size_t)NAMES_SPAN_MAX)
 #define WORK_FIRST_NAMES 1024u
 /* An image is smaller than 1 GiB: __START_KERNEL_map to MODULES_VADDR. */
 #define IMAGE_MAX (INT64_C(1) << 30)
@@ -374,8 +374,11 @@ int vt_kallsyms_parse(const uint8_t *bytes, size_t n, size_t candidate, struct v
     uint8_t *copy = NULL;
     struct tokens *t = malloc(sizeof *t);
     int rc = t == NULL ? vt_fail(err, VT_E_NOMEM, "kallsyms: out of memory") : 0;
-    if (rc == 0 && (!find_tokens(bytes, n, candidate, t) || !find_names(bytes, t, &p))) {
-        rc = vt_fail(err, VT_E_NOT_FOUND, "no symbol table here");
+    if (rc == 0 && !find_tokens(bytes, n, candidate, t)) {
+        rc = vt_fail(err, VT_E_NOT_FOUND, "no token table here");
+    }
+    if (rc == 0 && !find_names(bytes, t, &p)) {
+        rc = vt_fail(err, VT_E_CORRUPT, "a token table without names");
     }
     if (rc == 0) {
         /* All tables, wherever the offsets are; positions stay aligned as they were. From here on
@@ -395,21 +398,21 @@ int vt_kallsyms_parse(const uint8_t *bytes, size_t n, size_t candidate, struct v
             p.num_at -= low;
             p.names_at -= low;
             if (!markers_agree(copy, t->table_at, &p)) {
-                rc = vt_fail(err, VT_E_NOT_FOUND, "symbol table changed while it was read");
+                rc = vt_fail(err, VT_E_CORRUPT, "symbol table changed while it was read");
             }
         }
         if (rc == 0) {
             rc = decode_names(copy, t, &p, &k.symbols, err);
         }
         if (rc == 0 && !find_addresses(copy, high - low, t, &p, &k)) {
-            rc = vt_fail(err, VT_E_NOT_FOUND, "symbol names without addresses of a known layout");
+            rc = vt_fail(err, VT_E_CORRUPT, "symbol names without addresses of a known layout");
         }
         if (rc == 0) {
             k.text_at += (int64_t)low;
             rc = vt_symbols_index(&k.symbols, err);
         }
         if (rc == 0 && !rebase(&k)) {
-            rc = vt_fail(err, VT_E_NOT_FOUND, "symbol table without _text");
+            rc = vt_fail(err, VT_E_CORRUPT, "symbol table without _text");
         }
     }
     free(copy);

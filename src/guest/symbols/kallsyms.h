@@ -22,8 +22,9 @@ struct vt_kallsyms {
 bool vt_kallsyms_next(const uint8_t *bytes, size_t n, size_t *at);
 
 /** Reads the tables around a candidate. `bytes` is one run of physically contiguous, page-aligned
- *  memory. VT_E_NOT_FOUND: nothing of the kind here; VT_E_LIMIT: a cap was met; VT_E_NOMEM. The
- *  time is bounded by a constant for any content. Free with vt_symbols_fini(&out->symbols). */
+ *  memory. VT_E_NOT_FOUND: not even a token table, known at once. After any other failure
+ *  (VT_E_CORRUPT: no symbols to it; VT_E_LIMIT, VT_E_NOMEM) up to a tenth of a second has gone, for
+ *  any content: count those. Free with vt_symbols_fini(&out->symbols). */
 int vt_kallsyms_parse(const uint8_t *bytes, size_t n, size_t candidate, struct vt_kallsyms *out,
                       struct vt_error *err);
 

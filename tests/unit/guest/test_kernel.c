@@ -151,6 +151,30 @@ static void test_leftovers(void **state)
     synthetic_destroy(&s);
 }
 
+/* RAM full of token tables that no names belong to: an answer in bounded time. */
+static void test_lookalikes(void **state)
+{
+    (void)state;
+    static const uint8_t digits[] = "0\0001\0002\0003\0004";
+    struct synthetic s;
+    struct synthetic_kernel k = synthetic_default();
+    struct vt_kernel *kernel;
+    struct vt_error err;
+    synthetic_create(&s);
+    synthetic_add(&s, &k);
+    uint8_t *tokens = memmem(s.ram, SYNTHETIC_BYTES, digits, sizeof digits);
+    assert_non_null(tokens);
+    size_t at = (size_t)(tokens - s.ram) & ~(size_t)7;
+    for (size_t to = 0x800000; to < SYNTHETIC_BYTES; to += 4096) {
+        memcpy(s.ram + to, s.ram + at - 1024, 3072);
+    }
+    memset(s.ram + k.text_pa, 0, AT_END);
+    struct vt_ram *ram = synthetic_open(&s);
+    assert_int_equal(vt_kernel_open(ram, NULL, &kernel, &err), VT_E_LIMIT);
+    vt_ram_close(ram);
+    synthetic_destroy(&s);
+}
+
 static void test_no_types(void **state)
 {
     (void)state;
@@ -267,7 +291,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layouts),      cmocka_unit_test(test_stale),
         cmocka_unit_test(test_not_a_kernel), cmocka_unit_test(test_leftovers),
-        cmocka_unit_test(test_no_types),     cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_no_types),     cmocka_unit_test(test_lookalikes),
+        cmocka_unit_test(test_cache),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
