@@ -176,7 +176,8 @@ void vt_snapshot_destroy(struct vt_snapshot *snap);
  *  the one before, so the copy is RAM at a moment between them. (When comparing, a page that
  *  changed and changed back in between goes unseen.) `pause` stops the guest for the last look, and
  *  resumes it if it was running; a caller who may be killed by a signal blocks it meanwhile.
- *  Errors: VT_E_GONE (RAM or tracker), VT_E_INVAL (`pause` without a VM), those of vt_vm_pause. The
+ *  Errors: VT_E_GONE (RAM or tracker), VT_E_INVAL (`pause` without a VM), VT_E_BUSY (it is
+ *  being saved, or does not answer), those of vt_vm_pause. The
  *  copy may then be of no one moment; a later refresh mends it. */
 int vt_snapshot_refresh(struct vt_snapshot *snap, const struct vt_refresh *how,
                         struct vt_refresh_result *result, struct vt_error *err);

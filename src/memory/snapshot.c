@@ -251,6 +251,10 @@ static int look_paused(struct vt_snapshot *s, struct vt_refresh_result *r, struc
         return rc;
     }
     bool running = state == VT_VM_RUNNING;
+    if (!running && state != VT_VM_PAUSED && state != VT_VM_SHUTDOWN && state != VT_VM_CRASHED) {
+        return vt_fail(err, VT_E_BUSY, "%s cannot be paused: its state is '%s'",
+                       vt_vm_info(s->vm)->name, vt_vm_state_name(state));
+    }
     uint64_t t0 = vt_now_ns();
     rc = running ? vt_vm_pause(s->vm, err) : 0;
     if (rc != 0) {
