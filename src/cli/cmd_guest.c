@@ -114,6 +114,7 @@ static int make_alpine(const char *out, struct vt_vm_config *config, uint64_t di
         rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", out);
     }
     unlink(part);
+    config->name = config->disk = NULL;
     return rc;
 }
 
