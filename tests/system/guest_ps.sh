@@ -4,15 +4,13 @@
 # RAM beyond the PCI hole, after a reset, paused, and from a saved file.
 . "$(dirname "$0")/lib.sh"
 
-# The guest's processes as its /proc has them, a block each.
+# The guest's processes as its /proc has them: lines of PATH:CONTENT.
 guest_processes() {
-    guest_exec 'for d in /proc/[0-9]*; do
-        s=$(cat $d/status 2>/dev/null) || continue
-        echo "= ${d#/proc/}"
-        echo "$s" | grep -E "^(Name|State|Tgid|PPid|Uid|Threads|VmRSS)"
-        sed "s/^.*) /stat: /" $d/stat
-        echo "args: $(tr "\0" " " <$d/cmdline)"
-    done'
+    guest_exec 'cd /proc; p=$(echo [0-9]*)
+    f() { for i in $p; do echo $i/$1; done; }
+    grep -sHE "^(Name|State|Tgid|PPid|Uid|Threads|VmRSS)" $(f status)
+    grep -sH . $(f stat) | sed "s/:.*) /:/"
+    grep -sHa . $(f cmdline) | tr "\0" " "; true'
 }
 
 # compare BEFORE VITRINE AFTER: 0 when the processes of RAM are those that the guest had both
@@ -22,13 +20,17 @@ cat >"$scratch/compare" <<'PYTHON'
 import json, re, sys
 
 def guest(path):
-    tasks, task = {}, None
+    tasks = {}
     for line in open(path, errors="replace"):
-        line = line.rstrip("\n")
-        if line.startswith("= "):
-            task = tasks.setdefault(int(line[2:]), {"rss_bytes": 0})
-        key, _, value = line.partition(":")
-        value = value.strip()
+        match = re.match(r"(\d+)/(\w+):(.*)", line)
+        if not match:
+            continue
+        pid, file, value = int(match[1]), match[2], match[3].strip()
+        task = tasks.setdefault(pid, {"rss_bytes": 0, "args": None})
+        key = file
+        if file == "status":
+            key, _, value = value.partition(":")
+            value = value.strip()
         if key == "Name":
             # For its threads the kernel makes up more than their comm: what a kworker works on,
             # and what was cut off.
@@ -45,9 +47,9 @@ def guest(path):
             task["rss_bytes"] = 1024 * int(value.split()[0])
         elif key == "stat":
             task["start"] = int(value.split()[19])
-        elif key == "args":
-            task["args"] = value or None
-    return tasks
+        elif key == "cmdline":
+            task["args"] = value
+    return {pid: task for pid, task in tasks.items() if {"comm", "start"} <= task.keys()}
 
 before, after = guest(sys.argv[1]), guest(sys.argv[3])
 document = json.load(open(sys.argv[2]))
