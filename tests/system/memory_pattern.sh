@@ -8,7 +8,7 @@ here=$(dirname "$(realpath "$0")")
 # pattern TEXT PAGES: a program in the guest holds them; says where on stdout.
 pattern() {
     guest_exec "vt-pattern $1 $2 </dev/null >/tmp/$1 2>&1 &
-        until grep -q READY /tmp/$1; do usleep 10000; done; cat /tmp/$1" | tr -d '\r'
+        until grep -qs READY /tmp/$1; do usleep 10000; done; cat /tmp/$1" | tr -d '\r'
 }
 
 # expected TEXT I: page I as the guest filled it.

@@ -14,7 +14,7 @@ for i in 1 2 3; do
     vm=$prefix-$i
     wait_console 'shell ready'
     guest_exec "vt-pattern $(word "$i") 4 </dev/null >/tmp/p 2>&1 &
-        until grep -q READY /tmp/p; do usleep 10000; done
+        until grep -qs READY /tmp/p; do usleep 10000; done
         vt-dirty 200 60 </dev/null >/dev/null 2>&1 &
         sed -n 's/^page 0 .* pa //p' /tmp/p" | tr -d '\r' >"$scratch/pa.$i"
 done
