@@ -57,6 +57,9 @@ int vt_space_lookup(const struct vt_space *space, struct vt_gva gva, struct vt_m
 /** Copies from virtual memory, across pages. Nothing is copied unless every page is there. */
 int vt_space_read(const struct vt_space *space, struct vt_gva gva, void *buf, uint64_t len,
                   struct vt_error *err);
+/** vt_space_read with a verdict; every look walks the page tables anew. */
+int vt_space_read_checked(const struct vt_space *space, struct vt_gva gva, void *buf, uint64_t len,
+                          enum vt_verdict *verdict, struct vt_error *err);
 int vt_space_read_u64(const struct vt_space *space, struct vt_gva gva, uint64_t *value,
                       struct vt_error *err);
 int vt_space_read_u32(const struct vt_space *space, struct vt_gva gva, uint32_t *value,

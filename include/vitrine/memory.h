@@ -56,6 +56,25 @@ int vt_ram_ptr(const struct vt_ram *ram, struct vt_gpa gpa, uint64_t len, const 
  *  Errors as vt_ram_ptr; on VT_E_GONE `buf` may have been written. */
 int vt_ram_read(const struct vt_ram *ram, struct vt_gpa gpa, void *buf, uint64_t len,
                 struct vt_error *err);
+/** What two looks at memory that the guest goes on writing are worth. */
+enum vt_verdict {
+    VT_CONSISTENT, /**< all of it as it was at one moment between the looks */
+    VT_RETRIED,    /**< the same, after looking again */
+    VT_TORN,       /**< it kept changing */
+    VT_UNCHECKED,  /**< nobody looked a second time */
+};
+const char *vt_verdict_name(enum vt_verdict verdict);
+
+/** One look at [at, at+len) of some address space; what vt_ram_read and vt_space_read do. */
+typedef int vt_look_fn(void *space, uint64_t at, void *buf, uint64_t len, struct vt_error *err);
+/** Looks until one look finds just what the one before took, at most four times after the first:
+ *  then all of `buf` was in memory at the moment that last look began. (A byte that changed and
+ *  changed back in between is not seen.) VT_TORN is a success: `buf` holds the last look. */
+int vt_look_twice(vt_look_fn *look, void *space, uint64_t at, void *buf, uint64_t len,
+                  enum vt_verdict *verdict, struct vt_error *err);
+/** vt_ram_read with a verdict. */
+int vt_ram_read_checked(const struct vt_ram *ram, struct vt_gpa gpa, void *buf, uint64_t len,
+                        enum vt_verdict *verdict, struct vt_error *err);
 /** A little-endian 8-byte read as one access (never torn). VT_E_INVAL unless `gpa` is a multiple of
  *  8, else errors as vt_ram_ptr. */
 int vt_ram_read_u64(const struct vt_ram *ram, struct vt_gpa gpa, uint64_t *value,
@@ -141,14 +160,6 @@ void vt_track_stats(const struct vt_track *track, struct vt_track_stats *stats);
 /** A private copy of a VM's RAM that is refreshed by copying what changed. */
 struct vt_snapshot;
 
-enum vt_verdict {
-    VT_CONSISTENT, /**< all of RAM as it was at one moment during the refresh */
-    VT_RETRIED,    /**< the same, after looking and copying again */
-    VT_TORN,      /**< RAM kept changing; vt_snapshot_torn lists what changed under the last look */
-    VT_UNCHECKED, /**< nobody looked a second time */
-};
-const char *vt_verdict_name(enum vt_verdict verdict);
-
 struct vt_refresh {
     bool pause;           /**< stop the VM around the copy: a point in time */
     bool unchecked;       /**< do not look a second time: no verdict, half the cost */
@@ -156,7 +167,8 @@ struct vt_refresh {
 };
 
 struct vt_refresh_result {
-    enum vt_verdict verdict;
+    enum vt_verdict
+        verdict; /**< VT_TORN: vt_snapshot_torn lists what changed under the last look */
     uint32_t tick;
     uint64_t copied_pages, retried_pages, torn_pages;
     uint64_t scan_ns, copy_ns, total_ns, paused_ns;

@@ -10,6 +10,7 @@
 struct request {
     uint64_t address, length;
     bool is_virtual;
+    enum vt_verdict verdict;
 };
 
 static int fetch(const struct vt_args *args, struct vt_target *t, struct request *r,
@@ -34,8 +35,10 @@ static int fetch(const struct vt_args *args, struct vt_target *t, struct request
         rc = vt_fail(err, VT_E_NOMEM, "out of memory");
     }
     if (rc == 0) {
-        rc = r->is_virtual ? vt_space_read(&space, VT_GVA(r->address), buffer, r->length, err)
-                           : vt_ram_read(t->ram, VT_GPA(r->address), buffer, r->length, err);
+        rc = r->is_virtual ? vt_space_read_checked(&space, VT_GVA(r->address), buffer, r->length,
+                                                   &r->verdict, err)
+                           : vt_ram_read_checked(t->ram, VT_GPA(r->address), buffer, r->length,
+                                                 &r->verdict, err);
     }
     if (rc == 0) {
         rc = vt_ram_check(t->ram, err);
@@ -65,6 +68,7 @@ static void print_json(const struct vt_args *args, const struct request *r, cons
         }
         hex[2 * r->length] = '\0';
     }
+    vt_json_kv_string(&w, "verdict", vt_verdict_name(r->verdict));
     vt_json_kv_string(&w, "hex", hex);
     vt_json_object_end(&w);
     vt_json_finish(&w);
@@ -108,6 +112,11 @@ static int run(const struct vt_args *args)
     } else {
         vt_hexdump(stdout, r.address, bytes, r.length);
     }
+    if (r.verdict == VT_TORN) {
+        fputs("vitrine read: the guest kept writing there while it was read: these bytes never "
+              "stood together (--pause stops it for the moment)\n",
+              stderr);
+    }
     free(bytes);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fputs("vitrine read: writing output failed\n", stderr);
@@ -136,7 +145,8 @@ const struct vt_verb vt_verb_read = {
     .description =
         "ADDR is a number (guest-physical, or virtual with --virtual or --pid), a kernel\n"
         "symbol, or symbol+offset; LEN a size such as 64, 0x40 or 4K. All bytes must be\n"
-        "there, or none is shown.",
+        "there, or none is shown. They are read until two looks agree; if the guest writes too\n"
+        "fast for that, it is said, and \"verdict\" in JSON is \"torn\".",
     .examples = "vitrine read web 0x1000 256\nvitrine read web linux_banner 120\n"
                 "vitrine read web init_task+0x10 8 --json\n"
                 "vitrine read web 0x400000 4K --pid 85 --raw | file -",

@@ -311,6 +311,21 @@ int vt_space_read(const struct vt_space *space, struct vt_gva gva, void *buf, ui
     return each_page(space, gva.v, buf, len, err);
 }
 
+static int look_at_space(void *space, uint64_t at, void *buf, uint64_t len, struct vt_error *err)
+{
+    const struct vt_space *s = space;
+    if (s->tlb != NULL) {
+        vt_tlb_flush(s->tlb); /* the tables may have changed as well */
+    }
+    return vt_space_read(s, VT_GVA(at), buf, len, err);
+}
+
+int vt_space_read_checked(const struct vt_space *space, struct vt_gva gva, void *buf, uint64_t len,
+                          enum vt_verdict *verdict, struct vt_error *err)
+{
+    return vt_look_twice(look_at_space, (void *)(uintptr_t)space, gva.v, buf, len, verdict, err);
+}
+
 int vt_space_read_u64(const struct vt_space *space, struct vt_gva gva, uint64_t *value,
                       struct vt_error *err)
 {

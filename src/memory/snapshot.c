@@ -78,12 +78,6 @@ void vt_snapshot_destroy(struct vt_snapshot *snap)
     free(snap);
 }
 
-const char *vt_verdict_name(enum vt_verdict verdict)
-{
-    static const char *const names[] = {"consistent", "retried", "torn", "unchecked"};
-    return (size_t)verdict < sizeof names / sizeof names[0] ? names[verdict] : "unknown";
-}
-
 const uint8_t *vt_snapshot_bytes(const struct vt_snapshot *snap)
 {
     return snap->bytes;

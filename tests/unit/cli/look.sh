@@ -57,7 +57,7 @@ says 2 '' 'not a number' symbols "$dir/plain" 0xzz
 
 # ---- memory ------------------------------------------------------------------------------------
 says 0 '^ffffffff83c01000  4c 69 6e 75 .*\|Linux version 6\.\|$' '' read "$dir/plain" linux_banner 0x20
-says 0 '"address":"0xffffffff83c01006","space":"virtual","length":7,"hex":"76657273696f6e"' '' \
+says 0 '"address":"0xffffffff83c01006","space":"virtual","length":7,"verdict":"consistent","hex":"76657273696f6e"' '' \
     read "$dir/plain" linux_banner+6 7 --json
 says 0 '^Linux version$' '' read "$dir/plain" 0x401000 13 --raw
 says 0 '^Linux$' '' read "$dir/plain" 0xffffffff83c01000 5 --virtual --raw
