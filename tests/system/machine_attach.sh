@@ -24,7 +24,7 @@ end_by_hand() {
     kill -9 "${pids[@]}" 2>/dev/null || true
     rm -f "/dev/shm/qemu_ram_$vm"
 }
-trap 'status=$?; end_by_hand; (exit $status); finish' EXIT
+trap 'status=$?; set +e; end_by_hand; (exit $status); finish' EXIT
 
 by_hand "$vm" -m 128M -machine q35,memory-backend=mem -object \
     "memory-backend-file,id=mem,size=128M,mem-path=/dev/shm/qemu_ram_$vm,share=on"

@@ -48,15 +48,17 @@ words=("\$@")
 for i in "\${!words[@]}"; do
     case \${words[i]} in --*) ;; *) suite=\${words[i]} dir=\${words[i+1]}; break ;; esac
 done
-mkdir -p \$dir/usr/lib64 \$dir/usr/bin
+lib=\$dir/usr/lib/x86_64-linux-gnu
+[ \$suite != bookworm ] || lib=\$dir/lib/x86_64-linux-gnu
+mkdir -p \$lib \$dir/usr/bin
 read -r _ version < <(grep "^\$suite " $top/suites)
 case \$version in
     '') echo "E: \$suite does not have a Release file."; exit 1 ;;
     stumbles) sed -i "s/^\$suite .*/\$suite 11.2.0/" $top/suites; echo 'E: reset by peer'; exit 1 ;;
     slow) touch $top/unpacking; while [ ! -e $top/go-on ]; do sleep 0.01; done; version=11.1.3 ;;
 esac
-printf '#!/bin/sh\necho QEMU emulator version %s "(Debian)"\n' \$version >\$dir/usr/lib64/ld-linux-x86-64.so.2
-chmod +x \$dir/usr/lib64/ld-linux-x86-64.so.2
+printf '#!/bin/sh\necho QEMU emulator version %s "(Debian)"\n' \$version >\$lib/ld-linux-x86-64.so.2
+chmod +x \$lib/ld-linux-x86-64.so.2
 SHIM
 }
 
@@ -178,6 +180,15 @@ wait $second || complain 'the second failed'
 wait
 version_is 11.1.3
 [ "$(grep -c '^mmdebstrap' "$calls")" = 1 ] || complain 'unpacked twice'
+
+new_machine 'older ones'
+printf 'bookworm 7.2.22\ntrixie 10.0.13\n' >"$top/suites"
+run 0 old-qemus
+said 'QEMU 7.2.22 is in'
+said 'QEMU 10.0.13 is in'
+"$top/cache/old-qemus/bookworm/qemu-system-x86_64" --version | grep -q 7.2.22 || complain 'a launcher that does not start'
+run 0 old-qemus
+not_called '^mmdebstrap'
 
 new_machine 'an unknown word'
 run 2 build nonsense
