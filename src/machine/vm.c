@@ -8,9 +8,11 @@
 #include "machine/qmp.h"
 #include "machine/vmdir.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,6 +53,59 @@ int vt_vm_open(const char *name, struct vt_vm **vm, struct vt_error *err)
     }
     *vm = v;
     return 0;
+}
+
+/* vm.json comes or goes, the lock's holder closes it, or all of the directory goes. */
+static int watch_directory(int events, const char *dir, struct vt_error *err)
+{
+    return inotify_add_watch(events, dir, IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE_SELF) >= 0
+               ? 0
+               : vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", dir);
+}
+
+static int await_settled(const char *name, int events, uint64_t deadline_ns,
+                         const volatile int *stop, struct vt_vm **vm, struct vt_error *err)
+{
+    char dir[PATH_MAX], drain[4096];
+    int rc = vt_vmdir_path(name, dir, err);
+    while (rc == 0) {
+        rc = watch_directory(events, dir, err); /* before the look, so that no event is missed */
+        rc = rc != 0 ? rc : vt_vm_open(name, vm, err);
+        if (rc != VT_E_BUSY) {
+            return rc;
+        }
+        rc = vt_wait_fd(events, POLLIN, deadline_ns, stop, err);
+        if (rc == VT_E_TIMEOUT) {
+            return vt_fail(err, VT_E_TIMEOUT, "VM '%s' is still starting or ending", name);
+        }
+        if (rc == 0 && read(events, drain, sizeof drain) < 0 && errno != EAGAIN) {
+            rc = vt_fail_errno(err, VT_E_IO, errno, "%s", dir);
+        }
+    }
+    return rc;
+}
+
+int vt_vm_open_settled(const char *name, uint64_t timeout_ms, const volatile int *stop,
+                       struct vt_vm **vm, struct vt_error *err)
+{
+    struct vt_error why;
+    int rc = vt_vm_open(name, vm, &why);
+    if (rc == VT_E_BUSY) {
+        int events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (events < 0) {
+            return vt_fail_errno(err, VT_E_LIMIT, errno, "inotify");
+        }
+        rc = await_settled(name, events, vt_deadline_ms(timeout_ms), stop, vm, &why);
+        close(events);
+        if (rc == VT_E_NOT_FOUND) {
+            vt_vm_clean_stale(); /* its keeper may have been killed */
+            return vt_fail(err, VT_E_GONE, "VM '%s' is gone", name);
+        }
+    }
+    if (rc != 0 && err != NULL) {
+        *err = why;
+    }
+    return rc;
 }
 
 void vt_vm_close(struct vt_vm *vm)
@@ -226,6 +281,18 @@ static int await_end(const struct vt_vm *vm, int fd, uint64_t deadline_ns, const
 /* Between QEMU's end and the last file's removal. */
 #define CLEAN_UP_MS 10000
 
+/* Its keeper is about to go, or gone. The directory is removed under the registry lock, sockets and
+ * all: who has had the lock since finds nothing left. */
+static int await_removed(struct vt_error *err)
+{
+    int registry;
+    int rc = vt_registry_lock(&registry, err);
+    if (rc == 0) {
+        close(registry);
+    }
+    return rc;
+}
+
 /* A guest that boots misses the button until it listens, so it is pressed again and again. */
 #define PRESS_AGAIN_MS 1000
 
@@ -250,7 +317,7 @@ int vt_vm_stop(struct vt_vm *vm, uint64_t timeout_ms, const volatile int *stop,
     enum vt_vm_state state;
     int rc = vt_vm_service(vm, "wait", &fd, err);
     if (rc != 0) {
-        return rc;
+        return rc == VT_E_GONE ? await_removed(err) : rc;
     }
     rc = vt_vm_query_state(vm, VT_QMP_TIMEOUT_MS, &state, err);
     if (rc == 0 && state == VT_VM_RUNNING) { /* a guest that does not run hears no button */
@@ -306,7 +373,7 @@ int vt_vm_kill(struct vt_vm *vm, struct vt_error *err)
     int fd;
     int rc = vm->info.attached ? kill_attached(vm, &fd, err) : vt_vm_service(vm, "kill", &fd, err);
     if (rc == VT_E_GONE) {
-        return 0;
+        return await_removed(err);
     }
     if (rc == 0) {
         rc = await_end(vm, fd, vt_deadline_ms(CLEAN_UP_MS), NULL, err);

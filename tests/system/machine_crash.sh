@@ -8,13 +8,10 @@ keeper_pid() { vitrine info "$1" --json | json 'd["keeper_pid"]'; }
 no_trace() { # VM
     [ ! -e "/dev/shm/qemu_ram_$1" ] && [ ! -e "$VITRINE_RUNTIME_DIR/$1" ]
 }
-ended() {
-    vitrine kill "$1" || true
+nothing_left() { # VM
     no_trace "$1" && [ -z "$(own_processes)" ] && [ -z "$(qemus)" ]
 }
 gone() { [ ! -d "/proc/$1" ]; }
-# Whether a start whose starter is dead came to a VM, or its keeper went.
-is_over() { vitrine info "$vm" || [ -z "$(own_processes)" ]; }
 
 # kill -9 of one QEMU: its keeper cleans up at once; the others and the tools are well.
 start_vm a --memory 64M --paused
@@ -54,13 +51,14 @@ expect_status 124 vitrine pause "$vm"
 vitrine kill "$vm"
 no_trace "$vm" || fail 'kill of a hanging QEMU left something'
 
-# Ctrl-C at any moment of run: either all of the VM is there, or nothing.
+# An interrupt at any moment of run: either all of the VM is there, or nothing. (SIGTERM, because a
+# shell makes its background jobs ignore SIGINT.)
 for delay in 0 0.005 0.01 0.02 0.03 0.04 0.05 0.06 0.08 0.1 0.15; do
     vm=$prefix-i
-    vitrine run "$vm" --memory 64M --paused 2>"$scratch/err" &
+    "$VITRINE" run "$vm" --memory 64M --paused 2>"$scratch/err" &
     starter=$!
     sleep "$delay"
-    kill -INT $starter 2>/dev/null || true
+    kill -TERM $starter 2>/dev/null || true
     if wait $starter; then
         expect_eq 'state of a VM that came to be' paused "$(vm_state)"
         vitrine kill "$vm"
@@ -71,14 +69,38 @@ for delay in 0 0.005 0.01 0.02 0.03 0.04 0.05 0.06 0.08 0.1 0.15; do
     wait_until 'nothing is left of an interrupted start' no_trace "$vm"
 done
 
-# kill -9 of the starter: the keeper takes everything back, or has handed over.
-for delay in 0.01 0.03 0.05; do
+# kill -9 of the starter: the keeper takes everything back, or has handed over. A kill meanwhile
+# waits for that.
+for delay in 0.01 0.03 0.05 0.08; do
     vm=$prefix-k
-    vitrine run "$vm" --memory 64M --paused 2>/dev/null &
+    "$VITRINE" run "$vm" --memory 64M --paused 2>/dev/null &
     starter=$!
     sleep "$delay"
     kill -9 $starter 2>/dev/null || true
     wait $starter 2>/dev/null || true
-    wait_until 'the start is over, either way' is_over
-    wait_until 'nothing is left' ended "$vm"
+    status=0
+    vitrine kill "$vm" 2>"$scratch/err" || status=$?
+    expect_match "status of kill, $delay s after the start" '^[03]$' $status
+    wait_until 'nothing is left' nothing_left "$vm"
+done
+
+# kill and stop of a VM that is just starting end it; both at once do, too.
+for verbs in kill stop 'kill stop' 'kill kill'; do
+    vm=$prefix-e
+    "$VITRINE" run "$vm" --memory 64M --paused 2>"$scratch/starter" &
+    starter=$!
+    wait_until 'it is starting' [ -e "$VITRINE_RUNTIME_DIR/$vm/lock" ]
+    enders=()
+    for verb in $verbs; do
+        "$VITRINE" "$verb" "$vm" 2>"$scratch/$verb" &
+        enders+=($!)
+    done
+    for pid in "${enders[@]}"; do
+        status=0
+        wait "$pid" || status=$?
+        # The second may come when all is over.
+        expect_match "status of one of '$verbs'" '^[03]$' "$status"
+    done
+    no_trace "$vm" || fail "'$verbs' of a VM that was starting left something"
+    wait $starter || fail "run: $(cat "$scratch/starter")"
 done

@@ -41,10 +41,10 @@ expect_error 3 "$scratch/none/x" vitrine save "$vm" "$scratch/none/x"
 
 # An interrupt: the VM goes on, no file.
 mkdir "$scratch/interrupted"
-vitrine save "$vm" "$scratch/interrupted/file" 2>"$scratch/err" &
+"$VITRINE" save "$vm" "$scratch/interrupted/file" 2>"$scratch/err" &
 saver=$!
 wait_until 'the file is being written' sh -c "ls '$scratch/interrupted' | grep ."
-kill -INT $saver
+kill -TERM $saver
 if ! wait $saver; then
     expect_eq 'files after an interrupted save' '' "$(ls "$scratch/interrupted")"
 fi
