@@ -145,8 +145,9 @@ int vt_vm_discover(struct vt_foreign_vm **list, size_t *n, struct vt_error *err)
 
 struct vt_qmp;
 
-/** Opens a VM by name. VT_E_NOT_FOUND when there is none; a stale directory counts as none.
- *  VT_E_BUSY while it is starting or ending. */
+/** Opens a VM by name. VT_E_NOT_FOUND when there is none, with why the last
+ *  one ended if that was an accident; a stale directory counts as none. VT_E_BUSY while it is
+ * starting or ending. */
 int vt_vm_open(const char *name, struct vt_vm **vm, struct vt_error *err);
 /** As vt_vm_open, but waits while the VM is starting or ending. VT_E_GONE: it ended meanwhile, and
  *  nothing of it is left; VT_E_TIMEOUT; VT_E_INTERRUPTED. */

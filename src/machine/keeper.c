@@ -9,14 +9,17 @@
 
 #include "base/io.h"
 #include "machine/cgroup.h"
+#include "machine/ended.h"
 #include "machine/keeper_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -55,6 +58,7 @@ static void on_wait_client(void *arg, const char *args, int fd)
 static void on_kill_client(void *arg, const char *args, int fd)
 {
     struct vt_keeper *k = arg;
+    k->asked = true;
     kill(k->qemu_pid, SIGKILL); /* our child until it is waited for: the pid cannot be another's */
     on_wait_client(k, args, fd);
 }
@@ -79,6 +83,7 @@ static void on_signal(struct vt_source *source, uint32_t events, void *arg)
     (void)source;
     (void)events;
     if (k->qemu_pid > 0) {
+        k->asked = true;
         vt_keeper_end_qemu(k);
     } else {
         vt_loop_stop(k->loop, 0);
@@ -167,14 +172,19 @@ static int make_vm(struct vt_keeper *k, struct vt_error *err)
     return rc != 0 ? rc : write_records(k, err);
 }
 
-static void take_back(struct vt_keeper *k)
+/* `ran`: the VM was there for others, who may want to know why it is gone. */
+static void take_back(struct vt_keeper *k, bool ran)
 {
+    int status = 0;
     for (size_t i = k->n_running; i > 0; i--) {
         k->running[i - 1].service->stop(k->running[i - 1].state);
     }
     if (k->qemu_pid > 0) {
         kill(k->qemu_pid, SIGKILL);
-        while (waitpid(k->qemu_pid, NULL, 0) < 0 && errno == EINTR) {
+        while (waitpid(k->qemu_pid, &status, 0) < 0 && errno == EINTR) {
+        }
+        if (ran && !k->asked) {
+            vt_keeper_note_end(k, status);
         }
     }
     if (k->cgroup[0] != '\0') {
@@ -209,6 +219,42 @@ static void let_go(int *handshake, int *incoming)
     }
     signal(SIGPIPE, SIG_IGN);
     umask(077);
+}
+
+/* Where this process's arguments lie: fields 48 and 49 of proc_pid_stat(5). */
+static size_t arguments_bytes(const char *start)
+{
+    char *text;
+    unsigned long from = 0, to = 0;
+    if (vt_read_file("/proc/self/stat", 4096, &text, NULL, NULL) != 0) {
+        return 0;
+    }
+    char *rest = strrchr(text, ')');
+    for (int field = 2; rest != NULL && field <= 49; field++) {
+        char *word = strsep(&rest, " ");
+        from = field == 48 ? strtoul(word, NULL, 10) : from;
+        to = field == 49 ? strtoul(word, NULL, 10) : to;
+    }
+    free(text);
+    return from == (uintptr_t)start && to > from ? to - from : 0;
+}
+
+/* What ps shows: the starter's arguments are overwritten with what this process is. Their strings
+ * are not used any more; argv[0] is where they begin. */
+static void show_title(const char *name)
+{
+    char title[64];
+    char *start = program_invocation_name;
+    size_t room = arguments_bytes(start);
+    int n = snprintf(title, sizeof title, "vitrine: keeper %s", name);
+    if ((size_t)n >= room) {
+        n = snprintf(title, sizeof title, "keeper %s", name);
+    }
+    if ((size_t)n < room) {
+        memset(start, 0, room);
+        memcpy(start, title, (size_t)n);
+    }
+    prctl(PR_SET_NAME, "vitrine-keeper");
 }
 
 /* Whether the starter wants it: it may be gone. */
@@ -248,10 +294,12 @@ void vt_keeper_main(const struct vt_keeper_job *job,
         if (chdir("/") != 0) {
             /* Then its directory stays busy, and nothing else happens. */
         }
+        vt_ended_forget(k.info.name);
+        show_title(k.info.name);
         vt_loop_run(k.loop, NULL);
-        take_back(&k);
+        take_back(&k, true);
     } else {
-        take_back(&k);
+        take_back(&k, false);
         hand_over(handshake, &result); /* after: who is told of a failure finds nothing left */
     }
     _exit(result.code == VT_OK ? 0 : 1);

@@ -44,6 +44,7 @@ struct vt_keeper {
     int qmp_fd, serial_fd;    /* our ends */
     char disk_format[8];
     pid_t qemu_pid;        /* our child, or 0 */
+    bool asked;            /* somebody asked us to end it */
     char cgroup[PATH_MAX]; /* its group, or empty */
     struct vt_qmp *qmp;
     struct vt_source *qmp_source;
@@ -60,6 +61,8 @@ int vt_keeper_start_qemu(struct vt_keeper *k, struct vt_error *err);
 int vt_keeper_watch_qemu(struct vt_keeper *k, struct vt_error *err);
 /** Lets the guest run. */
 int vt_keeper_start_guest(struct vt_keeper *k, struct vt_error *err);
+/** After its end, which `status` of waitpid tells of: writes down why, unless all is well. */
+void vt_keeper_note_end(struct vt_keeper *k, int status);
 /** Makes QEMU quit; kills it when it does not. */
 void vt_keeper_end_qemu(struct vt_keeper *k);
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "machine/accel.h"
 #include "machine/cgroup.h"
+#include "machine/ended.h"
 #include "machine/inspect.h"
 #include "machine/migrate.h"
 
@@ -20,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int in_dir(const struct vt_keeper *k, const char *file, char path[PATH_MAX],
@@ -387,4 +389,35 @@ void vt_keeper_end_qemu(struct vt_keeper *k)
     if (vt_qmp_execute(k->qmp, "quit", NULL, vt_deadline_ms(2000), NULL, NULL) != 0) {
         kill(k->qemu_pid, SIGKILL);
     }
+}
+
+/* The last line of QEMU's log, which goes with the directory. */
+static const char *last_words(const struct vt_keeper *k, char *text, size_t size)
+{
+    struct stat st;
+    off_t room = (off_t)size - 1;
+    ssize_t n = fstat(k->log_fd, &st) == 0
+                    ? pread(k->log_fd, text, size - 1, st.st_size > room ? st.st_size - room : 0)
+                    : 0;
+    while (n > 0 && text[n - 1] == '\n') {
+        n--;
+    }
+    text[n > 0 ? n : 0] = '\0';
+    const char *newline = strrchr(text, '\n');
+    return newline != NULL ? newline + 1 : text;
+}
+
+void vt_keeper_note_end(struct vt_keeper *k, int status)
+{
+    char log[1024], how[64], why[sizeof log + sizeof how + 2];
+    if (WIFSIGNALED(status)) {
+        snprintf(how, sizeof how, "killed by signal %d", WTERMSIG(status));
+    } else if (WEXITSTATUS(status) != 0) {
+        snprintf(how, sizeof how, "exit status %d", WEXITSTATUS(status));
+    } else {
+        return;
+    }
+    const char *words = last_words(k, log, sizeof log);
+    snprintf(why, sizeof why, "%s%s%s", how, words[0] != '\0' ? ": " : "", words);
+    vt_ended_write(k->info.name, why, NULL);
 }

@@ -3,6 +3,7 @@
 
 #include "base/io.h"
 #include "base/paths.h"
+#include "machine/ended.h"
 #include "machine/inspect.h"
 #include "machine/keeper_socket.h"
 #include "machine/qmp.h"
@@ -28,6 +29,14 @@ const char *vt_vm_state_name(enum vt_vm_state state)
     return (size_t)state < sizeof names / sizeof names[0] ? names[state] : "unknown";
 }
 
+static int no_such_vm(const char *name, struct vt_error *err)
+{
+    char why[400];
+    return vt_ended_read(name, why, sizeof why)
+               ? vt_fail(err, VT_E_NOT_FOUND, "no VM named '%s' (%s)", name, why)
+               : vt_fail(err, VT_E_NOT_FOUND, "no VM named '%s'", name);
+}
+
 int vt_vm_open(const char *name, struct vt_vm **vm, struct vt_error *err)
 {
     char dir[PATH_MAX];
@@ -35,7 +44,7 @@ int vt_vm_open(const char *name, struct vt_vm **vm, struct vt_error *err)
     int rc = vt_vmdir_path(name, dir, err);
     rc = rc != 0 ? rc : vt_vmdir_is_live(name, &live, err);
     if (rc != 0) {
-        return rc;
+        return rc == VT_E_NOT_FOUND ? no_such_vm(name, err) : rc;
     }
     if (!live) {
         return vt_fail(err, VT_E_NOT_FOUND, "no VM named '%s' (it died; 'vitrine ls' cleans up)",

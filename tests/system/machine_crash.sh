@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 qemu_pid() { vitrine info "$1" --json | json 'd["qemu_pid"]'; }
+arguments() { tr '\0' ' ' <"/proc/$1/cmdline"; }
 keeper_pid() { vitrine info "$1" --json | json 'd["keeper_pid"]'; }
 no_trace() { # VM
     [ ! -e "/dev/shm/qemu_ram_$1" ] && [ ! -e "$VITRINE_RUNTIME_DIR/$1" ]
@@ -22,7 +23,11 @@ wait_until 'the keeper cleaned up' no_trace "$prefix-b"
 expect_eq 'the others' "$prefix-a
 $prefix-c" "$(vitrine ls --names)"
 expect_eq 'state of another' paused "$(vm_state "$prefix-a")"
-expect_error 3 "no VM named '$prefix-b'" vitrine pause "$prefix-b"
+expect_error 3 "no VM named '$prefix-b' .QEMU ended [0-9]+ s ago: killed by signal 9" \
+    vitrine pause "$prefix-b"
+start_vm b --memory 64M --paused
+vitrine kill "$vm"
+expect_error 3 "no VM named '$prefix-b'\$" vitrine info "$prefix-b" # what was asked for is no news
 
 # kill -9 of a keeper: QEMU dies with it; the next ls cleans up.
 pid=$(qemu_pid "$prefix-a")
@@ -32,6 +37,11 @@ expect_error 3 "no VM named '$prefix-a'" vitrine info "$prefix-a"
 [ -e "/dev/shm/qemu_ram_$prefix-a" ] || fail 'the RAM file went by itself: this test tests nothing'
 expect_eq 'names after cleaning' "$prefix-c" "$(vitrine ls --names)"
 no_trace "$prefix-a" || fail 'ls left a stale VM behind'
+
+# A keeper can be told from the verbs.
+expect_match 'arguments of the keeper' "^(vitrine: )?keeper $prefix-c *\$" \
+    "$(arguments "$(keeper_pid "$prefix-c")")"
+expect_eq 'name of the keeper' vitrine-keeper "$(cat "/proc/$(keeper_pid "$prefix-c")/comm")"
 
 # ... and so does run, which may take the name again.
 kill -9 "$(keeper_pid "$prefix-c")"

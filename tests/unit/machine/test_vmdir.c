@@ -73,6 +73,7 @@ static void one_owner(void **state)
     vt_vm_clean_stale();
     struct vt_vm *vm;
     assert_int_equal(vt_vm_open(name, &vm, &err), VT_E_BUSY); /* no vm.json yet */
+    assert_int_equal(vt_vm_open_settled(name, 0, NULL, &vm, &err), VT_E_TIMEOUT);
     vt_vmdir_remove(&dir);
     assert_int_equal(vt_vmdir_is_live(name, &live, &err), VT_E_NOT_FOUND);
     assert_int_equal(vt_vm_open(name, &vm, &err), VT_E_NOT_FOUND);
