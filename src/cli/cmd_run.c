@@ -1,6 +1,7 @@
 /* cli/cmd_run.c - `vitrine run`: starts a VM. */
 #include "cli/vm.h"
 
+#include "base/text.h"
 #include "machine/guest_image.h"
 
 #include <stdio.h>
@@ -49,6 +50,17 @@ static int use_default_guest(struct vt_vm_config *config, struct vt_guest_image 
     return 0;
 }
 
+/* No failure: a kernel that panics may be what is wanted. */
+static void warn_of_little_memory(const struct vt_vm_config *config)
+{
+    char has[32], needs[32];
+    if (config->memory_bytes != 0 && config->memory_bytes < VT_GUEST_LEAST_BYTES) {
+        fprintf(stderr, "vitrine run: %s: the default guest needs %s to boot, and has %s\n",
+                config->name, vt_format_bytes(needs, sizeof needs, VT_GUEST_LEAST_BYTES),
+                vt_format_bytes(has, sizeof has, config->memory_bytes));
+    }
+}
+
 static int run(const struct vt_args *args)
 {
     struct vt_vm_config config = {
@@ -72,8 +84,8 @@ static int run(const struct vt_args *args)
     struct vt_error err;
     struct vt_guest_image image;
     char append[2048];
-    if (config.kernel == NULL && config.disk == NULL && config.iso == NULL &&
-        use_default_guest(&config, &image, append, sizeof append, &err) != 0) {
+    const bool own = config.kernel != NULL || config.disk != NULL || config.iso != NULL;
+    if (!own && use_default_guest(&config, &image, append, sizeof append, &err) != 0) {
         return vt_report(args, &err);
     }
     unsigned n = 0;
@@ -92,6 +104,9 @@ static int run(const struct vt_args *args)
     rc = vt_vm_start(&config, vt_cli_services, &vt_interrupted, &err) == 0 ? VT_EXIT_OK
                                                                            : vt_report(args, &err);
     free(extra);
+    if (rc == VT_EXIT_OK && !own) {
+        warn_of_little_memory(&config);
+    }
     return rc;
 }
 
@@ -101,7 +116,7 @@ static const struct vt_option options[] = {
     {"append", "TEXT", "its command line; of the default guest: added to its own", false},
     {"disk", "FILE", "a disk image, qcow2 or raw, written to", false},
     {"iso", "FILE", "a CD image", false},
-    {"memory", "SIZE", "RAM, from 64M (default: 256M)", false},
+    {"memory", "SIZE", "RAM, from 64M; the default guest needs 96M (default: 256M)", false},
     {"cpus", "N", "virtual CPUs (default: 1)", false},
     {"machine", "TYPE", "q35 (default) or pc", false},
     {"cpu", "MODEL", "CPU model as QEMU names it (default: max)", false},

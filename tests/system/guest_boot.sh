@@ -54,6 +54,20 @@ vitrine stop "$vm" --timeout 60s
 wait "$reader"
 expect_match 'its last words' 'reboot: Power down' "$(tail -n 2 "$scratch/console")"
 
+# ---- the least it boots with ---------------------------------------------------------------------
+vm=$prefix-l
+expect_status 0 vitrine run "$vm" --memory 95M --paused
+expect_match 'a warning' "$vm: .* needs 96 MiB" "$(cat "$scratch/err")"
+kernel=$(vitrine info "$vm" --json | json 'd["kernel"]')
+vitrine kill "$vm"
+expect_status 0 vitrine run "$vm" --memory 95M --paused --kernel "$kernel"
+expect_eq 'words about a kernel that is not ours' '' "$(cat "$scratch/err")"
+vitrine kill "$vm"
+expect_status 0 vitrine run "$vm" --memory 96M
+expect_eq 'words about memory that will do' '' "$(cat "$scratch/err")"
+wait_console 'shell ready'
+vitrine kill "$vm"
+
 # ---- three at once -------------------------------------------------------------------------------
 for i in x y z; do
     start_vm $i --memory 128M
