@@ -176,8 +176,8 @@ struct vt_refresh_result {
 
 /** `ram` and `track` outlive the snapshot. Without `track`, or where it can only hash, a refresh
  *  compares all populated RAM with the copy instead (the hash would cost the same read once more).
- *  `vm` (may be NULL) is needed for `pause`. Memory: address space of the RAM's size, populated as
- *  the guest's is. */
+ *  `vm` (may be NULL) is needed for `pause` and makes verdicts cheaper. Memory: address space of
+ * the RAM's size, populated as the guest's is. */
 int vt_snapshot_create(const struct vt_ram *ram, struct vt_track *track, struct vt_vm *vm,
                        struct vt_snapshot **snap, struct vt_error *err);
 void vt_snapshot_destroy(struct vt_snapshot *snap);

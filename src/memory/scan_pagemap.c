@@ -251,29 +251,43 @@ static uint64_t mark_runs(const struct vt_pagemap_scan *s, const struct mapping 
     return pages;
 }
 
-static int scan_mapping(struct vt_pagemap_scan *s, const struct mapping *m, struct vt_table *table,
-                        uint32_t tick, uint64_t *dirty_pages, struct vt_error *err)
+/* The next run of chunks with storage in the mapping, at or after file offset *from: QEMU's
+ * addresses of it, and *from behind it. */
+static bool next_stored(const struct vt_pagemap_scan *s, const struct mapping *m, uint64_t *from,
+                        uint64_t *start, uint64_t *end)
 {
     uint64_t limit = vt_ram_size(s->ram) - m->off;
     limit = m->off + (m->end - m->start < limit ? m->end - m->start : limit);
-    for (uint64_t off = m->off; off < limit;) {
-        uint64_t c = off >> CHUNK_SHIFT;
-        if (s->chunks[c] == 0) {
-            off = (c + 1) << CHUNK_SHIFT;
-            continue;
-        }
-        while (c < s->n_chunks && s->chunks[c] != 0) {
-            c++;
-        }
-        uint64_t end = c << CHUNK_SHIFT < limit ? c << CHUNK_SHIFT : limit;
-        for (uint64_t at = off - m->off + m->start; at < end - m->off + m->start;) {
-            int n = scan_range(s, at, end - m->off + m->start, SCAN_WP_MATCHING, &at);
+    uint64_t off = *from;
+    while (off < limit && s->chunks[off >> CHUNK_SHIFT] == 0) {
+        off = ((off >> CHUNK_SHIFT) + 1) << CHUNK_SHIFT;
+    }
+    if (off >= limit) {
+        return false;
+    }
+    uint64_t c = off >> CHUNK_SHIFT;
+    while (c < s->n_chunks && s->chunks[c] != 0) {
+        c++;
+    }
+    uint64_t stop = c << CHUNK_SHIFT < limit ? c << CHUNK_SHIFT : limit;
+    *start = off - m->off + m->start;
+    *end = stop - m->off + m->start;
+    *from = stop;
+    return true;
+}
+
+static int scan_mapping(struct vt_pagemap_scan *s, const struct mapping *m, struct vt_table *table,
+                        uint32_t tick, uint64_t *dirty_pages, struct vt_error *err)
+{
+    uint64_t from = m->off, at, end;
+    while (next_stored(s, m, &from, &at, &end)) {
+        while (at < end) {
+            int n = scan_range(s, at, end, SCAN_WP_MATCHING, &at);
             if (n < 0) {
                 return fail_scan(-n, err);
             }
             *dirty_pages += mark_runs(s, m, n, table, tick);
         }
-        off = end;
     }
     return 0;
 }
@@ -322,4 +336,33 @@ int vt_pagemap_scan_run(struct vt_pagemap_scan *scan, struct vt_table *table, ui
     }
     struct pollfd ended = {.fd = scan->pidfd, .events = POLLIN};
     return rc == 0 && poll(&ended, 1, 0) > 0 ? fail_scan(ESRCH, err) : rc;
+}
+
+int vt_pagemap_scan_quiet(struct vt_pagemap_scan *scan, bool *quiet, struct vt_error *err)
+{
+    struct vt_pagemap_scan *s = scan;
+    int rc = find_new_chunks(s, err);
+    for (unsigned i = 0; rc == 0 && i < s->n_mappings; i++) {
+        uint64_t from = s->mappings[i].off, at, end;
+        while (next_stored(s, &s->mappings[i], &from, &at, &end)) {
+            while (at < end) {
+                int n = scan_range(s, at, end, 0, &at);
+                if (n < 0) {
+                    return fail_scan(-n, err);
+                }
+                if (n > 0) {
+                    *quiet = false;
+                    return 0;
+                }
+            }
+        }
+    }
+    /* The tracker armed them: to us they are only known not to be gaps. */
+    for (uint64_t c = 0; rc == 0 && c < s->n_chunks; c++) {
+        s->chunks[c] = s->chunks[c] != 0 ? ARMED : 0;
+    }
+    if (rc == 0) {
+        *quiet = true;
+    }
+    return rc;
 }

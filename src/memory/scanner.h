@@ -40,6 +40,10 @@ void vt_pagemap_scan_destroy(struct vt_pagemap_scan *scan);
 int vt_pagemap_scan_run(struct vt_pagemap_scan *scan, struct vt_table *table, uint32_t tick,
                         uint64_t *dirty_pages, struct vt_error *err);
 
+/** Whether no page is marked as written, without clearing a mark: for readers, beside the tracker's
+ *  own scans. It begins with a look for RAM that got storage since this one's last call. */
+int vt_pagemap_scan_quiet(struct vt_pagemap_scan *scan, bool *quiet, struct vt_error *err);
+
 int vt_hash_scan_create(const struct vt_ram *ram, struct vt_hash_scan **scan, struct vt_error *err);
 void vt_hash_scan_destroy(struct vt_hash_scan *scan);
 int vt_hash_scan_step(struct vt_hash_scan *scan, struct vt_table *table, uint32_t tick,

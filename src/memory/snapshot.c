@@ -1,14 +1,18 @@
 /* memory/snapshot.c - a private copy of guest RAM that is refreshed by copying what changed.
  *
  * Two ways to know what changed. With the page tracker: copy pages newer than the last tick copied;
- * then scan again, and if nothing was written between the two scans the copy is RAM as it was when
- * the first scan ended, to the last byte: a page not written between its two looks cannot have
+ * then look at the marks again, and if nothing was written since the scan the copy is RAM as it was
+ * when the scan ended, to the last byte: a page not written between its two looks cannot have
  * changed under the copy. (Comparing the copied pages with RAM once more would not do: a page that
  * was clean at the first scan may have been written since, before one that was copied late.)
  * Without the tracker, or where it would hash all of RAM: compare RAM with the copy, page by page,
  * which costs the same one read and is never fooled into keeping a stale page.
  */
+#include "memory/snapshot.h"
+
 #include "memory/ram.h"
+#include "memory/scanner.h"
+#include "memory/track.h"
 
 #include "base/io.h"
 
@@ -24,6 +28,7 @@ struct vt_snapshot {
     const struct vt_ram *ram;
     struct vt_track *track; /* NULL: compare */
     struct vt_vm *vm;
+    struct vt_pagemap_scan *marks; /* our own sight of the kernel's marks, or NULL */
     uint8_t *bytes;
     uint64_t pages;
     bool listing;   /* list what is copied */
@@ -61,8 +66,20 @@ int vt_snapshot_create(const struct vt_ram *ram, struct vt_track *track, struct 
         return rc;
     }
     madvise(s->bytes, vt_ram_size(ram), MADV_DONTDUMP);
+    if (vm != NULL) {
+        vt_snapshot_watch_marks(s, vt_vm_info(vm)->qemu_pid, vt_vm_info(vm)->ram_path);
+    }
     *snap = s;
     return 0;
+}
+
+void vt_snapshot_watch_marks(struct vt_snapshot *snap, pid_t qemu_pid, const char *ram_path)
+{
+    struct vt_pagemap_scan *marks;
+    if (snap->track != NULL && snap->marks == NULL &&
+        vt_pagemap_scan_create(qemu_pid, ram_path, snap->ram, &marks, NULL) == 0) {
+        snap->marks = marks;
+    }
 }
 
 void vt_snapshot_destroy(struct vt_snapshot *snap)
@@ -73,6 +90,7 @@ void vt_snapshot_destroy(struct vt_snapshot *snap)
     if (snap->bytes != NULL) {
         munmap(snap->bytes, snap->pages << VT_PAGE_SHIFT);
     }
+    vt_pagemap_scan_destroy(snap->marks);
     free(snap->held);
     free(snap->torn);
     free(snap);
@@ -214,12 +232,22 @@ static int look(struct vt_snapshot *s, bool list, struct look *look, struct vt_e
     return rc;
 }
 
+/* Whether nothing was written since the scan that the copy is of. The kernel's marks say it without
+ * the tracker's being woken; where they do not, or somebody's scan clears them just now, the answer
+ * is no, and the next look finds out. */
+static bool is_settled(struct vt_snapshot *s)
+{
+    bool quiet = false;
+    return s->marks != NULL && vt_pagemap_scan_quiet(s->marks, &quiet, NULL) == 0 && quiet &&
+           vt_track_started(s->track) == s->tick;
+}
+
 /* Looks on until a look finds nothing new. The first one may already have: then nothing was written
  * since the last look of the refresh before, which copied all it found. */
 static int settle(struct vt_snapshot *s, unsigned max_retries, struct vt_refresh_result *r,
                   struct look *looks, struct vt_error *err)
 {
-    for (unsigned i = 0; looks->copied != 0; i++) {
+    for (unsigned i = 0; looks->copied != 0 && !is_settled(s); i++) {
         if (i > max_retries) {
             r->verdict = VT_TORN;
             r->torn_pages = s->n_torn;

@@ -177,6 +177,13 @@ uint32_t vt_track_tick(const struct vt_track *track)
     return atomic_load_explicit(&track->table.header->tick, memory_order_acquire);
 }
 
+uint32_t vt_track_started(const struct vt_track *track)
+{
+    /* Pairs with vt_table_start: the look at the marks comes first. */
+    atomic_thread_fence(memory_order_seq_cst);
+    return atomic_load_explicit(&track->table.header->started, memory_order_relaxed);
+}
+
 const uint32_t *vt_track_epochs(const struct vt_track *track)
 {
     return track->table.epochs;

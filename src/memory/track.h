@@ -7,4 +7,8 @@
 /** vt_track_open over a connected service socket, owned from now on, also when it fails. */
 int vt_track_adopt(int sock, const char *vm, struct vt_track **track, struct vt_error *err);
 
+/** The tick of the last scan that began. Ask it after looking at the kernel's marks without
+ * clearing them: while it is the tick of a scan that is complete, nobody has cleared any since. */
+uint32_t vt_track_started(const struct vt_track *track);
+
 #endif

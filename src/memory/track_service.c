@@ -156,6 +156,7 @@ static void begin_scan(struct tracker *t, uint64_t now_ns)
     t->scanning = true;
     t->began_ns = now_ns;
     t->worked_ns = t->dirty_pages = 0;
+    vt_table_start(&t->table, t->tick);
     for (size_t i = 0; i < t->n_readers; i++) {
         struct vt_track_requests *w = &t->readers[i].wants;
         w->busy = w->scan;

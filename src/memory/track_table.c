@@ -112,6 +112,14 @@ void vt_table_close(struct vt_table *table)
     }
 }
 
+void vt_table_start(struct vt_table *table, uint32_t tick)
+{
+    atomic_store_explicit(&table->header->started, tick, memory_order_relaxed);
+    /* Before any mark is cleared: who then misses a mark finds `started` moved (vt_track_started).
+     */
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
 void vt_table_mark(struct vt_table *table, uint64_t first, uint64_t end, uint32_t tick)
 {
     for (uint64_t i = first; i < end; i++) {

@@ -14,14 +14,15 @@
 #include <stdatomic.h>
 
 #define VT_TABLE_MAGIC 0x65707674u /* "tvpe" */
-#define VT_TABLE_VERSION 1u
+#define VT_TABLE_VERSION 2u
 /** RAM sizes beyond this (64 TiB) are refused: the table's size is computed from it. */
 #define VT_TABLE_RAM_MAX ((uint64_t)1 << 46)
 
 struct vt_table_header {
     uint32_t magic, version;
     uint64_t ram_bytes;
-    _Atomic(uint32_t) tick;
+    _Atomic(uint32_t) tick;       /* of the last scan that is complete */
+    _Atomic(uint32_t) started;    /* of the last scan that began to clear marks */
     _Atomic(uint32_t) stats_turn; /* odd while the numbers below change */
     _Atomic(uint64_t) dirty_pages_total, last_dirty_pages;
     _Atomic(uint64_t) last_scan_ns, scan_ns_total, last_scan_at_ns;
@@ -44,6 +45,8 @@ int vt_table_open(struct vt_table *table, int fd, uint64_t ram_bytes, struct vt_
 /** Takes a zeroed one. */
 void vt_table_close(struct vt_table *table);
 
+/** Scan `tick` begins: called before its first mark is cleared. */
+void vt_table_start(struct vt_table *table, uint32_t tick);
 /** Pages [first, end) changed: they get the epoch `tick`. */
 void vt_table_mark(struct vt_table *table, uint64_t first, uint64_t end, uint32_t tick);
 /** Scan `tick` is complete. */

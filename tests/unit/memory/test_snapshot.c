@@ -2,6 +2,7 @@
 #include "tests/unit/memory/tracked.h"
 
 #include "base/io.h"
+#include "memory/snapshot.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,6 +24,7 @@ static struct fixture make(bool watched)
     assert_int_equal(vt_ram_open(f.t.ram.path, NULL, 0, &f.ram, &err), 0);
     f.track = tracked_open(&f.t);
     assert_int_equal(vt_snapshot_create(f.ram, f.track, NULL, &f.snap, &err), 0);
+    vt_snapshot_watch_marks(f.snap, f.t.info.qemu_pid, f.t.info.ram_path);
     return f;
 }
 
