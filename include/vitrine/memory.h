@@ -162,7 +162,7 @@ struct vt_snapshot;
 
 struct vt_refresh {
     bool pause;           /**< stop the VM around the copy: a point in time */
-    bool unchecked;       /**< do not look a second time: no verdict, half the cost */
+    bool unchecked;       /**< do not look a second time: no verdict, less cost */
     unsigned max_retries; /**< 0: 3 */
 };
 
