@@ -150,6 +150,44 @@ static void tells_torn_pages_by_comparing(void **state)
     tells_torn_pages(false);
 }
 
+/* The writer steps through pages in order, so a copy that never was RAM shows: a page ahead of the
+ * one before it. No verdict but torn may come with such a copy. */
+static void never_calls_a_mixture_consistent(bool watched)
+{
+    struct fixture f = make(watched);
+    tracked_tell(&f.t, VT_WRITER_ROUND);
+    uint64_t meetings = 0;
+    uint64_t deadline = vt_deadline_ms(20000);
+    for (unsigned i = 0; i < 500 || (meetings < 20 && vt_now_ns() < deadline); i++) {
+        struct vt_refresh_result r = refresh(&f, (struct vt_refresh){.max_retries = 1 + i % 3});
+        if (r.verdict == VT_TORN) {
+            continue;
+        }
+        meetings += r.copied_pages > 0;
+        const uint64_t *words = (const uint64_t *)(const void *)vt_snapshot_bytes(f.snap);
+        for (unsigned page = 1; page < VT_WRITER_ROUND_PAGES; page++) {
+            assert_true(words[page * 512] <= words[(page - 1) * 512]);
+        }
+        assert_true(words[0] - words[(VT_WRITER_ROUND_PAGES - 1) * 512] <= 1);
+    }
+    assert_true(meetings >= 20);
+    tracked_write(&f.t, 5000); /* ends the rounds; answered twice */
+    assert_int_equal(tracked_answer(&f.t), 'w');
+    end(&f);
+}
+
+static void never_calls_a_mixture_consistent_by_epochs(void **state)
+{
+    (void)state;
+    never_calls_a_mixture_consistent(true);
+}
+
+static void never_calls_a_mixture_consistent_by_comparing(void **state)
+{
+    (void)state;
+    never_calls_a_mixture_consistent(false);
+}
+
 static void says_when_there_is_nothing_left_to_copy_from(void **state)
 {
     (void)state;
@@ -183,6 +221,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(follows_by_comparing),
         cmocka_unit_test(tells_torn_pages_by_epochs),
         cmocka_unit_test(tells_torn_pages_by_comparing),
+        cmocka_unit_test(never_calls_a_mixture_consistent_by_epochs),
+        cmocka_unit_test(never_calls_a_mixture_consistent_by_comparing),
         cmocka_unit_test(says_when_there_is_nothing_left_to_copy_from),
         cmocka_unit_test(names_its_verdicts),
     };

@@ -3,7 +3,7 @@
  * usage: track_writer RAM_FILE, with the preload and its variable in the environment or without.
  * Says "P" when mapped ("p" if the preload is still in the environment then). Commands on stdin, 8
  * bytes each: a page number, answered by "w" once it is written; or VT_WRITER_FLOOD: writes random
- * pages until the next command comes.
+ * pages until the next command comes; or VT_WRITER_ROUND: writes in a known order until then.
  */
 #include "tests/unit/memory/track_writer.h"
 
@@ -19,6 +19,18 @@ static void write_page(volatile uint64_t *ram, uint64_t page)
 {
     for (uint64_t i = 0; i < 512; i++) {
         ram[page * 512 + i]++;
+    }
+}
+
+/* In bursts about as long as a refresh, with pauses about as long: copies meet both. */
+static void write_rounds(volatile uint64_t *ram)
+{
+    struct pollfd next = {.fd = STDIN_FILENO, .events = POLLIN};
+    struct timespec pause = {.tv_nsec = 300000};
+    for (uint64_t i = 0; ppoll(&next, 1, &pause, NULL) == 0;) {
+        for (uint64_t end = i + 5000 + i % 7919; i < end; i++) {
+            ram[i % VT_WRITER_ROUND_PAGES * 512]++;
+        }
     }
 }
 
@@ -54,6 +66,8 @@ int main(int argc, char **argv)
                     write_page(ram, random % (pages / 3 * 2));
                 }
             }
+        } else if (command == VT_WRITER_ROUND) {
+            write_rounds(ram);
         } else if (command < pages) {
             write_page(ram, command);
         }
