@@ -93,6 +93,35 @@ struct vt_off {
 #define VT_GVA(x) ((struct vt_gva){(x)})
 #define VT_OFF(x) ((struct vt_off){(x)})
 
+/** How a value is shown, and where it lies in its record. */
+enum vt_cell_kind {
+    VT_CELL_TEXT,  /**< const char *; made safe for terminals; NULL shows "-" and null */
+    VT_CELL_CHARS, /**< of records: char[], zero-terminated; shown as VT_CELL_TEXT */
+    VT_CELL_U64,   /**< in records, unsigned of 1, 2, 4 or 8 bytes */
+    VT_CELL_I64,   /**< in records, signed of 4 or 8 bytes */
+    VT_CELL_HEX,   /**< an address or flags: "0x…"; in records as VT_CELL_U64, or an address type */
+    VT_CELL_F64,
+    VT_CELL_BOOL,
+    VT_CELL_BYTES,   /**< uint64_t; "128 MiB" in tables, a number in JSON */
+    VT_CELL_SECONDS, /**< uint64_t nanoseconds; seconds with a fraction in tables and JSON */
+};
+
+/** A column of a table, a member of a JSON object. */
+struct vt_column {
+    const char *key;   /**< JSON member, snake_case with unit: "rss_bytes" */
+    const char *title; /**< heading; NULL: only in JSON */
+    enum vt_cell_kind kind;
+    int digits;            /**< VT_CELL_F64, _SECONDS: decimals in the table; 0 means 1 */
+    uint16_t offset, size; /**< of records: the member's place; see VT_COLUMN */
+    bool zero_is_none;     /**< of records: 0 stands for "unknown" or "none" */
+    const char *doc; /**< what it says and where the kernel keeps it; for help and man pages */
+};
+
+/** A column that shows a member of struct `type`. More initialisers may follow. */
+#define VT_COLUMN(type, member, kind_, key_, title_, doc_)                                         \
+    .key = (key_), .title = (title_), .kind = (kind_), .doc = (doc_),                              \
+    .offset = (uint16_t)offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
+
 /** The page size everything incremental is counted in: 4 KiB. */
 #define VT_PAGE_SHIFT 12
 #define VT_PAGE_BYTES ((uint64_t)1 << VT_PAGE_SHIFT)

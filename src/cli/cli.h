@@ -42,11 +42,14 @@ struct vt_verb {
     const struct vt_option *options; /**< or NULL */
     const char *description;         /**< paragraphs for the man page and --help, or NULL */
     const char *examples;            /**< lines for the man page and --help, or NULL */
+    const struct vt_column *columns; /**< what its rows say, for the man page and --help, or NULL */
+    unsigned n_columns;
     int (*run)(const struct vt_args *args);
 };
 
-/** The table, ended by NULL. */
-extern const struct vt_verb *const vt_verbs[];
+/** All verbs, ended by NULL: the table of verbs.c, and one for each noun of vitrine/linux.h that
+ *  has none there. */
+const struct vt_verb *const *vt_verbs(void);
 const struct vt_verb *vt_verb_find(const char *name);
 
 /* ---- arguments, after parsing: everything named here was checked against the verb's table ---- */
@@ -83,23 +86,6 @@ extern volatile int vt_interrupted;
 
 /* ---- rows: one description, shown as an aligned table, JSON, or JSON lines ---- */
 
-enum vt_cell_kind {
-    VT_CELL_TEXT, /**< const char *; made safe for terminals; NULL shows "-" and null */
-    VT_CELL_U64,
-    VT_CELL_I64,
-    VT_CELL_HEX, /**< uint64_t, an address */
-    VT_CELL_F64,
-    VT_CELL_BOOL,
-    VT_CELL_BYTES, /**< uint64_t; "128 MiB" in the table, a number in JSON */
-};
-
-struct vt_column {
-    const char *key;   /**< JSON member, snake_case with unit: "rss_bytes" */
-    const char *title; /**< heading; NULL: only in JSON */
-    enum vt_cell_kind kind;
-    int digits; /**< VT_CELL_F64: decimals in the table; 0 means 1 */
-};
-
 struct vt_rows;
 
 /** Begins output on stdout. `columns` must outlive it. */
@@ -114,11 +100,13 @@ int vt_rows_create_in(const struct vt_args *args, const char *member,
 struct vt_json_writer *vt_rows_members(struct vt_rows *rows);
 /* The cells of a row, in column order; after the last one the row is complete. */
 void vt_cell_text(struct vt_rows *rows, const char *text);
-void vt_cell_u64(struct vt_rows *rows, uint64_t value); /**< U64, HEX and BYTES columns */
+void vt_cell_u64(struct vt_rows *rows, uint64_t value); /**< U64, HEX, BYTES and SECONDS columns */
 void vt_cell_i64(struct vt_rows *rows, int64_t value);
 void vt_cell_f64(struct vt_rows *rows, double value);
 void vt_cell_bool(struct vt_rows *rows, bool value);
 void vt_cell_none(struct vt_rows *rows); /**< unknown: "-" and null */
+/** The next cells from a record: those of the next `n` columns. */
+void vt_cell_record(struct vt_rows *rows, const void *record, unsigned n);
 /** Writes what is still held back and frees. Returns VT_EXIT_OK, or VT_EXIT_FAILED when stdout
  *  could not be written (said on stderr). */
 int vt_rows_finish(struct vt_rows *rows);

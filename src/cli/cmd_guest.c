@@ -29,9 +29,9 @@ static int build(const struct vt_args *args)
         return vt_report(args, &err);
     }
     static const struct vt_column columns[] = {
-        {"kernel", "KERNEL", VT_CELL_TEXT, 0},
-        {"initrd", "INITRD", VT_CELL_TEXT, 0},
-        {"append", "APPEND", VT_CELL_TEXT, 0},
+        {.key = "kernel", .title = "KERNEL", .kind = VT_CELL_TEXT},
+        {.key = "initrd", .title = "INITRD", .kind = VT_CELL_TEXT},
+        {.key = "append", .title = "APPEND", .kind = VT_CELL_TEXT},
     };
     struct vt_rows *rows;
     if (vt_rows_create(args, columns, 3, &rows, &err) != 0) {
@@ -157,7 +157,8 @@ static int alpine(const struct vt_args *args)
     if (rc != 0) {
         return vt_report(args, &err);
     }
-    static const struct vt_column columns[] = {{"disk", "DISK", VT_CELL_TEXT, 0}};
+    static const struct vt_column columns[] = {
+        {.key = "disk", .title = "DISK", .kind = VT_CELL_TEXT}};
     struct vt_rows *rows;
     if (vt_rows_create(args, columns, 1, &rows, &err) != 0) {
         return vt_report(args, &err);

@@ -17,7 +17,7 @@ static int run(const struct vt_args *args)
                    : vt_usage_error(args, "--completion: '%s' is not bash, zsh or fish", shell);
     }
     if (vt_args_flag(args, "names")) {
-        for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+        for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
             puts((*v)->name);
         }
     } else if (vt_args_flag(args, "scdoc")) {

@@ -8,11 +8,16 @@
 #include <time.h>
 
 static const struct vt_column columns[] = {
-    {"name", "NAME", VT_CELL_TEXT, 0},       {"state", "STATE", VT_CELL_TEXT, 0},
-    {"qemu_pid", "PID", VT_CELL_I64, 0},     {"memory_bytes", "MEMORY", VT_CELL_BYTES, 0},
-    {"cpus", "CPUS", VT_CELL_U64, 0},        {"accel", "ACCEL", VT_CELL_TEXT, 0},
-    {"machine", "MACHINE", VT_CELL_TEXT, 0}, {"uptime_s", "UP S", VT_CELL_U64, 0},
-    {"qmp_path", NULL, VT_CELL_TEXT, 0},     {"note", "NOTE", VT_CELL_TEXT, 0},
+    {.key = "name", .title = "NAME", .kind = VT_CELL_TEXT},
+    {.key = "state", .title = "STATE", .kind = VT_CELL_TEXT},
+    {.key = "qemu_pid", .title = "PID", .kind = VT_CELL_I64},
+    {.key = "memory_bytes", .title = "MEMORY", .kind = VT_CELL_BYTES},
+    {.key = "cpus", .title = "CPUS", .kind = VT_CELL_U64},
+    {.key = "accel", .title = "ACCEL", .kind = VT_CELL_TEXT},
+    {.key = "machine", .title = "MACHINE", .kind = VT_CELL_TEXT},
+    {.key = "uptime_s", .title = "UP S", .kind = VT_CELL_U64},
+    {.key = "qmp_path", .kind = VT_CELL_TEXT},
+    {.key = "note", .title = "NOTE", .kind = VT_CELL_TEXT},
 };
 
 #define N_COLUMNS (sizeof columns / sizeof columns[0])

@@ -7,13 +7,19 @@
 #define ARGS_MAX 4096
 
 static const struct vt_column columns[] = {
-    {"pid", "PID", VT_CELL_I64, 0},       {"ppid", "PPID", VT_CELL_I64, 0},
-    {"uid", "UID", VT_CELL_U64, 0},       {"state", "S", VT_CELL_TEXT, 0},
-    {"cpu", "CPU", VT_CELL_U64, 0},       {"threads", "THR", VT_CELL_U64, 0},
-    {"start_s", "START", VT_CELL_F64, 2}, {"rss_bytes", "RSS", VT_CELL_BYTES, 0},
-    {"trust", "TRUST", VT_CELL_TEXT, 0},  {"task", NULL, VT_CELL_HEX, 0},
-    {"page_table", NULL, VT_CELL_HEX, 0}, {"comm", "COMM", VT_CELL_TEXT, 0},
-    {"args", "ARGS", VT_CELL_TEXT, 0},
+    {.key = "pid", .title = "PID", .kind = VT_CELL_I64},
+    {.key = "ppid", .title = "PPID", .kind = VT_CELL_I64},
+    {.key = "uid", .title = "UID", .kind = VT_CELL_U64},
+    {.key = "state", .title = "S", .kind = VT_CELL_TEXT},
+    {.key = "cpu", .title = "CPU", .kind = VT_CELL_U64},
+    {.key = "threads", .title = "THR", .kind = VT_CELL_U64},
+    {.key = "start_s", .title = "START", .kind = VT_CELL_F64, .digits = 2},
+    {.key = "rss_bytes", .title = "RSS", .kind = VT_CELL_BYTES},
+    {.key = "trust", .title = "TRUST", .kind = VT_CELL_TEXT},
+    {.key = "task", .kind = VT_CELL_HEX},
+    {.key = "page_table", .kind = VT_CELL_HEX},
+    {.key = "comm", .title = "COMM", .kind = VT_CELL_TEXT},
+    {.key = "args", .title = "ARGS", .kind = VT_CELL_TEXT},
 };
 
 static void print_task(struct vt_kernel *kernel, const struct vt_task *t, struct vt_rows *rows)

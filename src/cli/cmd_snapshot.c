@@ -15,16 +15,16 @@
 #define WRITE_BYTES ((uint64_t)1 << 20)
 
 static const struct vt_column columns[] = {
-    {"vm", "VM", VT_CELL_TEXT, 0},
-    {"verdict", "VERDICT", VT_CELL_TEXT, 0},
-    {"bytes", "BYTES", VT_CELL_BYTES, 0},
-    {"stored_bytes", "STORED", VT_CELL_BYTES, 0},
-    {"retried_pages", "RETRIED", VT_CELL_U64, 0},
-    {"torn_pages", "TORN", VT_CELL_U64, 0},
-    {"paused_ms", "PAUSED MS", VT_CELL_F64, 2},
-    {"copy_ms", "COPY MS", VT_CELL_F64, 2},
-    {"mode", "MODE", VT_CELL_TEXT, 0},
-    {"torn", NULL, VT_CELL_TEXT, 0},
+    {.key = "vm", .title = "VM", .kind = VT_CELL_TEXT},
+    {.key = "verdict", .title = "VERDICT", .kind = VT_CELL_TEXT},
+    {.key = "bytes", .title = "BYTES", .kind = VT_CELL_BYTES},
+    {.key = "stored_bytes", .title = "STORED", .kind = VT_CELL_BYTES},
+    {.key = "retried_pages", .title = "RETRIED", .kind = VT_CELL_U64},
+    {.key = "torn_pages", .title = "TORN", .kind = VT_CELL_U64},
+    {.key = "paused_ms", .title = "PAUSED MS", .kind = VT_CELL_F64, .digits = 2},
+    {.key = "copy_ms", .title = "COPY MS", .kind = VT_CELL_F64, .digits = 2},
+    {.key = "mode", .title = "MODE", .kind = VT_CELL_TEXT},
+    {.key = "torn", .kind = VT_CELL_TEXT},
 };
 
 /* ---------------------------------------------------------------- the file */

@@ -7,9 +7,9 @@
 #include <string.h>
 
 static const struct vt_column columns[] = {
-    {"address", "ADDRESS", VT_CELL_HEX, 0},
-    {"type", "T", VT_CELL_TEXT, 0},
-    {"name", "NAME", VT_CELL_TEXT, 0},
+    {.key = "address", .title = "ADDRESS", .kind = VT_CELL_HEX},
+    {.key = "type", .title = "T", .kind = VT_CELL_TEXT},
+    {.key = "name", .title = "NAME", .kind = VT_CELL_TEXT},
 };
 
 static void print_symbol(struct vt_rows *rows, const char *name, char type, struct vt_gva gva)

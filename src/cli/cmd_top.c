@@ -42,15 +42,15 @@ struct looks {
 };
 
 static const struct vt_column columns[] = {
-    {"name", "NAME", VT_CELL_TEXT, 0},
-    {"state", "STATE", VT_CELL_TEXT, 0},
-    {"cpu_percent", "CPU %", VT_CELL_F64, 1},
-    {"ram_allocated_bytes", "RAM USED", VT_CELL_BYTES, 0},
-    {"ram_bytes", "RAM", VT_CELL_BYTES, 0},
-    {"rss_bytes", "RSS", VT_CELL_BYTES, 0},
-    {"dirty_pages_per_s", "DIRTY P/S", VT_CELL_F64, 0},
-    {"uptime_s", "UP S", VT_CELL_U64, 0},
-    {"interval_ms", NULL, VT_CELL_U64, 0},
+    {.key = "name", .title = "NAME", .kind = VT_CELL_TEXT},
+    {.key = "state", .title = "STATE", .kind = VT_CELL_TEXT},
+    {.key = "cpu_percent", .title = "CPU %", .kind = VT_CELL_F64, .digits = 1},
+    {.key = "ram_allocated_bytes", .title = "RAM USED", .kind = VT_CELL_BYTES},
+    {.key = "ram_bytes", .title = "RAM", .kind = VT_CELL_BYTES},
+    {.key = "rss_bytes", .title = "RSS", .kind = VT_CELL_BYTES},
+    {.key = "dirty_pages_per_s", .title = "DIRTY P/S", .kind = VT_CELL_F64},
+    {.key = "uptime_s", .title = "UP S", .kind = VT_CELL_U64},
+    {.key = "interval_ms", .kind = VT_CELL_U64},
 };
 
 /* ---------------------------------------------------------------- looking */

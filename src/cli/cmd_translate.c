@@ -6,9 +6,11 @@
 #include <string.h>
 
 static const struct vt_column columns[] = {
-    {"virtual", "VIRTUAL", VT_CELL_HEX, 0},   {"physical", "PHYSICAL", VT_CELL_HEX, 0},
-    {"page_bytes", "PAGE", VT_CELL_BYTES, 0}, {"flags", "FLAGS", VT_CELL_TEXT, 0},
-    {"offset", "OFFSET", VT_CELL_HEX, 0},
+    {.key = "virtual", .title = "VIRTUAL", .kind = VT_CELL_HEX},
+    {.key = "physical", .title = "PHYSICAL", .kind = VT_CELL_HEX},
+    {.key = "page_bytes", .title = "PAGE", .kind = VT_CELL_BYTES},
+    {.key = "flags", .title = "FLAGS", .kind = VT_CELL_TEXT},
+    {.key = "offset", .title = "OFFSET", .kind = VT_CELL_HEX},
 };
 
 static const struct {

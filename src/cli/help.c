@@ -13,7 +13,7 @@ void vt_help_overview(FILE *out)
           "[OPERAND...]\n",
           out);
     const char *group = "";
-    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+    for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
         if (strcmp(group, (*v)->group) != 0) {
             group = (*v)->group;
             fprintf(out, "\n%s\n", group);
@@ -39,6 +39,15 @@ static void option_rows(FILE *out, const struct vt_option *o)
     }
 }
 
+/* By their JSON keys: those are what scripts hold on to. */
+static void column_rows(FILE *out, const struct vt_verb *verb)
+{
+    for (unsigned i = 0; i < verb->n_columns; i++) {
+        const struct vt_column *c = &verb->columns[i];
+        fprintf(out, "  %-24s %s%s\n", c->key, c->doc, c->title == NULL ? " (JSON only)" : "");
+    }
+}
+
 void vt_help_verb(FILE *out, const struct vt_verb *verb)
 {
     fputs("usage: ", out);
@@ -50,6 +59,10 @@ void vt_help_verb(FILE *out, const struct vt_verb *verb)
     fputs("\noptions:\n", out);
     option_rows(out, verb->options);
     option_rows(out, vt_common_options());
+    if (verb->n_columns != 0) {
+        fputs("\ncolumns:\n", out);
+        column_rows(out, verb);
+    }
     if (verb->alias != NULL) {
         fprintf(out, "\nalias: %s\n", verb->alias);
     }
@@ -95,7 +108,7 @@ static void scdoc_main(FILE *out)
           "vitrine - a glass case for virtual machines\n\n# SYNOPSIS\n\n"
           "*vitrine* _VERB_ [OPTION...] [OPERAND...]\n\n# VERBS\n\n",
           out);
-    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+    for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
         fprintf(out, "*%s*\n\t", (*v)->name);
         scdoc_text(out, (*v)->summary);
         fprintf(out, ". See *vitrine-%s*(1).\n\n", (*v)->name);
@@ -119,6 +132,17 @@ void vt_help_scdoc(FILE *out, const struct vt_verb *verb)
     fputs("\n\n# OPTIONS\n\n", out);
     scdoc_options(out, verb->options);
     scdoc_options(out, vt_common_options());
+    if (verb->n_columns != 0) {
+        fputs("# COLUMNS\n\n", out);
+    }
+    for (unsigned i = 0; i < verb->n_columns; i++) {
+        const struct vt_column *c = &verb->columns[i];
+        fputs("*", out);
+        scdoc_text(out, c->key);
+        fputs("*\n\t", out);
+        scdoc_text(out, c->doc);
+        fputs(c->title == NULL ? " (JSON only).\n\n" : ".\n\n", out);
+    }
     if (verb->examples != NULL) {
         fputs("# EXAMPLES\n\n", out);
         scdoc_literal(out, verb->examples);
@@ -133,11 +157,11 @@ static void bash_completion(FILE *out)
     fputs("_vitrine() {\n    local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words\n"
           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"",
           out);
-    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+    for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
         fprintf(out, "%s ", (*v)->name);
     }
     fputs("\"\n    else\n        case $verb in\n", out);
-    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+    for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
         fprintf(out, "        %s) words=\"", (*v)->name);
         for (const struct vt_option *o = (*v)->options; o != NULL && o->name != NULL; o++) {
             fprintf(out, "--%s ", o->name);
@@ -171,11 +195,11 @@ static void zsh_completion(FILE *out)
 {
     fputs("#compdef vitrine\nlocal -a verbs options\nif (( CURRENT == 2 )); then\n    verbs=(",
           out);
-    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+    for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
         zsh_entry(out, "", (*v)->name, (*v)->summary);
     }
     fputs(")\n    _describe verb verbs\n    return\nfi\ncase $words[2] in\n", out);
-    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+    for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
         fprintf(out, "(%s) options=(", (*v)->name);
         for (const struct vt_option *o = (*v)->options; o != NULL && o->name != NULL; o++) {
             zsh_entry(out, "--", o->name, o->help);
@@ -218,7 +242,7 @@ static void fish_completion(FILE *out)
     fputs("complete -c vitrine -f -n 'not __fish_use_subcommand' -a '(vitrine ls --names "
           "2>/dev/null)'\n",
           out);
-    for (const struct vt_verb *const *v = vt_verbs; *v != NULL; v++) {
+    for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
         fprintf(out, "complete -c vitrine -f -n __fish_use_subcommand -a %s -d ", (*v)->name);
         fish_quoted(out, (*v)->summary);
         fputc('\n', out);

@@ -108,7 +108,7 @@ static void hold(struct vt_rows *r, const char *text)
 
 void vt_cell_text(struct vt_rows *r, const char *text)
 {
-    assert(r->columns[r->at].kind == VT_CELL_TEXT);
+    assert(r->columns[r->at].kind == VT_CELL_TEXT || r->columns[r->at].kind == VT_CELL_CHARS);
     next_column(r);
     if (r->json) {
         vt_json_string(&r->writer, text);
@@ -132,6 +132,12 @@ void vt_cell_u64(struct vt_rows *r, uint64_t value)
             vt_json_hex(&r->writer, value);
         }
         snprintf(text, sizeof text, "0x%" PRIx64, value);
+        break;
+    case VT_CELL_SECONDS:
+        if (r->json) {
+            vt_json_f64(&r->writer, (double)value / 1e9, 9);
+        }
+        snprintf(text, sizeof text, "%.*f", c->digits == 0 ? 1 : c->digits, (double)value / 1e9);
         break;
     case VT_CELL_BYTES:
         if (r->json) {
@@ -204,6 +210,44 @@ void vt_cell_none(struct vt_rows *r)
     end_cell(r);
 }
 
+static uint64_t load(const uint8_t *at, size_t size)
+{
+    uint64_t value = 0;
+    assert(size <= sizeof value);
+    memcpy(&value, at, size); /* little-endian, as the hosts this runs on */
+    return value;
+}
+
+void vt_cell_record(struct vt_rows *r, const void *record, unsigned n)
+{
+    for (; n > 0; n--) {
+        const struct vt_column *c = &r->columns[r->at];
+        const uint8_t *at = (const uint8_t *)record + c->offset;
+        if (c->kind == VT_CELL_CHARS) {
+            vt_cell_text(r, c->zero_is_none && at[0] == '\0' ? NULL : (const char *)at);
+            continue;
+        }
+        if (c->kind == VT_CELL_F64) {
+            double value;
+            memcpy(&value, at, sizeof value);
+            vt_cell_f64(r, value);
+            continue;
+        }
+        uint64_t value = load(at, c->size);
+        if (value == 0 && c->zero_is_none) {
+            vt_cell_none(r);
+        } else if (c->kind == VT_CELL_TEXT) {
+            vt_cell_text(r, (const char *)(uintptr_t)value);
+        } else if (c->kind == VT_CELL_I64) {
+            vt_cell_i64(r, c->size == 4 ? (int32_t)value : (int64_t)value);
+        } else if (c->kind == VT_CELL_BOOL) {
+            vt_cell_bool(r, value != 0);
+        } else {
+            vt_cell_u64(r, value);
+        }
+    }
+}
+
 /* Columns on a terminal, counting a UTF-8 sequence as one. */
 static int width(const char *text)
 {
@@ -212,6 +256,11 @@ static int width(const char *text)
         n += ((unsigned char)*text & 0xc0) != 0x80;
     }
     return n;
+}
+
+static bool is_left(enum vt_cell_kind kind)
+{
+    return kind == VT_CELL_TEXT || kind == VT_CELL_CHARS || kind == VT_CELL_BOOL;
 }
 
 static void print_table(const struct vt_rows *r)
@@ -238,7 +287,7 @@ static void print_table(const struct vt_rows *r)
             }
             const char *text =
                 row == 0 ? r->columns[c].title : r->cells[(row - 1) * r->n_columns + c];
-            bool left = r->columns[c].kind == VT_CELL_TEXT || r->columns[c].kind == VT_CELL_BOOL;
+            bool left = is_left(r->columns[c].kind);
             int pad = widest[c] - width(text);
             printf("%s%*s%s%*s", gap, left ? 0 : pad, "", text, left && c != last ? pad : 0, "");
             gap = "  ";

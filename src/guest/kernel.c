@@ -11,6 +11,8 @@
 
 #include "base/cursor.h"
 #include "base/io.h"
+#include "guest/linux/layout.h"
+#include "guest/linux/percpu.h"
 #include "guest/symbols/cache.h"
 #include "guest/symbols/kallsyms.h"
 #include "guest/symbols/vmcoreinfo.h"
@@ -407,6 +409,8 @@ void vt_kernel_close(struct vt_kernel *kernel)
     vt_tlb_destroy(kernel->space.tlb);
     free(kernel->vmcoreinfo);
     free(kernel->tasks);
+    vt_layouts_free(kernel->layouts);
+    vt_percpu_free(kernel->percpu);
     free(kernel);
 }
 

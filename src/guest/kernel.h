@@ -6,6 +6,8 @@
 #include "guest/symbols/table.h"
 #include "vitrine/guest.h"
 
+struct vt_layout_entry;
+struct vt_percpu;
 struct vt_task_layout;
 
 #define VT_BANNER_MAX 512
@@ -27,6 +29,8 @@ struct vt_kernel {
     /* made when first asked for */
     struct vt_btf *btf;
     struct vt_task_layout *tasks;
+    struct vt_layout_entry *layouts;
+    struct vt_percpu *percpu;
 };
 
 /** The kernel's types, read from RAM when first asked for. */

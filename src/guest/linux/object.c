@@ -12,6 +12,9 @@ int vt_fields_resolve(const struct vt_kernel *kernel, const struct vt_field_spec
         const struct vt_field_spec *spec = &specs[i];
         struct vt_member member = {0};
         int rc = VT_E_NOT_FOUND;
+        if (spec->paths[0] == NULL) {
+            rc = vt_kernel_struct_size(kernel, spec->struct_name, &member.size, err);
+        }
         for (size_t p = 0; p < VT_FIELD_PATHS && spec->paths[p] != NULL && rc != 0; p++) {
             rc = vt_kernel_member(kernel, spec->struct_name, spec->paths[p], &member, err);
             if (rc != 0 && rc != VT_E_NOT_FOUND) {
@@ -21,7 +24,17 @@ int vt_fields_resolve(const struct vt_kernel *kernel, const struct vt_field_spec
         if (rc != 0 && !spec->optional) {
             return rc;
         }
+        if (rc != 0) {
+            continue; /* the slot keeps what another spec may have found for it */
+        }
         memcpy((uint8_t *)layout + spec->slot, &member, sizeof member);
+        if (spec->extent != 0) {
+            uint8_t *at = (uint8_t *)layout + (spec->extent - 1);
+            struct vt_extent extent;
+            memcpy(&extent, at, sizeof extent);
+            vt_extent_add(&extent, &member);
+            memcpy(at, &extent, sizeof extent);
+        }
     }
     return 0;
 }

@@ -11,15 +11,34 @@
 
 #define VT_FIELD_PATHS 4
 
-/** A member to find: the first of `paths` that the kernel's struct has. */
+/** A member to find: the first of `paths` that the kernel's struct has. Without paths: the struct's
+ *  size. */
 struct vt_field_spec {
     size_t slot; /**< offsetof its struct vt_member in the layout */
     const char *struct_name;
     const char *paths[VT_FIELD_PATHS];
     bool optional; /**< may be missing: its size is 0 then */
+    size_t extent; /**< offsetof the struct vt_extent it widens, plus 1; 0: none */
 };
 
-/** Fills the members of `layout`. VT_E_NOT_FOUND names the first that is missing. */
+/** The member `slot` of struct `layout`, on its own; see layout.h for those that widen an extent.
+ */
+#define VT_FIELD_BARE(layout, slot_, struct_, ...)                                                 \
+    {                                                                                              \
+        .slot = offsetof(struct layout, slot_),                                                    \
+        .struct_name = (struct_),                                                                  \
+        .paths = {__VA_ARGS__},                                                                    \
+    }
+#define VT_FIELD_BARE_OPTIONAL(layout, slot_, struct_, ...)                                        \
+    {                                                                                              \
+        .slot = offsetof(struct layout, slot_),                                                    \
+        .struct_name = (struct_),                                                                  \
+        .paths = {__VA_ARGS__},                                                                    \
+        .optional = true,                                                                          \
+    }
+
+/** Fills the members and extents of `layout`, which begins as zeros; where two specs have one slot,
+ *  what was found stays. VT_E_NOT_FOUND names the first that is missing. */
 int vt_fields_resolve(const struct vt_kernel *kernel, const struct vt_field_spec *specs, size_t n,
                       void *layout, struct vt_error *err);
 

@@ -58,16 +58,13 @@ static int page_layout(const struct vt_kernel *kernel, struct vt_page_layout *l,
                        struct vt_error *err)
 {
     static const struct vt_field_spec specs[] = {
-        {offsetof(struct vt_page_layout, flags), "page", {"flags"}, false},
-        {offsetof(struct vt_page_layout, refcount), "page", {"_refcount"}, false},
-        {offsetof(struct vt_page_layout, type), "page", {"page_type"}, false},
-        {offsetof(struct vt_page_layout, mapping), "page", {"mapping"}, false},
-        {offsetof(struct vt_page_layout, compound_head),
-         "page",
-         {"compound_head", "compound_info"},
-         false},
-        {offsetof(struct vt_page_layout, private), "page", {"private"}, false},
-        {offsetof(struct vt_page_layout, lru), "page", {"pcp_list", "lru"}, false},
+        VT_FIELD_BARE(vt_page_layout, flags, "page", "flags"),
+        VT_FIELD_BARE(vt_page_layout, refcount, "page", "_refcount"),
+        VT_FIELD_BARE(vt_page_layout, type, "page", "page_type"),
+        VT_FIELD_BARE(vt_page_layout, mapping, "page", "mapping"),
+        VT_FIELD_BARE(vt_page_layout, compound_head, "page", "compound_head", "compound_info"),
+        VT_FIELD_BARE(vt_page_layout, private, "page", "private"),
+        VT_FIELD_BARE(vt_page_layout, lru, "page", "pcp_list", "lru"),
     };
     *l = (struct vt_page_layout){
         .vmemmap = variable(kernel, "vmemmap_base", default_bases(kernel).vmemmap)};
@@ -235,10 +232,10 @@ int vt_linux_kernel_areas(const struct vt_kernel *kernel, const struct vt_task_l
                           void *arg, struct vt_error *err)
 {
     static const struct vt_field_spec specs[] = {
-        {offsetof(struct stack_layout, stack), "task_struct", {"stack"}, false},
-        {offsetof(struct stack_layout, signal), "task_struct", {"signal"}, false},
-        {offsetof(struct stack_layout, thread_node), "task_struct", {"thread_node"}, false},
-        {offsetof(struct stack_layout, thread_head), "signal_struct", {"thread_head"}, false},
+        VT_FIELD_BARE(stack_layout, stack, "task_struct", "stack"),
+        VT_FIELD_BARE(stack_layout, signal, "task_struct", "signal"),
+        VT_FIELD_BARE(stack_layout, thread_node, "task_struct", "thread_node"),
+        VT_FIELD_BARE(stack_layout, thread_head, "signal_struct", "thread_head"),
     };
     struct stack_layout l;
     struct vt_gva text, etext, end;
@@ -302,11 +299,11 @@ int vt_linux_task_layout(const struct vt_kernel *kernel, const struct vt_task *t
                          struct vt_linux_layout *layout, struct vt_error *err)
 {
     static const struct vt_field_spec specs[] = {
-        {offsetof(struct mm_layout, start_brk), "mm_struct", {"start_brk"}, false},
-        {offsetof(struct mm_layout, brk), "mm_struct", {"brk"}, false},
-        {offsetof(struct mm_layout, start_stack), "mm_struct", {"start_stack"}, false},
-        {offsetof(struct mm_layout, stack_vm), "mm_struct", {"stack_vm"}, false},
-        {offsetof(struct mm_layout, env_end), "mm_struct", {"env_end"}, false},
+        VT_FIELD_BARE(mm_layout, start_brk, "mm_struct", "start_brk"),
+        VT_FIELD_BARE(mm_layout, brk, "mm_struct", "brk"),
+        VT_FIELD_BARE(mm_layout, start_stack, "mm_struct", "start_stack"),
+        VT_FIELD_BARE(mm_layout, stack_vm, "mm_struct", "stack_vm"),
+        VT_FIELD_BARE(mm_layout, env_end, "mm_struct", "env_end"),
     };
     struct mm_layout l;
     struct vt_space space;

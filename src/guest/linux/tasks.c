@@ -35,30 +35,29 @@ struct vt_task_layout {
     struct vt_gva init_task;
 };
 
-#define FIELD(slot) offsetof(struct vt_task_layout, slot)
-
 static const struct vt_field_spec specs[] = {
-    {FIELD(tasks), "task_struct", {"tasks"}, false},
-    {FIELD(pid), "task_struct", {"pid"}, false},
-    {FIELD(tgid), "task_struct", {"tgid"}, false},
-    {FIELD(comm), "task_struct", {"comm"}, false},
-    {FIELD(state), "task_struct", {"__state", "state"}, false},
-    {FIELD(exit_state), "task_struct", {"exit_state"}, false},
-    {FIELD(cpu), "task_struct", {"thread_info.cpu", "cpu"}, true},
-    {FIELD(start), "task_struct", {"start_boottime", "real_start_time", "start_time"}, false},
-    {FIELD(mm), "task_struct", {"mm"}, false},
-    {FIELD(cred), "task_struct", {"cred"}, false},
-    {FIELD(signal), "task_struct", {"signal"}, false},
-    {FIELD(parent), "task_struct", {"real_parent"}, false},
-    {FIELD(uid), "cred", {"uid.val", "uid"}, false},
-    {FIELD(nr_threads), "signal_struct", {"nr_threads"}, false},
-    {FIELD(pgd), "mm_struct", {"pgd"}, false},
-    {FIELD(arg_start), "mm_struct", {"arg_start"}, false},
-    {FIELD(arg_end), "mm_struct", {"arg_end"}, false},
-    {FIELD(rss_atomic), "mm_struct", {"rss_stat.count"}, true},
-    {FIELD(rss_percpu), "mm_struct", {"rss_stat"}, true},
-    {FIELD(counter_count), "percpu_counter", {"count"}, true},
-    {FIELD(counter_parts), "percpu_counter", {"counters"}, true},
+    VT_FIELD_BARE(vt_task_layout, tasks, "task_struct", "tasks"),
+    VT_FIELD_BARE(vt_task_layout, pid, "task_struct", "pid"),
+    VT_FIELD_BARE(vt_task_layout, tgid, "task_struct", "tgid"),
+    VT_FIELD_BARE(vt_task_layout, comm, "task_struct", "comm"),
+    VT_FIELD_BARE(vt_task_layout, state, "task_struct", "__state", "state"),
+    VT_FIELD_BARE(vt_task_layout, exit_state, "task_struct", "exit_state"),
+    VT_FIELD_BARE_OPTIONAL(vt_task_layout, cpu, "task_struct", "thread_info.cpu", "cpu"),
+    VT_FIELD_BARE(vt_task_layout, start, "task_struct", "start_boottime", "real_start_time",
+                  "start_time"),
+    VT_FIELD_BARE(vt_task_layout, mm, "task_struct", "mm"),
+    VT_FIELD_BARE(vt_task_layout, cred, "task_struct", "cred"),
+    VT_FIELD_BARE(vt_task_layout, signal, "task_struct", "signal"),
+    VT_FIELD_BARE(vt_task_layout, parent, "task_struct", "real_parent"),
+    VT_FIELD_BARE(vt_task_layout, uid, "cred", "uid.val", "uid"),
+    VT_FIELD_BARE(vt_task_layout, nr_threads, "signal_struct", "nr_threads"),
+    VT_FIELD_BARE(vt_task_layout, pgd, "mm_struct", "pgd"),
+    VT_FIELD_BARE(vt_task_layout, arg_start, "mm_struct", "arg_start"),
+    VT_FIELD_BARE(vt_task_layout, arg_end, "mm_struct", "arg_end"),
+    VT_FIELD_BARE_OPTIONAL(vt_task_layout, rss_atomic, "mm_struct", "rss_stat.count"),
+    VT_FIELD_BARE_OPTIONAL(vt_task_layout, rss_percpu, "mm_struct", "rss_stat"),
+    VT_FIELD_BARE_OPTIONAL(vt_task_layout, counter_count, "percpu_counter", "count"),
+    VT_FIELD_BARE_OPTIONAL(vt_task_layout, counter_parts, "percpu_counter", "counters"),
 };
 
 static int take_layout(struct vt_kernel *kernel, struct vt_error *err)

@@ -1,0 +1,86 @@
+/* vitrine/linux.h - what a guest's Linux kernel knows, one noun at a time.
+ *
+ * A noun ("modules", "mounts", "sockets") is a kind of thing the kernel keeps. Walking it calls
+ * back once for each, with a struct of its own (below, one a noun) that begins with a struct
+ * vt_row. Its columns describe that struct, so that a table, JSON, SQL or a file can be made of
+ * any noun without knowing it.
+ *
+ * Members are found by name in the kernel's own types; one that a kernel lacks is "unknown" where
+ * the rest makes sense without it. Every row is read twice and its structure checked: see
+ * enum vt_trust. The guest controls all of it: counts are bounded, cycles are cut, text may hold
+ * any byte but zero.
+ */
+#ifndef VITRINE_LINUX_H
+#define VITRINE_LINUX_H
+
+#include "vitrine/guest.h"
+
+/* ---------------------------------------------------------------- nouns */
+
+/** The beginning of every row. */
+struct vt_row {
+    struct vt_gva at; /**< the kernel's object */
+    enum vt_trust trust;
+    char why[96]; /**< what made it torn, or "" */
+};
+
+/** Which rows are wanted. */
+struct vt_noun_query {
+    int32_t pid;      /**< of nouns that belong to processes: only this one's; 0: all */
+    const char *text; /**< of nouns that take one (see their `operands`), or NULL */
+};
+
+/** How a walk went. */
+struct vt_noun_result {
+    uint64_t rows, torn_rows;
+    bool torn;     /**< the walk itself met broken links or a limit: rows may be missing */
+    char why[160]; /**< where and how, when torn */
+};
+
+/** Takes one row: a noun's struct, valid during the call with all it points to. Non-zero ends the
+ *  walk and is returned by it. */
+typedef int vt_row_fn(const struct vt_row *row, void *arg);
+
+struct vt_walk;
+
+struct vt_noun {
+    const char *name;                   /**< "mounts"; also the verb */
+    const char *member;                 /**< JSON array of its rows; NULL: the name */
+    const char *summary;                /**< "List mounted file systems": one line, no full stop */
+    const char *group;                  /**< of the verbs: "Guest", "Trust" */
+    const char *description, *examples; /**< paragraphs for the man page, or NULL */
+    bool by_pid;                        /**< rows belong to processes: vt_noun_query.pid selects */
+    const char *operands; /**< usage, when it takes a vt_noun_query.text: "VM [PATH]"; else NULL */
+    bool text_needed;
+    const struct vt_column *columns;
+    unsigned n_columns;
+    int (*walk)(struct vt_walk *walk, struct vt_error *err);
+};
+
+/** All nouns, ended by NULL. */
+extern const struct vt_noun *const vt_nouns[];
+/** NULL: there is no such noun. */
+const struct vt_noun *vt_noun_find(const char *name);
+
+/** Calls `fn` for every row. `query` may be NULL: all. Bounded in time and memory whatever RAM
+ *  holds; caches translations, so call vt_kernel_refresh first when the guest has run since.
+ *  Errors: VT_E_NOT_FOUND (no such process; a symbol or member that the noun cannot do without),
+ *  VT_E_UNSUPPORTED (the kernel was built without it), VT_E_NOMEM, VT_E_GONE; what `fn` returns. */
+int vt_noun_walk(struct vt_kernel *kernel, const struct vt_noun *noun,
+                 const struct vt_noun_query *query, vt_row_fn *fn, void *arg,
+                 struct vt_noun_result *result, struct vt_error *err);
+
+/* ---------------------------------------------------------------- rows, one struct a noun */
+
+/** modules: loaded modules, in the order /proc/modules has. (include/linux/module.h) */
+struct vt_module {
+    struct vt_row row;
+    char name[64 + 1];
+    struct vt_gva base; /**< of its code */
+    uint64_t bytes;     /**< of all its memory but what is only needed while loading */
+    uint32_t users;     /**< references, without the module loader's own */
+    char state[12];     /**< "Live", "Loading", "Unloading" */
+    char taints[32];    /**< letters as /proc/modules shows them, or "" */
+};
+
+#endif

@@ -1,0 +1,151 @@
+/* cli/nouns.c - one verb for each noun, made from its table of columns. See nouns.h.
+ *
+ * TRUST stands before the last column, which is often long and ragged; the object's address and
+ * the reason of a doubt are in JSON only.
+ */
+#include "cli/nouns.h"
+
+#include "base/text.h"
+#include "cli/args.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define COLUMNS_MAX 32
+/* Columns that every noun has beside its own. */
+enum { COMMON = 3 };
+
+struct printing {
+    const struct vt_args *args;
+    const struct vt_noun *noun;
+    struct vt_column columns[COLUMNS_MAX];
+    struct vt_rows *rows; /* NULL until something is to be printed */
+    struct vt_error *err;
+};
+
+/* The noun's columns with the common ones before the last. */
+static unsigned all_columns(const struct vt_noun *noun, struct vt_column columns[COLUMNS_MAX])
+{
+    static const struct vt_column common[COMMON] = {
+        {.key = "trust", .title = "TRUST", .kind = VT_CELL_TEXT},
+        {.key = "at", .kind = VT_CELL_HEX},
+        {.key = "why", .kind = VT_CELL_TEXT},
+    };
+    unsigned last = noun->n_columns - 1;
+    assert(noun->n_columns > 0 && noun->n_columns + COMMON <= COLUMNS_MAX);
+    memcpy(columns, noun->columns, last * sizeof *columns);
+    memcpy(columns + last, common, sizeof common);
+    columns[last + COMMON] = noun->columns[last];
+    return noun->n_columns + COMMON;
+}
+
+static int begin(struct printing *p)
+{
+    const char *member = p->noun->member != NULL ? p->noun->member : p->noun->name;
+    return vt_rows_create_in(p->args, member, p->columns, all_columns(p->noun, p->columns),
+                             &p->rows, p->err);
+}
+
+static int print_row(const struct vt_row *row, void *arg)
+{
+    struct printing *p = arg;
+    int rc = p->rows == NULL ? begin(p) : 0;
+    if (rc != 0) {
+        return rc;
+    }
+    vt_cell_record(p->rows, row, p->noun->n_columns - 1);
+    vt_cell_text(p->rows, vt_trust_name(row->trust));
+    vt_cell_u64(p->rows, row->at.v);
+    vt_cell_text(p->rows, row->why[0] != '\0' ? row->why : NULL);
+    vt_cell_record(p->rows, row, 1);
+    return vt_interrupted ? vt_fail(p->err, VT_E_INTERRUPTED, "interrupted") : 0;
+}
+
+int vt_noun_print(const struct vt_args *args, struct vt_target *target, const struct vt_noun *noun,
+                  const struct vt_noun_query *query)
+{
+    struct vt_error err;
+    struct printing p = {.args = args, .noun = noun, .err = &err};
+    struct vt_noun_result result = {0};
+    int rc = vt_target_pause(args, target, &err);
+    if (rc == 0) {
+        rc = vt_noun_walk(target->kernel, noun, query, print_row, &p, &result, &err);
+    }
+    if (rc == 0 && p.rows == NULL) {
+        rc = begin(&p);
+    }
+    if (p.rows == NULL) {
+        return vt_report(args, &err);
+    }
+    if (rc != 0) {
+        result.torn = true;
+        snprintf(result.why, sizeof result.why, "%.150s", err.message);
+    }
+    struct vt_json_writer *w = vt_rows_members(p.rows);
+    if (w != NULL) {
+        vt_json_kv_bool(w, "torn", result.torn);
+        vt_json_kv_string(w, "why", result.torn ? result.why : NULL);
+    }
+    int status = vt_rows_finish(p.rows);
+    if (rc != 0) {
+        return vt_report(args, &err);
+    }
+    if (result.torn) {
+        fprintf(stderr, "vitrine %s: the list may be incomplete: %s\n", noun->name, result.why);
+    }
+    return status;
+}
+
+static int run(const struct vt_args *args)
+{
+    const struct vt_noun *noun = vt_noun_find(args->verb->name);
+    struct vt_noun_query query = {.text = vt_args_operand(args, 1)};
+    struct vt_target target;
+    char detail[256] = "";
+    if (noun->by_pid) {
+        uint64_t pid;
+        int result = vt_args_u64(args, "pid", 0, &pid);
+        if (result != 0) {
+            return result;
+        }
+        if (pid > INT32_MAX || (pid == 0 && vt_args_value(args, "pid") != NULL)) {
+            return vt_usage_error(args, "--pid: a process has a number from 1 to %d", INT32_MAX);
+        }
+        query.pid = (int32_t)pid;
+    }
+    if (query.pid != 0) {
+        snprintf(detail, sizeof detail, "pid %" PRId32, query.pid);
+    } else if (query.text != NULL) {
+        snprintf(detail, sizeof detail, "%s", query.text);
+    }
+    int result = vt_target_open(args, noun->name, VT_TARGET_KERNEL, detail, &target);
+    if (result != 0) {
+        return result;
+    }
+    return vt_target_close(args, &target, vt_noun_print(args, &target, noun, &query));
+}
+
+struct vt_verb vt_noun_verb(const struct vt_noun *noun)
+{
+    static const struct vt_option pause_only[] = {VT_TARGET_PAUSE, {0}};
+    static const struct vt_option by_pid[] = {
+        {"pid", "N", "only of this process", false},
+        VT_TARGET_PAUSE,
+        {0},
+    };
+    return (struct vt_verb){
+        .name = noun->name,
+        .group = noun->group,
+        .summary = noun->summary,
+        .operands = noun->operands != NULL ? noun->operands : "VM",
+        .min_operands = noun->text_needed ? 2 : 1,
+        .max_operands = noun->operands != NULL ? 2 : 1,
+        .options = noun->by_pid ? by_pid : pause_only,
+        .description = noun->description,
+        .examples = noun->examples,
+        .columns = noun->columns,
+        .n_columns = noun->n_columns,
+        .run = run,
+    };
+}

@@ -1,0 +1,148 @@
+/* guest/linux/modules.c - loaded modules: the list `modules`. See vitrine/linux.h.
+ *
+ * A module's memory has been one piece for code and one for loading (core_layout), and since 6.4
+ * is an array of pieces by use (struct module_memory mem[]); what serves loading only comes last.
+ */
+#include "guest/linux/noun.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* mod_mem_type: MOD_TEXT … MOD_RO_AFTER_INIT stay, the rest is given back. */
+enum { MEM_KEPT = 4 };
+#define MODULES_MAX 65536u
+
+struct layout {
+    struct vt_extent module;
+    struct vt_member list, name, state, taints, refcnt;
+    struct vt_member core_base, core_bytes; /* until 6.3 */
+    struct vt_member mem;                   /* since 6.4 */
+    struct vt_extent memory;
+    struct vt_member memory_base, memory_bytes, memory_size, module_bytes;
+};
+
+static const struct vt_field_spec specs[] = {
+    VT_FIELD(layout, list, module, "module", "list"),
+    VT_FIELD(layout, name, module, "module", "name"),
+    VT_FIELD(layout, state, module, "module", "state"),
+    VT_FIELD(layout, taints, module, "module", "taints"),
+    VT_FIELD(layout, refcnt, module, "module", "refcnt"),
+    VT_FIELD_OPTIONAL(layout, core_base, module, "module", "core_layout.base"),
+    VT_FIELD_OPTIONAL(layout, core_bytes, module, "module", "core_layout.size"),
+    VT_FIELD_OPTIONAL(layout, mem, module, "module", "mem"),
+    VT_FIELD_OPTIONAL(layout, memory_base, memory, "module_memory", "base"),
+    VT_FIELD_OPTIONAL(layout, memory_bytes, memory, "module_memory", "size"),
+    VT_FIELD_SIZE_OPTIONAL(layout, memory_size, "module_memory"),
+    VT_FIELD_SIZE(layout, module_bytes, "module"),
+};
+static const struct vt_layout_type type = VT_LAYOUT(layout, specs);
+
+/* Letters of the taint flags that a module can have (kernel/panic.c: taint_flags). */
+static void write_taints(uint64_t bits, char *text, size_t size)
+{
+    static const char letters[] = "PFSRMBUDAWCIOELKXTN";
+    size_t n = 0;
+    for (size_t i = 0; i + 1 < sizeof letters && n + 1 < size; i++) {
+        if (bits >> i & 1) {
+            text[n++] = letters[i];
+        }
+    }
+    text[n] = '\0';
+}
+
+static void read_memory(struct vt_look *look, const struct layout *l, const struct vt_object *o,
+                        struct vt_module *m)
+{
+    if (l->mem.size == 0 || l->memory_size.size == 0) {
+        m->base = VT_GVA(vt_object_uint(o, &l->core_base));
+        m->bytes = vt_object_uint(o, &l->core_bytes);
+        return;
+    }
+    for (uint32_t i = 0; i < MEM_KEPT && (i + 1) * l->memory_size.size <= l->mem.size; i++) {
+        struct vt_object memory;
+        struct vt_gva at = VT_GVA(o->at.v + l->mem.offset + i * (uint64_t)l->memory_size.size);
+        if (vt_look_object(look, at, l->memory, &memory)) {
+            m->bytes += vt_object_uint(&memory, &l->memory_bytes);
+            if (i == 0) {
+                m->base = VT_GVA(vt_object_uint(&memory, &l->memory_base));
+            }
+        }
+    }
+}
+
+static void read_module(struct vt_look *look, const struct layout *l, struct vt_gva at,
+                        struct vt_module *m)
+{
+    static const char *const states[] = {"Live", "Loading", "Unloading"};
+    struct vt_object o;
+    *m = (struct vt_module){.row.at = at};
+    if (!vt_look_object(look, at, l->module, &o)) {
+        return;
+    }
+    vt_object_text(&o, &l->name, m->name, sizeof m->name);
+    uint64_t state = vt_object_uint(&o, &l->state);
+    if (m->name[0] == '\0' || state >= sizeof states / sizeof states[0]) {
+        vt_look_doubt(look, "no module's name and state");
+        return;
+    }
+    snprintf(m->state, sizeof m->state, "%s", states[state]);
+    write_taints(vt_object_uint(&o, &l->taints), m->taints, sizeof m->taints);
+    uint32_t users = (uint32_t)vt_object_uint(&o, &l->refcnt);
+    m->users = users > 0 ? users - 1 : 0; /* MODULE_REF_BASE */
+    read_memory(look, l, &o, m);
+}
+
+static int walk(struct vt_walk *w, struct vt_error *err)
+{
+    const struct layout *l;
+    struct vt_gva head, node;
+    struct vt_list_walk list;
+    int rc = vt_layout_take(w->kernel, &type, &l, err);
+    if (rc == 0) {
+        rc = vt_kernel_symbol(w->kernel, "modules", &head, err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    vt_list_begin(&list, w->space, head, vt_walk_cap(w, l->module_bytes.size, MODULES_MAX));
+    while ((rc = vt_list_next(&list, &node, err)) == 1) {
+        struct vt_module m;
+        do {
+            vt_look_begin(&w->look);
+            read_module(&w->look, l, VT_GVA(node.v - l->list.offset), &m);
+            if (list.torn_link) {
+                vt_look_doubt(&w->look, "its link is not symmetric");
+            }
+        } while (vt_look_again(&w->look));
+        /* One that is being loaded has no place in memory yet; /proc/modules leaves it out. */
+        if ((rc = vt_walk_row(w, &m.row)) != 0) {
+            break;
+        }
+    }
+    vt_walk_list_end(w, &list);
+    return rc;
+}
+
+#define COLUMN(member, kind, key, title, doc) {VT_COLUMN(vt_module, member, kind, key, title, doc)}
+
+static const struct vt_column columns[] = {
+    COLUMN(name, VT_CELL_CHARS, "name", "NAME", "name"),
+    COLUMN(bytes, VT_CELL_BYTES, "bytes", "SIZE", "memory it keeps, without what loading needed"),
+    COLUMN(users, VT_CELL_U64, "users", "USERS", "references by other modules and users"),
+    COLUMN(state, VT_CELL_CHARS, "state", "STATE", "Live, Loading or Unloading"),
+    COLUMN(taints, VT_CELL_CHARS, "taints", "TAINTS",
+           "letters of what it taints the kernel with, as in /proc/modules"),
+    COLUMN(base, VT_CELL_HEX, "base", "BASE", "where its code lies"),
+};
+
+const struct vt_noun vt_noun_modules = {
+    .name = "modules",
+    .summary = "List the kernel's loaded modules",
+    .group = "Guest",
+    .description = "Walks the kernel's list of modules. A module that hides from it is found by\n"
+                   "'vitrine hidden'.",
+    .examples = "vitrine modules web\nvitrine modules web --json",
+    .columns = columns,
+    .n_columns = sizeof columns / sizeof columns[0],
+    .walk = walk,
+};

@@ -1,0 +1,118 @@
+/* guest/linux/noun.c - the table of nouns and what their walks share. See noun.h. */
+#include "guest/linux/noun.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct vt_noun vt_noun_modules;
+
+/* In the order help shows them: what a guest runs, what its kernel keeps, who can be trusted. One a
+ * line, so that two people can add one. */
+/* clang-format off */
+const struct vt_noun *const vt_nouns[] = {
+    &vt_noun_modules,
+    NULL,
+};
+/* clang-format on */
+
+const struct vt_noun *vt_noun_find(const char *name)
+{
+    for (const struct vt_noun *const *n = vt_nouns; *n != NULL; n++) {
+        if (strcmp((*n)->name, name) == 0) {
+            return *n;
+        }
+    }
+    return NULL;
+}
+
+int vt_noun_walk(struct vt_kernel *kernel, const struct vt_noun *noun,
+                 const struct vt_noun_query *query, vt_row_fn *fn, void *arg,
+                 struct vt_noun_result *result, struct vt_error *err)
+{
+    struct vt_walk *walk = calloc(1, sizeof *walk);
+    if (walk == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "%s: out of memory", noun->name);
+    }
+    walk->kernel = kernel;
+    walk->space = &kernel->space;
+    walk->fn = fn;
+    walk->arg = arg;
+    if (query != NULL) {
+        walk->query = *query;
+    }
+    vt_look_init(&walk->look, walk->space);
+    int rc = noun->walk(walk, err);
+    if (rc == 0) {
+        rc = vt_ram_check(kernel->ram, err);
+    }
+    if (rc == 0) {
+        *result = walk->result;
+    }
+    vt_look_fini(&walk->look);
+    free(walk);
+    return rc;
+}
+
+int vt_walk_row(struct vt_walk *walk, struct vt_row *row)
+{
+    row->trust = walk->look.doubted ? VT_TRUST_TORN : VT_TRUST_OK;
+    memcpy(row->why, walk->look.why, sizeof row->why);
+    walk->result.rows++;
+    walk->result.torn_rows += walk->look.doubted;
+    return walk->fn(row, walk->arg);
+}
+
+void vt_walk_torn(struct vt_walk *walk, const char *fmt, ...)
+{
+    if (!walk->result.torn) {
+        va_list ap;
+        va_start(ap, fmt);
+        vsnprintf(walk->result.why, sizeof walk->result.why, fmt, ap);
+        va_end(ap);
+        walk->result.torn = true;
+    }
+}
+
+void vt_walk_list_end(struct vt_walk *walk, struct vt_list_walk *list)
+{
+    if (list->torn) {
+        vt_walk_torn(walk, "%s", list->why);
+    }
+    vt_list_end(list);
+}
+
+int vt_walk_tasks(struct vt_walk *walk, struct vt_task_list *list, struct vt_error *err)
+{
+    struct vt_task_list all;
+    int rc = vt_linux_tasks(walk->kernel, &all, err);
+    if (rc != 0) {
+        return rc;
+    }
+    if (all.torn) {
+        vt_walk_torn(walk, "processes: %s", all.why);
+    }
+    int32_t pid = walk->query.pid;
+    if (pid != 0) {
+        size_t i = 0;
+        while (i < all.n && all.tasks[i].pid != pid) {
+            i++;
+        }
+        if (i == all.n) {
+            vt_task_list_fini(&all);
+            return vt_fail(err, VT_E_NOT_FOUND, "the guest has no process %" PRId32, pid);
+        }
+        all.tasks[0] = all.tasks[i];
+        all.n = 1;
+    }
+    *list = all;
+    return 0;
+}
+
+size_t vt_walk_cap(const struct vt_walk *walk, uint64_t bytes, size_t max)
+{
+    uint64_t fit = vt_ram_size(walk->kernel->ram) / (bytes > 0 ? bytes : 1) + 1;
+    return fit < max ? (size_t)fit : max;
+}
