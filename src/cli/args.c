@@ -178,6 +178,19 @@ static int number(const struct vt_args *args, const char *name, uint64_t fallbac
     return 0;
 }
 
+const char **vt_args_values(const struct vt_args *args, const char *name)
+{
+    unsigned n = 0;
+    while (vt_args_value_at(args, name, n) != NULL) {
+        n++;
+    }
+    const char **values = calloc(n + 1, sizeof *values);
+    for (unsigned i = 0; values != NULL && i < n; i++) {
+        values[i] = vt_args_value_at(args, name, i);
+    }
+    return values;
+}
+
 int vt_args_bytes(const struct vt_args *args, const char *name, uint64_t fallback, uint64_t *out)
 {
     return number(args, name, fallback, out, vt_parse_bytes);

@@ -62,6 +62,8 @@ bool vt_args_flag(const struct vt_args *args, const char *name);
 const char *vt_args_value(const struct vt_args *args, const char *name);
 /** The i-th value of a repeatable option, or NULL past the end. */
 const char *vt_args_value_at(const struct vt_args *args, const char *name, unsigned i);
+/** All of them, ended by NULL; the array is the caller's to free, NULL when out of memory. */
+const char **vt_args_values(const struct vt_args *args, const char *name);
 /** Values with a default. On a bad one they print a usage message and return a non-zero exit code;
  *  0 is success. */
 int vt_args_bytes(const struct vt_args *args, const char *name, uint64_t fallback, uint64_t *out);

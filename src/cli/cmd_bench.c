@@ -33,7 +33,7 @@ static int start(const char *name, uint64_t memory_bytes, struct vt_error *err)
     struct vt_guest_image image;
     struct vt_vm *vm = NULL;
     int code;
-    int rc = vt_guest_default(&image, err);
+    int rc = vt_guest_default(NULL, &image, err);
     if (rc == 0) {
         struct vt_vm_config config = {.name = name,
                                       .kernel = image.kernel,

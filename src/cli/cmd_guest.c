@@ -21,10 +21,16 @@
 
 static int build(const struct vt_args *args)
 {
+    struct vt_guest_wants wants;
     struct vt_guest_image image;
     struct vt_error err;
     const char *out = vt_args_value(args, "out");
-    int rc = out != NULL ? vt_guest_build(out, &image, &err) : vt_guest_default(&image, &err);
+    int rc = vt_cli_guest_wants(args, &wants, &err);
+    if (rc == 0) {
+        rc = out != NULL ? vt_guest_build(out, &wants, &image, &err)
+                         : vt_guest_default(&wants, &image, &err);
+    }
+    vt_cli_guest_wants_free(&wants);
     if (rc != 0) {
         return vt_report(args, &err);
     }
@@ -136,17 +142,10 @@ static int alpine(const struct vt_args *args)
     if (disk_bytes < DISK_LEAST || disk_bytes > VT_QCOW2_BYTES_MAX || disk_bytes % 512 != 0) {
         return vt_usage_error(args, "--size: from 1G to 4T");
     }
-    unsigned n = 0;
-    while (vt_args_value_at(args, "qemu-arg", n) != NULL) {
-        n++;
-    }
-    const char **extra = calloc(n + 1, sizeof *extra);
+    const char **extra = vt_args_values(args, "qemu-arg");
     if (extra == NULL) {
         vt_fail(&err, VT_E_NOMEM, "out of memory");
         return vt_report(args, &err);
-    }
-    for (unsigned i = 0; i < n; i++) {
-        extra[i] = vt_args_value_at(args, "qemu-arg", i);
     }
     config.qemu_args = extra;
     const char *out = vt_args_operand(args, 2);
@@ -182,6 +181,7 @@ static int run(const struct vt_args *args)
 
 static const struct vt_option options[] = {
     {"out", "DIR", "build: write kernel, initrd and append into DIR", false},
+    VT_CLI_GUEST_OPTIONS("build: "),
     {"size", "SIZE", "alpine: of the disk, from 1G (default: 4G)", false},
     {"memory", "SIZE", "alpine: RAM while installing (default: 512M)", false},
     {"accel", "NAME", "alpine: as in 'vitrine run'", false},

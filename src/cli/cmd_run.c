@@ -31,10 +31,14 @@ static int read_numbers(const struct vt_args *args, struct vt_vm_config *config)
 }
 
 /* Without anything to boot, the default guest; --append then adds to its command line. */
-static int use_default_guest(struct vt_vm_config *config, struct vt_guest_image *image,
-                             char *append, size_t append_size, struct vt_error *err)
+static int use_default_guest(const struct vt_args *args, struct vt_vm_config *config,
+                             struct vt_guest_image *image, char *append, size_t append_size,
+                             struct vt_error *err)
 {
-    int rc = vt_guest_default(image, err);
+    struct vt_guest_wants wants;
+    int rc = vt_cli_guest_wants(args, &wants, err);
+    rc = rc != 0 ? rc : vt_guest_default(&wants, image, err);
+    vt_cli_guest_wants_free(&wants);
     if (rc != 0) {
         return rc;
     }
@@ -85,20 +89,17 @@ static int run(const struct vt_args *args)
     struct vt_guest_image image;
     char append[2048];
     const bool own = config.kernel != NULL || config.disk != NULL || config.iso != NULL;
-    if (!own && use_default_guest(&config, &image, append, sizeof append, &err) != 0) {
+    if (own && (vt_args_value(args, "kernel-tree") != NULL || vt_args_value(args, "add") != NULL ||
+                vt_args_value(args, "module") != NULL)) {
+        return vt_usage_error(args, "--kernel-tree, --add and --module are of the default guest");
+    }
+    if (!own && use_default_guest(args, &config, &image, append, sizeof append, &err) != 0) {
         return vt_report(args, &err);
     }
-    unsigned n = 0;
-    while (vt_args_value_at(args, "qemu-arg", n) != NULL) {
-        n++;
-    }
-    const char **extra = calloc(n + 1, sizeof *extra);
+    const char **extra = vt_args_values(args, "qemu-arg");
     if (extra == NULL) {
         fputs("vitrine run: out of memory\n", stderr);
         return VT_EXIT_FAILED;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        extra[i] = vt_args_value_at(args, "qemu-arg", i);
     }
     config.qemu_args = extra;
     rc = vt_vm_start(&config, vt_cli_services, &vt_interrupted, &err) == 0 ? VT_EXIT_OK
@@ -114,6 +115,7 @@ static const struct vt_option options[] = {
     {"kernel", "FILE", "boot this Linux kernel", false},
     {"initrd", "FILE", "its initial RAM disk", false},
     {"append", "TEXT", "its command line; of the default guest: added to its own", false},
+    VT_CLI_GUEST_OPTIONS(""),
     {"disk", "FILE", "a disk image, qcow2 or raw, written to", false},
     {"iso", "FILE", "a CD image", false},
     {"memory", "SIZE", "RAM, from 64M; the default guest needs 96M (default: 256M)", false},
@@ -148,6 +150,7 @@ const struct vt_verb vt_verb_run = {
         "the kernel, the disk and the CD are opened with your rights and handed over.",
     .examples = "vitrine run first\n"
                 "vitrine run web --kernel vmlinuz --initrd initrd.gz --memory 1G --cpus 2\n"
+                "vitrine run rt --kernel-tree /var/cache/vitrine/kernels/6.12-rt --add ./tool\n"
                 "vitrine run alpine --disk alpine.qcow2 --net user",
     .run = run,
 };

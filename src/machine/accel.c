@@ -152,7 +152,7 @@ static int try_kvm(struct trial *t, const volatile int *stop, struct vt_error *e
 {
     int registry;
     pid_t pid;
-    int rc = vt_guest_default(&t->image, err);
+    int rc = vt_guest_default(NULL, &t->image, err);
     rc = rc != 0 ? rc : vt_registry_lock(&registry, err);
     if (rc != 0) {
         return rc;

@@ -17,9 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define WORDS_MAX 5
 #define MODULES_MAX 64
+#define EXTRA_BYTES_MAX ((size_t)64 << 20)
 
 /* Modules in the order the worklist met them; what each needs is a set of earlier or later ones. */
 struct module {
@@ -32,7 +34,8 @@ struct module {
 };
 
 struct build {
-    struct vt_guest_tree tree;
+    struct vt_guest_tree tree;   /* the programs */
+    struct vt_guest_tree kernel; /* the kernel and its modules */
     struct vt_cpio cpio;
     struct module modules[MODULES_MAX];
     unsigned n_modules;
@@ -261,14 +264,19 @@ static int want_module(struct build *b, const char *name, size_t len, unsigned *
     return 0;
 }
 
-static int do_module(struct build *b, char *const *w, struct vt_error *err)
+static int add_module(struct build *b, const char *name, struct vt_error *err)
 {
     unsigned i;
-    int rc = want_module(b, w[1], strlen(w[1]), &i, err);
+    int rc = want_module(b, name, strlen(name), &i, err);
     if (rc == 0) {
         b->modules[i].wanted = true;
     }
     return rc;
+}
+
+static int do_module(struct build *b, char *const *w, struct vt_error *err)
+{
+    return add_module(b, w[1], err);
 }
 
 /* Whether a path of modules.order ("kernel/…/virtio-rng.ko") is the module called `key`. */
@@ -306,16 +314,16 @@ static int read_list(const struct build *b, const char *name, uint8_t **text, st
 {
     char path[PATH_MAX];
     size_t size;
-    int rc = vt_path_format(path, err, "lib/modules/%s/%s", b->tree.release, name);
-    return rc != 0 ? rc : vt_guest_tree_read(&b->tree, path, text, &size, err);
+    int rc = vt_path_format(path, err, "lib/modules/%s/%s", b->kernel.release, name);
+    return rc != 0 ? rc : vt_guest_tree_read(&b->kernel, path, text, &size, err);
 }
 
 static int read_module(struct build *b, unsigned i, struct vt_error *err)
 {
     struct module *m = &b->modules[i];
     char path[PATH_MAX];
-    int rc = vt_path_format(path, err, "lib/modules/%s/%s", b->tree.release, m->path);
-    rc = rc != 0 ? rc : vt_guest_tree_read(&b->tree, path, &m->bytes, &m->size, err);
+    int rc = vt_path_format(path, err, "lib/modules/%s/%s", b->kernel.release, m->path);
+    rc = rc != 0 ? rc : vt_guest_tree_read(&b->kernel, path, &m->bytes, &m->size, err);
     if (rc != 0) {
         return rc;
     }
@@ -346,7 +354,7 @@ static int read_modules(struct build *b, const char *order, const char *builtin,
                 return rc;
             }
         } else if (find_line(builtin, b->modules[i].name, &line) == 0) {
-            return vt_fail(err, VT_E_NOT_FOUND, "kernel %s has no module %s", b->tree.release,
+            return vt_fail(err, VT_E_NOT_FOUND, "kernel %s has no module %s", b->kernel.release,
                            b->modules[i].name);
         }
     }
@@ -443,14 +451,15 @@ static int add_modules(struct build *b, struct vt_error *err)
     for (unsigned i = 0; rc == 0 && i < b->n_modules; i++) {
         const struct module *m = &b->modules[i];
         if (m->path[0] != '\0') {
-            rc = vt_path_format(path, err, "/lib/modules/%s/%s", b->tree.release, m->path);
+            rc = vt_path_format(path, err, "/lib/modules/%s/%s", b->kernel.release, m->path);
             rc = rc != 0 ? rc : vt_cpio_add(&b->cpio, path, S_IFREG | 0644, m->bytes, m->size, err);
         }
     }
     close_needs(b);
-    rc = rc != 0 ? rc : vt_path_format(path, err, "/lib/modules/%s/modules.dep", b->tree.release);
+    rc = rc != 0 ? rc : vt_path_format(path, err, "/lib/modules/%s/modules.dep", b->kernel.release);
     rc = rc != 0 ? rc : add_list(b, LIST_DEP, path, err);
-    rc = rc != 0 ? rc : vt_path_format(path, err, "/lib/modules/%s/modules.alias", b->tree.release);
+    rc = rc != 0 ? rc
+                 : vt_path_format(path, err, "/lib/modules/%s/modules.alias", b->kernel.release);
     rc = rc != 0 ? rc : add_list(b, LIST_ALIAS, path, err);
     return rc != 0 ? rc : add_list(b, LIST_WANTED, "/etc/modules", err);
 }
@@ -520,29 +529,73 @@ static int follow_recipe(struct build *b, struct vt_error *err)
         rc = follow_line(b, line, err);
     }
     free(text);
-    return rc != 0 ? rc : add_modules(b, err);
+    return rc;
 }
 
-int vt_guest_initramfs(const char *source, struct vt_guest_image *image, uint8_t **bytes,
-                       size_t *size, struct vt_error *err)
+/* "FILE" or "FILE:PATH": a host's file, executable when it is one there. */
+static int add_file(struct build *b, const char *what, struct vt_error *err)
 {
+    char file[PATH_MAX], path[PATH_MAX], *bytes;
+    size_t size;
+    const char *colon = strrchr(what, ':');
+    const int len = colon != NULL ? (int)(colon - what) : (int)strlen(what);
+    const char *slash = memrchr(what, '/', (size_t)len);
+    const char *name = slash != NULL ? slash + 1 : what;
+    int rc = vt_path_format(file, err, "%.*s", len, what);
+    rc = rc != 0         ? rc
+         : colon != NULL ? vt_path_format(path, err, "%s", colon + 1)
+                         : vt_path_format(path, err, "/bin/%.*s", (int)(what + len - name), name);
+    if (rc == 0 && path[0] != '/') {
+        rc = vt_fail(err, VT_E_INVAL, "'%s': the path in the guest begins with a slash", what);
+    }
+    rc = rc != 0 ? rc : vt_read_file(file, EXTRA_BYTES_MAX, &bytes, &size, err);
+    if (rc == 0) {
+        const mode_t mode = access(file, X_OK) == 0 ? 0755 : 0644;
+        rc = vt_cpio_add(&b->cpio, path, S_IFREG | mode, bytes, size, err);
+        free(bytes);
+    }
+    return rc;
+}
+
+static int add_wants(struct build *b, const struct vt_guest_wants *wants, struct vt_error *err)
+{
+    int rc = 0;
+    for (const char **f = wants->files; rc == 0 && f != NULL && *f != NULL; f++) {
+        rc = add_file(b, *f, err);
+    }
+    for (const char **m = wants->modules; rc == 0 && m != NULL && *m != NULL; m++) {
+        rc = add_module(b, *m, err);
+    }
+    return rc;
+}
+
+int vt_guest_initramfs(const char *source, const struct vt_guest_wants *wants,
+                       struct vt_guest_image *image, uint8_t **bytes, size_t *size,
+                       struct vt_error *err)
+{
+    static const struct vt_guest_wants nothing;
     struct build *b = calloc(1, sizeof *b);
+    wants = wants != NULL ? wants : &nothing;
     if (b == NULL) {
         return vt_fail(err, VT_E_NOMEM, "initramfs: out of memory");
     }
     vt_cpio_init(&b->cpio);
+    b->tree.fd = b->kernel.fd = -1;
     char kernel[PATH_MAX];
+    const char *kernel_tree = wants->kernel_tree != NULL ? wants->kernel_tree : source;
     int rc = vt_guest_tree_open(source, &b->tree, err);
+    rc = rc != 0 ? rc : vt_guest_tree_open(kernel_tree, &b->kernel, err);
+    rc = rc != 0 ? rc : vt_path_format(kernel, err, "%s/%s", kernel_tree, b->kernel.kernel);
+    rc = rc != 0 ? rc : follow_recipe(b, err);
+    rc = rc != 0 ? rc : add_wants(b, wants, err);
+    rc = rc != 0 ? rc : add_modules(b, err);
+    rc = rc != 0 ? rc : vt_cpio_finish(&b->cpio, bytes, size, err);
     if (rc == 0) {
-        rc = vt_path_format(kernel, err, "%s/%s", source, b->tree.kernel);
-        rc = rc != 0 ? rc : follow_recipe(b, err);
-        rc = rc != 0 ? rc : vt_cpio_finish(&b->cpio, bytes, size, err);
-        if (rc == 0) {
-            memcpy(image->kernel, kernel, sizeof kernel);
-            memcpy(image->append, b->append, sizeof b->append);
-        }
-        vt_guest_tree_close(&b->tree);
+        memcpy(image->kernel, kernel, sizeof kernel);
+        memcpy(image->append, b->append, sizeof b->append);
     }
+    vt_guest_tree_close(&b->tree);
+    vt_guest_tree_close(&b->kernel);
     for (unsigned i = 0; i < b->n_modules; i++) {
         free(b->modules[i].bytes);
     }
@@ -553,12 +606,13 @@ int vt_guest_initramfs(const char *source, struct vt_guest_image *image, uint8_t
 
 /* ---------------------------------------------------------------- where it is kept */
 
-static int make(struct vt_guest_image *image, uint8_t **bytes, size_t *size, struct vt_error *err)
+static int make(const struct vt_guest_wants *wants, struct vt_guest_image *image, uint8_t **bytes,
+                size_t *size, struct vt_error *err)
 {
     char cache[PATH_MAX], source[PATH_MAX];
     int rc = vt_path_cache(cache, err);
     rc = rc != 0 ? rc : vt_path_format(source, err, "%s/guest-source", cache);
-    return rc != 0 ? rc : vt_guest_initramfs(source, image, bytes, size, err);
+    return rc != 0 ? rc : vt_guest_initramfs(source, wants, image, bytes, size, err);
 }
 
 /* FNV-1a, 64 bits: a name, not a proof; what lies under it is compared byte for byte. */
@@ -583,13 +637,14 @@ static bool file_holds(const char *path, const uint8_t *bytes, size_t size)
     return same;
 }
 
-int vt_guest_default(struct vt_guest_image *image, struct vt_error *err)
+int vt_guest_default(const struct vt_guest_wants *wants, struct vt_guest_image *image,
+                     struct vt_error *err)
 {
     struct vt_guest_image made;
     char cache[PATH_MAX], dir[PATH_MAX];
     uint8_t *bytes;
     size_t size;
-    int rc = make(&made, &bytes, &size, err);
+    int rc = make(wants, &made, &bytes, &size, err);
     if (rc != 0) {
         return rc;
     }
@@ -620,13 +675,14 @@ static int copy_kernel(const char *from, const char *to, struct vt_error *err)
     return rc;
 }
 
-int vt_guest_build(const char *dir, struct vt_guest_image *image, struct vt_error *err)
+int vt_guest_build(const char *dir, const struct vt_guest_wants *wants,
+                   struct vt_guest_image *image, struct vt_error *err)
 {
     struct vt_guest_image made, out;
     char append[PATH_MAX], line[sizeof made.append + 1];
     uint8_t *bytes;
     size_t size;
-    int rc = make(&made, &bytes, &size, err);
+    int rc = make(wants, &made, &bytes, &size, err);
     if (rc != 0) {
         return rc;
     }

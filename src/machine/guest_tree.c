@@ -10,6 +10,7 @@
 #include <gelf.h>
 #include <libelf.h>
 #include <linux/openat2.h>
+#include <lzma.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,8 +91,8 @@ void vt_guest_tree_close(struct vt_guest_tree *tree)
     vt_close(&tree->fd);
 }
 
-int vt_guest_tree_read(const struct vt_guest_tree *tree, const char *file, uint8_t **bytes,
-                       size_t *size, struct vt_error *err)
+static int read_file(const struct vt_guest_tree *tree, const char *file, uint8_t **bytes,
+                     size_t *size, struct vt_error *err)
 {
     int fd = open_in(tree, file, O_RDONLY);
     struct stat st;
@@ -120,6 +121,61 @@ int vt_guest_tree_read(const struct vt_guest_tree *tree, const char *file, uint8
     *bytes = buf;
     *size = (size_t)st.st_size;
     return 0;
+}
+
+/* The buffer grows fourfold: a module unpacks to some four times its size. */
+static int unpack_xz(const uint8_t *packed, size_t packed_bytes, const char *file, uint8_t **bytes,
+                     size_t *size, struct vt_error *err)
+{
+    lzma_stream stream = LZMA_STREAM_INIT;
+    uint8_t *buf = NULL;
+    size_t room = packed_bytes;
+    lzma_ret got = lzma_stream_decoder(&stream, FILE_BYTES_MAX, 0);
+    stream.next_in = packed;
+    stream.avail_in = packed_bytes;
+    while (got == LZMA_OK && room < FILE_BYTES_MAX) {
+        room = room < FILE_BYTES_MAX / 4 ? room * 4 : FILE_BYTES_MAX;
+        uint8_t *larger = realloc(buf, room + 1);
+        if (larger == NULL) {
+            got = LZMA_MEM_ERROR;
+            break;
+        }
+        buf = larger;
+        stream.next_out = buf + stream.total_out;
+        stream.avail_out = room - stream.total_out;
+        got = lzma_code(&stream, LZMA_FINISH);
+        // A full buffer only: what was cut short stays short of input.
+        got = got == LZMA_BUF_ERROR && stream.avail_out == 0 ? LZMA_OK : got;
+    }
+    size_t n = stream.total_out;
+    lzma_end(&stream);
+    if (got != LZMA_STREAM_END) {
+        free(buf);
+        return got == LZMA_MEM_ERROR ? vt_fail(err, VT_E_NOMEM, "%s: out of memory", file)
+               : got == LZMA_OK      ? vt_fail(err, VT_E_LIMIT, "%s is larger than 256 MiB", file)
+                                     : vt_fail(err, VT_E_CORRUPT, "%s is damaged", file);
+    }
+    buf[n] = '\0';
+    *bytes = buf;
+    *size = n;
+    return 0;
+}
+
+int vt_guest_tree_read(const struct vt_guest_tree *tree, const char *file, uint8_t **bytes,
+                       size_t *size, struct vt_error *err)
+{
+    char path[PATH_MAX];
+    struct vt_error why;
+    uint8_t *packed;
+    size_t packed_bytes;
+    int rc = read_file(tree, file, bytes, size, err);
+    if (rc != VT_E_NOT_FOUND || vt_path_format(path, &why, "%s.xz", file) != 0 ||
+        read_file(tree, path, &packed, &packed_bytes, &why) != 0) {
+        return rc;
+    }
+    rc = unpack_xz(packed, packed_bytes, path, bytes, size, err);
+    free(packed);
+    return rc;
 }
 
 static Elf *elf_of(uint8_t *bytes, size_t size)

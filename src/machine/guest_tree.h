@@ -23,7 +23,8 @@ struct vt_guest_tree {
 int vt_guest_tree_open(const char *path, struct vt_guest_tree *tree, struct vt_error *err);
 void vt_guest_tree_close(struct vt_guest_tree *tree);
 
-/** A whole file, malloc'ed, the caller's. */
+/** A whole file, malloc'ed, the caller's. Where only FILE.xz is there (modules, since Debian 13),
+ * that one unpacked. At most 256 MiB. */
 int vt_guest_tree_read(const struct vt_guest_tree *tree, const char *file, uint8_t **bytes,
                        size_t *size, struct vt_error *err);
 
