@@ -3,8 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* A running guest may be between the two writes of an insertion: look again. */
 #define LOOKS 3
@@ -21,45 +19,7 @@ void vt_list_begin(struct vt_list_walk *walk, const struct vt_space *space, stru
 
 void vt_list_end(struct vt_list_walk *walk)
 {
-    free(walk->seen);
-    walk->seen = NULL;
-}
-
-static size_t slot_of(const struct vt_list_walk *walk, uint64_t node)
-{
-    /* Fibonacci hashing: nodes are aligned, their low bits say nothing. */
-    size_t at = (size_t)((node * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (walk->seen_room - 1);
-    while (walk->seen[at] != 0 && walk->seen[at] != node) {
-        at = (at + 1) & (walk->seen_room - 1);
-    }
-    return at;
-}
-
-/* 1: new; 0: met before. */
-static int remember(struct vt_list_walk *walk, uint64_t node, struct vt_error *err)
-{
-    if (walk->n_seen * 2 >= walk->seen_room) {
-        struct vt_list_walk larger = *walk;
-        larger.seen_room = walk->seen_room == 0 ? 256 : walk->seen_room * 2;
-        larger.seen = calloc(larger.seen_room, sizeof *larger.seen);
-        if (larger.seen == NULL) {
-            return vt_fail(err, VT_E_NOMEM, "list: out of memory");
-        }
-        for (size_t i = 0; i < walk->seen_room; i++) {
-            if (walk->seen[i] != 0) {
-                larger.seen[slot_of(&larger, walk->seen[i])] = walk->seen[i];
-            }
-        }
-        free(walk->seen);
-        *walk = larger;
-    }
-    size_t slot = slot_of(walk, node);
-    if (walk->seen[slot] == node) {
-        return 0;
-    }
-    walk->seen[slot] = node;
-    walk->n_seen++;
-    return 1;
+    vt_seen_fini(&walk->seen);
 }
 
 __attribute__((format(printf, 2, 3))) static void tear(struct vt_list_walk *walk, const char *fmt,
@@ -96,11 +56,11 @@ int vt_list_next(struct vt_list_walk *walk, struct vt_gva *node, struct vt_error
     if (here.next == walk->head.v) {
         return 0;
     }
-    if (walk->n_seen >= walk->cap) {
+    if (walk->seen.n >= walk->cap) {
         tear(walk, "more than %zu nodes", walk->cap);
         return 0;
     }
-    int rc = remember(walk, here.next, err);
+    int rc = vt_seen_add(&walk->seen, here.next, err);
     if (rc == 0) {
         tear(walk, "0x%" PRIx64 " is met twice", here.next);
     } else if (rc == 1) {

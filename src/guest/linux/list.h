@@ -6,14 +6,14 @@
 #ifndef VT_GUEST_LINUX_LIST_H
 #define VT_GUEST_LINUX_LIST_H
 
+#include "guest/linux/seen.h"
 #include "vitrine/guest.h"
 
 struct vt_list_walk {
     const struct vt_space *space;
     struct vt_gva head, at;
     size_t cap;
-    uint64_t *seen; /* open addressing; 0 is free */
-    size_t n_seen, seen_room;
+    struct vt_seen seen;
     bool torn_link; /* the node given last does not point back to the one before */
     bool torn;      /* some link was torn, or the walk ended early */
     char why[160];  /* the first reason */

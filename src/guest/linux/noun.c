@@ -84,6 +84,14 @@ void vt_walk_list_end(struct vt_walk *walk, struct vt_list_walk *list)
     vt_list_end(list);
 }
 
+void vt_walk_hlist_end(struct vt_walk *walk, struct vt_hlist_walk *hlist)
+{
+    if (hlist->torn) {
+        vt_walk_torn(walk, "%s", hlist->why);
+    }
+    vt_hlist_end(hlist);
+}
+
 int vt_walk_tasks(struct vt_walk *walk, struct vt_task_list *list, struct vt_error *err)
 {
     struct vt_task_list all;

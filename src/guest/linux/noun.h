@@ -17,6 +17,7 @@
 #define VT_GUEST_LINUX_NOUN_H
 
 #include "guest/kernel.h"
+#include "guest/linux/hlist.h"
 #include "guest/linux/layout.h"
 #include "guest/linux/list.h"
 #include "guest/linux/look.h"
@@ -39,8 +40,9 @@ struct vt_walk {
 int vt_walk_row(struct vt_walk *walk, struct vt_row *row);
 /** Notes that rows may be missing; the first reason stays. */
 void vt_walk_torn(struct vt_walk *walk, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/** Ends a list's walk and notes what it met. */
+/** Ends the walk of a list or of a hash table and notes what it met. */
 void vt_walk_list_end(struct vt_walk *walk, struct vt_list_walk *list);
+void vt_walk_hlist_end(struct vt_walk *walk, struct vt_hlist_walk *hlist);
 
 /** The processes the query asks for (their group leaders), and whether their list is torn, noted.
  *  VT_E_NOT_FOUND when the query names one that is not there. Free with vt_task_list_fini. */
