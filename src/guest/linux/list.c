@@ -7,8 +7,10 @@
 /* A running guest may be between the two writes of an insertion: look again. */
 #define LOOKS 3
 
+enum direction { FORTH, BACK };
+
 struct links {
-    uint64_t next, prev;
+    uint64_t to[2]; /* next, prev */
 };
 
 void vt_list_begin(struct vt_list_walk *walk, const struct vt_space *space, struct vt_gva head,
@@ -34,38 +36,70 @@ __attribute__((format(printf, 2, 3))) static void tear(struct vt_list_walk *walk
     }
 }
 
-int vt_list_next(struct vt_list_walk *walk, struct vt_gva *node, struct vt_error *err)
+/* Where the link of walk->at in a direction leads, and whether it leads back; 0: nowhere. */
+static uint64_t follow(struct vt_list_walk *walk, enum direction way)
 {
     struct links here, there = {0};
     walk->torn_link = true;
     for (int look = 0; look < LOOKS && walk->torn_link; look++) {
         if (vt_space_read(walk->space, walk->at, &here, sizeof here, NULL) != 0 ||
-            vt_space_read(walk->space, VT_GVA(here.next), &there, sizeof there, NULL) != 0) {
-            here.next = 0;
+            vt_space_read(walk->space, VT_GVA(here.to[way]), &there, sizeof there, NULL) != 0) {
+            here.to[way] = 0;
             continue;
         }
-        walk->torn_link = there.prev != walk->at.v;
+        walk->torn_link = there.to[!way] != walk->at.v;
     }
-    if (here.next == 0) {
+    uint64_t to = here.to[way];
+    if (to == 0) {
         tear(walk, "the link of 0x%" PRIx64 " leads nowhere", walk->at.v);
-        return 0;
+    } else if (walk->torn_link) {
+        tear(walk, "0x%" PRIx64 " does not point back to 0x%" PRIx64, to, walk->at.v);
     }
-    if (walk->torn_link) {
-        tear(walk, "0x%" PRIx64 " does not point back to 0x%" PRIx64, here.next, walk->at.v);
+    return to;
+}
+
+/* 1: *node is one not met before. 0: the end of this direction. */
+static int go(struct vt_list_walk *walk, enum direction way, struct vt_gva *node,
+              struct vt_error *err)
+{
+    for (;;) {
+        uint64_t to = follow(walk, way);
+        if (to == 0 || to == walk->head.v) {
+            return 0;
+        }
+        if (walk->seen.n >= walk->cap) {
+            tear(walk, "more than %zu nodes", walk->cap);
+            return 0;
+        }
+        int rc = vt_seen_add(&walk->seen, to, err);
+        if (rc < 0) {
+            return rc;
+        }
+        walk->at = VT_GVA(to);
+        if (rc == 1) {
+            *node = walk->at;
+            return 1;
+        }
+        if (way == FORTH) {
+            tear(walk, "0x%" PRIx64 " is met twice", to);
+            return 0;
+        }
+        /* Back over what is known. More steps than nodes: a circle. */
+        if (++walk->known > walk->seen.n) {
+            return 0;
+        }
     }
-    if (here.next == walk->head.v) {
-        return 0;
-    }
-    if (walk->seen.n >= walk->cap) {
-        tear(walk, "more than %zu nodes", walk->cap);
-        return 0;
-    }
-    int rc = vt_seen_add(&walk->seen, here.next, err);
-    if (rc == 0) {
-        tear(walk, "0x%" PRIx64 " is met twice", here.next);
-    } else if (rc == 1) {
-        walk->at = VT_GVA(here.next);
-        *node = walk->at;
+}
+
+int vt_list_next(struct vt_list_walk *walk, struct vt_gva *node, struct vt_error *err)
+{
+    int rc = walk->back ? 0 : go(walk, FORTH, node, err);
+    if (rc == 0 && walk->torn && walk->seen.n < walk->cap) {
+        if (!walk->back) {
+            walk->back = true;
+            walk->at = walk->head;
+        }
+        rc = go(walk, BACK, node, err);
     }
     return rc;
 }
