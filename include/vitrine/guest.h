@@ -120,26 +120,40 @@ void vt_kernel_cost(const struct vt_kernel *kernel, struct vt_kernel_cost *cost)
 /** A value of the kernel's VMCOREINFO ("KERNELOFFSET", "NUMBER(PG_slab)"), cut at `size`. */
 int vt_kernel_vmcoreinfo(const struct vt_kernel *kernel, const char *key, char *value, size_t size,
                          struct vt_error *err);
-/** Call when the guest may have run since the last reads: drops cached translations. */
+/** Call when the guest may have run since the last reads: drops cached translations, and what was
+ *  read of modules. */
 void vt_kernel_refresh(struct vt_kernel *kernel);
 
 /* ---------------------------------------------------------------- symbols and types */
 
-/** Address of a symbol; the first one of that name. VT_E_NOT_FOUND {name}. */
+/** Address of a symbol; the first one of that name, of the kernel or else of a loaded module.
+ *  "module:name" is that module's. VT_E_NOT_FOUND {name}. */
 int vt_kernel_symbol(const struct vt_kernel *kernel, const char *name, struct vt_gva *gva,
                      struct vt_error *err);
-/** The symbol at or before `gva`: name (belongs to the kernel), type letter as in nm(1), distance.
- *  VT_E_NOT_FOUND outside the kernel's image. */
+/** The symbol at or before `gva`: name (belongs to the kernel; of a module, until it is refreshed),
+ *  type letter as in nm(1), distance. VT_E_NOT_FOUND outside the kernel's image and the modules. */
 int vt_kernel_symbol_at(const struct vt_kernel *kernel, struct vt_gva gva, const char **name,
                         char *type, uint64_t *distance, struct vt_error *err);
-/** Symbols in address order; `name` and `gva` of the i-th; i < vt_kernel_symbols(). */
+/** The loaded module that has the symbol of vt_kernel_symbol_at, or NULL: the kernel itself, or
+ *  none. Belongs to the kernel until it is refreshed. */
+const char *vt_kernel_module_at(const struct vt_kernel *kernel, struct vt_gva gva);
+/** The kernel's own symbols in address order; `name` and `gva` of the i-th;
+ *  i < vt_kernel_symbols(). */
 size_t vt_kernel_symbols(const struct vt_kernel *kernel);
 void vt_kernel_symbol_nth(const struct vt_kernel *kernel, size_t i, const char **name, char *type,
                           struct vt_gva *gva);
+/** Calls `fn` for the symbols of the loaded modules, each module's in address order. A callback's
+ *  non-zero return ends it and is returned. Modules that cannot be read are passed over; without
+ *  types there are none. */
+int vt_kernel_module_symbols(const struct vt_kernel *kernel,
+                             int (*fn)(const char *module, const char *name, char type,
+                                       struct vt_gva gva, void *arg),
+                             void *arg);
 
 /** A member's place in a struct, found by name through BTF, through anonymous members too. `path`
- *  may have dots: "thread_info.cpu" is a member of a member. Sizes and offsets in bytes; of a
- *  bitfield, the bytes it touches. */
+ *  may have dots: "thread_info.cpu" is a member of a member. A struct that the kernel itself does
+ *  not have is looked for in the loaded modules; "module:struct" is that module's. Sizes and
+ * offsets in bytes; of a bitfield, the bytes it touches. */
 struct vt_member {
     uint32_t offset;
     uint32_t size;

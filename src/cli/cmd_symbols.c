@@ -1,4 +1,5 @@
-/* cli/cmd_symbols.c - `vitrine symbols`: the kernel's names and addresses, both ways. */
+/* cli/cmd_symbols.c - `vitrine symbols`: names and addresses of the kernel and its modules, both
+ * ways. */
 #include "base/text.h"
 #include "cli/target.h"
 
@@ -10,29 +11,54 @@ static const struct vt_column columns[] = {
     {.key = "address", .title = "ADDRESS", .kind = VT_CELL_HEX},
     {.key = "type", .title = "T", .kind = VT_CELL_TEXT},
     {.key = "name", .title = "NAME", .kind = VT_CELL_TEXT},
+    {.key = "module", .title = "MODULE", .kind = VT_CELL_TEXT},
 };
 
-static void print_symbol(struct vt_rows *rows, const char *name, char type, struct vt_gva gva)
+static void print_symbol(struct vt_rows *rows, const char *module, const char *name, char type,
+                         struct vt_gva gva)
 {
     vt_cell_u64(rows, gva.v);
     vt_cell_text(rows, (char[]){type, '\0'});
     vt_cell_text(rows, name);
+    vt_cell_text(rows, module);
 }
 
-/* The symbols called `wanted` (NULL: all there are), or only the first. */
-static void print_named(const struct vt_kernel *kernel, const char *wanted, bool only_first,
-                        struct vt_rows *rows)
+struct wanted {
+    const char *name; /* NULL: all there are */
+    size_t module;    /* bytes of its module in front of a colon, or 0 */
+    bool only_first;
+    bool found;
+    struct vt_rows *rows;
+};
+
+/* 1: that was all. */
+static int print_if_wanted(const char *module, const char *name, char type, struct vt_gva gva,
+                           void *arg)
 {
-    size_t n = vt_kernel_symbols(kernel), found = 0;
-    for (size_t i = 0; i < n && !(only_first && found > 0); i++) {
+    struct wanted *w = arg;
+    const char *bare = w->module > 0 ? w->name + w->module + 1 : w->name;
+    bool here = w->module == 0 || (module != NULL && strlen(module) == w->module &&
+                                   memcmp(module, w->name, w->module) == 0);
+    if (w->name == NULL || (here && strcmp(name, bare) == 0)) {
+        print_symbol(w->rows, module, name, type, gva);
+        w->found = true;
+    }
+    return w->only_first && w->found;
+}
+
+static void print_named(const struct vt_kernel *kernel, struct wanted *w)
+{
+    size_t n = vt_kernel_symbols(kernel);
+    int done = 0;
+    for (size_t i = 0; i < n && done == 0; i++) {
         const char *name;
         char type;
         struct vt_gva gva;
         vt_kernel_symbol_nth(kernel, i, &name, &type, &gva);
-        if (wanted == NULL || strcmp(name, wanted) == 0) {
-            print_symbol(rows, name, type, gva);
-            found++;
-        }
+        done = print_if_wanted(NULL, name, type, gva, w);
+    }
+    if (done == 0) {
+        vt_kernel_module_symbols(kernel, print_if_wanted, w);
     }
 }
 
@@ -63,9 +89,14 @@ static int print_answer(const struct vt_args *args, const struct vt_kernel *kern
     }
     if (is_address) {
         snprintf(text, sizeof text, distance == 0 ? "%s" : "%s+0x%" PRIx64, name, distance);
-        print_symbol(rows, text, type, gva);
+        print_symbol(rows, vt_kernel_module_at(kernel, gva), text, type, gva);
     } else {
-        print_named(kernel, wanted, wanted != NULL && !vt_args_flag(args, "all"), rows);
+        const char *colon = wanted != NULL ? strchr(wanted, ':') : NULL;
+        struct wanted w = {.name = wanted,
+                           .module = colon != NULL ? (size_t)(colon - wanted) : 0,
+                           .only_first = wanted != NULL && !vt_args_flag(args, "all"),
+                           .rows = rows};
+        print_named(kernel, &w);
     }
     return vt_rows_finish(rows);
 }
@@ -91,15 +122,16 @@ const struct vt_verb vt_verb_symbols = {
     .name = "symbols",
     .alias = "sym",
     .group = "Guest",
-    .summary = "Look up the kernel's symbols, by name or by address",
-    .operands = "VM [NAME|0xADDR]",
+    .summary = "Look up symbols of the kernel and its modules, by name or by address",
+    .operands = "VM [[MODULE:]NAME|0xADDR]",
     .min_operands = 1,
     .max_operands = 2,
     .options = options,
     .description =
-        "Read from the symbol tables the kernel carries in RAM. With a name: its address;\n"
-        "with an address: the symbol it lies in, and how far; with neither: all symbols by\n"
-        "address, as /proc/kallsyms has them.",
-    .examples = "vitrine symbols web init_task\nvitrine symbols web 0xffffffff81000123",
+        "Read from the symbol tables that the kernel and its modules carry in RAM. With a name:\n"
+        "its address; with an address: the symbol it lies in, and how far; with neither: all\n"
+        "symbols by address, the modules' after the kernel's, as /proc/kallsyms has them.",
+    .examples = "vitrine symbols web init_task\nvitrine symbols web virtio_net:virtnet_probe\n"
+                "vitrine symbols web 0xffffffff81000123",
     .run = run,
 };

@@ -24,8 +24,7 @@
 
 #define KERNEL_MAP UINT64_C(0xffffffff80000000) /* __START_KERNEL_map */
 #define IMAGE_ALIGN (UINT64_C(2) << 20)         /* CONFIG_PHYSICAL_ALIGN */
-#define IMAGE_MAX (UINT64_C(1) << 30)
-#define LINK_VA UINT64_C(0xffffffff81000000) /* _text without KASLR: CONFIG_PHYSICAL_START */
+#define LINK_VA UINT64_C(0xffffffff81000000)    /* _text without KASLR: CONFIG_PHYSICAL_START */
 #define LOW_MEMORY (UINT64_C(1) << 20)
 #define NOTES_MAX 65536u
 /* Digits side by side are common (a dozen in a guest); symbol tables are not. */
@@ -54,9 +53,8 @@ static bool image_u64(const struct vt_kernel *k, const char *name, uint64_t *val
            vt_ram_read_u64(k->ram, VT_GPA(pa), value, NULL) == 0;
 }
 
-/* The bytes between two symbols of the image, malloc'ed with a zero behind; NULL: not there. */
-static uint8_t *image_range(const struct vt_kernel *k, const char *from, const char *to, size_t max,
-                            size_t *n)
+uint8_t *vt_kernel_image_range(const struct vt_kernel *k, const char *from, const char *to,
+                               size_t max, size_t *n)
 {
     uint64_t start, end;
     if (!image_symbol(k, from, &start) || !image_symbol(k, to, &end) || end <= start ||
@@ -135,7 +133,7 @@ static bool take_space(struct vt_kernel *k)
 static void take_build_id(struct vt_kernel *k)
 {
     size_t n;
-    uint8_t *notes = image_range(k, "__start_notes", "__stop_notes", NOTES_MAX, &n);
+    uint8_t *notes = vt_kernel_image_range(k, "__start_notes", "__stop_notes", NOTES_MAX, &n);
     struct vt_cursor c = vt_cursor_of(notes, notes != NULL ? n : 0);
     k->build_id[0] = '\0';
     while (vt_cursor_left(&c) > 0 && k->build_id[0] == '\0') {
@@ -209,7 +207,7 @@ static bool place_image(struct vt_kernel *k, const struct vt_kallsyms *tables, s
     k->text_va = VT_GVA(tables->text_va);
     uint64_t inside = run.v + tables->token_table_at;
     uint64_t below = (inside - tables->text_va) % IMAGE_ALIGN;
-    for (; below < IMAGE_MAX && below <= inside; below += IMAGE_ALIGN) {
+    for (; below < VT_KERNEL_IMAGE_MAX && below <= inside; below += IMAGE_ALIGN) {
         k->text_pa = VT_GPA(inside - below);
         if (is_proved(k)) {
             return true;
@@ -311,7 +309,7 @@ static int try_known(const struct vt_cache_key *key, void *arg)
     const struct vt_ram_region *regions;
     unsigned n = vt_ram_regions(k->ram, &regions);
     size_t length = strlen(key->banner);
-    if (length == 0 || key->banner_at < 0 || key->banner_at >= (int64_t)IMAGE_MAX) {
+    if (length == 0 || key->banner_at < 0 || key->banner_at >= VT_KERNEL_IMAGE_MAX) {
         return 0;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -399,11 +397,19 @@ int vt_kernel_open(const struct vt_ram *ram, const struct vt_kernel_options *opt
     return 0;
 }
 
+static void forget_modules(struct vt_kernel *k)
+{
+    vt_modules_fini(&k->module_symbols);
+    vt_modules_fini(&k->module_types);
+    k->has_module_symbols = k->has_module_types = false;
+}
+
 void vt_kernel_close(struct vt_kernel *kernel)
 {
     if (kernel == NULL) {
         return;
     }
+    forget_modules(kernel);
     vt_symbols_fini(&kernel->symbols);
     vt_btf_destroy(kernel->btf);
     vt_tlb_destroy(kernel->space.tlb);
@@ -471,91 +477,5 @@ int vt_kernel_vmcoreinfo(const struct vt_kernel *kernel, const char *key, char *
 void vt_kernel_refresh(struct vt_kernel *kernel)
 {
     vt_tlb_flush(kernel->space.tlb);
-}
-
-int vt_kernel_symbol(const struct vt_kernel *kernel, const char *name, struct vt_gva *gva,
-                     struct vt_error *err)
-{
-    const struct vt_symbol *s = vt_symbols_find(&kernel->symbols, name);
-    if (s == NULL) {
-        return vt_fail(err, VT_E_NOT_FOUND, "the kernel has no symbol '%s'", name);
-    }
-    gva->v = (s->absolute ? 0 : kernel->text_va.v) + (uint64_t)s->value;
-    return 0;
-}
-
-int vt_kernel_symbol_at(const struct vt_kernel *kernel, struct vt_gva gva, const char **name,
-                        char *type, uint64_t *distance, struct vt_error *err)
-{
-    const struct vt_symbol *end = vt_symbols_find(&kernel->symbols, "_end");
-    const struct vt_symbol *s = NULL;
-    int64_t value = (int64_t)(gva.v - kernel->text_va.v);
-    if (value >= 0 && (end == NULL ? value < (int64_t)IMAGE_MAX : value <= end->value)) {
-        s = vt_symbols_before(&kernel->symbols, value, false);
-    }
-    if (s == NULL) {
-        return vt_fail(err, VT_E_NOT_FOUND, "no symbol at 0x%" PRIx64, gva.v);
-    }
-    *name = vt_symbols_name(&kernel->symbols, s);
-    *type = s->type;
-    *distance = (uint64_t)(value - s->value);
-    return 0;
-}
-
-size_t vt_kernel_symbols(const struct vt_kernel *kernel)
-{
-    return kernel->symbols.n;
-}
-
-void vt_kernel_symbol_nth(const struct vt_kernel *kernel, size_t i, const char **name, char *type,
-                          struct vt_gva *gva)
-{
-    const struct vt_symbol *s = &kernel->symbols.list[i];
-    *name = vt_symbols_name(&kernel->symbols, s);
-    *type = s->type;
-    gva->v = (s->absolute ? 0 : kernel->text_va.v) + (uint64_t)s->value;
-}
-
-int vt_kernel_types(const struct vt_kernel *kernel, const struct vt_btf **btf, struct vt_error *err)
-{
-    struct vt_kernel *k = (struct vt_kernel *)kernel; /* the header allows for caches */
-    if (k->btf == NULL) {
-        uint64_t before = vt_now_ns();
-        size_t n;
-        uint8_t *bytes = image_range(k, "__start_BTF", "__stop_BTF", VT_BTF_BYTES_MAX, &n);
-        if (bytes == NULL) {
-            return vt_fail(err, VT_E_NOT_FOUND, "the kernel carries no types (BTF)");
-        }
-        int rc = vt_btf_create(bytes, n, &k->btf, err);
-        if (rc != 0) {
-            return rc;
-        }
-        k->cost.types_ns = vt_now_ns() - before;
-    }
-    *btf = k->btf;
-    return 0;
-}
-
-int vt_kernel_member(const struct vt_kernel *kernel, const char *struct_name, const char *path,
-                     struct vt_member *member, struct vt_error *err)
-{
-    const struct vt_btf *btf = NULL;
-    int rc = vt_kernel_types(kernel, &btf, err);
-    return rc != 0 ? rc : vt_btf_member(btf, struct_name, path, member, err);
-}
-
-int vt_kernel_struct_size(const struct vt_kernel *kernel, const char *struct_name, uint32_t *bytes,
-                          struct vt_error *err)
-{
-    const struct vt_btf *btf = NULL;
-    int rc = vt_kernel_types(kernel, &btf, err);
-    return rc != 0 ? rc : vt_btf_struct_size(btf, struct_name, bytes, err);
-}
-
-int vt_kernel_enumerator(const struct vt_kernel *kernel, const char *name, int64_t *value,
-                         struct vt_error *err)
-{
-    const struct vt_btf *btf = NULL;
-    int rc = vt_kernel_types(kernel, &btf, err);
-    return rc != 0 ? rc : vt_btf_enumerator(btf, name, value, err);
+    forget_modules(kernel);
 }

@@ -3,6 +3,7 @@
 #define VT_GUEST_KERNEL_H
 
 #include "guest/symbols/btf.h"
+#include "guest/symbols/modules.h"
 #include "guest/symbols/table.h"
 #include "vitrine/guest.h"
 
@@ -12,6 +13,8 @@ struct vt_task_layout;
 
 #define VT_BANNER_MAX 512
 #define VT_BUILD_ID_MAX 64
+/* From __START_KERNEL_map to where modules begin. */
+#define VT_KERNEL_IMAGE_MAX (INT64_C(1) << 30)
 
 struct vt_kernel {
     const struct vt_ram *ram;
@@ -31,8 +34,13 @@ struct vt_kernel {
     struct vt_task_layout *tasks;
     struct vt_layout_entry *layouts;
     struct vt_percpu *percpu;
+    struct vt_modules module_symbols, module_types; /* until the next refresh */
+    bool has_module_symbols, has_module_types;      /* it was tried */
 };
 
+/** The bytes between two symbols of the image, malloc'ed with a zero behind; NULL: not there. */
+uint8_t *vt_kernel_image_range(const struct vt_kernel *kernel, const char *from, const char *to,
+                               size_t max, size_t *n);
 /** The kernel's types, read from RAM when first asked for. */
 int vt_kernel_types(const struct vt_kernel *kernel, const struct vt_btf **btf,
                     struct vt_error *err);

@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_btf.c - type information of any shape: refused, or safe to ask. */
+/* tests/fuzz/fuzz_btf.c - type information of any shape: refused, or safe to ask; alone, and as
+ * types of a module on top of themselves. */
 #include "tests/fuzz/fuzz.h"
 
 #include "guest/symbols/btf.h"
@@ -6,17 +7,20 @@
 
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+static struct vt_btf *make(const uint8_t *bytes, size_t count, const struct vt_btf *base)
+{
+    uint8_t *copy = malloc(count + 1);
+    struct vt_btf *btf = NULL;
+    FUZZ_CHECK(copy != NULL);
+    memcpy(copy, bytes, count);
+    vt_btf_create_split(copy, count, base, &btf, NULL);
+    return btf;
+}
+
+static void ask(const struct vt_btf *btf)
 {
     static const char *const structs[] = {"task_struct", "mm_struct", "list_head", "a", "outer"};
     static const char *const paths[] = {"tasks", "mm.pgd", "next", "val", "in.second", "x.y.z.w"};
-    uint8_t *copy = malloc(count + 1);
-    struct vt_btf *btf;
-    FUZZ_CHECK(copy != NULL);
-    memcpy(copy, bytes, count);
-    if (vt_btf_create(copy, count, &btf, NULL) != 0) {
-        return 0;
-    }
     for (size_t s = 0; s < sizeof structs / sizeof structs[0]; s++) {
         uint32_t size = 0;
         vt_btf_struct_size(btf, structs[s], &size, NULL);
@@ -29,6 +33,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     }
     int64_t value;
     vt_btf_enumerator(btf, "PG_slab", &value, NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+{
+    struct vt_btf *btf = make(bytes, count, NULL);
+    if (btf == NULL) {
+        return 0;
+    }
+    ask(btf);
+    struct vt_btf *split = make(bytes, count, btf);
+    if (split != NULL) {
+        FUZZ_CHECK(vt_btf_types(split) == 2 * vt_btf_types(btf));
+        ask(split);
+        vt_btf_destroy(split);
+    }
     vt_btf_destroy(btf);
     return 0;
 }

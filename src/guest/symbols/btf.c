@@ -54,12 +54,15 @@ static const struct {
 };
 
 struct vt_btf {
+    const struct vt_btf *base; /* has the ids below `first` and the strings below first_string */
+    uint32_t first, first_string;
+    uint32_t own; /* its own first type: not void */
     uint8_t *bytes;
     const uint8_t *types; /* the type section */
     const char *strings;  /* the string section; its last byte is zero */
     uint32_t strings_bytes;
-    uint32_t *at;      /* where type id begins in `types`; id 0 is void and unused */
-    uint32_t n;        /* ids, void included */
+    uint32_t *at;      /* where type first + i begins in `types`; id 0 is void and unused */
+    uint32_t n;        /* ids, void and the base's included */
     uint32_t *structs; /* open addressing by name: ids of named structs and unions, 0 is free */
     uint32_t mask;
 };
@@ -73,7 +76,8 @@ struct type {
 
 static struct type type_of(const struct vt_btf *btf, uint32_t id)
 {
-    const uint8_t *p = btf->types + btf->at[id];
+    btf = id < btf->first ? btf->base : btf;
+    const uint8_t *p = btf->types + btf->at[id - btf->first];
     uint32_t info = vt_le32(p + 4);
     return (struct type){.name = vt_le32(p),
                          .vlen = info & 0xffff,
@@ -86,6 +90,8 @@ static struct type type_of(const struct vt_btf *btf, uint32_t id)
 /* "" for offsets outside. */
 static const char *string_at(const struct vt_btf *btf, uint32_t offset)
 {
+    btf = offset < btf->first_string ? btf->base : btf;
+    offset -= btf->first_string;
     return offset < btf->strings_bytes ? btf->strings + offset : "";
 }
 
@@ -100,14 +106,17 @@ static int list_types(struct vt_btf *btf, struct vt_cursor c, struct vt_error *e
 {
     /* The smallest type has 12 bytes. */
     size_t room = c.size / 12 + 1;
-    if (room > TYPES_MAX) {
+    if (room + btf->first > TYPES_MAX) {
         return vt_fail(err, VT_E_LIMIT, "BTF: more than %u types", TYPES_MAX);
     }
     btf->at = malloc(room * sizeof *btf->at);
     if (btf->at == NULL) {
         return vt_fail(err, VT_E_NOMEM, "BTF: out of memory");
     }
-    btf->at[btf->n++] = 0;
+    btf->n = btf->first;
+    if (btf->base == NULL) {
+        btf->at[btf->n++] = 0;
+    }
     while (vt_cursor_left(&c) > 0) {
         size_t at = c.at;
         vt_cursor_u32(&c);
@@ -120,7 +129,7 @@ static int list_types(struct vt_btf *btf, struct vt_cursor c, struct vt_error *e
             vt_cursor_take(&c, records[kind].fixed + (size_t)vlen * records[kind].each) == NULL) {
             return vt_fail(err, VT_E_CORRUPT, "BTF: type %u is cut off", btf->n);
         }
-        btf->at[btf->n++] = (uint32_t)at;
+        btf->at[btf->n++ - btf->first] = (uint32_t)at;
     }
     return 0;
 }
@@ -149,7 +158,7 @@ static uint32_t *struct_slot(const struct vt_btf *btf, const char *name, uint64_
 static int index_structs(struct vt_btf *btf, struct vt_error *err)
 {
     uint32_t named = 0, slots = 64;
-    for (uint32_t id = 1; id < btf->n; id++) {
+    for (uint32_t id = btf->own; id < btf->n; id++) {
         struct type t = type_of(btf, id);
         named += is_struct(t.kind) && *string_at(btf, t.name) != '\0';
     }
@@ -162,7 +171,7 @@ static int index_structs(struct vt_btf *btf, struct vt_error *err)
         return vt_fail(err, VT_E_NOMEM, "BTF: out of memory");
     }
     uint64_t probes = 0;
-    for (uint32_t id = 1; id < btf->n; id++) {
+    for (uint32_t id = btf->own; id < btf->n; id++) {
         struct type t = type_of(btf, id);
         const char *name = string_at(btf, t.name);
         if (!is_struct(t.kind) || *name == '\0') {
@@ -183,12 +192,22 @@ static int index_structs(struct vt_btf *btf, struct vt_error *err)
 
 int vt_btf_create(uint8_t *bytes, size_t n, struct vt_btf **out, struct vt_error *err)
 {
+    return vt_btf_create_split(bytes, n, NULL, out, err);
+}
+
+int vt_btf_create_split(uint8_t *bytes, size_t n, const struct vt_btf *base, struct vt_btf **out,
+                        struct vt_error *err)
+{
     struct vt_btf *btf = calloc(1, sizeof *btf);
     if (btf == NULL) {
         free(bytes);
         return vt_fail(err, VT_E_NOMEM, "BTF: out of memory");
     }
     btf->bytes = bytes;
+    btf->base = base;
+    btf->first = base != NULL ? base->n : 0;
+    btf->own = base != NULL ? base->n : 1;
+    btf->first_string = base != NULL ? base->first_string + base->strings_bytes : 0;
     struct vt_cursor c = vt_cursor_of(bytes, n);
     uint16_t magic = vt_cursor_u16(&c);
     uint8_t version = vt_cursor_u8(&c);
@@ -198,8 +217,8 @@ int vt_btf_create(uint8_t *bytes, size_t n, struct vt_btf **out, struct vt_error
     uint64_t strings_at = vt_cursor_u32(&c) + header, strings_bytes = vt_cursor_u32(&c);
     int rc = 0;
     if (c.bad || magic != MAGIC || version != 1 || n > VT_BTF_BYTES_MAX ||
-        types_at + types_bytes > n || strings_at + strings_bytes > n || strings_bytes == 0 ||
-        bytes[strings_at + strings_bytes - 1] != '\0') {
+        types_at + types_bytes > n || strings_at + strings_bytes > n ||
+        (strings_bytes == 0 ? base == NULL : bytes[strings_at + strings_bytes - 1] != '\0')) {
         rc = vt_fail(err, VT_E_CORRUPT, "BTF: not a valid header");
     } else {
         btf->types = bytes + types_at;
@@ -350,6 +369,12 @@ static bool find_member(const struct vt_btf *btf, uint32_t id, const char *name,
     return false;
 }
 
+bool vt_btf_has_struct(const struct vt_btf *btf, const char *name)
+{
+    uint64_t probes = 0;
+    return *struct_slot(btf, name, &probes) != 0;
+}
+
 int vt_btf_member(const struct vt_btf *btf, const char *struct_name, const char *path,
                   struct vt_member *member, struct vt_error *err)
 {
@@ -402,7 +427,7 @@ int vt_btf_struct_size(const struct vt_btf *btf, const char *struct_name, uint32
 int vt_btf_enumerator(const struct vt_btf *btf, const char *name, int64_t *value,
                       struct vt_error *err)
 {
-    for (uint32_t id = 1; id < btf->n; id++) {
+    for (uint32_t id = btf->own; id < btf->n; id++) {
         struct type t = type_of(btf, id);
         size_t each = t.kind == KIND_ENUM ? 8 : t.kind == KIND_ENUM64 ? 12 : 0;
         for (uint32_t i = 0; each != 0 && i < t.vlen; i++) {

@@ -17,10 +17,16 @@ struct vt_btf;
 /** Takes over `bytes` (malloc'ed), also when it fails. VT_E_CORRUPT, VT_E_UNSUPPORTED (a kind of
  *  type newer than 7.2's), VT_E_LIMIT, VT_E_NOMEM. */
 int vt_btf_create(uint8_t *bytes, size_t n, struct vt_btf **out, struct vt_error *err);
+/** The same for the types of a module, whose ids and names continue those of `base`, which outlives
+ *  it. Lookups find only what is the module's own. */
+int vt_btf_create_split(uint8_t *bytes, size_t n, const struct vt_btf *base, struct vt_btf **out,
+                        struct vt_error *err);
 void vt_btf_destroy(struct vt_btf *btf);
 
-/** Number of types. */
+/** Number of types; of split ones, with those of the base. */
 size_t vt_btf_types(const struct vt_btf *btf);
+/** Is there a struct or union of that name? */
+bool vt_btf_has_struct(const struct vt_btf *btf, const char *name);
 /** See vt_kernel_member. */
 int vt_btf_member(const struct vt_btf *btf, const char *struct_name, const char *path,
                   struct vt_member *member, struct vt_error *err);

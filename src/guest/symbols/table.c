@@ -81,8 +81,8 @@ const char *vt_symbols_name(const struct vt_symbols *symbols, const struct vt_sy
 
 const struct vt_symbol *vt_symbols_find(const struct vt_symbols *symbols, const char *name)
 {
-    size_t at = hash_of(name) & symbols->slot_mask;
-    for (; symbols->slots[at] != 0; at = (at + 1) & symbols->slot_mask) {
+    size_t at = symbols->n > 0 ? hash_of(name) & symbols->slot_mask : 0;
+    for (; symbols->n > 0 && symbols->slots[at] != 0; at = (at + 1) & symbols->slot_mask) {
         const struct vt_symbol *s = &symbols->list[symbols->slots[at] - 1];
         if (strcmp(vt_symbols_name(symbols, s), name) == 0) {
             return s;

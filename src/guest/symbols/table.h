@@ -34,7 +34,7 @@ struct vt_symbols {
 int vt_symbols_index(struct vt_symbols *symbols, struct vt_error *err);
 void vt_symbols_fini(struct vt_symbols *symbols);
 
-/** The first symbol of that name, or NULL. */
+/** The first symbol of that name, or NULL; of an empty table, too. */
 const struct vt_symbol *vt_symbols_find(const struct vt_symbols *symbols, const char *name);
 /** The last symbol at or before an address given as in struct vt_symbol, or NULL. */
 const struct vt_symbol *vt_symbols_before(const struct vt_symbols *symbols, int64_t value,

@@ -47,10 +47,16 @@ says 0 '^100 ' '' ps "$dir/plain" --pause
 # ---- the kernel --------------------------------------------------------------------------------
 says 0 '^release +6\.1\.0-test$' '' uname "$dir/plain"
 says 0 '"kaslr_virtual":"0x2c00000".*"paging_levels":5' '' uname "$dir/blind" --json
-says 0 '^0xffffffff83c10000 +D +init_task$' '' symbols "$dir/plain" init_task
-says 0 '^0xffffffff83c10008 +D +init_task\+0x8$' '' sym "$dir/plain" 0xffffffff83c10008
-says 0 '^0xffffffff83c00000 +T +_text$' '' symbols "$dir/plain" _text --all
+says 0 '^0xffffffff83c10000 +D +init_task +-$' '' symbols "$dir/plain" init_task
+says 0 '^0xffffffff83c10008 +D +init_task\+0x8 +-$' '' sym "$dir/plain" 0xffffffff83c10008
+says 0 '^0xffffffff83c00000 +T +_text +-$' '' symbols "$dir/plain" _text --all
 says 0 '"name":"symbol_01499"' '' symbols "$dir/plain" --json
+says 0 't +alpha_open +net_alpha$' '' symbols "$dir/plain" net_alpha:alpha_open
+says 0 't +shared_name +beta$' '' symbols "$dir/plain" shared_name --all
+says 0 '"name":"beta_only","module":"beta"' '' symbols "$dir/plain" --json
+says 0 't +alpha_open\+0x1 +net_alpha$' '' symbols "$dir/plain" \
+    "$(printf '0x%x' $((0xff11000000000000 + 0xf05011)))"
+says 3 '' 'no symbol' symbols "$dir/plain" beta:alpha_open
 says 3 '' "no symbol 'nope'" symbols "$dir/plain" nope
 says 3 '' 'no symbol at 0x10' symbols "$dir/plain" 0x10
 says 2 '' 'not a number' symbols "$dir/plain" 0xzz

@@ -1,6 +1,8 @@
 /* tests/unit/guest/synthetic.c - see synthetic.h. */
 #include "tests/unit/guest/synthetic.h"
 
+#include "tests/unit/guest/synthetic_modules.h"
+
 #include <assert.h>
 #include <bpf/btf.h>
 #include <stdio.h>
@@ -194,6 +196,10 @@ static void put_types(struct synthetic *s, const struct synthetic_kernel *k, uin
         btf__add_enum_value(t.btf, "PG_slab", 9);
         btf__add_enum_value(t.btf, "PG_reserved", 14);
     }
+    if (k->modules) {
+        synthetic_module_types(t.btf, k);
+        synthetic_modules(s, k, t.btf);
+    }
     uint32_t bytes;
     const void *raw = btf__raw_data(t.btf, &bytes);
     memcpy(s->ram + k->text_pa + AT_BTF, raw, bytes);
@@ -225,6 +231,8 @@ static void put_symbols(struct synthetic *s, const struct synthetic_kernel *k, u
         {"__per_cpu_offset", 'D', false, AT_VARIABLES + 0x100},
         {"vmemmap_base", 'D', false, AT_VARIABLES + 40},
         {"vmalloc_base", 'D', false, AT_VARIABLES + 48},
+        {"modules", 'd', false, AT_MODULES},
+        {"btf_modules", 'd', false, AT_BTF_MODULES},
         {"init_top_pgt", 'D', false, AT_ROOT},
         {"_etext", 'T', false, AT_ETEXT},
         {"init_task", 'D', false, AT_INIT_TASK},

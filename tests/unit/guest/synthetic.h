@@ -17,8 +17,9 @@ struct synthetic_kernel {
     uint64_t data_pa;        /* 64 KiB for each task */
     bool percpu_rss;         /* RSS as struct percpu_counter, else as an array of longs */
     bool no_types;
-    bool pages; /* struct pages, a vmalloc area, stacks, heaps: what pages.h asks for */
-    bool alive; /* the trampoline in low memory is this kernel's */
+    bool pages;   /* struct pages, a vmalloc area, stacks, heaps: what pages.h asks for */
+    bool modules; /* two of them: synthetic_modules.h */
+    bool alive;   /* the trampoline in low memory is this kernel's */
     unsigned tasks;
     const char *release;
 };

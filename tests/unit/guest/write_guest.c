@@ -18,6 +18,7 @@ int main(int argc, char **argv)
     }
     const char *kind = argv[1];
     synthetic_create(&s);
+    k.modules = true;
     if (strcmp(kind, "blind") == 0) {
         k.no_types = true;
         k.release = "5.4.0-blind";
