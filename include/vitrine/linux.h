@@ -83,4 +83,24 @@ struct vt_module {
     char taints[32];    /**< letters as /proc/modules shows them, or "" */
 };
 
+/** dmesg: what the kernel has printed, oldest first; also what `dmesg -c` has cleared and what is
+ *  not finished yet. (kernel/printk/printk_ringbuffer.h) */
+struct vt_dmesg_record {
+    struct vt_row row;
+    uint64_t seq;       /**< number of the record since boot */
+    uint64_t time_ns;   /**< of the CPU's clock since boot */
+    uint8_t level;      /**< 0 emergency … 7 debug */
+    uint8_t facility;   /**< 0 kernel, 1 user, … as in syslog(3) */
+    uint16_t priority;  /**< 8 * facility + level: the number dmesg -r shows */
+    const char *name;   /**< of the level: "err" */
+    char caller[16];    /**< "T17": printed by that thread; "C0": by CPU 0 in an interrupt */
+    bool continues;     /**< goes on where the record before it stopped */
+    bool cleared;       /**< dmesg no longer shows it: it was cleared */
+    const char *state;  /**< "finalized"; "committed": may still be added to; "reserved": being
+                         * written, without text */
+    char subsystem[17]; /**< of the device that it is about ("pci"), or "" */
+    char device[49];    /**< "+pci:0000:00:01.0", or "" */
+    const char *text;   /**< may be of several lines */
+};
+
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+extern const struct vt_noun vt_noun_dmesg;
 extern const struct vt_noun vt_noun_modules;
 
 /* In the order help shows them: what a guest runs, what its kernel keeps, who can be trusted. One a
@@ -14,6 +15,7 @@ extern const struct vt_noun vt_noun_modules;
 /* clang-format off */
 const struct vt_noun *const vt_nouns[] = {
     &vt_noun_modules,
+    &vt_noun_dmesg,
     NULL,
 };
 /* clang-format on */
