@@ -21,7 +21,9 @@
 struct vt_row {
     struct vt_gva at; /**< the kernel's object */
     enum vt_trust trust;
-    char why[96]; /**< what made it torn, or "" */
+    char why[96];      /**< what made it torn, or "" */
+    char finding[192]; /**< of nouns that check: what is wrong with it and why that matters, in
+                        * plain words, or "" */
 };
 
 /** Which rows are wanted. */
@@ -33,8 +35,9 @@ struct vt_noun_query {
 /** How a walk went. */
 struct vt_noun_result {
     uint64_t rows, torn_rows;
-    bool torn;     /**< the walk itself met broken links or a limit: rows may be missing */
-    char why[160]; /**< where and how, when torn */
+    uint64_t findings; /**< rows with one */
+    bool torn;         /**< the walk itself met broken links or a limit: rows may be missing */
+    char why[160];     /**< where and how, when torn */
 };
 
 /** Takes one row: a noun's struct, valid during the call with all it points to. Non-zero ends the
@@ -49,6 +52,7 @@ struct vt_noun {
     const char *summary;                /**< "List mounted file systems": one line, no full stop */
     const char *group;                  /**< of the verbs: "Guest", "Trust" */
     const char *description, *examples; /**< paragraphs for the man page, or NULL */
+    bool checks;                        /**< its rows may have a finding */
     bool by_pid;                        /**< rows belong to processes: vt_noun_query.pid selects */
     const char *operands; /**< usage, when it takes a vt_noun_query.text: "VM [PATH]"; else NULL */
     bool text_needed;

@@ -1,7 +1,7 @@
 /* cli/nouns.c - one verb for each noun, made from its table of columns. See nouns.h.
  *
  * TRUST stands before the last column, which is often long and ragged; the object's address and
- * the reason of a doubt are in JSON only.
+ * the reason of a doubt are in JSON only. Nouns that check have a last column FINDING.
  */
 #include "cli/nouns.h"
 
@@ -13,9 +13,6 @@
 #include <string.h>
 
 #define COLUMNS_MAX 32
-/* Columns that every noun has beside its own. */
-enum { COMMON = 3 };
-
 struct printing {
     const struct vt_args *args;
     const struct vt_noun *noun;
@@ -24,20 +21,28 @@ struct printing {
     struct vt_error *err;
 };
 
-/* The noun's columns with the common ones before the last. */
+/* The common columns stand before this one. */
+static unsigned common_at(const struct vt_noun *noun)
+{
+    return noun->checks ? noun->n_columns : noun->n_columns - 1;
+}
+
 static unsigned all_columns(const struct vt_noun *noun, struct vt_column columns[COLUMNS_MAX])
 {
-    static const struct vt_column common[COMMON] = {
+    static const struct vt_column common[] = {
         {.key = "trust", .title = "TRUST", .kind = VT_CELL_TEXT},
         {.key = "at", .kind = VT_CELL_HEX},
         {.key = "why", .kind = VT_CELL_TEXT},
     };
-    unsigned last = noun->n_columns - 1;
-    assert(noun->n_columns > 0 && noun->n_columns + COMMON <= COLUMNS_MAX);
-    memcpy(columns, noun->columns, last * sizeof *columns);
-    memcpy(columns + last, common, sizeof common);
-    columns[last + COMMON] = noun->columns[last];
-    return noun->n_columns + COMMON;
+    enum { COMMON = sizeof common / sizeof common[0] };
+    static const struct vt_column finding = {
+        .key = "finding", .title = "FINDING", .kind = VT_CELL_TEXT};
+    unsigned before = common_at(noun);
+    assert(noun->n_columns > 0 && before + COMMON < COLUMNS_MAX);
+    memcpy(columns, noun->columns, before * sizeof *columns);
+    memcpy(columns + before, common, sizeof common);
+    columns[before + COMMON] = noun->checks ? finding : noun->columns[before];
+    return before + COMMON + 1;
 }
 
 static int begin(struct printing *p)
@@ -54,11 +59,15 @@ static int print_row(const struct vt_row *row, void *arg)
     if (rc != 0) {
         return rc;
     }
-    vt_cell_record(p->rows, row, p->noun->n_columns - 1);
+    vt_cell_record(p->rows, row, common_at(p->noun));
     vt_cell_text(p->rows, vt_trust_name(row->trust));
     vt_cell_u64(p->rows, row->at.v);
     vt_cell_text(p->rows, row->why[0] != '\0' ? row->why : NULL);
-    vt_cell_record(p->rows, row, 1);
+    if (p->noun->checks) {
+        vt_cell_text(p->rows, row->finding[0] != '\0' ? row->finding : NULL);
+    } else {
+        vt_cell_record(p->rows, row, 1);
+    }
     return vt_interrupted ? vt_fail(p->err, VT_E_INTERRUPTED, "interrupted") : 0;
 }
 
@@ -84,12 +93,19 @@ int vt_noun_print(const struct vt_args *args, struct vt_target *target, const st
     }
     struct vt_json_writer *w = vt_rows_members(p.rows);
     if (w != NULL) {
+        if (noun->checks) {
+            vt_json_kv_u64(w, "findings", result.findings);
+        }
         vt_json_kv_bool(w, "torn", result.torn);
         vt_json_kv_string(w, "why", result.torn ? result.why : NULL);
     }
     int status = vt_rows_finish(p.rows);
     if (rc != 0) {
         return vt_report(args, &err);
+    }
+    if (noun->checks && w == NULL) {
+        fprintf(stderr, "vitrine %s: %" PRIu64 " checked, %" PRIu64 " with a finding\n", noun->name,
+                result.rows, result.findings);
     }
     if (result.torn) {
         fprintf(stderr, "vitrine %s: the list may be incomplete: %s\n", noun->name, result.why);

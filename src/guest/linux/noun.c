@@ -64,7 +64,21 @@ int vt_walk_row(struct vt_walk *walk, struct vt_row *row)
     memcpy(row->why, walk->look.why, sizeof row->why);
     walk->result.rows++;
     walk->result.torn_rows += walk->look.doubted;
+    if (walk->look.doubted) {
+        row->finding[0] = '\0'; /* what never held still accuses nobody */
+    }
+    walk->result.findings += row->finding[0] != '\0';
     return walk->fn(row, walk->arg);
+}
+
+void vt_row_find(struct vt_row *row, const char *fmt, ...)
+{
+    if (row->finding[0] == '\0') {
+        va_list ap;
+        va_start(ap, fmt);
+        vsnprintf(row->finding, sizeof row->finding, fmt, ap);
+        va_end(ap);
+    }
 }
 
 void vt_walk_torn(struct vt_walk *walk, const char *fmt, ...)

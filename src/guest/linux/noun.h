@@ -38,6 +38,8 @@ struct vt_walk {
 /** Hands out a row that was built under the walk's look; fills row->trust and row->why from it.
  *  Non-zero: end the walk and return it. */
 int vt_walk_row(struct vt_walk *walk, struct vt_row *row);
+/** Says what is wrong with a row; the first finding stays. Call it before vt_walk_row. */
+void vt_row_find(struct vt_row *row, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** Notes that rows may be missing; the first reason stays. */
 void vt_walk_torn(struct vt_walk *walk, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** Ends the walk of a list or of a hash table and notes what it met. */
