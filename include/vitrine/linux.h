@@ -76,6 +76,66 @@ int vt_noun_walk(struct vt_kernel *kernel, const struct vt_noun *noun,
 
 /* ---------------------------------------------------------------- rows, one struct a noun */
 
+/** ps: processes, in the order the kernel's list has, which is that of their start; not the idle
+ *  tasks. Users and groups are numbers of the initial user namespace. (include/linux/sched.h) */
+struct vt_process {
+    struct vt_row row;
+    int32_t pid, tgid, ppid;  /**< ppid: 0 for those the kernel started */
+    uint32_t uid, euid, gid;  /**< uid and gid: the real ones */
+    char state[2];            /**< R S D T t X Z P I, as ps shows it */
+    uint32_t cpu;             /**< where it runs, or last did */
+    uint32_t threads;         /**< of the process */
+    uint64_t start_ns;        /**< since boot */
+    uint64_t rss_bytes;       /**< of its memory in RAM: anonymous, file and shared */
+    struct vt_gpa page_table; /**< 0: a kernel thread */
+    char comm[16 + 1];
+    const char *args; /**< separated by blanks; NULL: none, or not in RAM */
+};
+
+/** pstree: processes as a tree, each after its parent; children of one in the order of their pids.
+ *  Those whose parents form a circle, or are not there, hang on nothing. */
+struct vt_tree_process {
+    struct vt_row row;
+    int32_t pid, ppid;
+    uint32_t depth; /**< 0: hangs on nothing */
+    uint32_t uid, threads;
+    char state[2];
+    char comm[16 + 1];
+    char tree[256]; /**< comm behind the tree's lines; very deep ones begin with an ellipsis */
+};
+
+/** threads: threads of processes, the first of each included. (include/linux/sched.h) */
+struct vt_thread {
+    struct vt_row row;
+    int32_t tid, pid;
+    char state[2];
+    uint32_t cpu;
+    int32_t prio;             /**< as the scheduler's, less 100: 0…39 normal, negative real-time */
+    int32_t nice;             /**< -20…19 */
+    uint32_t rt_priority;     /**< 1…99; 0: not real-time */
+    const char *policy;       /**< "OTHER", "FIFO", "RR", …; NULL: not known */
+    struct vt_gva stack;      /**< the kernel stack's lowest address; 0: given back */
+    uint64_t user_ns, sys_ns; /**< CPU time, as /proc/PID/task/TID/stat divides it */
+    uint64_t voluntary, involuntary; /**< context switches */
+    uint64_t start_ns;               /**< since boot */
+    char comm[16 + 1];
+};
+
+/** kthreads: the kernel's own threads. (kernel/kthread.c, kernel/workqueue_internal.h) */
+struct vt_kthread {
+    struct vt_row row;
+    int32_t pid;
+    char state[2];
+    uint32_t cpu;
+    struct vt_gva stack;
+    struct vt_gva function;    /**< what it was started with; 0: not known */
+    const char *function_name; /**< NULL: no symbol begins there */
+    struct vt_gva work;        /**< of a kworker: the work it is at; 0: none */
+    const char *work_name;
+    char comm[16 + 1];
+    char name[96]; /**< as /proc/PID/comm has it: what was cut off, what a kworker was last at */
+};
+
 /** modules: loaded modules, in the order /proc/modules has. (include/linux/module.h) */
 struct vt_module {
     struct vt_row row;

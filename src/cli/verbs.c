@@ -22,7 +22,6 @@ extern const struct vt_verb vt_verb_console;
 extern const struct vt_verb vt_verb_guest;
 extern const struct vt_verb vt_verb_snapshot;
 extern const struct vt_verb vt_verb_uname;
-extern const struct vt_verb vt_verb_ps;
 extern const struct vt_verb vt_verb_read;
 extern const struct vt_verb vt_verb_symbols;
 extern const struct vt_verb vt_verb_translate;
@@ -50,7 +49,6 @@ static const struct vt_verb *const written[] = {
     &vt_verb_guest,
     &vt_verb_snapshot,
     &vt_verb_uname,
-    &vt_verb_ps,
     &vt_verb_read,
     &vt_verb_symbols,
     &vt_verb_translate,

@@ -8,12 +8,20 @@
 #include <string.h>
 
 extern const struct vt_noun vt_noun_dmesg;
+extern const struct vt_noun vt_noun_ps;
+extern const struct vt_noun vt_noun_pstree;
+extern const struct vt_noun vt_noun_threads;
+extern const struct vt_noun vt_noun_kthreads;
 extern const struct vt_noun vt_noun_modules;
 
 /* In the order help shows them: what a guest runs, what its kernel keeps, who can be trusted. One a
  * line, so that two people can add one. */
 /* clang-format off */
 const struct vt_noun *const vt_nouns[] = {
+    &vt_noun_ps,
+    &vt_noun_pstree,
+    &vt_noun_threads,
+    &vt_noun_kthreads,
     &vt_noun_modules,
     &vt_noun_dmesg,
     NULL,
@@ -133,6 +141,15 @@ int vt_walk_tasks(struct vt_walk *walk, struct vt_task_list *list, struct vt_err
     }
     *list = all;
     return 0;
+}
+
+const char *vt_walk_symbol(const struct vt_walk *walk, struct vt_gva gva)
+{
+    const char *name;
+    char type;
+    uint64_t distance;
+    int rc = vt_kernel_symbol_at(walk->kernel, gva, &name, &type, &distance, NULL);
+    return rc == 0 && distance == 0 ? name : NULL;
 }
 
 size_t vt_walk_cap(const struct vt_walk *walk, uint64_t bytes, size_t max)

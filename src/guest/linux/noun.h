@@ -50,6 +50,9 @@ void vt_walk_hlist_end(struct vt_walk *walk, struct vt_hlist_walk *hlist);
  *  VT_E_NOT_FOUND when the query names one that is not there. Free with vt_task_list_fini. */
 int vt_walk_tasks(struct vt_walk *walk, struct vt_task_list *list, struct vt_error *err);
 
+/** The symbol that begins at `gva`, of the kernel or a module; NULL: none does. */
+const char *vt_walk_symbol(const struct vt_walk *walk, struct vt_gva gva);
+
 /** The most objects of `bytes` each that RAM has room for, and not more than `max`: a cap for
  *  lists that a guest may have made endless. */
 size_t vt_walk_cap(const struct vt_walk *walk, uint64_t bytes, size_t max);

@@ -4,11 +4,7 @@
  * read_task one task_struct and what it points to (cred, signal, mm, parent) to a struct vt_task
  * Each task is read twice; what identifies it must be equal, or the row is torn.
  */
-#include "guest/kernel.h"
-#include "guest/linux/list.h"
-#include "guest/linux/object.h"
-
-#include "base/text.h"
+#include "guest/linux/tasks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -137,8 +133,8 @@ static int take_percpu(struct look *look, struct vt_error *err)
     return 0;
 }
 
-/* The letter ps shows for __state and exit_state (TASK_* of sched.h; task_state_index). */
-static char state_letter(uint64_t state, uint64_t exit_state)
+/* TASK_* of include/linux/sched.h; task_state_index(). */
+char vt_task_state(uint64_t state, uint64_t exit_state)
 {
     enum { NOLOAD = 0x400, IDLE = 0x402, RTLOCK_WAIT = 0x1000, FROZEN = 0x8000, REPORT = 0x7f };
     static const char letters[] = "RSDTtXZP";
@@ -219,7 +215,7 @@ static bool read_task(struct look *look, struct vt_gva at, struct vt_task *task)
     if (good) {
         t.pid = (int32_t)vt_object_uint(o, &l->pid);
         t.tgid = (int32_t)vt_object_uint(o, &l->tgid);
-        t.state = state_letter(vt_object_uint(o, &l->state), vt_object_uint(o, &l->exit_state));
+        t.state = vt_task_state(vt_object_uint(o, &l->state), vt_object_uint(o, &l->exit_state));
         t.cpu = (uint32_t)vt_object_uint(o, &l->cpu);
         t.start_ns = vt_object_uint(o, &l->start);
         t.mm = VT_GVA(vt_object_uint(o, &l->mm));
@@ -371,6 +367,30 @@ int vt_linux_task_args(struct vt_kernel *kernel, const struct vt_task *task, cha
     }
     buf[have] = '\0';
     return 0;
+}
+
+void vt_look_task(struct vt_walk *walk, const struct vt_task *task)
+{
+    const struct vt_task_layout *l = walk->kernel->tasks;
+    if (task->trust != VT_TRUST_OK) {
+        vt_look_doubt(&walk->look, "the process changed, or a link to it is not symmetric");
+    } else if ((int32_t)vt_look_member(&walk->look, task->at, &l->pid) != task->pid) {
+        vt_look_doubt(&walk->look, "the process ended");
+    }
+}
+
+int vt_walk_processes(struct vt_walk *walk, vt_task_fn *one, void *arg, struct vt_error *err)
+{
+    struct vt_task_list list;
+    int rc = vt_walk_tasks(walk, &list, err);
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < list.n && rc == 0; i++) {
+        rc = one(walk, &list.tasks[i], arg, err);
+    }
+    vt_task_list_fini(&list);
+    return rc;
 }
 
 const char *vt_trust_name(enum vt_trust trust)

@@ -31,11 +31,11 @@ says() {
 }
 
 # ---- processes ---------------------------------------------------------------------------------
-says 0 '^110 +109 +1010 +S +0 +2 +0.01 +400 KiB +ok +task-10 +/sbin/daemon -x$' '' ps "$dir/plain"
-says 0 '^111 +110 +1011 +I +1 +3 +0.01 +0 B +ok +task-11 +-$' '' ps "$dir/plain"
-says 0 '"pid":100,"ppid":0,"uid":1000,"state":"S".*"torn":false,"why":null}$' '' ps "$dir/plain" --json
-says 0 '^104 ' 'may be incomplete: the link of 0x' ps "$dir/torn"
-says 0 '"torn":true,"why":"the link of 0x' 'may be incomplete' ps "$dir/torn" --json
+says 0 '^110 +109 +1010 +S +0 +2 +0.01 +400 KiB +task-10 +ok +/sbin/daemon -x$' '' ps "$dir/plain"
+says 0 '^111 +110 +1011 +I +1 +3 +0.01 +0 B +task-11 +ok +-$' '' ps "$dir/plain"
+says 0 '"pid":100,"tgid":100,"ppid":0,"uid":1000,"euid":3000,"gid":2000,"state":"S".*"torn":false,"why":null}$' '' ps "$dir/plain" --json
+says 0 '^104 ' 'may be incomplete: processes: the link of 0x' ps "$dir/torn"
+says 0 '"torn":true,"why":"processes: the link of 0x' 'may be incomplete' ps "$dir/torn" --json
 says 0 '\\x1b\[31m\\x0a\\xff"end' '' ps "$dir/rude"
 says 0 '"comm":"\\u001b\[31m\\n.*\\"end"' '' ps "$dir/rude" --json
 says 3 '' 'no types' ps "$dir/blind"
@@ -43,6 +43,14 @@ says 3 '' 'no Linux kernel in RAM' ps "$dir/empty"
 says 3 '' 'No such file' ps "$dir/nothing"
 says 1 '' 'not a regular file|directory' ps "$dir/"
 says 0 '^100 ' '' ps "$dir/plain" --pause
+says 0 '^105 ' '' ps "$dir/plain" --pid 105
+says 3 '' 'no process 7$' ps "$dir/plain" --pid 7
+says 2 '' 'number from 1' ps "$dir/plain" --pid 0
+says 0 '^105 +1005 +I +3 +ok +               └─ task-5$' '' pstree "$dir/plain"
+says 0 '^105 +1005 +I +3 +ok +task-5$' '' pstree "$dir/plain" --pid 105
+says 0 '"pid":105,"ppid":104,"depth":5,.*"comm":"task-5"' '' pstree "$dir/plain" --json
+says 0 '^111 ' 'may be incomplete' pstree "$dir/torn"
+says 3 '' 'no process 7$' pstree "$dir/plain" --pid 7
 
 # ---- the kernel --------------------------------------------------------------------------------
 says 0 '^release +6\.1\.0-test$' '' uname "$dir/plain"

@@ -144,6 +144,8 @@ static void put_types(struct synthetic *s, const struct synthetic_kernel *k, uin
     int kuid_t_ = btf__add_typedef(t.btf, "kuid_t", kuid);
     record(&t, "cred", 64);
     field(&t, "uid", kuid_t_, 8);
+    field(&t, "gid", kuid_t_, 12);
+    field(&t, "euid", kuid_t_, 24);
     record(&t, "signal_struct", 128);
     field(&t, "nr_threads", t.u32, 12);
     field(&t, "thread_head", t.list, 16);
@@ -277,6 +279,8 @@ static void put_task(struct synthetic *s, const struct synthetic_kernel *k, unsi
     snprintf((char *)s->ram + pa + TASK_COMM, 16, "task-%u", i);
     synthetic_put(s, pa + TASK_CRED, synthetic_direct(k, pa + DATA_CRED), 8);
     synthetic_put(s, pa + DATA_CRED + 8, 1000 + i, 4);
+    synthetic_put(s, pa + DATA_CRED + 12, 2000 + i, 4);
+    synthetic_put(s, pa + DATA_CRED + 24, 3000 + i, 4);
     synthetic_put(s, pa + TASK_SIGNAL, synthetic_direct(k, pa + DATA_SIGNAL), 8);
     synthetic_put(s, pa + DATA_SIGNAL + 12, 1 + i % 3, 4);
     if (thread) {
