@@ -4,11 +4,13 @@
  *   cached  a fresh mapping of a known kernel
  *   ps      the list alone, from an open kernel whose translations are forgotten each time
  *   args    the command lines of all of them
+ *   verbs   the walk of each noun (bench_nouns.c)
  */
 #include "base/io.h"
 #include "base/paths.h"
 #include "base/text.h"
 #include "cli/bench.h"
+#include "cli/bench_nouns.h"
 #include "cli/target.h"
 
 #include <stdlib.h>
@@ -27,6 +29,8 @@ struct result {
     size_t tasks, torn_lists;
     double cold[COLD_RUNS], steps[STEPS][COLD_RUNS], cached[COLD_RUNS];
     double ps[WARM_RUNS], args[WARM_RUNS];
+    struct vt_bench_noun *nouns;
+    size_t n_nouns;
 };
 
 static double ms_since(uint64_t begin_ns)
@@ -134,6 +138,9 @@ static int measure(const struct vt_args *args, const char *name, struct result *
     if (rc == 0) {
         rc = measure_warm(&t, r, &err);
     }
+    if (rc == 0) {
+        rc = vt_bench_nouns(&t, &r->nouns, &r->n_nouns, &err);
+    }
     vt_progress("%s", "");
     if (vt_path_format(file, NULL, "%s/%s.symbols", dir, vt_kernel_build_id(t.kernel)) == 0) {
         unlink(file);
@@ -163,6 +170,7 @@ static void print_json(const struct vt_args *args, struct result *r)
     vt_bench_times(&w, "args_ms", r->args, WARM_RUNS);
     vt_json_kv_u64(&w, "runs", WARM_RUNS);
     vt_json_kv_u64(&w, "torn_lists", r->torn_lists);
+    vt_bench_nouns_json(&w, r->nouns, r->n_nouns);
     vt_json_object_end(&w);
     vt_json_finish(&w);
 }
@@ -184,6 +192,7 @@ static void print_text(struct result *r)
     vt_bench_print("the process list again", r->ps, WARM_RUNS);
     vt_bench_print("all command lines", r->args, WARM_RUNS);
     printf("%zu of %u lists torn\n", r->torn_lists, WARM_RUNS);
+    vt_bench_nouns_print(r->nouns, r->n_nouns);
 }
 
 static int run(const struct vt_args *args)
@@ -205,12 +214,13 @@ static int run(const struct vt_args *args)
     } else if (result == 0) {
         print_text(r);
     }
+    vt_bench_nouns_fini(r->nouns, r->n_nouns);
     free(r);
     return result;
 }
 
 const struct vt_bench vt_bench_guest = {
     .name = "guest",
-    .summary = "how long the process list takes, cold and warm",
+    .summary = "how long the process list takes, cold and warm, and every other list",
     .run = run,
 };

@@ -235,6 +235,7 @@ static void put_symbols(struct synthetic *s, const struct synthetic_kernel *k, u
         {"vmalloc_base", 'D', false, AT_VARIABLES + 48},
         {"modules", 'd', false, AT_MODULES},
         {"btf_modules", 'd', false, AT_BTF_MODULES},
+        {"__cpu_online_mask", 'D', false, AT_VARIABLES + 56},
         {"init_top_pgt", 'D', false, AT_ROOT},
         {"_etext", 'T', false, AT_ETEXT},
         {"init_task", 'D', false, AT_INIT_TASK},
