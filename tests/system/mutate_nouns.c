@@ -2,6 +2,7 @@
  * where it reads, by a seeded generator.
  *
  *   mutate-nouns RAM SEED ROUNDS    one line a noun: name, rounds, the longest walk in ms
+ *   mutate-nouns --names            the nouns there are
  *
  * A crash or a broken promise ends it; a walk without end is seen by whoever waits for it.
  */
@@ -12,6 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* splitmix64 (Steele, Lea, Flood 2014). */
 static uint64_t next(uint64_t *state)
@@ -24,6 +26,12 @@ static uint64_t next(uint64_t *state)
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "--names") == 0) {
+        for (const struct vt_noun *const *noun = vt_nouns; *noun != NULL; noun++) {
+            puts((*noun)->name);
+        }
+        return 0;
+    }
     if (argc != 4) {
         fprintf(stderr, "usage: %s RAM SEED ROUNDS\n", argv[0]);
         return 2;
