@@ -25,6 +25,7 @@ static void field(struct btf *btf, const char *name, int type, unsigned byte)
 void synthetic_module_types(struct btf *btf, const struct synthetic_kernel *k)
 {
     int u32 = btf__find_by_name_kind(btf, "unsigned int", BTF_KIND_INT);
+    int u64 = btf__find_by_name_kind(btf, "unsigned long", BTF_KIND_INT);
     int c = btf__find_by_name_kind(btf, "char", BTF_KIND_INT);
     int list = btf__find_by_name_kind(btf, "list_head", BTF_KIND_STRUCT);
     int pointer = btf__add_ptr(btf, 0);
@@ -42,6 +43,9 @@ void synthetic_module_types(struct btf *btf, const struct synthetic_kernel *k)
     field(btf, "list", list, MODULE_LIST);
     field(btf, "name", text, MODULE_NAME);
     field(btf, "kallsyms", pointer, MODULE_KALLSYMS_POINTER);
+    field(btf, "state", u32, MODULE_STATE);
+    field(btf, "refcnt", u32, MODULE_REFCNT);
+    field(btf, "taints", u64, MODULE_TAINTS);
     if (new_style(k)) {
         field(btf, "mem", memories, MODULE_MEMORY);
     } else {
