@@ -21,8 +21,9 @@ struct vt_ram;
 
 /** Maps `path` read-only. `regions` (ascending, page-aligned, inside the file) says where
  *  guest-physical addresses lie; n == 0: identity over the whole file.
- *  Errors: VT_E_NOT_FOUND, VT_E_PERM, VT_E_MAP (errno), VT_E_INVAL (not a regular file, empty, not
- * a multiple of 4 KiB, a region outside). */
+ *  Errors: VT_E_NOT_FOUND, VT_E_PERM, VT_E_MAP (errno), VT_E_INVAL (not a regular file, empty,
+ *  a region outside; without regions, not a multiple of 4 KiB: with them, what follows the last
+ *  whole page is none of RAM's). */
 int vt_ram_open(const char *path, const struct vt_ram_region *regions, unsigned n,
                 struct vt_ram **ram, struct vt_error *err);
 /** The RAM of a VM; VT_E_UNSUPPORTED with the reason when it is not shared. */

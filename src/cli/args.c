@@ -1,6 +1,7 @@
 /* cli/args.c - from argv to struct vt_args, checked against the verb's option table; messages. */
 #include "cli/args.h"
 
+#include "base/io.h"
 #include "base/text.h"
 
 #include <assert.h>
@@ -244,6 +245,27 @@ void vt_progress(const char *fmt, ...)
         fprintf(stderr, "%s\n", text);
     }
     fflush(stderr);
+}
+
+#define SHARE_FIRST_NS 500000000u
+#define SHARE_TERMINAL_NS 200000000u
+#define SHARE_LINES_NS 5000000000u
+
+void vt_progress_share(struct vt_share *share, uint64_t done, uint64_t total)
+{
+    uint64_t now = vt_now_ns();
+    if (share->next_ns == 0) {
+        share->next_ns = now + SHARE_FIRST_NS;
+    }
+    if (done >= total) {
+        if (share->told) {
+            vt_progress("%s", "");
+        }
+    } else if (now >= share->next_ns) {
+        vt_progress("%s: %u %%", share->what, (unsigned)((double)done / (double)total * 100));
+        share->told = true;
+        share->next_ns = now + (isatty(STDERR_FILENO) ? SHARE_TERMINAL_NS : SHARE_LINES_NS);
+    }
 }
 
 int vt_usage_error(const struct vt_args *args, const char *fmt, ...)

@@ -83,6 +83,15 @@ int vt_report(const struct vt_args *args, const struct vt_error *err);
 /** A line of progress on stderr. On a terminal it replaces the one before; elsewhere each stands on
  *  its own line. An empty text clears it. */
 void vt_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/** Progress of work that may take long: "WHAT: 45 %", first after half a second and then now and
+ *  then. `what` is borrowed; zero the rest. Call it as often as you like; with done == total at the
+ *  end, which clears it. */
+struct vt_share {
+    const char *what;
+    uint64_t next_ns; /* when to tell again */
+    bool told;
+};
+void vt_progress_share(struct vt_share *share, uint64_t done, uint64_t total);
 /** Set when SIGINT, SIGTERM or SIGHUP arrived; long verbs pass it as the `stop` of waits. */
 extern volatile int vt_interrupted;
 

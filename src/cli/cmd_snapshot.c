@@ -1,18 +1,7 @@
 /* cli/cmd_snapshot.c - `vitrine snapshot`: a guest's RAM into a file, with a verdict. */
-#include "base/io.h"
-#include "base/paths.h"
-#include "cli/target.h"
-#include "vitrine/memory.h"
+#include "cli/copy.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define WRITE_BYTES ((uint64_t)1 << 20)
 
 static const struct vt_column columns[] = {
     {.key = "vm", .title = "VM", .kind = VT_CELL_TEXT},
@@ -26,85 +15,6 @@ static const struct vt_column columns[] = {
     {.key = "mode", .title = "MODE", .kind = VT_CELL_TEXT},
     {.key = "torn", .kind = VT_CELL_TEXT},
 };
-
-/* ---------------------------------------------------------------- the file */
-
-static bool is_zero(const uint8_t *bytes, uint64_t count)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
-}
-
-/* Writes one region where its addresses say, leaving holes for pages of zeros. */
-static int write_region(int fd, const char *path, const struct vt_ram_region *r,
-                        const uint8_t *copy, uint64_t *stored, struct vt_error *err)
-{
-    const uint8_t *bytes = copy + r->offset.v;
-    for (uint64_t at = 0; at < r->bytes;) {
-        uint64_t end = at;
-        while (end < r->bytes && end - at < WRITE_BYTES && !is_zero(bytes + end, VT_PAGE_BYTES)) {
-            end += VT_PAGE_BYTES;
-        }
-        if (vt_interrupted) {
-            return vt_fail(err, VT_E_INTERRUPTED, "interrupted");
-        }
-        if (end == at) {
-            at += VT_PAGE_BYTES;
-            continue;
-        }
-        if (lseek(fd, (off_t)(r->gpa.v + at), SEEK_SET) < 0) {
-            return vt_fail_errno(err, VT_E_IO, errno, "%s", path);
-        }
-        int rc = vt_write_all(fd, bytes + at, end - at, path, err);
-        if (rc != 0) {
-            return rc;
-        }
-        *stored += end - at;
-        at = end;
-    }
-    return 0;
-}
-
-/* The file is complete or not there: it is written beside and renamed. */
-static int write_file(const char *path, const struct vt_ram *ram, const uint8_t *copy,
-                      uint64_t *stored, struct vt_error *err)
-{
-    struct vt_new_file file;
-    int rc = vt_new_file_open(&file, path, 0600, false, err);
-    if (rc != 0) {
-        return rc;
-    }
-    const struct vt_ram_region *regions;
-    unsigned n = vt_ram_regions(ram, &regions);
-    for (unsigned i = 0; rc == 0 && i < n; i++) {
-        rc = write_region(file.fd, path, &regions[i], copy, stored, err);
-    }
-    if (rc == 0 && ftruncate(file.fd, (off_t)vt_ram_end(ram).v) != 0) {
-        rc = vt_fail_errno(err, VT_E_IO, errno, "%s", path);
-    }
-    if (rc != 0) {
-        vt_new_file_abandon(&file);
-        return rc;
-    }
-    return vt_new_file_commit(&file, err);
-}
-
-/* ---------------------------------------------------------------- the verb */
-
-/* A signal in the middle would leave the VM paused. */
-static int refresh(struct vt_snapshot *snap, bool pause, struct vt_refresh_result *result,
-                   struct vt_error *err)
-{
-    struct vt_refresh how = {.pause = pause};
-    sigset_t wait, before;
-    sigemptyset(&wait);
-    sigaddset(&wait, SIGINT);
-    sigaddset(&wait, SIGTERM);
-    sigaddset(&wait, SIGHUP);
-    sigprocmask(SIG_BLOCK, &wait, &before);
-    int rc = vt_snapshot_refresh(snap, &how, result, err);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
 
 /* "0x1000,0x5000": guest-physical, or NULL; the caller frees. */
 static char *torn_addresses(const struct vt_ram *ram, const struct vt_snapshot *snap)
@@ -125,16 +35,16 @@ static char *torn_addresses(const struct vt_ram *ram, const struct vt_snapshot *
     return text;
 }
 
-static int show(const struct vt_args *args, const struct vt_target *t, const struct vt_snapshot *s,
-                const struct vt_refresh_result *r, uint64_t stored, const char *mode,
-                struct vt_error *err)
+static int show(const struct vt_args *args, const struct vt_target *t, const struct vt_copy *copy,
+                uint64_t stored, struct vt_error *err)
 {
+    const struct vt_refresh_result *r = &copy->result;
     struct vt_rows *rows;
     int rc = vt_rows_create(args, columns, sizeof columns / sizeof columns[0], &rows, err);
     if (rc != 0) {
         return vt_report(args, err);
     }
-    char *torn = torn_addresses(t->ram, s);
+    char *torn = torn_addresses(t->ram, copy->snap);
     vt_cell_text(rows, t->name);
     vt_cell_text(rows, vt_verdict_name(r->verdict));
     vt_cell_u64(rows, vt_ram_end(t->ram).v);
@@ -143,7 +53,8 @@ static int show(const struct vt_args *args, const struct vt_target *t, const str
     vt_cell_u64(rows, r->torn_pages);
     vt_cell_f64(rows, (double)r->paused_ns / 1e6);
     vt_cell_f64(rows, (double)r->total_ns / 1e6);
-    vt_cell_text(rows, mode);
+    vt_cell_text(
+        rows, vt_track_mode_name(copy->track != NULL ? vt_track_mode(copy->track) : VT_TRACK_NONE));
     vt_cell_text(rows, torn);
     free(torn);
     return vt_rows_finish(rows);
@@ -154,31 +65,20 @@ static int run(const struct vt_args *args)
     struct vt_target t;
     struct vt_error err;
     const char *path = vt_args_operand(args, 1);
-    bool pause = vt_args_flag(args, "pause");
     int result = vt_target_open(args, "snapshot", VT_TARGET_RAM, path, &t);
     if (result != 0) {
         return result;
     }
-    struct vt_track *track = NULL;
-    struct vt_snapshot *snap = NULL;
-    struct vt_refresh_result r;
+    struct vt_copy copy = {0};
     uint64_t stored = 0;
-    int rc = t.vm == NULL ? vt_fail(&err, VT_E_INVAL, "%s is a snapshot already", t.name) : 0;
+    int rc = t.vm == NULL ? vt_fail(&err, VT_E_INVAL, "%s is a snapshot already", t.name)
+                          : vt_copy_take(args, &t, false, &copy, &err);
     if (rc == 0) {
-        rc = vt_track_open(t.vm, &track, &err);
-        rc = rc == VT_E_UNSUPPORTED ? 0 : rc; /* by comparing, then */
+        struct vt_dump dump = {.ram = t.ram, .copy = vt_snapshot_bytes(copy.snap)};
+        rc = vt_copy_write(path, &dump, VT_DUMP_RAW, &stored, &err);
     }
-    rc = rc != 0 ? rc : vt_snapshot_create(t.ram, track, t.vm, &snap, &err);
-    rc = rc != 0 ? rc : refresh(snap, pause, &r, &err);
-    rc = rc != 0 ? rc : write_file(path, t.ram, vt_snapshot_bytes(snap), &stored, &err);
-    if (rc == 0) {
-        const char *mode = vt_track_mode_name(track != NULL ? vt_track_mode(track) : VT_TRACK_NONE);
-        result = show(args, &t, snap, &r, stored, mode, &err);
-    } else {
-        result = vt_report(args, &err);
-    }
-    vt_snapshot_destroy(snap);
-    vt_track_close(track);
+    result = rc == 0 ? show(args, &t, &copy, stored, &err) : vt_report(args, &err);
+    vt_copy_fini(&copy);
     return vt_target_close(args, &t, result);
 }
 

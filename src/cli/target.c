@@ -1,12 +1,14 @@
 /* cli/target.c - opens what a verb looks into. See target.h.
  *
- * A raw RAM file does not say where its parts lie guest-physically. Beyond 2 GiB QEMU's machines
- * leave a hole for PCI; which of the known splits a file has is tried on the guest's own tasks.
+ * ELF cores and LiME files say where RAM lies guest-physically, a raw file does not. Beyond 2 GiB
+ * QEMU's machines leave a hole for PCI; which of the known splits a file has is tried on the
+ * guest's own tasks.
  */
 #include "cli/target.h"
 
 #include "base/paths.h"
 #include "base/text.h"
+#include "vitrine/dump.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -62,7 +64,12 @@ static bool makes_sense(struct vt_ram *ram)
 
 static int open_file(const char *path, struct vt_ram **ram, struct vt_error *err)
 {
+    enum vt_dump_format format;
     struct stat st;
+    int rc = vt_dump_probe(path, &format, err);
+    if (rc != 0 || format != VT_DUMP_RAW) {
+        return rc != 0 ? rc : vt_dump_open(path, format, ram, err);
+    }
     uint64_t bytes = stat(path, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
     size_t n = sizeof splits / sizeof splits[0];
     for (size_t i = 0; i < n && bytes >= splits[0].from; i++) {

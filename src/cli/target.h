@@ -1,7 +1,7 @@
 /* cli/target.h - the VM operand of verbs that look into a guest.
  *
- * A VM's name, or the path of a saved raw RAM file (told apart by its '/'). Opening writes the
- * audit line first: nothing is looked at that is not in the log.
+ * A VM's name, or the path of saved RAM (told apart by its '/'): raw, an ELF core or LiME. Opening
+ * writes the audit line first: nothing is looked at that is not in the log.
  */
 #ifndef VT_CLI_TARGET_H
 #define VT_CLI_TARGET_H

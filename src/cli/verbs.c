@@ -21,6 +21,7 @@ extern const struct vt_verb vt_verb_top;
 extern const struct vt_verb vt_verb_console;
 extern const struct vt_verb vt_verb_guest;
 extern const struct vt_verb vt_verb_snapshot;
+extern const struct vt_verb vt_verb_dump;
 extern const struct vt_verb vt_verb_uname;
 extern const struct vt_verb vt_verb_read;
 extern const struct vt_verb vt_verb_symbols;
@@ -48,6 +49,7 @@ static const struct vt_verb *const written[] = {
     &vt_verb_console,
     &vt_verb_guest,
     &vt_verb_snapshot,
+    &vt_verb_dump,
     &vt_verb_uname,
     &vt_verb_read,
     &vt_verb_symbols,

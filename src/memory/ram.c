@@ -75,7 +75,9 @@ static int set_regions(struct vt_ram *ram, const struct vt_ram_region *regions, 
     return 0;
 }
 
-static int open_file(struct vt_ram *ram, const char *path, struct vt_error *err)
+/* Without a map the file is RAM and nothing else; with one, it may end with something of its own.
+ */
+static int open_file(struct vt_ram *ram, const char *path, bool all, struct vt_error *err)
 {
     /* O_NONBLOCK: a FIFO of that name must not hold us. */
     ram->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -89,11 +91,11 @@ static int open_file(struct vt_ram *ram, const char *path, struct vt_error *err)
     if (!S_ISREG(st.st_mode)) {
         return vt_fail(err, VT_E_INVAL, "RAM file %s is not a regular file", path);
     }
-    if (st.st_size == 0 || !page_aligned((uint64_t)st.st_size)) {
+    ram->size = (uint64_t)st.st_size & ~(VT_PAGE_BYTES - 1);
+    if (ram->size == 0 || (all && !page_aligned((uint64_t)st.st_size))) {
         return vt_fail(err, VT_E_INVAL, "RAM file %s has %lld bytes, not a multiple of 4 KiB", path,
                        (long long)st.st_size);
     }
-    ram->size = (uint64_t)st.st_size;
     return 0;
 }
 
@@ -117,7 +119,7 @@ int vt_ram_open(const char *path, const struct vt_ram_region *regions, unsigned 
         return vt_fail(err, VT_E_NOMEM, "no memory for a RAM mapping");
     }
     r->fd = -1;
-    int rc = open_file(r, path, err);
+    int rc = open_file(r, path, n == 0, err);
     if (rc == 0) {
         rc = set_regions(r, regions, n, err);
     }

@@ -94,6 +94,22 @@ says 0 '^0x7ffc0fff8 +0x808ff8 +4 KiB ' '' translate "$dir/plain" 0x7ffc0fff8 --
 says 1 '' 'not mapped' translate "$dir/plain" 0x1000
 says 1 '' 'invalid virtual address' translate "$dir/plain" 0x0100000000000000
 
+# ---- dumps, and looking into them ---------------------------------------------------------------
+says 0 ' elf +unchecked +16 MiB .* 6\.1\.0-test$' \
+    "^open it: drgn -c $dir/core -s /usr/lib/debug/boot/vmlinux-6.1.0-test$" dump "$dir/plain" "$dir/core"
+says 0 '"format":"lime","verdict":"unchecked".*"vmcoreinfo":false,"drgn":null' '' \
+    dump "$dir/plain" "$dir/lime" --format lime --json
+says 0 ' raw ' '' dump "$dir/core" "$dir/raw" --format raw
+cmp "$dir/plain" "$dir/raw" || bad=1
+for kind in core lime raw; do
+    says 0 '^110 +109 +1010 +S +0 +2 +0.01 +400 KiB +task-10 +ok +/sbin/daemon -x$' '' ps "$dir/$kind"
+done
+says 0 '"vmcoreinfo":false' 'no VMCOREINFO: no Linux kernel' dump "$dir/empty" "$dir/core" --json
+says 2 '' "'zip' is no format" dump "$dir/plain" "$dir/zip" --format zip
+says 1 '' 'not a regular file|device' dump "$dir/plain" /dev/null
+truncate -s -4096 "$dir/lime"
+says 1 '' 'cut short' ps "$dir/lime"
+
 # ---- every look is in the log ------------------------------------------------------------------
 log=$dir/state/audit.log
 for line in '"operation":"ps","detail":""' '"operation":"read","detail":"0x7ffc0fff8 12 pid 100"' \
