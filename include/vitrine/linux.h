@@ -136,6 +136,56 @@ struct vt_kthread {
     char name[96]; /**< as /proc/PID/comm has it: what was cut off, what a kworker was last at */
 };
 
+/** env: environments of processes, one row a variable, as the process was started with it or has
+ *  overwritten it since; setenv(3) in the process does not show. */
+struct vt_env_variable {
+    struct vt_row row; /**< at: where the text begins, in the process's memory */
+    int32_t pid;
+    const char *comm;
+    const char *name;  /**< NULL: its memory is not in RAM */
+    const char *value; /**< NULL: no '=', or its memory is not in RAM */
+};
+
+/** creds: who processes are. Numbers of the initial user namespace. (include/linux/cred.h) */
+struct vt_creds {
+    struct vt_row row; /**< at: the task_struct */
+    int32_t pid;
+    struct vt_gva cred;
+    uint32_t uid, euid, suid, fsuid;
+    uint32_t gid, egid, sgid, fsgid;
+    uint32_t securebits;
+    uint32_t n_groups;
+    const char *groups; /**< supplementary groups, separated by commas; NULL: none */
+    char comm[16 + 1];
+};
+
+/** capabilities: what processes may do. (include/uapi/linux/capability.h, seccomp.h) */
+struct vt_capabilities {
+    struct vt_row row; /**< at: the task_struct */
+    int32_t pid;
+    uint64_t effective, permitted, inheritable, bounding, ambient; /**< bit n: capability n */
+    /* Names separated by commas, "all" when none is missing, or "". */
+    const char *effective_names, *permitted_names, *inheritable_names, *bounding_names,
+        *ambient_names;
+    const char *seccomp; /**< "none", "strict", "filter"; NULL: not known */
+    uint32_t seccomp_filters;
+    bool no_new_privs;
+    char label[128]; /**< AppArmor profile; "": there is none */
+    char comm[16 + 1];
+};
+
+/** namespaces: in which namespaces processes live; numbers as /proc/PID/ns has them, 0: none (left
+ *  by a process that ended, or the kernel has no such namespaces). (include/linux/nsproxy.h) */
+struct vt_namespaces {
+    struct vt_row row; /**< at: the task_struct */
+    int32_t pid;
+    uint32_t mnt, uts, ipc, pid_ns, net, user, cgroup, time;
+    uint32_t pid_for_children, time_for_children;
+    int32_t inner_pid; /**< its number in its own PID namespace */
+    uint32_t level;    /**< of that namespace: 0 is the initial one */
+    char comm[16 + 1];
+};
+
 /** modules: loaded modules, in the order /proc/modules has. (include/linux/module.h) */
 struct vt_module {
     struct vt_row row;

@@ -12,6 +12,10 @@ extern const struct vt_noun vt_noun_ps;
 extern const struct vt_noun vt_noun_pstree;
 extern const struct vt_noun vt_noun_threads;
 extern const struct vt_noun vt_noun_kthreads;
+extern const struct vt_noun vt_noun_env;
+extern const struct vt_noun vt_noun_creds;
+extern const struct vt_noun vt_noun_capabilities;
+extern const struct vt_noun vt_noun_namespaces;
 extern const struct vt_noun vt_noun_modules;
 
 /* In the order help shows them: what a guest runs, what its kernel keeps, who can be trusted. One a
@@ -22,6 +26,10 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_pstree,
     &vt_noun_threads,
     &vt_noun_kthreads,
+    &vt_noun_env,
+    &vt_noun_creds,
+    &vt_noun_capabilities,
+    &vt_noun_namespaces,
     &vt_noun_modules,
     &vt_noun_dmesg,
     NULL,
