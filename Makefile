@@ -72,10 +72,10 @@ coverage: build-cov
 	@tools/coverage build-cov $(SUITES) $(GATES)
 
 # make fuzz FUZZ=text SECONDS=600
-fuzz: build-fuzz
+fuzz: all build-fuzz
 	@tools/fuzz build-fuzz $(SECONDS) $(FUZZ)
 
-fuzz-all: build-fuzz
+fuzz-all: all build-fuzz
 	@tools/fuzz build-fuzz $(SECONDS)
 
 install: all
