@@ -7,6 +7,8 @@
 
 #include "guest/linux/tasks.h"
 
+#include <inttypes.h>
+
 #define THREADS_MAX (4u << 20) /* PID_MAX_LIMIT */
 
 struct layout {
@@ -54,6 +56,7 @@ int vt_threads_next(struct vt_thread_walk *walk, struct vt_gva *task, struct vt_
 
 #define NICE_ZERO 120 /* static_prio of nice 0 */
 #define RT_PRIOS 100
+#define PRIOS 140 /* MAX_PRIO */
 
 struct thread_layout {
     struct vt_extent counts;
@@ -118,8 +121,15 @@ static void read_thread(struct vt_walk *w, const struct thread_layout *l, struct
     t->pid = (int32_t)vt_look_member(look, at, &l->tgid);
     t->stack = VT_GVA(vt_look_member(look, at, &l->stack));
     t->start_ns = vt_look_member(look, at, &l->start);
-    t->prio = (int32_t)vt_look_member(look, at, &l->prio) - RT_PRIOS;
-    t->nice = (int32_t)vt_look_member(look, at, &l->static_prio) - NICE_ZERO;
+    /* Deadline tasks have -1. */
+    int64_t prio = (int32_t)vt_look_member(look, at, &l->prio);
+    int64_t nice = (int32_t)vt_look_member(look, at, &l->static_prio);
+    if (prio < -1 || prio >= PRIOS || nice < 0 || nice >= PRIOS) {
+        vt_look_doubt(look, "priorities %" PRId64 " and %" PRId64, prio, nice);
+        prio = nice = 0;
+    }
+    t->prio = (int32_t)prio - RT_PRIOS;
+    t->nice = (int32_t)nice - NICE_ZERO;
     t->rt_priority = (uint32_t)vt_look_member(look, at, &l->rt_priority);
     t->policy = policy_name(vt_look_member(look, at, &l->policy));
     vt_look_read(look, VT_GVA(at.v + l->comm.offset), t->comm, sizeof t->comm - 1);
