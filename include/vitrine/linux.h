@@ -217,4 +217,17 @@ struct vt_dmesg_record {
     const char *text;   /**< may be of several lines */
 };
 
+/** syscalls: where each system call leads. */
+struct vt_syscall {
+    struct vt_row row; /**< at: the table's entry, or the function that dispatches */
+    const char *abi;   /**< "x86-64", "ia32", "x32" */
+    uint32_t number;
+    char name[64]; /**< "openat", or "" */
+    struct vt_gva handler;
+    char symbol[160];    /**< of the handler, or "" */
+    char owner[72];      /**< of its code: "kernel", "module ext4", "nobody" */
+    const char *by;      /**< how the kernel gets there: a table or a function */
+    struct vt_gva table; /**< entry of the table; 0: it has none */
+};
+
 #endif

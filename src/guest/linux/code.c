@@ -2,9 +2,11 @@
  *
  * The image's text lies between _stext and _etext; init text is the kernel's until it has booted.
  * Modules are those on the list: code of one that hides is nobody's, which is the point. BPF tells
- * its images in bpf_kallsyms, ftrace its trampolines in its ops.
+ * its images in bpf_kallsyms, ftrace its trampolines in its ops, kprobes their slots in pages.
  */
 #include "guest/linux/code.h"
+
+#include "guest/linux/insn.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +16,7 @@
 #define MODULES_MAX 65536u
 #define IMAGES_MAX (1u << 20)
 #define OPS_MAX 65536u
+#define SLOTS_MAX 65536u
 #define RANGE_MAX (UINT64_C(1) << 30)
 /* How often a map is made anew for addresses that it does not know: a guest that is full of them
  * must not cost a walk each. */
@@ -30,6 +33,8 @@ struct layout {
     struct vt_member start, end, node, image_name;
     struct vt_extent ops;
     struct vt_member next, trampoline, trampoline_bytes;
+    struct vt_extent slots;
+    struct vt_member slots_node, slots_at, pages;
 };
 
 static const struct vt_field_spec specs[] = {
@@ -51,6 +56,9 @@ static const struct vt_field_spec specs[] = {
     VT_FIELD_OPTIONAL(layout, next, ops, "ftrace_ops", "next"),
     VT_FIELD_OPTIONAL(layout, trampoline, ops, "ftrace_ops", "trampoline"),
     VT_FIELD_OPTIONAL(layout, trampoline_bytes, ops, "ftrace_ops", "trampoline_size"),
+    VT_FIELD_BARE_OPTIONAL(layout, pages, "kprobe_insn_cache", "pages"),
+    VT_FIELD_OPTIONAL(layout, slots_node, slots, "kprobe_insn_page", "list"),
+    VT_FIELD_OPTIONAL(layout, slots_at, slots, "kprobe_insn_page", "insns"),
 };
 static const struct vt_layout_type type = VT_LAYOUT(layout, specs);
 
@@ -208,6 +216,33 @@ static int add_ftrace(struct vt_code_map *map, const struct layout *l, struct vt
     return rc;
 }
 
+/* Pages of copied instructions: a probed function jumps there. */
+static int add_kprobes(struct vt_code_map *map, const struct layout *l, const char *cache,
+                       struct vt_error *err)
+{
+    struct vt_list_walk list;
+    struct vt_gva head, node;
+    if (l->pages.size == 0 || l->slots_node.size == 0 || l->slots_at.size == 0 ||
+        vt_kernel_symbol(map->walk->kernel, cache, &head, NULL) != 0) {
+        return 0;
+    }
+    int rc;
+    vt_list_begin(&list, map->walk->space, VT_GVA(head.v + l->pages.offset), SLOTS_MAX);
+    while ((rc = vt_list_next(&list, &node, err)) == 1) {
+        struct vt_object o;
+        rc = 0;
+        if (vt_object_read(map->walk->space, VT_GVA(node.v - l->slots_node.offset), l->slots, &o,
+                           NULL) == 0) {
+            rc = add(map, vt_object_uint(&o, &l->slots_at), VT_PAGE_BYTES, VT_CODE_KPROBE, "", err);
+        }
+        if (rc != 0) {
+            break;
+        }
+    }
+    vt_list_end(&list);
+    return rc;
+}
+
 static int by_address(const void *a, const void *b)
 {
     const struct vt_code_range *x = a, *y = b;
@@ -235,6 +270,12 @@ static int take_map(struct vt_code_map *map, struct vt_error *err)
     }
     if (rc == 0) {
         rc = add_ftrace(&now, l, err);
+    }
+    if (rc == 0) {
+        rc = add_kprobes(&now, l, "kprobe_insn_slots", err);
+    }
+    if (rc == 0) {
+        rc = add_kprobes(&now, l, "kprobe_optinsn_slots", err);
     }
     if (rc != 0) {
         free(now.ranges);
@@ -275,15 +316,22 @@ static const struct vt_code_range *range_of(const struct vt_code_map *map, uint6
     return low > 0 && at < map->ranges[low - 1].to ? &map->ranges[low - 1] : NULL;
 }
 
-static void name_place(const struct vt_code_map *map, struct vt_gva at, struct vt_code_at *code)
+static void name_place(const struct vt_kernel *kernel, const struct vt_code_range *range,
+                       struct vt_gva at, struct vt_code_at *code)
 {
     const char *name;
     char letter;
     uint64_t distance;
-    if (vt_kernel_symbol_at(map->walk->kernel, at, &name, &letter, &distance, NULL) == 0) {
-        code->start = distance == 0;
-        snprintf(code->symbol, sizeof code->symbol, distance == 0 ? "%s" : "%s+0x%" PRIx64, name,
-                 distance);
+    if (vt_kernel_symbol_at(kernel, at, &name, &letter, &distance, NULL) != 0 ||
+        at.v - distance < range->from) {
+        name = range->name;
+        distance = at.v - range->from;
+    }
+    code->start = distance == 0;
+    if (distance == 0) {
+        snprintf(code->symbol, sizeof code->symbol, "%s", name);
+    } else if (name[0] != '\0') {
+        snprintf(code->symbol, sizeof code->symbol, "%s+0x%" PRIx64, name, distance);
     }
 }
 
@@ -296,21 +344,19 @@ void vt_code_find(struct vt_code_map *map, struct vt_gva at, struct vt_code_at *
         [VT_CODE_MODULE] = "module",
         [VT_CODE_BPF] = "bpf",
         [VT_CODE_FTRACE] = "ftrace",
+        [VT_CODE_KPROBE] = "kprobe",
     };
     const struct vt_code_range *range = range_of(map, at.v);
     if (range == NULL && map->looks < LOOKS_MAX) {
-        vt_tlb_flush(map->walk->space->tlb);
+        vt_kernel_refresh(map->walk->kernel);
         range = take_map(map, NULL) == 0 ? range_of(map, at.v) : NULL;
     }
     *code = (struct vt_code_at){.owner = range != NULL ? range->owner : VT_CODE_NOBODY};
+    bool named = range != NULL && range->name[0] != '\0';
     snprintf(code->owner_text, sizeof code->owner_text, "%s%s%s", owners[code->owner],
-             range != NULL && range->name[0] != '\0' ? " " : "", range != NULL ? range->name : "");
-    if (code->owner == VT_CODE_KERNEL || code->owner == VT_CODE_INIT) {
-        name_place(map, at, code);
-    } else if (range != NULL) {
-        code->start = at.v == range->from;
-        snprintf(code->symbol, sizeof code->symbol, "%s+0x%" PRIx64, range->name,
-                 at.v - range->from);
+             named ? " " : "", named ? range->name : "");
+    if (range != NULL) {
+        name_place(map->walk->kernel, range, at, code);
     }
 }
 
@@ -346,6 +392,38 @@ bool vt_code_symbol_is(const struct vt_kernel *kernel, struct vt_gva at, const c
             }
             return true;
         }
+    }
+    return false;
+}
+
+bool vt_code_detour(struct vt_code_map *map, struct vt_gva at, struct vt_gva *target,
+                    struct vt_code_at *code)
+{
+    /* One call may stand before it: that of ftrace. */
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t bytes[VT_INSN_DETOUR_BYTES];
+        uint64_t room = VT_PAGE_BYTES - at.v % VT_PAGE_BYTES;
+        size_t n = room < sizeof bytes ? (size_t)room : sizeof bytes;
+        if (vt_space_read(map->walk->space, at, bytes, sizeof bytes, NULL) == 0) {
+            n = sizeof bytes;
+        } else if (vt_space_read(map->walk->space, at, bytes, n, NULL) != 0) {
+            return false;
+        }
+        struct vt_insn_detour d = vt_insn_detour(bytes, n, at.v);
+        if (d.kind == VT_INSN_OTHER || d.kind == VT_INSN_TRAP ||
+            (d.kind == VT_INSN_INDIRECT &&
+             vt_space_read_u64(map->walk->space, VT_GVA(d.target), &d.target, NULL) != 0)) {
+            return false;
+        }
+        vt_code_find(map, VT_GVA(d.target), code);
+        if (!vt_code_is_owned(code)) {
+            *target = VT_GVA(d.target);
+            return true;
+        }
+        if (d.kind != VT_INSN_CALL) {
+            return false;
+        }
+        at.v += d.next;
     }
     return false;
 }

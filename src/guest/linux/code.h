@@ -17,6 +17,7 @@ enum vt_code_owner {
     VT_CODE_MODULE,
     VT_CODE_BPF,    /**< compiled by the kernel from BPF: programs, trampolines, dispatchers */
     VT_CODE_FTRACE, /**< a trampoline of ftrace */
+    VT_CODE_KPROBE, /**< copied instructions of a probed function */
 };
 
 struct vt_code_range {
@@ -48,6 +49,10 @@ void vt_code_map_fini(struct vt_code_map *map);
 void vt_code_find(struct vt_code_map *map, struct vt_gva at, struct vt_code_at *code);
 /** Whether the kernel may well be made to run what is there: all owners but nobody and init. */
 bool vt_code_is_owned(const struct vt_code_at *code);
+/** Whether the function at `at` begins with a jump or a call to nobody's code, and where that is.
+ */
+bool vt_code_detour(struct vt_code_map *map, struct vt_gva at, struct vt_gva *target,
+                    struct vt_code_at *code);
 /** Whether a symbol of the kernel's own begins with `prefix` and stands exactly at `at`; `name`,
  *  when not NULL, gets it. */
 bool vt_code_symbol_is(const struct vt_kernel *kernel, struct vt_gva at, const char *prefix,

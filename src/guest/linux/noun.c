@@ -17,6 +17,7 @@ extern const struct vt_noun vt_noun_creds;
 extern const struct vt_noun vt_noun_capabilities;
 extern const struct vt_noun vt_noun_namespaces;
 extern const struct vt_noun vt_noun_modules;
+extern const struct vt_noun vt_noun_syscalls;
 
 /* In the order help shows them: what a guest runs, what its kernel keeps, who can be trusted. One a
  * line, so that two people can add one. */
@@ -32,6 +33,7 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_namespaces,
     &vt_noun_modules,
     &vt_noun_dmesg,
+    &vt_noun_syscalls,
     NULL,
 };
 /* clang-format on */
