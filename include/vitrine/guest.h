@@ -78,6 +78,39 @@ int vt_space_walk(const struct vt_space *space, struct vt_gva from, struct vt_gv
                   int (*table)(struct vt_gpa table, unsigned level, void *arg), void *arg,
                   struct vt_error *err);
 
+/** What an entry of a page table leads to. */
+enum vt_entry_kind {
+    VT_ENTRY_TABLE,    /**< a table of the level below */
+    VT_ENTRY_PAGE,     /**< memory */
+    VT_ENTRY_ABSENT,   /**< not present: hardware reads no further, the rest is the kernel's */
+    VT_ENTRY_RESERVED, /**< present, with a bit set that must not be: an access faults */
+    VT_ENTRY_OUTSIDE,  /**< a table that does not lie in RAM */
+};
+
+/** One entry, as it is. (Intel SDM vol. 3, 4.5.4) */
+struct vt_table_entry {
+    struct vt_gva gva; /**< first byte it stands for */
+    struct vt_gpa at;  /**< where it lies */
+    uint64_t value;
+    unsigned level; /**< of its table: 1 for those of 4 KiB pages; of the root itself: levels + 1 */
+    unsigned flags; /**< enum vt_page_flags, of all levels down to it together */
+    enum vt_entry_kind kind;
+};
+#define VT_LEVELS_MAX 5
+
+/** Calls `fn` for every entry in [from, to) that is not 0, in ascending order and parents first;
+ * the first stands for the root. Bounds and errors as vt_space_walk. */
+int vt_space_entries(const struct vt_space *space, struct vt_gva from, struct vt_gva to,
+                     uint64_t max_tables, int (*fn)(const struct vt_table_entry *entry, void *arg),
+                     void *arg, struct vt_error *err);
+/** Of a VT_ENTRY_PAGE. */
+struct vt_mapping vt_entry_mapping(const struct vt_table_entry *entry);
+/** The entries that translating `gva` goes through, from the root's down: *n of them, at most
+ *  space->levels; the last one's kind says how it ends, and may be 0 and absent. VT_E_ADDR: not
+ *  canonical, or the root is not in RAM. */
+int vt_space_trace(const struct vt_space *space, struct vt_gva gva,
+                   struct vt_table_entry entries[VT_LEVELS_MAX], unsigned *n, struct vt_error *err);
+
 /* ---------------------------------------------------------------- the kernel */
 
 struct vt_kernel;

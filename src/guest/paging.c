@@ -24,7 +24,6 @@
 #define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
 
 #define TABLE_ENTRIES 512u
-#define LEVELS_MAX 5u
 
 /* Permissions before the first level: everything allowed, nothing forbidden. */
 #define FLAGS_ALL ((unsigned)(VT_PAGE_PRESENT | VT_PAGE_WRITE | VT_PAGE_USER))
@@ -380,34 +379,48 @@ struct frame {
 struct walk {
     const struct vt_space *space;
     uint64_t tables_left;
-    int (*table)(struct vt_gpa table, unsigned level, void *arg);
+    int (*fn)(const struct vt_table_entry *entry, void *arg);
     void *arg;
-    struct frame frames[LEVELS_MAX + 1]; /* by level, 1-based */
+    struct frame frames[VT_LEVELS_MAX + 1]; /* by level, 1-based */
+    uint64_t tables[VT_LEVELS_MAX + 1];     /* where those were read */
 };
 
-/* Reads a table into its frame. 1: it lies outside RAM; < 0 or a callback's result ends the walk.
- */
-static int enter(struct walk *w, unsigned level, uint64_t table, unsigned flags, int *result,
-                 struct vt_error *err)
+/* Follows an entry to the table of the level below and tells of it, once it has been read. 1: that
+ * lies outside RAM; < 0: *result ends the walk. */
+static int enter(struct walk *w, struct vt_table_entry *entry, int *result, struct vt_error *err)
 {
     if (w->tables_left == 0) {
         *result = vt_fail(err, VT_E_LIMIT, "more page tables than expected");
         return -1;
     }
     w->tables_left--;
+    unsigned level = entry->level - 1;
     struct frame *f = &w->frames[level];
-    if (vt_ram_read(w->space->ram, VT_GPA(table), f->entries, sizeof f->entries, NULL) != 0) {
-        return 1;
-    }
-    f->flags = flags;
-    *result = w->table != NULL ? w->table(VT_GPA(table), level, w->arg) : 0;
-    return *result != 0 ? -1 : 0;
+    uint64_t table = entry->value & ENTRY_ADDRESS;
+    bool outside =
+        vt_ram_read(w->space->ram, VT_GPA(table), f->entries, sizeof f->entries, NULL) != 0;
+    f->flags = entry->flags;
+    w->tables[level] = table;
+    entry->kind = outside ? VT_ENTRY_OUTSIDE : VT_ENTRY_TABLE;
+    *result = w->fn(entry, w->arg);
+    return *result != 0 ? -1 : outside;
 }
 
-int vt_space_walk(const struct vt_space *space, struct vt_gva from, struct vt_gva to,
-                  uint64_t max_tables, int (*fn)(const struct vt_mapping *mapping, void *arg),
-                  int (*table)(struct vt_gpa table, unsigned level, void *arg), void *arg,
-                  struct vt_error *err)
+/* What an entry that is not 0 says for itself. */
+static enum vt_entry_kind entry_kind(uint64_t value, unsigned level)
+{
+    if (!(value & ENTRY_PRESENT)) {
+        return VT_ENTRY_ABSENT;
+    }
+    if (is_reserved(value, level)) {
+        return VT_ENTRY_RESERVED;
+    }
+    return is_leaf(value, level) ? VT_ENTRY_PAGE : VT_ENTRY_TABLE;
+}
+
+int vt_space_entries(const struct vt_space *space, struct vt_gva from, struct vt_gva to,
+                     uint64_t max_tables, int (*fn)(const struct vt_table_entry *entry, void *arg),
+                     void *arg, struct vt_error *err)
 {
     unsigned top = space->levels, sign_bits = 64 - level_shift(top + 1);
     uint64_t last_va = to.v - 1;
@@ -421,33 +434,34 @@ int vt_space_walk(const struct vt_space *space, struct vt_gva from, struct vt_gv
     }
     w->space = space;
     w->tables_left = max_tables;
-    w->table = table;
+    w->fn = fn;
     w->arg = arg;
     int result = 0;
-    uint64_t root = space->root.v & ENTRY_ADDRESS;
-    if (enter(w, top, root, FLAGS_ALL, &result, err) == 1) {
-        result = vt_fail_addr(err, "page table", root, VT_PAGE_BYTES, vt_ram_end(space->ram).v);
+    struct vt_table_entry root = {
+        .value = space->root.v & ENTRY_ADDRESS, .level = top + 1, .flags = FLAGS_ALL};
+    if (enter(w, &root, &result, err) == 1) {
+        result =
+            vt_fail_addr(err, "page table", root.value, VT_PAGE_BYTES, vt_ram_end(space->ram).v);
     }
     /* Without its sign extension the canonical space is one ascending run: `at` goes through it. */
     uint64_t mask = UINT64_MAX >> sign_bits, at = from.v & mask, last = last_va & mask;
     unsigned level = top;
     while (result == 0 && at <= last) {
         unsigned shift = level_shift(level), index = (unsigned)(at >> shift) % TABLE_ENTRIES;
-        uint64_t bytes = UINT64_C(1) << shift, entry = w->frames[level].entries[index];
-        bool present = (entry & ENTRY_PRESENT) && !is_reserved(entry, level);
-        bool leaf = present && is_leaf(entry, level);
-        if (present) {
-            unsigned flags = combine(w->frames[level].flags, entry, leaf);
-            uint64_t gpa = entry & ENTRY_ADDRESS;
-            if (leaf) {
-                uint64_t va = (uint64_t)((int64_t)(at << sign_bits) >> sign_bits) & ~(bytes - 1);
-                result = fn(&(struct vt_mapping){.gva = VT_GVA(va),
-                                                 .gpa = VT_GPA(gpa & ~(bytes - 1)),
-                                                 .page_bytes = bytes,
-                                                 .flags = flags},
-                            arg);
+        uint64_t bytes = UINT64_C(1) << shift, value = w->frames[level].entries[index];
+        if (value != 0) {
+            enum vt_entry_kind kind = entry_kind(value, level);
+            struct vt_table_entry entry = {
+                .gva = VT_GVA((uint64_t)((int64_t)(at << sign_bits) >> sign_bits) & ~(bytes - 1)),
+                .at = VT_GPA(w->tables[level] + 8 * (uint64_t)index),
+                .value = value,
+                .level = level,
+                .flags = combine(w->frames[level].flags, value, kind == VT_ENTRY_PAGE),
+                .kind = kind};
+            if (kind != VT_ENTRY_TABLE) {
+                result = fn(&entry, arg);
             } else {
-                int rc = enter(w, level - 1, gpa, flags, &result, err);
+                int rc = enter(w, &entry, &result, err);
                 if (rc < 0) {
                     break;
                 }
@@ -469,4 +483,78 @@ int vt_space_walk(const struct vt_space *space, struct vt_gva from, struct vt_gv
     }
     free(w);
     return result;
+}
+
+struct vt_mapping vt_entry_mapping(const struct vt_table_entry *entry)
+{
+    uint64_t bytes = UINT64_C(1) << level_shift(entry->level);
+    /* Low address bits of a large page are PAT and reserved ones. */
+    return (struct vt_mapping){.gva = entry->gva,
+                               .gpa = VT_GPA(entry->value & ENTRY_ADDRESS & ~(bytes - 1)),
+                               .page_bytes = bytes,
+                               .flags = entry->flags};
+}
+
+struct callbacks {
+    int (*fn)(const struct vt_mapping *mapping, void *arg);
+    int (*table)(struct vt_gpa table, unsigned level, void *arg);
+    void *arg;
+};
+
+static int tell(const struct vt_table_entry *entry, void *arg)
+{
+    const struct callbacks *c = arg;
+    if (entry->kind == VT_ENTRY_PAGE) {
+        struct vt_mapping mapping = vt_entry_mapping(entry);
+        return c->fn(&mapping, c->arg);
+    }
+    return entry->kind == VT_ENTRY_TABLE && c->table != NULL
+               ? c->table(VT_GPA(entry->value & ENTRY_ADDRESS), entry->level - 1, c->arg)
+               : 0;
+}
+
+int vt_space_walk(const struct vt_space *space, struct vt_gva from, struct vt_gva to,
+                  uint64_t max_tables, int (*fn)(const struct vt_mapping *mapping, void *arg),
+                  int (*table)(struct vt_gpa table, unsigned level, void *arg), void *arg,
+                  struct vt_error *err)
+{
+    struct callbacks c = {.fn = fn, .table = table, .arg = arg};
+    return vt_space_entries(space, from, to, max_tables, tell, &c, err);
+}
+
+int vt_space_trace(const struct vt_space *space, struct vt_gva gva,
+                   struct vt_table_entry entries[VT_LEVELS_MAX], unsigned *n, struct vt_error *err)
+{
+    if (!is_canonical(space->levels, gva.v)) {
+        return vt_fail_addr(err, "virtual address", gva.v, 1,
+                            UINT64_C(1) << (level_shift(space->levels + 1) - 1));
+    }
+    uint64_t table = space->root.v & ENTRY_ADDRESS;
+    unsigned flags = FLAGS_ALL, met = 0, level = space->levels;
+    enum vt_entry_kind kind = VT_ENTRY_TABLE;
+    for (; kind == VT_ENTRY_TABLE; level--) {
+        unsigned shift = level_shift(level);
+        unsigned index = (unsigned)(gva.v >> shift) % TABLE_ENTRIES; // NOLINT(*BitwiseShift)
+        uint64_t value;
+        int rc = read_entry(space, table, index, &value, err);
+        if (rc != 0 && met == 0) {
+            return rc;
+        }
+        if (rc != 0) {
+            entries[met - 1].kind = VT_ENTRY_OUTSIDE;
+            break;
+        }
+        kind = entry_kind(value, level);
+        flags = combine(flags, value, kind == VT_ENTRY_PAGE);
+        entries[met++] =
+            (struct vt_table_entry){.gva = VT_GVA(gva.v & ~((UINT64_C(1) << shift) - 1)),
+                                    .at = VT_GPA(table + 8 * (uint64_t)index),
+                                    .value = value,
+                                    .level = level,
+                                    .flags = flags,
+                                    .kind = kind};
+        table = value & ENTRY_ADDRESS;
+    }
+    *n = met;
+    return 0;
 }
