@@ -186,6 +186,24 @@ struct vt_namespaces {
     char comm[16 + 1];
 };
 
+/** maps: memory areas of processes, in ascending order. (include/linux/mm_types.h: vm_area_struct)
+ */
+struct vt_map {
+    struct vt_row row;
+    int32_t pid;
+    struct vt_gva start, end; /**< end: one past the last byte */
+    char perms[4 + 1];        /**< "rw-p", as in /proc/PID/maps */
+    uint64_t offset;          /**< bytes into the file */
+    char device[12];          /**< "08:01", hexadecimal major and minor number */
+    uint64_t inode;           /**< 0: no file */
+    uint64_t resident_bytes;  /**< counted in the page tables; without the page of zeros */
+    uint64_t dirty_bytes;     /**< of these, with the dirty bit set in the page tables */
+    uint64_t swapped_bytes;
+    bool anon;        /**< it has pages of its own (anon_vma) */
+    char flags[128];  /**< vm_flags in the words of /proc/PID/smaps: "rd wr mr mw me ac" */
+    const char *name; /**< path, [heap], [stack], [vdso], [anon:NAME]; NULL: none */
+};
+
 /** modules: loaded modules, in the order /proc/modules has. (include/linux/module.h) */
 struct vt_module {
     struct vt_row row;

@@ -16,6 +16,7 @@ extern const struct vt_noun vt_noun_env;
 extern const struct vt_noun vt_noun_creds;
 extern const struct vt_noun vt_noun_capabilities;
 extern const struct vt_noun vt_noun_namespaces;
+extern const struct vt_noun vt_noun_maps;
 extern const struct vt_noun vt_noun_modules;
 extern const struct vt_noun vt_noun_syscalls;
 
@@ -31,6 +32,7 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_creds,
     &vt_noun_capabilities,
     &vt_noun_namespaces,
+    &vt_noun_maps,
     &vt_noun_modules,
     &vt_noun_dmesg,
     &vt_noun_syscalls,

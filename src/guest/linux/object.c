@@ -5,6 +5,23 @@
 
 #include <string.h>
 
+static int find(const struct vt_kernel *kernel, const struct vt_field_spec *spec, const char *path,
+                struct vt_member *member, struct vt_error *err)
+{
+    if (spec->struct_name != NULL) {
+        return vt_kernel_member(kernel, spec->struct_name, path, member, err);
+    }
+    int64_t value;
+    int rc = vt_kernel_enumerator(kernel, path, &value, err);
+    if (rc == 0 && (value < 0 || value > UINT32_MAX)) {
+        rc = vt_fail(err, VT_E_CORRUPT, "%s is %lld", path, (long long)value);
+    }
+    if (rc == 0) {
+        *member = (struct vt_member){.offset = (uint32_t)value, .size = 1};
+    }
+    return rc;
+}
+
 int vt_fields_resolve(const struct vt_kernel *kernel, const struct vt_field_spec *specs, size_t n,
                       void *layout, struct vt_error *err)
 {
@@ -16,7 +33,7 @@ int vt_fields_resolve(const struct vt_kernel *kernel, const struct vt_field_spec
             rc = vt_kernel_struct_size(kernel, spec->struct_name, &member.size, err);
         }
         for (size_t p = 0; p < VT_FIELD_PATHS && spec->paths[p] != NULL && rc != 0; p++) {
-            rc = vt_kernel_member(kernel, spec->struct_name, spec->paths[p], &member, err);
+            rc = find(kernel, spec, spec->paths[p], &member, err);
             if (rc != 0 && rc != VT_E_NOT_FOUND) {
                 return rc;
             }

@@ -12,7 +12,7 @@
 #define VT_FIELD_PATHS 4
 
 /** A member to find: the first of `paths` that the kernel's struct has. Without paths: the struct's
- *  size. */
+ *  size. Without a struct: the value of the first enumerator that there is. */
 struct vt_field_spec {
     size_t slot; /**< offsetof its struct vt_member in the layout */
     const char *struct_name;
@@ -33,6 +33,15 @@ struct vt_field_spec {
     {                                                                                              \
         .slot = offsetof(struct layout, slot_),                                                    \
         .struct_name = (struct_),                                                                  \
+        .paths = {__VA_ARGS__},                                                                    \
+        .optional = true,                                                                          \
+    }
+
+/** The value of an enumerator: the slot's member is {value, 1}, and 0 in size when there is none.
+ */
+#define VT_FIELD_ENUM_OPTIONAL(layout, slot_, ...)                                                 \
+    {                                                                                              \
+        .slot = offsetof(struct layout, slot_),                                                    \
         .paths = {__VA_ARGS__},                                                                    \
         .optional = true,                                                                          \
     }

@@ -23,6 +23,10 @@ struct vt_page_layout {
 /** Whether all members lie inside the struct and have sizes that can be read. */
 bool vt_page_layout_fits(const struct vt_page_layout *layout);
 
+/** That of this kernel, which fits; bytes is at most 256. VT_E_NOT_FOUND, VT_E_CORRUPT. */
+int vt_linux_page_layout(const struct vt_kernel *kernel, struct vt_page_layout *layout,
+                         struct vt_error *err);
+
 /** A run of struct pages, read in ascending order: a page may be what one before it said. */
 struct vt_page_reading {
     const struct vt_space *space; /**< the kernel's; NULL: lists of free pages are not checked */

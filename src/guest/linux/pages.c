@@ -54,8 +54,8 @@ static int flag_mask(const struct vt_kernel *kernel, const char *name, uint64_t 
     return rc;
 }
 
-static int page_layout(const struct vt_kernel *kernel, struct vt_page_layout *l,
-                       struct vt_error *err)
+static int find_page_layout(const struct vt_kernel *kernel, struct vt_page_layout *l,
+                            struct vt_error *err)
 {
     static const struct vt_field_spec specs[] = {
         VT_FIELD_BARE(vt_page_layout, flags, "page", "flags"),
@@ -98,14 +98,25 @@ static int page_layout(const struct vt_kernel *kernel, struct vt_page_layout *l,
     return flag_mask(kernel, "PG_slab", &l->slab, err);
 }
 
+int vt_linux_page_layout(const struct vt_kernel *kernel, struct vt_page_layout *layout,
+                         struct vt_error *err)
+{
+    struct vt_page_layout found;
+    int rc = find_page_layout(kernel, &found, err);
+    if (rc == 0 && !vt_page_layout_fits(&found)) {
+        rc = vt_fail(err, VT_E_CORRUPT, "struct page: a member outside or of odd size");
+    }
+    if (rc == 0) {
+        *layout = found;
+    }
+    return rc;
+}
+
 int vt_linux_page_kinds(const struct vt_kernel *kernel, struct vt_gpa from, uint64_t n_pages,
                         uint8_t *kinds, struct vt_error *err)
 {
     struct vt_page_layout l;
-    int rc = page_layout(kernel, &l, err);
-    if (rc == 0 && !vt_page_layout_fits(&l)) {
-        rc = vt_fail(err, VT_E_CORRUPT, "struct page: a member outside or of odd size");
-    }
+    int rc = vt_linux_page_layout(kernel, &l, err);
     if (rc != 0) {
         return rc;
     }

@@ -1,0 +1,75 @@
+/* guest/linux/areas.h - the memory areas of a process: which there are, what each says, and what
+ * the page tables hold of it.
+ *
+ *   rc = vt_areas_init(&areas, w, err);
+ *   rc = vt_areas_take(&areas, w, task, err);     (once a process)
+ *   for (i < areas.n) { do { vt_look_begin; vt_area_read(&areas, &w->look, i, &row); } while … }
+ *   vt_areas_fini(&areas);
+ *
+ * Up to Linux 6.0 they are a list in the order of addresses, since then a maple tree.
+ */
+#ifndef VT_GUEST_LINUX_AREAS_H
+#define VT_GUEST_LINUX_AREAS_H
+
+#include "guest/linux/maple.h"
+#include "guest/linux/noun.h"
+#include "guest/linux/page_kind.h"
+
+/* Bits of vm_flags that have not moved since there are any (include/linux/mm.h). */
+enum vt_area_flags {
+    VT_AREA_READ = 1 << 0,
+    VT_AREA_WRITE = 1 << 1,
+    VT_AREA_EXEC = 1 << 2,
+    VT_AREA_MAYSHARE = 1 << 7,
+};
+
+/** One area of the process taken last. */
+struct vt_area {
+    struct vt_gva at; /**< the vm_area_struct; 0: none */
+    uint64_t start, end;
+    uint64_t resident_bytes, dirty_bytes, swapped_bytes;
+    uint64_t changed_bytes; /**< resident without a file; counted for executable file areas */
+    uint64_t first_changed; /**< address of the first of them */
+    uint64_t flags;         /**< vm_flags */
+    bool of_file;
+    bool broken_link; /**< of the list, to or from it */
+};
+
+struct vt_areas_layout;
+
+struct vt_areas {
+    struct vt_kernel *kernel;
+    const struct vt_areas_layout *l;
+    struct vt_maple_layout maple_layout;
+    struct vt_maple_walk *maple; /* NULL: a list */
+    struct vt_page_layout pages; /* bytes 0: struct page is not known */
+    uint64_t special_ops;        /* special_mapping_vmops; 0: unknown */
+    uint64_t gate;               /* the area of [vsyscall]; 0: there is none */
+    uint32_t swaps;              /* types of swap entries below are swap areas */
+    uint64_t user_end;
+    uint64_t tables_left; /* of all processes together: no more than RAM has pages */
+    bool saved_dirty;     /* bit 58 keeps the dirty bit of pages that became read-only */
+    char words[64][3];    /* of vm_flags, as /proc/PID/smaps has them; "" for none */
+
+    /* the process taken last */
+    struct vt_gva mm;
+    uint64_t brk, start_brk, start_stack;
+    struct vt_area *areas;
+    size_t n, room;
+    char name[4096 + 64]; /* of the area read last */
+};
+
+/** VT_E_NOT_FOUND (an essential member), VT_E_NOMEM. To be ended with vt_areas_fini in any case. */
+int vt_areas_init(struct vt_areas *areas, struct vt_walk *walk, struct vt_error *err);
+void vt_areas_fini(struct vt_areas *areas);
+
+/** Lists the areas of a process and counts their pages; none for a kernel thread. What is broken is
+ *  noted in the walk. VT_E_NOMEM, VT_E_GONE. */
+int vt_areas_take(struct vt_areas *areas, struct vt_walk *walk, const struct vt_task *task,
+                  struct vt_error *err);
+/** Reads area i through the walk's look and fills all of *row but its pid; row->name belongs to
+ *  `areas` until the next call. */
+void vt_area_read(struct vt_areas *areas, struct vt_walk *walk, const struct vt_task *task,
+                  size_t i, struct vt_map *row);
+
+#endif
