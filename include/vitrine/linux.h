@@ -186,6 +186,41 @@ struct vt_namespaces {
     char comm[16 + 1];
 };
 
+/** cpus: what each possible CPU is and runs now. Times are as of its last tick or switch.
+ *  (arch/x86/include/asm/processor.h, kernel/sched/sched.h) */
+struct vt_cpu {
+    struct vt_row row; /**< at: its struct cpuinfo_x86 */
+    uint32_t cpu;
+    bool online, idle;     /**< idle: runs its idle task */
+    int32_t pid, tid;      /**< of what it runs; 0: the idle task */
+    struct vt_gva current; /**< that task_struct; 0: not known */
+    uint32_t runnable;     /**< tasks that run or wait for it */
+    uint64_t user_ns;      /**< time in user mode, nice or not */
+    uint64_t sys_ns;       /**< in the kernel, interrupts included */
+    uint64_t idle_ns;      /**< idle, without waiting for disks */
+    struct vt_gva offset;  /**< what is added to a per-CPU variable's address */
+    uint32_t khz;          /**< of its time stamp counter; 0: not known */
+    uint32_t apic_id, family, model, stepping, microcode;
+    char vendor[16 + 1]; /**< "GenuineIntel"; "": it never came up */
+    char model_name[64 + 1];
+    char comm[16 + 1]; /**< of what it runs */
+};
+
+/** uptime: how long the guest runs, and what it is busy with; one row. The clocks are as of the
+ *  last tick: up to seconds ago when all CPUs are idle. (kernel/time/timekeeping.c) */
+struct vt_uptime {
+    struct vt_row row;  /**< at: the struct timekeeper */
+    uint64_t uptime_ns; /**< since boot, suspended times included */
+    uint64_t idle_ns;   /**< of all CPUs together */
+    uint64_t boot_ns;   /**< when it booted, since 1970, by its own clock */
+    uint64_t now_ns;    /**< its own clock, since 1970 */
+    uint64_t jiffies;
+    double load1, load5, load15; /**< runnable and waiting tasks, averaged over minutes */
+    uint32_t running, tasks;     /**< tasks: threads of all processes */
+    uint64_t forks;              /**< since boot */
+    char booted[32], now[32];    /**< boot_ns and now_ns: "2026-01-31 23:59:59 UTC" */
+};
+
 /** maps: memory areas of processes, in ascending order. (include/linux/mm_types.h: vm_area_struct)
  */
 struct vt_map {

@@ -16,6 +16,8 @@ extern const struct vt_noun vt_noun_env;
 extern const struct vt_noun vt_noun_creds;
 extern const struct vt_noun vt_noun_capabilities;
 extern const struct vt_noun vt_noun_namespaces;
+extern const struct vt_noun vt_noun_cpus;
+extern const struct vt_noun vt_noun_uptime;
 extern const struct vt_noun vt_noun_maps;
 extern const struct vt_noun vt_noun_modules;
 extern const struct vt_noun vt_noun_syscalls;
@@ -32,6 +34,8 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_creds,
     &vt_noun_capabilities,
     &vt_noun_namespaces,
+    &vt_noun_cpus,
+    &vt_noun_uptime,
     &vt_noun_maps,
     &vt_noun_modules,
     &vt_noun_dmesg,
