@@ -239,6 +239,22 @@ struct vt_map {
     const char *name; /**< path, [heap], [stack], [vdso], [anon:NAME]; NULL: none */
 };
 
+/** mounts: mounted file systems, namespace by namespace, in the order of /proc/PID/mountinfo.
+ *  (fs/mount.h, fs/proc_namespace.c) */
+struct vt_mount {
+    struct vt_row row;
+    uint64_t namespace; /**< its number, as readlink of /proc/PID/ns/mnt shows it */
+    int32_t id, parent_id;
+    char device[24];         /**< "major:minor" of the file system */
+    char type[64];           /**< of the file system, with its subtype: "fuse.sshfs" */
+    const char *source;      /**< what was mounted: a device, or what mount(8) was given */
+    const char *root;        /**< the directory inside the file system that is mounted */
+    const char *mount_point; /**< from the namespace's root, or the root of the process asked for */
+    char options[96];        /**< of the mount: "rw,nosuid,relatime" */
+    char super_options[48];  /**< of the file system: "ro", "rw,sync"; none of its own ones */
+    char propagation[64];    /**< "shared:1 master:2 unbindable", or "" */
+};
+
 /** modules: loaded modules, in the order /proc/modules has. (include/linux/module.h) */
 struct vt_module {
     struct vt_row row;
