@@ -299,4 +299,26 @@ struct vt_syscall {
     struct vt_gva table; /**< entry of the table; 0: it has none */
 };
 
+/** idt: the gates of the interrupt descriptor table. */
+struct vt_gate {
+    struct vt_row row;
+    uint32_t vector;
+    const char *name; /**< of an exception, or NULL */
+    const char *type; /**< "interrupt", "trap", "other" */
+    uint8_t dpl, ist;
+    bool present;
+    uint16_t selector;
+    struct vt_gva handler;
+    char symbol[160]; /**< of the handler, or "" */
+    char owner[72];   /**< of its code; "" when the gate is not in use */
+};
+
+/** ttys: open terminals and the drivers of others, and who gets what is typed. */
+struct vt_tty {
+    struct vt_row row; /**< at: the tty_struct, or the tty_driver when none is open */
+    char name[64 + 1], driver[64], ldisc[32];
+    struct vt_gva receive; /**< of the line discipline; 0: there is none */
+    char symbol[160], owner[72];
+};
+
 #endif

@@ -22,6 +22,8 @@ extern const struct vt_noun vt_noun_maps;
 extern const struct vt_noun vt_noun_mounts;
 extern const struct vt_noun vt_noun_modules;
 extern const struct vt_noun vt_noun_syscalls;
+extern const struct vt_noun vt_noun_idt;
+extern const struct vt_noun vt_noun_ttys;
 
 /* In the order help shows them: what a guest runs, what its kernel keeps, who can be trusted. One a
  * line, so that two people can add one. */
@@ -42,6 +44,8 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_modules,
     &vt_noun_dmesg,
     &vt_noun_syscalls,
+    &vt_noun_idt,
+    &vt_noun_ttys,
     NULL,
 };
 /* clang-format on */

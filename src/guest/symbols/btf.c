@@ -334,39 +334,92 @@ struct found {
     unsigned bits; /* of a bitfield, else 0 */
 };
 
+/* Goes through the members of a struct and of its anonymous members. */
+struct level {
+    struct type type;
+    uint32_t next;
+    uint64_t bit;
+};
+struct members {
+    const struct vt_btf *btf;
+    struct level stack[DEPTH_MAX];
+    unsigned depth, steps;
+};
+
+static void members_begin(struct members *m, const struct vt_btf *btf, uint32_t id)
+{
+    m->btf = btf;
+    m->depth = 1;
+    m->steps = 0;
+    m->stack[0] = (struct level){.type = type_of(btf, id)};
+}
+
+/* false: there are no more. */
+static bool members_next(struct members *m, const char **name, struct found *found)
+{
+    while (m->depth > 0 && m->steps++ < STEPS_MAX) {
+        struct level *top = &m->stack[m->depth - 1];
+        if (top->next == top->type.vlen) {
+            m->depth--;
+            continue;
+        }
+        const uint8_t *member = top->type.records + 12 * (size_t)top->next++;
+        uint32_t offset = vt_le32(member + 8);
+        *name = string_at(m->btf, vt_le32(member));
+        *found = (struct found){
+            .type = vt_le32(member + 4),
+            .bit = top->bit + (top->type.bitfields ? offset & 0xffffff : offset),
+            .bits = top->type.bitfields ? offset >> 24 : 0,
+        };
+        uint32_t inner = **name == '\0' ? strip(m->btf, found->type) : 0;
+        if (inner != 0 && is_struct(type_of(m->btf, inner).kind) && m->depth < DEPTH_MAX) {
+            m->stack[m->depth++] =
+                (struct level){.type = type_of(m->btf, inner), .bit = found->bit};
+        }
+        return true;
+    }
+    return false;
+}
+
 /* The member called name[0..length) in struct `id` or in its anonymous members. */
 static bool find_member(const struct vt_btf *btf, uint32_t id, const char *name, size_t length,
                         struct found *found)
 {
-    struct level {
-        struct type type;
-        uint32_t next;
-        uint64_t bit;
-    } stack[DEPTH_MAX];
-    unsigned depth = 0;
-    stack[depth++] = (struct level){.type = type_of(btf, id)};
-    for (unsigned step = 0; depth > 0 && step < STEPS_MAX; step++) {
-        struct level *top = &stack[depth - 1];
-        if (top->next == top->type.vlen) {
-            depth--;
-            continue;
-        }
-        const uint8_t *member = top->type.records + 12 * (size_t)top->next++;
-        const char *member_name = string_at(btf, vt_le32(member));
-        uint32_t offset = vt_le32(member + 8);
-        unsigned bits = top->type.bitfields ? offset >> 24 : 0;
-        uint64_t bit = top->bit + (top->type.bitfields ? offset & 0xffffff : offset);
-        uint32_t type = vt_le32(member + 4);
-        if (strncmp(member_name, name, length) == 0 && member_name[length] == '\0') {
-            *found = (struct found){.type = type, .bit = bit, .bits = bits};
+    struct members m;
+    const char *here;
+    members_begin(&m, btf, id);
+    while (members_next(&m, &here, found)) {
+        if (strncmp(here, name, length) == 0 && here[length] == '\0') {
             return true;
-        }
-        uint32_t inner = *member_name == '\0' ? strip(btf, type) : 0;
-        if (inner != 0 && is_struct(type_of(btf, inner).kind) && depth < DEPTH_MAX) {
-            stack[depth++] = (struct level){.type = type_of(btf, inner), .bit = bit};
         }
     }
     return false;
+}
+
+int vt_btf_hooks(const struct vt_btf *btf, const char *struct_name, struct vt_btf_hook *hooks,
+                 size_t max, size_t *n, struct vt_error *err)
+{
+    struct members m;
+    struct found found;
+    const char *name;
+    uint32_t id = 0;
+    size_t count = 0;
+    int rc = find_struct(btf, struct_name, &id, err);
+    if (rc != 0) {
+        return rc;
+    }
+    members_begin(&m, btf, id);
+    while (count < max && members_next(&m, &name, &found)) {
+        uint32_t pointer = strip(btf, found.type);
+        uint32_t to = pointer != 0 && type_of(btf, pointer).kind == KIND_PTR
+                          ? strip(btf, type_of(btf, pointer).size)
+                          : 0;
+        if (to != 0 && type_of(btf, to).kind == KIND_FUNC_PROTO) {
+            hooks[count++] = (struct vt_btf_hook){name, (uint32_t)(found.bit / 8)};
+        }
+    }
+    *n = count;
+    return 0;
 }
 
 bool vt_btf_has_struct(const struct vt_btf *btf, const char *name)

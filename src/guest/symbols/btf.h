@@ -37,4 +37,14 @@ int vt_btf_struct_size(const struct vt_btf *btf, const char *struct_name, uint32
 int vt_btf_enumerator(const struct vt_btf *btf, const char *name, int64_t *value,
                       struct vt_error *err);
 
+/** A member that is a pointer to a function. */
+struct vt_btf_hook {
+    const char *name; /**< belongs to the types */
+    uint32_t offset;  /**< in bytes */
+};
+/** The members of a struct, and of its anonymous members, that are pointers to functions: at most
+ *  `max`. VT_E_NOT_FOUND. */
+int vt_btf_hooks(const struct vt_btf *btf, const char *struct_name, struct vt_btf_hook *hooks,
+                 size_t max, size_t *n, struct vt_error *err);
+
 #endif
