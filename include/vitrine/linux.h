@@ -239,6 +239,24 @@ struct vt_map {
     const char *name; /**< path, [heap], [stack], [vdso], [anon:NAME]; NULL: none */
 };
 
+/** files: open descriptors of processes, and each one's working directory, root and program.
+ *  (include/linux/fdtable.h, fs.h, fs_struct.h) */
+struct vt_open_file {
+    struct vt_row row; /**< the struct file; of "cwd" and "root" the struct path */
+    int32_t pid;
+    char comm[16 + 1];
+    char fd[12];      /**< the descriptor's number, or "cwd", "root", "exe" */
+    char kind[12];    /**< regular, directory, character, block, fifo, pipe, socket, symlink,
+                         anon_inode, unknown */
+    char flags[16];   /**< O_… as /proc/PID/fdinfo has them: "0100002"; "" without a descriptor */
+    char modes[160];  /**< their names: "RDWR,LARGEFILE" */
+    int64_t position; /**< of the next read or write, in bytes */
+    int32_t mount_id;
+    char device[24]; /**< "major:minor" of the file system */
+    uint64_t inode, bytes;
+    const char *path; /**< as readlink of /proc/PID/fd/N has it, seen from its namespace's root */
+};
+
 /** mounts: mounted file systems, namespace by namespace, in the order of /proc/PID/mountinfo.
  *  (fs/mount.h, fs/proc_namespace.c) */
 struct vt_mount {

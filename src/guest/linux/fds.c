@@ -12,7 +12,7 @@
 struct layout {
     struct vt_extent table;
     struct vt_member files, fdt;
-    struct vt_member max, fd, open;
+    struct vt_member max, fd, open, exec;
 };
 
 static const struct vt_field_spec specs[] = {
@@ -21,6 +21,7 @@ static const struct vt_field_spec specs[] = {
     VT_FIELD(layout, max, table, "fdtable", "max_fds"),
     VT_FIELD(layout, fd, table, "fdtable", "fd"),
     VT_FIELD(layout, open, table, "fdtable", "open_fds"),
+    VT_FIELD(layout, exec, table, "fdtable", "close_on_exec"),
 };
 static const struct vt_layout_type type = VT_LAYOUT(layout, specs);
 
@@ -58,6 +59,7 @@ int vt_fds_begin(struct vt_fds *fds, struct vt_kernel *kernel, struct vt_gva tas
     }
     fds->file_of = VT_GVA(vt_object_uint(&table, &l->fd));
     fds->open_bits = VT_GVA(vt_object_uint(&table, &l->open));
+    fds->exec_bits = VT_GVA(vt_object_uint(&table, &l->exec));
     uint64_t n = vt_object_uint(&table, &l->max);
     if (n > FDS_MAX || n % WORD != 0 || n * sizeof(uint64_t) > vt_ram_size(kernel->ram)) {
         snprintf(fds->why, sizeof fds->why, "a table of %" PRIu64 " descriptors", n);

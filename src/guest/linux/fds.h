@@ -11,11 +11,12 @@
 
 struct vt_fds {
     const struct vt_space *space;
-    struct vt_gva file_of, open_bits; /* arrays: struct file * and a bit for each descriptor */
-    uint32_t n, at;                   /* room of the table; next descriptor to look at */
-    uint64_t open;                    /* those of this word of bits that are to be looked at */
-    uint64_t files[64];               /* of this word */
-    bool torn;                        /* descriptors may be missing */
+    struct vt_gva file_of;              /* array of struct file *, by descriptor */
+    struct vt_gva open_bits, exec_bits; /* a bit for each: it is open; it is closed on exec */
+    uint32_t n, at;                     /* room of the table; next descriptor to look at */
+    uint64_t open;                      /* those of this word of bits that are to be looked at */
+    uint64_t files[64];                 /* of this word */
+    bool torn;                          /* descriptors may be missing */
     char why[96];
 };
 

@@ -19,6 +19,7 @@ extern const struct vt_noun vt_noun_namespaces;
 extern const struct vt_noun vt_noun_cpus;
 extern const struct vt_noun vt_noun_uptime;
 extern const struct vt_noun vt_noun_maps;
+extern const struct vt_noun vt_noun_files;
 extern const struct vt_noun vt_noun_mounts;
 extern const struct vt_noun vt_noun_modules;
 extern const struct vt_noun vt_noun_syscalls;
@@ -40,6 +41,7 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_cpus,
     &vt_noun_uptime,
     &vt_noun_maps,
+    &vt_noun_files,
     &vt_noun_mounts,
     &vt_noun_modules,
     &vt_noun_dmesg,
