@@ -284,6 +284,24 @@ struct vt_module {
     char taints[32];    /**< letters as /proc/modules shows them, or "" */
 };
 
+/** slabs: caches of objects, in the order of /proc/slabinfo. (mm/slub.c) */
+struct vt_slab_row {
+    struct vt_row row;
+    char name[64];
+    uint64_t objects, active_objects; /**< as /proc/slabinfo counts them */
+    uint32_t object_bytes;
+    uint32_t size_bytes; /**< of the place for one object */
+    uint32_t objects_per_slab;
+    uint64_t slab_bytes; /**< of a slab of full size */
+    uint64_t slabs, partial_slabs;
+    uint64_t bytes;          /**< of all slabs */
+    uint32_t users;          /**< caches that were merged into this one, itself included */
+    uint32_t usercopy_bytes; /**< of an object, what user memory may be copied from and to */
+    struct vt_gva ctor;      /**< 0: none */
+    const char *ctor_name;   /**< NULL: none, or no symbol begins there */
+    char flags[128];         /**< "hwcache_align panic account" */
+};
+
 /** dmesg: what the kernel has printed, oldest first; also what `dmesg -c` has cleared and what is
  *  not finished yet. (kernel/printk/printk_ringbuffer.h) */
 struct vt_dmesg_record {

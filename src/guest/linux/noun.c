@@ -22,6 +22,7 @@ extern const struct vt_noun vt_noun_maps;
 extern const struct vt_noun vt_noun_files;
 extern const struct vt_noun vt_noun_mounts;
 extern const struct vt_noun vt_noun_modules;
+extern const struct vt_noun vt_noun_slabs;
 extern const struct vt_noun vt_noun_syscalls;
 extern const struct vt_noun vt_noun_idt;
 extern const struct vt_noun vt_noun_ttys;
@@ -44,6 +45,7 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_files,
     &vt_noun_mounts,
     &vt_noun_modules,
+    &vt_noun_slabs,
     &vt_noun_dmesg,
     &vt_noun_syscalls,
     &vt_noun_idt,

@@ -16,16 +16,16 @@
 /* Linux, Documentation/arch/x86/x86_64/mm.rst, by number of page-table levels: used where the
  * variable that KASLR moves is missing. */
 struct bases {
-    uint64_t vmemmap, vmalloc, vmalloc_bytes, user_end;
+    uint64_t vmemmap, vmalloc, vmalloc_bytes, user_end, direct_map;
 };
 
 static struct bases default_bases(const struct vt_kernel *kernel)
 {
     return vt_kernel_space(kernel)->levels == 5
                ? (struct bases){0xffd4000000000000, 0xffa0000000000000, (uint64_t)12800 << 40,
-                                (uint64_t)1 << 56}
+                                (uint64_t)1 << 56, 0xff11000000000000}
                : (struct bases){0xffffea0000000000, 0xffffc90000000000, (uint64_t)32 << 40,
-                                (uint64_t)1 << 47};
+                                (uint64_t)1 << 47, 0xffff888000000000};
 }
 
 static uint64_t variable(const struct vt_kernel *kernel, const char *name, uint64_t fallback)
@@ -36,6 +36,11 @@ static uint64_t variable(const struct vt_kernel *kernel, const char *name, uint6
                    vt_space_read_u64(vt_kernel_space(kernel), at, &value, NULL) == 0 && value != 0
                ? value
                : fallback;
+}
+
+uint64_t vt_linux_direct_map(const struct vt_kernel *kernel)
+{
+    return variable(kernel, "page_offset_base", default_bases(kernel).direct_map);
 }
 
 /* ---- struct page ---- */

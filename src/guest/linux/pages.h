@@ -30,6 +30,9 @@ enum vt_linux_page_kind {
 int vt_linux_page_kinds(const struct vt_kernel *kernel, struct vt_gpa from, uint64_t n_pages,
                         uint8_t *kinds, struct vt_error *err);
 
+/** Where the kernel has all of physical memory mapped in one piece: address of byte 0. */
+uint64_t vt_linux_direct_map(const struct vt_kernel *kernel);
+
 /** What the kernel's half of the address space uses a page for. */
 enum vt_linux_area {
     VT_LINUX_AREA_TABLE, /**< a page table, of the kernel's half */
