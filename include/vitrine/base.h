@@ -114,6 +114,7 @@ struct vt_column {
     int digits;            /**< VT_CELL_F64, _SECONDS: decimals in the table; 0 means 1 */
     uint16_t offset, size; /**< of records: the member's place; see VT_COLUMN */
     bool zero_is_none;     /**< of records: 0 stands for "unknown" or "none" */
+    bool ones_are_none;    /**< of records: a number with all its bits set does */
     const char *doc; /**< what it says and where the kernel keeps it; for help and man pages */
 };
 

@@ -357,4 +357,31 @@ struct vt_tty {
     char symbol[160], owner[72];
 };
 
+/** sockets: of every network namespace, and those that no table lists but a process holds.
+ *  (include/net/sock.h, net/ipv4/inet_hashtables.c, net/unix/af_unix.c, …) */
+struct vt_socket {
+    struct vt_row row;
+    char family[12];   /**< "inet", "inet6", "unix", "packet", "netlink", …, or its number */
+    char type[12];     /**< "stream", "dgram", "raw", "seqpacket", …, or its number */
+    char protocol[20]; /**< "tcp", "udp", "icmp"; of netlink "route"; of packet "ip", "all" */
+    char state[16];  /**< as the kernel names TCP's: "LISTEN", "ESTABLISHED"; "" where a family has
+                      * none */
+    char local[128]; /**< "127.0.0.1:22", "[::1]:22", "/run/x", "@x"; "" for none */
+    char peer[128];  /**< "socket:[17]" for a unix socket without an address */
+    char local_address[112]; /**< the same without the port: an address or a path */
+    char peer_address[112];
+    uint32_t local_port, peer_port; /**< of netlink: port ids; of raw sockets: the protocol */
+    uint64_t rx_bytes, tx_bytes;    /**< queued, as /proc/net has them: of a listening TCP or unix
+                                     * socket, rx_bytes counts connections to be accepted */
+    uint32_t uid;                   /**< UINT32_MAX: nobody's any more */
+    uint64_t inode, peer_inode;     /**< 0: no file was made for it */
+    uint32_t netns;                 /**< inode of its network namespace */
+    char device[16 + 1];            /**< the interface it is bound to, or "" */
+    int32_t pid;                    /**< of the first process that holds it; 0: none */
+    int32_t fd;                     /**< there; -1: none */
+    uint32_t holders;               /**< descriptors that lead to it, of all processes */
+    char comm[16 + 1];
+    bool listed; /**< in the kernel's tables; else only a process's descriptor leads to it */
+};
+
 #endif

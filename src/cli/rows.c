@@ -234,7 +234,8 @@ void vt_cell_record(struct vt_rows *r, const void *record, unsigned n)
             continue;
         }
         uint64_t value = load(at, c->size);
-        if (value == 0 && c->zero_is_none) {
+        uint64_t ones = c->size >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * c->size) - 1;
+        if ((value == 0 && c->zero_is_none) || (value == ones && c->ones_are_none)) {
             vt_cell_none(r);
         } else if (c->kind == VT_CELL_TEXT) {
             vt_cell_text(r, (const char *)(uintptr_t)value);
