@@ -24,6 +24,7 @@ extern const struct vt_verb vt_verb_snapshot;
 extern const struct vt_verb vt_verb_dump;
 extern const struct vt_verb vt_verb_uname;
 extern const struct vt_verb vt_verb_read;
+extern const struct vt_verb vt_verb_find_memory;
 extern const struct vt_verb vt_verb_symbols;
 extern const struct vt_verb vt_verb_translate;
 extern const struct vt_verb vt_verb_shot;
@@ -52,6 +53,7 @@ static const struct vt_verb *const written[] = {
     &vt_verb_dump,
     &vt_verb_uname,
     &vt_verb_read,
+    &vt_verb_find_memory,
     &vt_verb_symbols,
     &vt_verb_translate,
     &vt_verb_shot,

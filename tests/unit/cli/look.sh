@@ -110,6 +110,26 @@ says 1 '' 'not a regular file|device' dump "$dir/plain" /dev/null
 truncate -s -4096 "$dir/lime"
 says 1 '' 'cut short' ps "$dir/lime"
 
+# ---- finding -----------------------------------------------------------------------------------
+says 0 '^0x401000 +0x401000 +13 +Linux version +- +ok +Linux version$' '' find "$dir/plain" 'Linux version'
+says 0 '^0xffffffff83c01000 +0x401000 +13 .* linux_banner +ok +\.\.\.\.Linux version 6\.1$' '' \
+    find "$dir/plain" 'LINUX version' --ignore-case --kernel --context 4
+says 0 '^0x7ffc0fff8 +0x808ff8 +12 +/sbin/daemon ' '' find "$dir/plain" /sbin/daemon --pid 100
+says 0 '"address":"0x401000".*"hex":"4c696e75782076","text":"Linux v"}\],"searched_bytes":.*"complete":true}$' '' \
+    find "$dir/plain" --hex '4c 69 6? 75 ?? 20 76' --json
+says 0 '^nobody@nowhere +1$' '' find "$dir/plain" nobody@nowhere sbin/daemon --count
+says 3 '^sbin/daemon +0$' '' find "$dir/plain" sbin/daemon --count # its two pages lie scattered
+says 0 ' task-3 ' 'stopped at 1 matches' find "$dir/plain" task-3 --limit 1
+says 3 '^ADDRESS' '' find "$dir/plain" 'no such text'
+echo 'rule banner { strings: $a = "Linux version" condition: $a }' >"$dir/rules"
+says 0 '"address":"0x401000".*"pattern":"banner","string":"\$a"' '' find "$dir/plain" --yara "$dir/rules" --json
+printf 'rule one { condition: true }\nrule two { conditon: true }\n' >"$dir/rules"
+says 2 '' 'line 2: ' find "$dir/plain" --yara "$dir/rules"
+says 2 '' 'needs TEXT' find "$dir/plain"
+says 2 '' 'is no pattern' find "$dir/plain" --hex 4
+says 2 '' 'excludes' find "$dir/plain" x --kernel --pid 1
+says 3 '' 'no process 7$' find "$dir/plain" x --pid 7
+
 # ---- every look is in the log ------------------------------------------------------------------
 log=$dir/state/audit.log
 for line in '"operation":"ps","detail":""' '"operation":"read","detail":"0x7ffc0fff8 12 pid 100"' \

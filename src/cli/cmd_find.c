@@ -1,0 +1,354 @@
+/* cli/cmd_find.c - `vitrine find`: text, bytes and YARA rules in a guest's memory. */
+#include "base/text.h"
+#include "cli/target.h"
+#include "guest/linux/pages.h"
+#include "vitrine/find.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define CONTEXT_MAX 4096u
+#define LIMIT_DEFAULT 10000u
+#define SHOWN_MAX 64u /* bytes of a match in JSON; in the table fewer */
+#define ENOUGH 1
+
+static const struct vt_column columns[] = {
+    {.key = "address", .title = "ADDRESS", .kind = VT_CELL_HEX},
+    {.key = "physical", .title = "PHYSICAL", .kind = VT_CELL_HEX},
+    {.key = "bytes", .title = "BYTES", .kind = VT_CELL_U64},
+    {.key = "pattern", .title = "PATTERN", .kind = VT_CELL_TEXT},
+    {.key = "string", .kind = VT_CELL_TEXT}, /* of a YARA rule */
+    {.key = "in", .title = "IN", .kind = VT_CELL_TEXT},
+    {.key = "trust", .title = "TRUST", .kind = VT_CELL_TEXT},
+    {.key = "context_address", .kind = VT_CELL_HEX},
+    {.key = "hex", .kind = VT_CELL_TEXT},
+    {.key = "text", .title = "TEXT", .kind = VT_CELL_TEXT},
+};
+
+static const struct vt_column count_columns[] = {
+    {.key = "pattern", .title = "PATTERN", .kind = VT_CELL_TEXT},
+    {.key = "matches", .title = "MATCHES", .kind = VT_CELL_U64},
+};
+
+struct finding {
+    struct vt_target *target;
+    struct vt_find_where where;
+    struct vt_space space;
+    struct vt_rows *rows; /* NULL: only count */
+    struct vt_share share;
+    uint64_t context, limit, n;
+    bool owner;
+    uint64_t counts[VT_FIND_PATTERNS_MAX + 1];
+};
+
+/* ---------------------------------------------------------------- where it is */
+
+static const char *page_kind(const struct vt_target *t, struct vt_gpa gpa)
+{
+    static const char *const names[] = {
+        [VT_LINUX_PAGE_UNKNOWN] = "unknown page", [VT_LINUX_PAGE_FREE] = "free page",
+        [VT_LINUX_PAGE_IDLE] = "idle page",       [VT_LINUX_PAGE_RESERVED] = "reserved page",
+        [VT_LINUX_PAGE_SLAB] = "slab page",       [VT_LINUX_PAGE_TABLE] = "page table",
+        [VT_LINUX_PAGE_ANON] = "anonymous page",  [VT_LINUX_PAGE_FILE] = "file page",
+        [VT_LINUX_PAGE_KERNEL] = "kernel page",
+    };
+    uint8_t kind;
+    struct vt_gpa page = VT_GPA(gpa.v & ~(VT_PAGE_BYTES - 1));
+    return vt_linux_page_kinds(t->kernel, page, 1, &kind, NULL) == 0 ? names[kind] : NULL;
+}
+
+/* "symbol+0x10" of an address in the kernel's image, else what the page is when asked for. */
+static const char *describe(const struct finding *f, const struct vt_find_match *m, char *buf,
+                            size_t size)
+{
+    const char *name;
+    char type;
+    uint64_t distance;
+    struct vt_target *t = f->target;
+    if (f->where.space != NULL &&
+        vt_kernel_symbol_at(t->kernel, VT_GVA(m->at), &name, &type, &distance, NULL) == 0) {
+        snprintf(buf, size, distance == 0 ? "%s" : "%s+0x%" PRIx64, name, distance);
+        return buf;
+    }
+    return f->owner ? page_kind(t, m->gpa) : NULL;
+}
+
+/* ---------------------------------------------------------------- what is around it */
+
+static bool peek(const struct finding *f, uint64_t at, uint8_t *buf, uint64_t n)
+{
+    return (f->where.space != NULL ? vt_space_read(f->where.space, VT_GVA(at), buf, n, NULL)
+                                   : vt_ram_read(f->where.ram, VT_GPA(at), buf, n, NULL)) == 0;
+}
+
+/* The match with what is around it, as far as that is there; *at is where it begins. */
+static size_t surroundings(const struct finding *f, const struct vt_find_match *m, uint64_t *at,
+                           uint8_t *buf, size_t size)
+{
+    uint64_t shown = m->bytes < SHOWN_MAX ? m->bytes : SHOWN_MAX;
+    uint64_t from = m->at - (m->at < f->context ? m->at : f->context);
+    uint64_t to = m->at + shown + f->context;
+    to = to < m->at ? UINT64_MAX : to;
+    to = to - from <= size ? to : from + size;
+    /* Whole pages that are not there are given up, the farthest first. */
+    while (from < m->at && !peek(f, from, buf, m->at - from)) {
+        from = (from & ~(VT_PAGE_BYTES - 1)) + VT_PAGE_BYTES;
+        from = from < m->at ? from : m->at;
+    }
+    while (to > m->at && !peek(f, from, buf, to - from)) {
+        to = (to - 1) & ~(VT_PAGE_BYTES - 1);
+    }
+    *at = from;
+    return to > m->at ? (size_t)(to - from) : 0;
+}
+
+/* What can be read of `n` bytes, in which the match begins at `from`: one character a byte, or two
+ * bytes when the match is wide text. */
+static void readable(const uint8_t *bytes, size_t n, size_t from, char *text, size_t size)
+{
+    bool wide = n - from >= 4 && bytes[from] != 0 && bytes[from + 1] == 0 && bytes[from + 2] != 0 &&
+                bytes[from + 3] == 0;
+    size_t length = 0, step = wide ? 2 : 1;
+    for (size_t i = wide ? from % 2 : 0; i < n && length + 1 < size; i += step) {
+        text[length++] = bytes[i] >= ' ' && bytes[i] < 0x7f ? (char)bytes[i] : '.';
+    }
+    text[length] = '\0';
+}
+
+static void show_bytes(const struct finding *f, const struct vt_find_match *m)
+{
+    uint8_t bytes[SHOWN_MAX + 2 * CONTEXT_MAX];
+    char hex[2 * sizeof bytes + 1] = "", text[sizeof bytes + 1];
+    uint64_t at;
+    size_t n = m->bytes > 0 ? surroundings(f, m, &at, bytes, sizeof bytes) : 0;
+    if (n == 0) {
+        vt_cell_none(f->rows);
+        vt_cell_none(f->rows);
+        vt_cell_none(f->rows);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+    }
+    readable(bytes, n, m->at - at, text, sizeof text);
+    vt_cell_u64(f->rows, at);
+    vt_cell_text(f->rows, hex);
+    vt_cell_text(f->rows, text);
+}
+
+/* ---------------------------------------------------------------- searching */
+
+static int on_match(const struct vt_find_match *m, void *arg)
+{
+    struct finding *f = arg;
+    char where[300];
+    f->counts[m->index]++;
+    if (f->rows != NULL) {
+        if (m->bytes > 0) {
+            vt_cell_u64(f->rows, m->at);
+            vt_cell_u64(f->rows, m->gpa.v);
+        } else {
+            vt_cell_none(f->rows);
+            vt_cell_none(f->rows);
+        }
+        vt_cell_u64(f->rows, m->bytes);
+        vt_cell_text(f->rows, m->pattern);
+        vt_cell_text(f->rows, m->string);
+        vt_cell_text(f->rows, m->bytes > 0 ? describe(f, m, where, sizeof where) : NULL);
+        vt_cell_text(f->rows, vt_trust_name(m->trust));
+        show_bytes(f, m);
+    }
+    return ++f->n == f->limit ? ENOUGH : 0;
+}
+
+static int on_progress(uint64_t done, uint64_t total, void *arg)
+{
+    struct finding *f = arg;
+    vt_progress_share(&f->share, done, total);
+    return vt_interrupted;
+}
+
+/* What the arguments ask to look for. */
+static int take_patterns(const struct vt_args *args, struct vt_find *find, struct vt_error *err)
+{
+    unsigned flags = vt_args_flag(args, "ignore-case") ? VT_FIND_IGNORE_CASE : 0;
+    const char *text;
+    int rc = 0;
+    for (unsigned i = 1; rc == 0 && (text = vt_args_operand(args, i)) != NULL; i++) {
+        rc = vt_find_add_text(find, text, flags, err);
+        if (rc == 0 && vt_args_flag(args, "wide")) {
+            rc = vt_find_add_text(find, text, flags | VT_FIND_WIDE, err);
+        }
+    }
+    for (unsigned i = 0; rc == 0 && (text = vt_args_value_at(args, "hex", i)) != NULL; i++) {
+        rc = vt_find_add_hex(find, text, err);
+    }
+    if (rc == 0 && (text = vt_args_value(args, "yara")) != NULL) {
+        rc = vt_find_add_rules(find, text, err);
+    }
+    if (rc == 0 && vt_find_patterns(find) == 0 && vt_args_value(args, "yara") == NULL) {
+        rc = vt_fail(err, VT_E_INVAL, "needs TEXT, --hex BYTES or --yara FILE");
+    }
+    return rc;
+}
+
+/* Which addresses: RAM's, the kernel's half, or a process's. */
+static int take_where(const struct vt_args *args, struct vt_target *t, struct finding *f,
+                      struct vt_error *err)
+{
+    bool kernel = vt_args_flag(args, "kernel"), process = vt_args_value(args, "pid") != NULL;
+    f->where = (struct vt_find_where){.ram = t->ram};
+    if (!kernel && !process) {
+        return f->owner ? vt_target_kernel(t, err) : 0;
+    }
+    int rc = vt_target_space(args, t, &f->space, err);
+    if (rc == 0) {
+        uint64_t user = UINT64_C(1) << (f->space.levels == 5 ? 56 : 47);
+        f->where.space = &f->space;
+        f->where.from = kernel ? -user : 0;
+        f->where.to = kernel ? 0 : user;
+    }
+    return rc;
+}
+
+static int run_counts(const struct vt_args *args, const struct vt_find *find,
+                      const struct finding *f, struct vt_error *err)
+{
+    struct vt_rows *rows;
+    unsigned n = vt_find_patterns(find);
+    if (vt_rows_create(args, count_columns, sizeof count_columns / sizeof count_columns[0], &rows,
+                       err) != 0) {
+        return vt_report(args, err);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        vt_cell_text(rows, vt_find_pattern(find, i));
+        vt_cell_u64(rows, f->counts[i]);
+    }
+    if (vt_args_value(args, "yara") != NULL) {
+        vt_cell_text(rows, vt_args_value(args, "yara"));
+        vt_cell_u64(rows, f->counts[n]);
+    }
+    return vt_rows_finish(rows);
+}
+
+static int search(const struct vt_args *args, struct vt_target *t, struct vt_find *find,
+                  struct finding *f)
+{
+    struct vt_error err;
+    struct vt_find_result result = {0};
+    bool count = vt_args_flag(args, "count");
+    int rc = take_where(args, t, f, &err);
+    rc = rc != 0 ? rc : vt_target_pause(args, t, &err);
+    if (rc == 0 && !count) {
+        rc = vt_rows_create_in(args, "matches", columns, sizeof columns / sizeof columns[0],
+                               &f->rows, &err);
+    }
+    if (rc != 0) {
+        return vt_report(args, &err);
+    }
+    rc = vt_find_run(find, &f->where, on_match, on_progress, f, &result, &err);
+    vt_progress("%s", "");
+    bool limited = rc == ENOUGH || result.limited;
+    int status = VT_EXIT_OK;
+    if (f->rows != NULL) {
+        struct vt_json_writer *w = vt_rows_members(f->rows);
+        if (w != NULL) {
+            vt_json_kv_u64(w, "searched_bytes", result.space_bytes);
+            vt_json_kv_bool(w, "complete", rc == 0 && !limited);
+        }
+        status = vt_rows_finish(f->rows);
+    }
+    if (rc != 0 && rc != ENOUGH) {
+        return vt_report(args, &err);
+    }
+    if (rc == ENOUGH) {
+        fprintf(stderr, "vitrine find: stopped at %" PRIu64 " matches (--limit)\n", f->n);
+    } else if (result.limited) {
+        fprintf(stderr, "vitrine find: not all was searched: %s\n", result.why);
+    }
+    if (count) {
+        status = run_counts(args, find, f, &err);
+    }
+    return status == VT_EXIT_OK && f->n == 0 ? VT_EXIT_NOT_FOUND : status;
+}
+
+static int run(const struct vt_args *args)
+{
+    struct vt_target t;
+    struct vt_error err;
+    struct vt_find *find = NULL;
+    struct finding f = {
+        .target = &t, .share = {.what = "searching"}, .owner = vt_args_flag(args, "owner")};
+    int result = vt_args_bytes(args, "context", 0, &f.context);
+    uint64_t all = vt_args_flag(args, "count") ? 0 : LIMIT_DEFAULT;
+    result = result != 0 ? result : vt_args_u64(args, "limit", all, &f.limit);
+    if (result != 0) {
+        return result;
+    }
+    if (f.context > CONTEXT_MAX) {
+        return vt_usage_error(args, "--context: at most %u bytes", CONTEXT_MAX);
+    }
+    if (vt_args_flag(args, "kernel") && vt_args_value(args, "pid") != NULL) {
+        return vt_usage_error(args, "--kernel excludes --pid");
+    }
+    if (vt_find_create(&find, &err) != 0) {
+        return vt_report(args, &err);
+    }
+    int rc = take_patterns(args, find, &err);
+    if (rc != 0) {
+        result = rc == VT_E_INVAL || rc == VT_E_LIMIT ? vt_usage_error(args, "%s", err.message)
+                                                      : vt_report(args, &err);
+        vt_find_destroy(find);
+        return result;
+    }
+    const char *first =
+        vt_find_patterns(find) > 0 ? vt_find_pattern(find, 0) : vt_args_value(args, "yara");
+    const char *pid = vt_args_value(args, "pid");
+    char detail[256];
+    snprintf(detail, sizeof detail, "%.200s%s%s", first, pid != NULL ? " pid " : "",
+             pid != NULL ? pid : "");
+    result = vt_target_open(args, "find", VT_TARGET_RAM, detail, &t);
+    if (result == 0) {
+        result = vt_target_close(args, &t, search(args, &t, find, &f));
+    }
+    vt_find_destroy(find);
+    return result;
+}
+
+static const struct vt_option options[] = {
+    {"hex", "BYTES", "bytes in hex, '?' for any digit: \"48 8b ?? 4?\"", true},
+    {"yara", "FILE", "YARA rules", false},
+    {"wide", NULL, "TEXT as UTF-16, too", false},
+    {"ignore-case", NULL, "letters of TEXT match both cases", false},
+    {"kernel", NULL, "search the kernel's address space", false},
+    {"pid", "PID", "search the user memory of that process", false},
+    {"context", "N", "show N bytes before and after, too", false},
+    {"limit", "N", "stop after N matches (default 10000; 0: never)", false},
+    {"count", NULL, "only count matches", false},
+    {"owner", NULL, "say what Linux uses each page for", false},
+    VT_TARGET_PAUSE,
+    {0},
+};
+
+const struct vt_verb vt_verb_find_memory = {
+    .name = "find",
+    .group = "Guest",
+    .summary = "Find text, bytes or YARA rules in the guest's memory",
+    .operands = "VM [TEXT...]",
+    .min_operands = 1,
+    .max_operands = VT_FIND_PATTERNS_MAX / 2 + 1,
+    .options = options,
+    .description =
+        "Searches all RAM, or with --kernel or --pid what that address space maps; pages never\n"
+        "used are passed over. Matches may go over any page border, also where the pages lie\n"
+        "scattered in RAM. ADDRESS is one of the space that is searched; IN names the kernel\n"
+        "symbol it lies in, or with --owner what the page is used for. Each match is read a\n"
+        "second time: TRUST is torn when it was not there any more.\n\n"
+        "The conditions of YARA rules see a whole search as one scan of a process. The exit\n"
+        "status is 3 when nothing was found.",
+    .examples = "vitrine find web 'BEGIN RSA PRIVATE KEY' --context 16\n"
+                "vitrine find web password --wide --ignore-case --pid 85\n"
+                "vitrine find web --hex '7f 45 4c 46 02 01' --count\n"
+                "vitrine find web --yara rules.yar --json",
+    .run = run,
+};
