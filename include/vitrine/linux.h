@@ -186,6 +186,20 @@ struct vt_namespaces {
     char comm[16 + 1];
 };
 
+/** cgroups: control groups, each after its parent; with a process asked for, those it is in, one a
+ *  hierarchy, as /proc/PID/cgroup has them. (include/linux/cgroup-defs.h) */
+struct vt_cgroup {
+    struct vt_row row;
+    int32_t pid;             /**< the process asked for; 0: none */
+    uint32_t version;        /**< 1 or 2 */
+    uint32_t hierarchy;      /**< its number; 0: that of version 2 */
+    uint64_t id;             /**< the inode number of its directory */
+    uint32_t processes;      /**< in itself, not in those below */
+    uint32_t threads;        /**< the same */
+    const char *controllers; /**< of version 2: that its settings can use; separated by commas */
+    const char *path;        /**< from the hierarchy's root */
+};
+
 /** cpus: what each possible CPU is and runs now. Times are as of its last tick or switch.
  *  (arch/x86/include/asm/processor.h, kernel/sched/sched.h) */
 struct vt_cpu {

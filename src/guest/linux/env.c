@@ -24,7 +24,7 @@ static const struct vt_layout_type type = VT_LAYOUT(layout, specs);
 
 struct environment {
     const struct layout *l;
-    uint64_t start;
+    uint64_t start, left; /* left: bytes that may be read of all processes together */
     size_t n;
     char text[ENV_MAX + 1]; /* zero where it is missing */
     bool missing[PAGES_MAX];
@@ -54,10 +54,10 @@ static void read_text(struct vt_walk *w, const struct vt_task *t, struct environ
     if (end <= e->start || vt_linux_task_space(w->kernel, t, &space, NULL) != 0) {
         return;
     }
-    uint64_t n = end - e->start;
-    if (n > ENV_MAX) {
-        n = ENV_MAX;
-        vt_walk_torn(w, "the environment of process %d is longer than %u bytes", t->pid, ENV_MAX);
+    uint64_t n = end - e->start, most = e->left < ENV_MAX ? e->left : ENV_MAX;
+    if (n > most) {
+        n = most;
+        vt_walk_torn(w, "the environment of process %d is too long", t->pid);
     }
     e->n = (size_t)n;
     memset(e->missing, 0, sizeof e->missing);
@@ -114,6 +114,7 @@ static int print(struct vt_walk *w, const struct vt_task *t, void *arg, struct v
         vt_look_task(w, t);
         read_text(w, t, e);
     } while (vt_look_again(&w->look));
+    e->left -= e->n;
     return print_variables(w, t, e);
 }
 
@@ -129,6 +130,7 @@ static int walk(struct vt_walk *w, struct vt_error *err)
         return vt_fail(err, VT_E_NOMEM, "environments: out of memory");
     }
     e->l = l;
+    e->left = vt_ram_size(w->kernel->ram);
     rc = vt_walk_processes(w, print, e, err);
     free(e);
     return rc;

@@ -16,6 +16,7 @@ extern const struct vt_noun vt_noun_env;
 extern const struct vt_noun vt_noun_creds;
 extern const struct vt_noun vt_noun_capabilities;
 extern const struct vt_noun vt_noun_namespaces;
+extern const struct vt_noun vt_noun_cgroups;
 extern const struct vt_noun vt_noun_cpus;
 extern const struct vt_noun vt_noun_uptime;
 extern const struct vt_noun vt_noun_maps;
@@ -40,6 +41,7 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_creds,
     &vt_noun_capabilities,
     &vt_noun_namespaces,
+    &vt_noun_cgroups,
     &vt_noun_cpus,
     &vt_noun_uptime,
     &vt_noun_maps,

@@ -62,6 +62,7 @@ struct thread_layout {
     struct vt_extent counts;
     struct vt_member pid, tgid, comm, stack, start, prio, static_prio, rt_priority, policy;
     struct vt_member state, exit_state, cpu, utime, stime, runtime, nvcsw, nivcsw;
+    struct vt_member task_bytes;
 };
 
 static const struct vt_field_spec thread_specs[] = {
@@ -82,6 +83,7 @@ static const struct vt_field_spec thread_specs[] = {
     VT_FIELD_OPTIONAL(thread_layout, runtime, counts, "task_struct", "se.sum_exec_runtime"),
     VT_FIELD(thread_layout, nvcsw, counts, "task_struct", "nvcsw"),
     VT_FIELD(thread_layout, nivcsw, counts, "task_struct", "nivcsw"),
+    VT_FIELD_SIZE(thread_layout, task_bytes, "task_struct"),
 };
 static const struct vt_layout_type thread_type = VT_LAYOUT(thread_layout, thread_specs);
 
@@ -151,6 +153,11 @@ static int print_threads(struct vt_walk *w, const struct vt_task *process, void 
 {
     const struct thread_layout *l = arg;
     struct vt_thread_walk threads;
+    /* Of all processes together there are no more than RAM has room for. */
+    if (w->result.rows >= vt_walk_cap(w, l->task_bytes.size, THREADS_MAX)) {
+        vt_walk_torn(w, "more threads than RAM has room for");
+        return 0;
+    }
     struct vt_gva at;
     int rc = vt_threads_begin(&threads, w->kernel, process->at, err);
     while (rc == 0 && (rc = vt_threads_next(&threads, &at, err)) == 1) {
