@@ -149,7 +149,7 @@ static int unpack_xz(const uint8_t *packed, size_t packed_bytes, const char *fil
     }
     size_t n = stream.total_out;
     lzma_end(&stream);
-    if (got != LZMA_STREAM_END) {
+    if (got != LZMA_STREAM_END || buf == NULL) {
         free(buf);
         return got == LZMA_MEM_ERROR ? vt_fail(err, VT_E_NOMEM, "%s: out of memory", file)
                : got == LZMA_OK      ? vt_fail(err, VT_E_LIMIT, "%s is larger than 256 MiB", file)
