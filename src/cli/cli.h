@@ -107,6 +107,15 @@ int vt_rows_create(const struct vt_args *args, const struct vt_column *columns, 
 int vt_rows_create_in(const struct vt_args *args, const char *member,
                       const struct vt_column *columns, unsigned n, struct vt_rows **rows,
                       struct vt_error *err);
+/** Where rows go and as what. */
+struct vt_output {
+    FILE *out;
+    bool json, pretty;
+};
+/** The same, elsewhere; `member` may be NULL. */
+int vt_rows_create_to(const struct vt_output *to, const char *member,
+                      const struct vt_column *columns, unsigned n, struct vt_rows **rows,
+                      struct vt_error *err);
 /** Ends the rows; the writer is inside the object. NULL when the output is a table. */
 struct vt_json_writer *vt_rows_members(struct vt_rows *rows);
 /* The cells of a row, in column order; after the last one the row is complete. */
@@ -118,7 +127,7 @@ void vt_cell_bool(struct vt_rows *rows, bool value);
 void vt_cell_none(struct vt_rows *rows); /**< unknown: "-" and null */
 /** The next cells from a record: those of the next `n` columns. */
 void vt_cell_record(struct vt_rows *rows, const void *record, unsigned n);
-/** Writes what is still held back and frees. Returns VT_EXIT_OK, or VT_EXIT_FAILED when stdout
+/** Writes what is still held back and frees. Returns VT_EXIT_OK, or VT_EXIT_FAILED when it
  *  could not be written (said on stderr). */
 int vt_rows_finish(struct vt_rows *rows);
 

@@ -14,7 +14,7 @@
 
 #define COLUMNS_MAX 32
 struct printing {
-    const struct vt_args *args;
+    struct vt_output to;
     const struct vt_noun *noun;
     struct vt_column columns[COLUMNS_MAX];
     struct vt_rows *rows; /* NULL until something is to be printed */
@@ -48,8 +48,8 @@ static unsigned all_columns(const struct vt_noun *noun, struct vt_column columns
 static int begin(struct printing *p)
 {
     const char *member = p->noun->member != NULL ? p->noun->member : p->noun->name;
-    return vt_rows_create_in(p->args, member, p->columns, all_columns(p->noun, p->columns),
-                             &p->rows, p->err);
+    return vt_rows_create_to(&p->to, member, p->columns, all_columns(p->noun, p->columns), &p->rows,
+                             p->err);
 }
 
 static int print_row(const struct vt_row *row, void *arg)
@@ -71,39 +71,51 @@ static int print_row(const struct vt_row *row, void *arg)
     return vt_interrupted ? vt_fail(p->err, VT_E_INTERRUPTED, "interrupted") : 0;
 }
 
-int vt_noun_print(const struct vt_args *args, struct vt_target *target, const struct vt_noun *noun,
-                  const struct vt_noun_query *query)
+int vt_noun_write(const struct vt_output *to, struct vt_kernel *kernel, const struct vt_noun *noun,
+                  const struct vt_noun_query *query, struct vt_noun_result *result, int *status,
+                  struct vt_error *err)
 {
-    struct vt_error err;
-    struct printing p = {.args = args, .noun = noun, .err = &err};
-    struct vt_noun_result result = {0};
-    int rc = vt_target_pause(args, target, &err);
-    if (rc == 0) {
-        rc = vt_noun_walk(target->kernel, noun, query, print_row, &p, &result, &err);
-    }
+    struct printing p = {.to = *to, .noun = noun, .err = err};
+    *result = (struct vt_noun_result){0};
+    int rc = vt_noun_walk(kernel, noun, query, print_row, &p, result, err);
     if (rc == 0 && p.rows == NULL) {
         rc = begin(&p);
     }
     if (p.rows == NULL) {
-        return vt_report(args, &err);
+        *status = VT_EXIT_OK;
+        return rc;
     }
     if (rc != 0) {
-        result.torn = true;
-        snprintf(result.why, sizeof result.why, "%.150s", err.message);
+        result->torn = true;
+        snprintf(result->why, sizeof result->why, "%.150s", err->message);
     }
     struct vt_json_writer *w = vt_rows_members(p.rows);
     if (w != NULL) {
         if (noun->checks) {
-            vt_json_kv_u64(w, "findings", result.findings);
+            vt_json_kv_u64(w, "findings", result->findings);
         }
-        vt_json_kv_bool(w, "torn", result.torn);
-        vt_json_kv_string(w, "why", result.torn ? result.why : NULL);
+        vt_json_kv_bool(w, "torn", result->torn);
+        vt_json_kv_string(w, "why", result->torn ? result->why : NULL);
     }
-    int status = vt_rows_finish(p.rows);
+    *status = vt_rows_finish(p.rows);
+    return rc;
+}
+
+int vt_noun_print(const struct vt_args *args, struct vt_target *target, const struct vt_noun *noun,
+                  const struct vt_noun_query *query)
+{
+    struct vt_error err;
+    struct vt_noun_result result;
+    const struct vt_output to = {stdout, vt_args_json(args), vt_args_pretty(args)};
+    int status;
+    int rc = vt_target_pause(args, target, &err);
+    if (rc == 0) {
+        rc = vt_noun_write(&to, target->kernel, noun, query, &result, &status, &err);
+    }
     if (rc != 0) {
         return vt_report(args, &err);
     }
-    if (noun->checks && w == NULL) {
+    if (noun->checks && !to.json) {
         fprintf(stderr, "vitrine %s: %" PRIu64 " checked, %" PRIu64 " with a finding\n", noun->name,
                 result.rows, result.findings);
     }

@@ -16,6 +16,7 @@
 #define VT_COLUMNS_MAX 32
 
 struct vt_rows {
+    FILE *out;
     const struct vt_column *columns;
     unsigned n_columns;
     unsigned at; /* the column the next cell belongs to */
@@ -36,14 +37,22 @@ int vt_rows_create_in(const struct vt_args *args, const char *member,
                       const struct vt_column *columns, unsigned n, struct vt_rows **rows,
                       struct vt_error *err)
 {
+    const struct vt_output to = {stdout, vt_args_json(args), vt_args_pretty(args)};
+    return vt_rows_create_to(&to, member, columns, n, rows, err);
+}
+
+int vt_rows_create_to(const struct vt_output *to, const char *member,
+                      const struct vt_column *columns, unsigned n, struct vt_rows **rows,
+                      struct vt_error *err)
+{
     assert(n > 0 && n <= VT_COLUMNS_MAX);
     struct vt_rows *r = calloc(1, sizeof *r);
     if (r == NULL) {
         return vt_fail(err, VT_E_NOMEM, "output: out of memory");
     }
-    *r = (struct vt_rows){.columns = columns, .n_columns = n, .json = vt_args_json(args)};
+    *r = (struct vt_rows){.out = to->out, .columns = columns, .n_columns = n, .json = to->json};
     if (r->json) {
-        vt_json_init(&r->writer, stdout, vt_args_pretty(args));
+        vt_json_init(&r->writer, to->out, to->pretty);
         r->in_object = member != NULL;
         if (r->in_object) {
             vt_json_object(&r->writer);
@@ -290,10 +299,11 @@ static void print_table(const struct vt_rows *r)
                 row == 0 ? r->columns[c].title : r->cells[(row - 1) * r->n_columns + c];
             bool left = is_left(r->columns[c].kind);
             int pad = widest[c] - width(text);
-            printf("%s%*s%s%*s", gap, left ? 0 : pad, "", text, left && c != last ? pad : 0, "");
+            fprintf(r->out, "%s%*s%s%*s", gap, left ? 0 : pad, "", text,
+                    left && c != last ? pad : 0, "");
             gap = "  ";
         }
-        putchar('\n');
+        fputc('\n', r->out);
     }
 }
 
@@ -315,7 +325,7 @@ int vt_rows_finish(struct vt_rows *r)
     } else {
         print_table(r);
     }
-    if (fflush(stdout) != 0 || ferror(stdout)) {
+    if (fflush(r->out) != 0 || ferror(r->out)) {
         fprintf(stderr, "vitrine: writing output: %s\n", strerror(errno));
         result = VT_EXIT_FAILED;
     }
