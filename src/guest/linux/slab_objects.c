@@ -172,7 +172,7 @@ static void mark_free(struct scan *s, const struct vt_slab *slab, uint64_t first
 {
     memset(s->free, 0, slab->objects / 8 + 1);
     uint64_t object = slab->freelist;
-    for (uint32_t n = 0; object != 0; n++) {
+    while (object != 0) { /* each is met once: what is marked already ends it */
         uint64_t i = (object - first) / s->cache.size;
         if (object < first || (object - first) % s->cache.size != 0 || i >= slab->objects ||
             (s->free[i / 8] >> i % 8 & 1) != 0) {
