@@ -226,13 +226,13 @@ struct vt_uptime {
     struct vt_row row;  /**< at: the struct timekeeper */
     uint64_t uptime_ns; /**< since boot, suspended times included */
     uint64_t idle_ns;   /**< of all CPUs together */
-    uint64_t boot_ns;   /**< when it booted, since 1970, by its own clock */
-    uint64_t now_ns;    /**< its own clock, since 1970 */
+    uint64_t boot_s;    /**< when it booted, seconds since 1970, by its own clock */
+    uint64_t now_s;     /**< its own clock, seconds since 1970 */
     uint64_t jiffies;
     double load1, load5, load15; /**< runnable and waiting tasks, averaged over minutes */
     uint32_t running, tasks;     /**< tasks: threads of all processes */
     uint64_t forks;              /**< since boot */
-    char booted[32], now[32];    /**< boot_ns and now_ns: "2026-01-31 23:59:59 UTC" */
+    char booted[32], now[32];    /**< boot_s and now_s: "2026-01-31 23:59:59 UTC" */
 };
 
 /** maps: memory areas of processes, in ascending order. (include/linux/mm_types.h: vm_area_struct)

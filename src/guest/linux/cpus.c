@@ -242,9 +242,9 @@ static void read_clock(struct vt_walk *w, const struct machine *m, struct clock 
     }
 }
 
-static void format_time(uint64_t ns, char *text, size_t size)
+static void format_time(uint64_t at_s, char *text, size_t size)
 {
-    time_t seconds = (time_t)(ns / 1000000000);
+    time_t seconds = (time_t)at_s;
     struct tm tm;
     if (gmtime_r(&seconds, &tm) == NULL || strftime(text, size, "%F %T UTC", &tm) == 0) {
         text[0] = '\0';
@@ -260,10 +260,10 @@ static void read_uptime(struct vt_walk *w, const struct machine *m, struct clock
     *u = (struct vt_uptime){.row.at = c->at};
     read_clock(w, m, c);
     u->uptime_ns = c->mono_ns + c->boot_ns;
-    u->now_ns = c->mono_ns + c->real_ns;
-    u->boot_ns = c->real_ns - c->boot_ns;
-    format_time(u->boot_ns, u->booted, sizeof u->booted);
-    format_time(u->now_ns, u->now, sizeof u->now);
+    u->now_s = (c->mono_ns + c->real_ns) / 1000000000;
+    u->boot_s = (c->real_ns - c->boot_ns) / 1000000000;
+    format_time(u->boot_s, u->booted, sizeof u->booted);
+    format_time(u->now_s, u->now, sizeof u->now);
     struct vt_gva load = find(w, "avenrun");
     if (load.v != 0 && vt_space_read(w->space, load, averages, sizeof averages, NULL) == 0) {
         for (unsigned i = 0; i < 3; i++) {
@@ -381,8 +381,8 @@ static const struct vt_column uptime_columns[] = {
     COLUMN(tasks, VT_CELL_U64, "tasks", "THREADS", "threads of all processes"),
     COLUMN(forks, VT_CELL_U64, "forks", "FORKS", "processes and threads made since boot"),
     COLUMN(jiffies, VT_CELL_U64, "jiffies", NULL, "the kernel's count of ticks"),
-    SECONDS(vt_uptime, boot_ns, "boot_time", NULL, "when it booted, in seconds since 1970"),
-    SECONDS(vt_uptime, now_ns, "now_time", NULL, "its own clock, in seconds since 1970"),
+    COLUMN(boot_s, VT_CELL_U64, "boot_s", NULL, "when it booted, in seconds since 1970"),
+    COLUMN(now_s, VT_CELL_U64, "now_s", NULL, "its own clock, in seconds since 1970"),
     COLUMN(now, VT_CELL_CHARS, "now", "NOW", "its own clock"),
     COLUMN(booted, VT_CELL_CHARS, "booted", "BOOTED", "when it booted, by its own clock"),
 };

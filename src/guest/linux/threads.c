@@ -61,7 +61,8 @@ int vt_threads_next(struct vt_thread_walk *walk, struct vt_gva *task, struct vt_
 struct thread_layout {
     struct vt_extent counts;
     struct vt_member pid, tgid, comm, stack, start, prio, static_prio, rt_priority, policy;
-    struct vt_member state, exit_state, cpu, utime, stime, runtime, nvcsw, nivcsw;
+    struct vt_member state, exit_state, cpu, utime, stime, runtime, prev_utime, prev_stime, nvcsw,
+        nivcsw;
     struct vt_member task_bytes;
 };
 
@@ -80,7 +81,9 @@ static const struct vt_field_spec thread_specs[] = {
     VT_FIELD_OPTIONAL(thread_layout, cpu, counts, "task_struct", "thread_info.cpu", "cpu"),
     VT_FIELD(thread_layout, utime, counts, "task_struct", "utime"),
     VT_FIELD(thread_layout, stime, counts, "task_struct", "stime"),
-    VT_FIELD_OPTIONAL(thread_layout, runtime, counts, "task_struct", "se.sum_exec_runtime"),
+    VT_FIELD(thread_layout, runtime, counts, "task_struct", "se.sum_exec_runtime"),
+    VT_FIELD_OPTIONAL(thread_layout, prev_utime, counts, "task_struct", "prev_cputime.utime"),
+    VT_FIELD_OPTIONAL(thread_layout, prev_stime, counts, "task_struct", "prev_cputime.stime"),
     VT_FIELD(thread_layout, nvcsw, counts, "task_struct", "nvcsw"),
     VT_FIELD(thread_layout, nivcsw, counts, "task_struct", "nivcsw"),
     VT_FIELD_SIZE(thread_layout, task_bytes, "task_struct"),
@@ -95,22 +98,25 @@ static const char *policy_name(uint64_t policy)
     return policy < sizeof names / sizeof names[0] ? names[policy] : NULL;
 }
 
-/* Ticks say how user and system share the time; how much it is the scheduler knows exactly.
- * (kernel/sched/cputime.c: cputime_adjust, without what earlier readings of /proc pinned) */
-static void share_time(struct vt_thread *t, uint64_t utime, uint64_t stime, uint64_t runtime)
+/* Ticks say how user and system share the time; how much it is the scheduler knows exactly. Neither
+ * share ever shrinks from what was shown before (prev). (kernel/sched/cputime.c: cputime_adjust) */
+static void share_time(struct vt_thread *t, uint64_t utime, uint64_t stime, uint64_t runtime,
+                       uint64_t prev_utime, uint64_t prev_stime)
 {
-    if (runtime == 0) {
-        t->user_ns = utime;
-        t->sys_ns = stime;
+    if (prev_utime + prev_stime >= runtime) {
+        t->user_ns = prev_utime;
+        t->sys_ns = prev_stime;
         return;
     }
-    if (utime == 0) {
-        t->sys_ns = stime == 0 ? 0 : runtime;
-    } else {
+    uint64_t sys = 0;
+    if (stime != 0) {
         unsigned __int128 part = (unsigned __int128)stime * runtime;
-        t->sys_ns = (uint64_t)(part / ((unsigned __int128)utime + stime));
+        sys = (uint64_t)(part / ((unsigned __int128)utime + stime));
     }
-    t->user_ns = runtime - t->sys_ns;
+    sys = sys > prev_stime ? sys : prev_stime;
+    sys = runtime - sys < prev_utime ? runtime - prev_utime : sys;
+    t->sys_ns = sys;
+    t->user_ns = runtime - sys;
 }
 
 static void read_thread(struct vt_walk *w, const struct thread_layout *l, struct vt_gva at,
@@ -145,7 +151,8 @@ static void read_thread(struct vt_walk *w, const struct thread_layout *l, struct
     t->voluntary = vt_object_uint(&counts, &l->nvcsw);
     t->involuntary = vt_object_uint(&counts, &l->nivcsw);
     share_time(t, vt_object_uint(&counts, &l->utime), vt_object_uint(&counts, &l->stime),
-               vt_object_uint(&counts, &l->runtime));
+               vt_object_uint(&counts, &l->runtime), vt_object_uint(&counts, &l->prev_utime),
+               vt_object_uint(&counts, &l->prev_stime));
 }
 
 static int print_threads(struct vt_walk *w, const struct vt_task *process, void *arg,
