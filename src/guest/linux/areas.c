@@ -24,7 +24,7 @@ struct vt_areas_layout {
     struct vt_member area_bytes;
     struct vt_member special_name;
     struct vt_member anon_text;
-    struct vt_member inode, sb, ino, dev;
+    struct vt_member inode, path;  /* of a struct file */
     struct vt_member shadow_stack; /* the kernel knows shadow stacks */
     struct vt_member shadow_bit, minor_bit, sealed_bit, droppable_bit, guard_bit;
 };
@@ -55,9 +55,7 @@ static const struct vt_field_spec specs[] = {
     VT_FIELD_BARE_OPTIONAL(layout, special_name, "vm_special_mapping", "name"),
     VT_FIELD_BARE_OPTIONAL(layout, anon_text, "anon_vma_name", "name"),
     VT_FIELD_BARE(layout, inode, "file", "f_inode"),
-    VT_FIELD_BARE(layout, sb, "inode", "i_sb"),
-    VT_FIELD_BARE(layout, ino, "inode", "i_ino"),
-    VT_FIELD_BARE(layout, dev, "super_block", "s_dev"),
+    VT_FIELD_BARE(layout, path, "file", "f_path"),
     VT_FIELD_SIZE_OPTIONAL(layout, shadow_stack, "thread_shstk"),
     VT_FIELD_ENUM_OPTIONAL(layout, shadow_bit, "VMA_SHADOW_STACK_BIT"),
     VT_FIELD_ENUM_OPTIONAL(layout, minor_bit, "VMA_UFFD_MINOR_BIT"),
@@ -125,6 +123,9 @@ int vt_areas_init(struct vt_areas *a, struct vt_walk *walk, struct vt_error *err
         }
     } else if (rc == 0 && (l->mmap.size == 0 || l->next.size == 0 || l->prev.size == 0)) {
         rc = vt_fail(err, VT_E_NOT_FOUND, "mm_struct has neither mm_mt nor mmap");
+    }
+    if (rc == 0) {
+        rc = vt_path_take(walk->kernel, &a->paths, err);
     }
     if (rc != 0) {
         return rc;
@@ -305,12 +306,15 @@ static int count(const struct vt_table_entry *e, void *arg)
     if (e->level == 1 && (e->value & ENTRY_SPECIAL) != 0) {
         return 0; /* the page of zeros, or no page of RAM */
     }
+    if (area->resident_bytes == 0) {
+        area->first_resident = e->gva.v;
+    }
     area->resident_bytes += bytes;
     bool dirty =
         (e->value & ENTRY_DIRTY) != 0 || (a->saved_dirty && (e->value & ENTRY_SAVED_DIRTY) != 0);
     area->dirty_bytes += dirty ? bytes : 0;
-    if ((area->flags & VT_AREA_EXEC) != 0 && area->of_file && !hidden && e->level == 1 &&
-        is_anonymous(a, vt_entry_mapping(e).gpa.v)) {
+    if ((area->flags & VT_AREA_EXEC) != 0 && (area->of_file || area->of_kernel) && !hidden &&
+        e->level == 1 && is_anonymous(a, vt_entry_mapping(e).gpa.v)) {
         if (area->changed_bytes == 0) {
             area->first_changed = e->gva.v;
         }
@@ -355,12 +359,14 @@ int vt_areas_take(struct vt_areas *a, struct vt_walk *walk, const struct vt_task
         vt_walk_torn(walk, "process %" PRId32 ": %.130s", task->pid, why);
     }
     for (size_t i = 0; i < a->n; i++) {
-        uint64_t file = 0;
-        (void)vt_space_read_u64(walk->space, VT_GVA(a->areas[i].at.v + a->l->flags.offset),
-                                &a->areas[i].flags, NULL);
-        (void)vt_space_read_u64(walk->space, VT_GVA(a->areas[i].at.v + a->l->file.offset), &file,
-                                NULL);
-        a->areas[i].of_file = file != 0;
+        struct vt_object o;
+        if (vt_object_read(walk->space, a->areas[i].at, a->l->area, &o, NULL) == 0) {
+            uint64_t ops = vt_object_uint(&o, &a->l->ops);
+            a->areas[i].flags = vt_object_uint(&o, &a->l->flags);
+            a->areas[i].of_file = vt_object_uint(&o, &a->l->file) != 0;
+            a->areas[i].of_kernel =
+                ops != 0 && ops == a->special_ops && a->l->special_name.size != 0;
+        }
     }
     struct bounded b = {.counting = {.a = a}};
     rc = vt_space_entries(&space, VT_GVA(0), VT_GVA(a->user_end), a->tables_left, count_bounded, &b,
@@ -376,33 +382,48 @@ int vt_areas_take(struct vt_areas *a, struct vt_walk *walk, const struct vt_task
 
 /* ---------------------------------------------------------------- one area */
 
+static const char *named(struct vt_areas *a, const char *what, struct vt_look *look, uint64_t name)
+{
+    char text[80 + 1]; /* ANON_VMA_NAME_MAX_LEN */
+    vt_look_text(look, VT_GVA(name + a->l->anon_text.offset), text, sizeof text);
+    snprintf(a->name, sizeof a->name, "[%s:%s]", what, text);
+    return a->name;
+}
+
 /* What stands where a name would: a file's path, or what the kernel uses the memory for. */
-static void read_name(struct vt_areas *a, struct vt_walk *walk, const struct vt_area *area,
-                      const struct vt_object *o)
+static const char *read_name(struct vt_areas *a, struct vt_walk *walk, const struct vt_area *area,
+                             const struct vt_object *o)
 {
     struct vt_look *look = &walk->look;
     const struct vt_areas_layout *l = a->l;
-    uint64_t ops = vt_object_uint(o, &l->ops), file = vt_object_uint(o, &l->file);
-    uint64_t anon = vt_object_uint(o, &l->anon_name);
-    a->name[0] = '\0';
+    uint64_t file = vt_object_uint(o, &l->file), name = vt_object_uint(o, &l->anon_name);
+    if (l->anon_text.offset == 0) {
+        name = 0;
+    }
     if (file != 0) {
-        return;
+        /* Where the name shares its place with what files need, it is no name here. */
+        if (name != 0 && l->anon_name.offset != l->shared.offset) {
+            return named(a, "anon_shmem", look, name);
+        }
+        struct vt_path path = vt_path_read(look, a->paths, VT_GVA(file + l->path.offset));
+        return vt_path_text(look, a->kernel, a->paths, path, NULL, a->name, NULL);
     }
     if (area->at.v == a->gate) {
-        snprintf(a->name, sizeof a->name, "[vsyscall]");
-    } else if (ops != 0 && ops == a->special_ops && l->special_name.size != 0) {
+        return "[vsyscall]";
+    }
+    if (area->of_kernel) {
         uint64_t text =
             vt_look_u64(look, VT_GVA(vt_object_uint(o, &l->private) + l->special_name.offset));
         vt_look_text(look, VT_GVA(text), a->name, 64);
-    } else if (area->start < a->brk && area->end > a->start_brk) {
-        snprintf(a->name, sizeof a->name, "[heap]");
-    } else if (area->start <= a->start_stack && area->end >= a->start_stack) {
-        snprintf(a->name, sizeof a->name, "[stack]");
-    } else if (anon != 0 && l->anon_text.offset != 0) {
-        char text[80 + 1];
-        vt_look_text(look, VT_GVA(anon + l->anon_text.offset), text, sizeof text);
-        snprintf(a->name, sizeof a->name, "[anon:%s]", text);
+        return a->name;
     }
+    if (area->start < a->brk && area->end > a->start_brk) {
+        return "[heap]";
+    }
+    if (area->start <= a->start_stack && area->end >= a->start_stack) {
+        return "[stack]";
+    }
+    return name != 0 ? named(a, "anon", look, name) : "";
 }
 
 static void write_flags(const struct vt_areas *a, uint64_t flags, char *text, size_t size)
@@ -453,12 +474,13 @@ void vt_area_read(struct vt_areas *a, struct vt_walk *walk, const struct vt_task
     row->anon = vt_object_uint(&o, &l->anon_vma) != 0;
     if (file != 0) {
         row->offset = vt_object_uint(&o, &l->pgoff) << VT_PAGE_SHIFT;
-        uint64_t inode = vt_look_member(look, VT_GVA(file), &l->inode);
-        uint64_t sb = vt_look_member(look, VT_GVA(inode), &l->sb);
-        uint32_t dev = (uint32_t)vt_look_member(look, VT_GVA(sb), &l->dev);
-        row->inode = vt_look_member(look, VT_GVA(inode), &l->ino);
-        snprintf(row->device, sizeof row->device, "%02x:%02x", dev >> 20, dev & 0xfffff);
+        struct vt_inode inode;
+        vt_inode_read(look, a->paths, VT_GVA(vt_look_member(look, VT_GVA(file), &l->inode)),
+                      &inode);
+        row->inode = inode.number;
+        snprintf(row->device, sizeof row->device, "%02x:%02x", vt_device_major(inode.device),
+                 vt_device_minor(inode.device));
     }
-    read_name(a, walk, area, &o);
-    row->name = a->name[0] != '\0' ? a->name : NULL;
+    const char *name = read_name(a, walk, area, &o);
+    row->name = name[0] != '\0' ? name : NULL;
 }

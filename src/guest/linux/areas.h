@@ -14,6 +14,7 @@
 #include "guest/linux/maple.h"
 #include "guest/linux/noun.h"
 #include "guest/linux/page_kind.h"
+#include "guest/linux/path.h"
 
 /* Bits of vm_flags that have not moved since there are any (include/linux/mm.h). */
 enum vt_area_flags {
@@ -28,11 +29,11 @@ struct vt_area {
     struct vt_gva at; /**< the vm_area_struct; 0: none */
     uint64_t start, end;
     uint64_t resident_bytes, dirty_bytes, swapped_bytes;
-    uint64_t changed_bytes; /**< resident without a file; counted for executable file areas */
-    uint64_t first_changed; /**< address of the first of them */
-    uint64_t flags;         /**< vm_flags */
-    bool of_file;
-    bool broken_link; /**< of the list, to or from it */
+    uint64_t changed_bytes; /**< of what is executable and not anonymous: copies that differ */
+    uint64_t first_resident, first_changed; /**< addresses of the first such pages */
+    uint64_t flags;                         /**< vm_flags */
+    bool of_file, of_kernel;                /**< pages come from a file, from the kernel ([vdso]) */
+    bool broken_link;                       /**< of the list, to or from it */
 };
 
 struct vt_areas_layout;
@@ -40,6 +41,7 @@ struct vt_areas_layout;
 struct vt_areas {
     struct vt_kernel *kernel;
     const struct vt_areas_layout *l;
+    const struct vt_path_layout *paths;
     struct vt_maple_layout maple_layout;
     struct vt_maple_walk *maple; /* NULL: a list */
     struct vt_page_layout pages; /* bytes 0: struct page is not known */
@@ -56,7 +58,7 @@ struct vt_areas {
     uint64_t brk, start_brk, start_stack;
     struct vt_area *areas;
     size_t n, room;
-    char name[4096 + 64]; /* of the area read last */
+    char name[VT_PATH_BYTES]; /* of the area read last */
 };
 
 /** VT_E_NOT_FOUND (an essential member), VT_E_NOMEM. To be ended with vt_areas_fini in any case. */
