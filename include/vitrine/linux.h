@@ -398,4 +398,20 @@ struct vt_socket {
     bool listed; /**< in the kernel's tables; else only a process's descriptor leads to it */
 };
 
+/** malfind: executable user memory that nobody vouches for. */
+struct vt_suspect {
+    struct vt_row row; /**< at: the vm_area_struct */
+    int32_t pid;
+    char comm[16 + 1];
+    struct vt_gva start, end;
+    char perms[4 + 1];
+    uint64_t resident_pages;
+    uint64_t changed_pages; /**< of a file's or the kernel's code: the process's own copies */
+    struct vt_gva first;    /**< where `bytes` lie; 0: nothing is in memory */
+    char bytes[3 * 16];     /**< "fc 48 83 …" */
+    char looks[24];         /**< "ELF file", "shellcode", "function", …; "": nothing known */
+    const char *name;       /**< as of maps */
+    char reason[64];        /**< "writable and executable, executable without a file" */
+};
+
 #endif

@@ -19,6 +19,7 @@ extern const struct vt_noun vt_noun_namespaces;
 extern const struct vt_noun vt_noun_cgroups;
 extern const struct vt_noun vt_noun_cpus;
 extern const struct vt_noun vt_noun_uptime;
+extern const struct vt_noun vt_noun_malfind;
 extern const struct vt_noun vt_noun_maps;
 extern const struct vt_noun vt_noun_files;
 extern const struct vt_noun vt_noun_mounts;
@@ -54,6 +55,7 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_syscalls,
     &vt_noun_idt,
     &vt_noun_ttys,
+    &vt_noun_malfind,
     NULL,
 };
 /* clang-format on */
