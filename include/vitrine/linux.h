@@ -371,6 +371,32 @@ struct vt_tty {
     char symbol[160], owner[72];
 };
 
+/** net: interfaces of every network namespace, one row for each address; an interface without one
+ *  has one row. (include/linux/netdevice.h, inetdevice.h, net/if_inet6.h) */
+struct vt_interface {
+    struct vt_row row; /**< at: the net_device */
+    uint32_t ifindex;
+    char name[16 + 1];
+    char flags[128]; /**< "UP,RUNNING,…" as ip shows them, and PROMISC whoever asked for it */
+    uint32_t mtu;
+    char type[16];        /**< "ether", "loopback", …, or its number */
+    char mac[3 * 32];     /**< "02:00:…", as long as its addresses are; "" for none */
+    const char *state;    /**< operational: "up", "down", "unknown", … */
+    char kind[16];        /**< of virtual ones: "dummy", "veth", "bridge"; or "" */
+    uint32_t promiscuity; /**< how many have asked for all packets */
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /**< UINT64_MAX: the driver keeps them in a
+                                                          * way of its own */
+    uint32_t netns;                                      /**< inode of its network namespace */
+    const char *family;      /**< "inet", "inet6"; NULL: it has no address */
+    char address[48];        /**< without the prefix */
+    char peer[48];           /**< where the other end has another one, or "" */
+    uint32_t prefix;         /**< bits */
+    const char *scope;       /**< "global", "link", "host", "site", "nowhere" */
+    char label[16 + 1];      /**< of an IPv4 address: "eth0:1" */
+    char address_flags[128]; /**< "permanent,tentative,…" */
+    char cidr[56];           /**< "10.0.0.1/24", or "" */
+};
+
 /** sockets: of every network namespace, and those that no table lists but a process holds.
  *  (include/net/sock.h, net/ipv4/inet_hashtables.c, net/unix/af_unix.c, …) */
 struct vt_socket {

@@ -28,6 +28,7 @@ extern const struct vt_noun vt_noun_slabs;
 extern const struct vt_noun vt_noun_syscalls;
 extern const struct vt_noun vt_noun_idt;
 extern const struct vt_noun vt_noun_ttys;
+extern const struct vt_noun vt_noun_net;
 extern const struct vt_noun vt_noun_sockets;
 
 /* In the order help shows them: what a guest runs, what its kernel keeps, who can be trusted. One a
@@ -50,6 +51,7 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_mounts,
     &vt_noun_modules,
     &vt_noun_slabs,
+    &vt_noun_net,
     &vt_noun_sockets,
     &vt_noun_dmesg,
     &vt_noun_syscalls,
