@@ -9,7 +9,9 @@ import os
 import subprocess
 import sys
 
+import identity
 import kernel
+import machine
 import processes
 from checks import NOUNS, Check
 from view import View
