@@ -36,6 +36,7 @@ struct vt_noun_query {
 struct vt_noun_result {
     uint64_t rows, torn_rows;
     uint64_t findings; /**< rows with one */
+    uint64_t checked;  /**< of nouns that check: what was looked at, when rows do not tell */
     bool torn;         /**< the walk itself met broken links or a limit: rows may be missing */
     char why[160];     /**< where and how, when torn */
 };
@@ -334,6 +335,16 @@ struct vt_dmesg_record {
     char subsystem[17]; /**< of the device that it is about ("pci"), or "" */
     char device[49];    /**< "+pci:0000:00:01.0", or "" */
     const char *text;   /**< may be of several lines */
+};
+
+/** hidden: tasks and modules that some of the kernel's books do not have. The views are "yes",
+ *  "no", or NULL where one does not apply. */
+struct vt_hidden {
+    struct vt_row row; /**< at: the task_struct or the struct module */
+    const char *kind;  /**< "task", "module" */
+    int32_t pid, tgid; /**< of a task */
+    char name[64];
+    const char *list, *threads, *table, *family, *running, *sysfs, *memory;
 };
 
 /** syscalls: where each system call leads. */

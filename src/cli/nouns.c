@@ -92,6 +92,7 @@ int vt_noun_write(const struct vt_output *to, struct vt_kernel *kernel, const st
     struct vt_json_writer *w = vt_rows_members(p.rows);
     if (w != NULL) {
         if (noun->checks) {
+            vt_json_kv_u64(w, "checked", result->checked != 0 ? result->checked : result->rows);
             vt_json_kv_u64(w, "findings", result->findings);
         }
         vt_json_kv_bool(w, "torn", result->torn);
@@ -117,7 +118,7 @@ int vt_noun_print(const struct vt_args *args, struct vt_target *target, const st
     }
     if (noun->checks && !to.json) {
         fprintf(stderr, "vitrine %s: %" PRIu64 " checked, %" PRIu64 " with a finding\n", noun->name,
-                result.rows, result.findings);
+                result.checked != 0 ? result.checked : result.rows, result.findings);
     }
     if (result.torn) {
         fprintf(stderr, "vitrine %s: the list may be incomplete: %s\n", noun->name, result.why);

@@ -25,6 +25,7 @@ extern const struct vt_noun vt_noun_files;
 extern const struct vt_noun vt_noun_mounts;
 extern const struct vt_noun vt_noun_modules;
 extern const struct vt_noun vt_noun_slabs;
+extern const struct vt_noun vt_noun_hidden;
 extern const struct vt_noun vt_noun_syscalls;
 extern const struct vt_noun vt_noun_idt;
 extern const struct vt_noun vt_noun_ttys;
@@ -54,6 +55,7 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_net,
     &vt_noun_sockets,
     &vt_noun_dmesg,
+    &vt_noun_hidden,
     &vt_noun_syscalls,
     &vt_noun_idt,
     &vt_noun_ttys,
