@@ -95,7 +95,7 @@ static const struct vt_column columns[] = {
     COLUMN_OR_NONE(tgid, VT_CELL_I64, "tgid", NULL, "of a task: its process"),
     COLUMN(name, VT_CELL_CHARS, "name", "NAME", "command or module name"),
     COLUMN(list, VT_CELL_TEXT, "list", "LIST",
-           "whether the list of processes, or of modules, has it: what ps and lsmod go by"),
+           "the list of processes, or of modules: what ps and lsmod go by"),
     COLUMN(threads, VT_CELL_TEXT, "threads", "THREADS", "its process's list of threads"),
     COLUMN(table, VT_CELL_TEXT, "table", "TABLE",
            "the table of process numbers, or the tree of modules by address"),
@@ -103,7 +103,7 @@ static const struct vt_column columns[] = {
     COLUMN(running, VT_CELL_TEXT, "running", "RUNNING", "what runs on CPUs or waits for one"),
     COLUMN(sysfs, VT_CELL_TEXT, "sysfs", "SYSFS", "the objects of /sys/module"),
     COLUMN(memory, VT_CELL_TEXT, "memory", "MEMORY",
-           "memory itself: objects of the tasks' slab, what is mapped where modules lie"),
+           "memory itself: the tasks' slab, what is mapped where modules lie"),
 };
 
 const struct vt_noun vt_noun_hidden = {
