@@ -288,6 +288,22 @@ struct vt_mount {
     char propagation[64];    /**< "shared:1 master:2 unbindable", or "" */
 };
 
+/** pagecache: files with pages in RAM, file system by file system. What tmpfs, ramfs and an
+ * initramfs hold is page cache, too. (include/linux/fs.h: struct address_space) */
+struct vt_cached_file {
+    struct vt_row row; /**< the struct inode */
+    char device[24];   /**< "major:minor" of the file system */
+    uint64_t inode;
+    char fs[32];            /**< type of the file system */
+    uint64_t bytes;         /**< size of the file */
+    uint64_t pages;         /**< in RAM; of 4 KiB but for hugetlbfs */
+    uint64_t dirty_pages;   /**< of them, to be written back */
+    uint64_t evicted_pages; /**< remembered, but not there: evicted, or swapped out of a tmpfs */
+    const char
+        *path; /**< as struct vt_open_file has it; inside its file system when that is nowhere
+                    mounted; "bdev:[major:minor]": a block device's; NULL: it has no name */
+};
+
 /** modules: loaded modules, in the order /proc/modules has. (include/linux/module.h) */
 struct vt_module {
     struct vt_row row;
@@ -450,5 +466,29 @@ struct vt_suspect {
     const char *name;       /**< as of maps */
     char reason[64];        /**< "writable and executable, executable without a file" */
 };
+
+/* ---------------------------------------------------------------- content of cached files */
+
+/** What there was of a file. */
+struct vt_file_pages {
+    uint64_t bytes;   /**< size of the file */
+    uint64_t pages;   /**< that many pages */
+    uint64_t present; /**< given to the callback */
+    uint64_t evicted; /**< remembered, but not in RAM */
+    uint64_t unready; /**< in RAM, but not read from disk yet */
+    bool torn;        /**< some were reused while they were read, or cannot be right */
+    char why[160];    /**< the first of them */
+};
+
+/** Takes one page of a file, in ascending order: n bytes at `offset`, fewer than 4096 at the end of
+ *  the file only. Non-zero ends the walk and is returned by it. */
+typedef int vt_file_page_fn(uint64_t offset, const uint8_t *bytes, size_t n, void *arg);
+
+/** Reads what the page cache holds of the struct inode at `inode` (vt_cached_file.row.at). Pages
+ * that are not there are left out: holes of the file, or never read. Each page was the file's
+ * before and after it was copied. Bounded by the size of RAM. Errors: VT_E_NOT_FOUND (members),
+ * VT_E_UNSUPPORTED (hugetlbfs), VT_E_CORRUPT (no inode), what `fn` returns. (mm/filemap.c) */
+int vt_linux_file_pages(struct vt_kernel *kernel, struct vt_gva inode, vt_file_page_fn *fn,
+                        void *arg, struct vt_file_pages *result, struct vt_error *err);
 
 #endif

@@ -84,9 +84,11 @@ static bool read_level(const struct vt_xa_walk *walk, uint64_t at, const struct 
     }
     unsigned bits = chunk_bits(l);
     uint64_t shift = vt_object_uint(&o, &l->shift);
-    bool fits = shift < 64 && shift % bits == 0 && vt_object_uint(&o, &l->offset) == slot &&
-                vt_object_uint(&o, &l->parent) == (up != NULL ? up->node : 0) &&
-                (up == NULL || shift + bits == up->shift);
+    bool fits = shift < 64 && shift % bits == 0 &&
+                vt_object_uint(&o, &l->parent) == (up != NULL ? up->node : 0);
+    /* The first node's offset is what it was in the node's life before. */
+    fits = fits &&
+           (up == NULL || (vt_object_uint(&o, &l->offset) == slot && shift + bits == up->shift));
     *level = (struct vt_xa_level){.node = at, .shift = (unsigned)shift};
     level->base = up == NULL ? 0 : up->base + ((uint64_t)slot << up->shift);
     memcpy(level->slots, o.bytes + (l->slots.offset - l->node.low), l->slots.size);

@@ -255,8 +255,9 @@ static void test_array(void **state)
     make_node(f, 0, 12, 0, 0);
     make_node(f, 1, 6, 0, 3);
     make_node(f, 2, 0, 1, 63);
-    slot(f, 0, 0, 0x1000); /* 4096 indices in one slot */
-    slot(f, 1, 8, 0x2000); /* four slots of 64 */
+    synthetic_put(&f->s, NODE(0) + OFFSET, 7, 1); /* what it was before means nothing */
+    slot(f, 0, 0, 0x1000);                        /* 4096 indices in one slot */
+    slot(f, 1, 8, 0x2000);                        /* four slots of 64 */
     slot(f, 1, 9, 8 << 2 | 2);
     slot(f, 1, 10, 8 << 2 | 2);
     slot(f, 1, 11, 8 << 2 | 2);
