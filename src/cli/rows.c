@@ -144,7 +144,7 @@ void vt_cell_u64(struct vt_rows *r, uint64_t value)
         break;
     case VT_CELL_SECONDS:
         if (r->json) {
-            vt_json_f64(&r->writer, (double)value / 1e9, 9);
+            vt_json_f64(&r->writer, (double)value / 1e9, 15);
         }
         snprintf(text, sizeof text, "%.*f", c->digits == 0 ? 1 : c->digits, (double)value / 1e9);
         break;

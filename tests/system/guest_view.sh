@@ -13,8 +13,7 @@ for pid in /proc/[0-9]*; do
     fi
     to=$out/$pid
     mkdir -p "$to/fdinfo"
-    cp status stat cmdline environ maps mountinfo cgroup comm timers uid_map gid_map "$to/" 2>/dev/null
-    [ -s maps ] && cp smaps "$to/" 2>/dev/null
+    cp status stat cmdline environ maps mountinfo cgroup comm timers smaps uid_map gid_map "$to/" 2>/dev/null
     ls -ln fd >"$to/fd" 2>/dev/null
     ls -ln ns >"$to/ns" 2>/dev/null
     ls -ldn exe cwd root >"$to/links" 2>/dev/null
@@ -30,13 +29,17 @@ for pid in /proc/[0-9]*; do
 done
 cd /proc || exit 1
 mkdir "$out/net" "$out/tty" "$out/trace"
-cp modules timer_list slabinfo uptime version cmdline cpuinfo stat cgroups meminfo "$out/" 2>/dev/null
+cp modules timer_list slabinfo uptime version cpuinfo stat loadavg "$out/" 2>/dev/null
 cp net/* "$out/net/" 2>/dev/null
 cp tty/drivers tty/ldiscs "$out/tty/" 2>/dev/null
 cp $tracing/current_tracer $tracing/kprobe_events $tracing/enabled_functions "$out/trace/" 2>/dev/null
 cp /sys/kernel/debug/kprobes/list "$out/trace/kprobes" 2>/dev/null
 grep "\[" kallsyms >"$out/kallsyms"
 grep -E " (sys_call_table|_text|_etext|_stext|_end|idt_table)$" kallsyms >>"$out/kallsyms"
+find /sys/fs/cgroup -type d | while read -r group; do
+    echo "$(stat -c %i "$group") $(wc -l <"$group/cgroup.procs") $(wc -l <"$group/cgroup.threads")" \
+        "$(tr ' ' , <"$group/cgroup.controllers") ${group#/sys/fs/cgroup}/"
+done >"$out/cgroup_tree"
 dmesg -r >"$out/dmesg"
 ifconfig -a >"$out/ifconfig"
 ip addr >"$out/ip_addr"

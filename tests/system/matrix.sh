@@ -68,7 +68,7 @@ quiet_guest() {
 }
 
 look() { # MODE [option...]
-    python3 "$here/matrix/check.py" look "$VITRINE" "$target" "$dir/$1" "${@:2}"
+    python3 "$here/matrix/check.py" look "$VITRINE" "$target" "$dir/before" "$dir/$1" "${@:2}"
 }
 
 compare() { # MODE

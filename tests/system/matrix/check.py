@@ -1,28 +1,38 @@
 #!/usr/bin/env python3
 """check.py - the matrix test's two steps, for one guest.
 
-check.py look VITRINE VM FOLDER [option...]   runs every verb and keeps what it printed
-check.py compare BEFORE AFTER FOLDER OUT      holds that against the guest's views of itself
+check.py look VITRINE VM BEFORE FOLDER [option...]  runs every verb and keeps what it printed
+check.py compare BEFORE AFTER FOLDER OUT            holds that against the guest's views of itself
+
+Arguments of verbs may have "{main}", the workload's process, or "{wl-name}", one of its children.
 """
 import json
 import os
 import subprocess
 import sys
 
+import files
 import identity
 import kernel
 import machine
+import memory
+import network
 import processes
+import trust
 from checks import NOUNS, Check
 from view import View
 
 
-def look(vitrine, vm, folder, *options):
+MODULES = (files, identity, kernel, machine, memory, network, processes, trust)  # each declares its nouns
+
+
+def look(vitrine, vm, before, folder, *options):
     os.makedirs(folder, exist_ok=True)
+    pids = View(before).workload()
     for name, (_, looks) in NOUNS.items():
         for result, arguments in looks.items():
             path = os.path.join(folder, result.replace("-", "_") + ".json")
-            command = [vitrine, arguments[0], vm, *arguments[1:], "--json", *options]
+            command = [vitrine, arguments[0], vm, *(a.format(**pids) for a in arguments[1:]), "--json", *options]
             try:
                 done = subprocess.run(command, capture_output=True, timeout=60)
                 output, errors, status = done.stdout, done.stderr, done.returncode
@@ -56,7 +66,7 @@ def compare(before, after, folder, out):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) >= 5 and sys.argv[1] == "look":
+    if len(sys.argv) >= 6 and sys.argv[1] == "look":
         sys.exit(look(*sys.argv[2:]))
     if len(sys.argv) == 6 and sys.argv[1] == "compare":
         sys.exit(compare(*sys.argv[2:]))

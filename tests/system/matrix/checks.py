@@ -33,6 +33,11 @@ class Check:
         if want != got:
             self.fail(f"{what}: guest {want!r}, vitrine {got!r}")
 
+    def between(self, what, low, got, high):
+        self.compared += 1
+        if not low <= got <= high:
+            self.fail(f"{what}: vitrine {got!r}, guest from {low!r} to {high!r}")
+
     def document(self, look=None):
         """The JSON that a look printed; None, and a failure, when it printed none."""
         path = os.path.join(self.results, (look or self.name).replace("-", "_") + ".json")

@@ -51,6 +51,12 @@ def capabilities(check):
             check.equal(f"{row['pid']} {name}: names", bin(row[name]).count("1"),
                         bin(everything).count("1") if names == "all" else count)
     check.compare(rights, rows, 30)
+    pid = check.before.workload().get("wl-creds")
+    if pid in rows:
+        for key in "effective_names", "ambient_names":
+            check.equal(f"{pid} {key}", "net_raw", rows[pid][key])
+        check.equal(f"{pid} permitted_names", {"net_raw", "sys_time", "syslog"},
+                    set(rows[pid]["permitted_names"].split(",")))
 
 
 # Links of /proc/PID/ns, by the member that has their number.
@@ -76,9 +82,27 @@ def namespaces(check):
     check.compare(namespace_table, check.keyed(check.rows(), lambda r: r["pid"]), 30)
 
 
-@noun("cgroups", cgroups=["cgroups"], cgroups_of_init=["cgroups", "--pid", "1"])
+def group_tree(view):
+    """The second version's hierarchy, where it is mounted, but for its root: the view runs there."""
+    table = {}
+    for line in view.lines("cgroup_tree"):
+        inode, processes, threads, controllers, path = line.split(" ", 4)
+        path = path.rstrip("/")
+        if path:
+            table[path] = {"id": int(inode), "processes": int(processes), "threads": int(threads),
+                           "controllers": controllers or None}
+    return table
+
+
+@noun("cgroups", cgroups=["cgroups"], cgroups_of_init=["cgroups", "--pid", "1"],
+      cgroups_of_another=["cgroups", "--pid", "{wl-cgroup}"])
 def cgroups(check):
     rows = check.keyed(check.rows(), lambda r: (r["hierarchy"], r["path"]))
+    below = {r["path"]: r for r in rows.values() if r["version"] == 2 and r["path"] != "/"}
+    check.compare(group_tree, below, 2 if check.before.made("control-groups") else 0)
+    another = [(r["hierarchy"], r["path"]) for r in check.rows("cgroups", "cgroups_of_another")]
+    if check.before.made("control-group"):
+        check.equal("of wl-cgroup", True, (0, "/workload/inner") in another)
     members = {}
     for view in check.before, check.after:
         members[view] = {}

@@ -75,6 +75,11 @@ class View:
         """Lines of the workload that begin with a word, split."""
         return [line.split() for line in self.lines("workload") if line.startswith(word + " ")]
 
+    def workload(self):
+        """Its processes by name; the first is "main"."""
+        words = [line.split() for line in self.lines("workload")]
+        return {w[0]: int(w[2]) for w in words if len(w) == 3 and w[1] == "pid"}
+
     def made(self, item):
         """Whether the workload could make an item."""
         return f"{item}: made" in self.lines("workload")

@@ -1,0 +1,50 @@
+"""trust.py - syscalls, idt, ttys: in the workload's guest nothing is hooked but what it hooks."""
+import re
+
+from checks import noun
+
+
+def unsuspicious(check, rows, what):
+    for row in rows:
+        if row["finding"] is not None:
+            check.fail(f"{row[what]}: {row['finding']}")
+        check.compared += 1
+
+
+@noun("syscalls")
+def syscalls(check):
+    rows = check.rows()
+    unsuspicious(check, rows, "number")
+    names = {(row["abi"], row["number"]): row["symbol"] for row in rows}
+    for number, name in {0: "read", 1: "write", 39: "getpid", 59: "execve", 321: "bpf"}.items():
+        check.equal(f"number {number}", f"__x64_sys_{name}", names.get(("x86-64", number)))
+    check.equal("more than 330 system calls", True,
+                sum(abi == "x86-64" for abi, _ in names) > 330)
+
+
+@noun("idt")
+def idt(check):
+    rows = check.rows()
+    unsuspicious(check, rows, "vector")
+    check.equal("vectors", list(range(256)), [row["vector"] for row in rows])
+    handlers = {row["vector"]: row["symbol"] for row in rows}
+    check.equal("page fault", "asm_exc_page_fault", handlers.get(14))
+
+
+def terminals(view):
+    """Those that a process has open, by the name of their device."""
+    names = {}
+    for pid in view.whole():
+        for kind, number in re.findall(r"-> /dev/(ttyS|pts/)(\d+)$", view.text(pid, "fd"), re.M):
+            names[kind + number] = {"ldisc": "n_tty"}
+    return names
+
+
+@noun("ttys")
+def ttys(check):
+    rows = check.rows()
+    unsuspicious(check, rows, "name")
+    ours = {row["name"]: row for row in rows}
+    for name, row in terminals(check.before).items():
+        if name in terminals(check.after):
+            check.equal(f"{name} ldisc", row["ldisc"], ours.get(name, {}).get("ldisc"))
