@@ -154,6 +154,16 @@ void vt_walk_hlist_end(struct vt_walk *walk, struct vt_hlist_walk *hlist)
     vt_hlist_end(hlist);
 }
 
+bool vt_walk_step(struct vt_walk *walk)
+{
+    if (walk->steps < VT_WALK_STEPS_MAX) {
+        walk->steps++;
+        return true;
+    }
+    vt_walk_torn(walk, "it goes on after %zu steps", VT_WALK_STEPS_MAX);
+    return false;
+}
+
 int vt_walk_tasks(struct vt_walk *walk, struct vt_task_list *list, struct vt_error *err)
 {
     struct vt_task_list all;

@@ -31,6 +31,7 @@ struct vt_walk {
     struct vt_noun_query query;
     struct vt_look look;
     struct vt_noun_result result;
+    size_t steps; /* taken by vt_walk_step */
     vt_row_fn *fn;
     void *arg;
 };
@@ -45,6 +46,12 @@ void vt_walk_torn(struct vt_walk *walk, const char *fmt, ...) __attribute__((for
 /** Ends the walk of a list or of a hash table and notes what it met. */
 void vt_walk_list_end(struct vt_walk *walk, struct vt_list_walk *list);
 void vt_walk_hlist_end(struct vt_walk *walk, struct vt_hlist_walk *hlist);
+
+/** For what hangs on rows (a cache's slabs, a process's descriptors): true for at most
+ *  VT_WALK_STEPS_MAX times a walk, then false, noted. A list's own cap is not enough, since a guest
+ *  can hang the same long list on every row. */
+#define VT_WALK_STEPS_MAX ((size_t)4 << 20)
+bool vt_walk_step(struct vt_walk *walk);
 
 /** The processes the query asks for (their group leaders), and whether their list is torn, noted.
  *  VT_E_NOT_FOUND when the query names one that is not there. Free with vt_task_list_fini. */

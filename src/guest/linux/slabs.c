@@ -25,7 +25,7 @@ static int count_partial(struct vt_walk *w, const struct vt_slab_layout *l, stru
     int rc;
     vt_list_begin(&list, w->space, VT_GVA(node.v + l->partial.offset),
                   vt_walk_cap(w, VT_PAGE_BYTES, SIZE_MAX));
-    while ((rc = vt_list_next(&list, &at, err)) == 1) {
+    while ((rc = vt_list_next(&list, &at, err)) == 1 && vt_walk_step(w)) {
         struct vt_slab slab;
         if (vt_object_read(w->space, VT_GVA(at.v - l->slab_list.offset), l->slab, &page, NULL) !=
             0) {
