@@ -363,6 +363,23 @@ struct vt_hidden {
     const char *list, *threads, *table, *family, *running, *sysfs, *memory;
 };
 
+/** netfilter: what sees the network's packets, or says what there is: who can look, drop, change
+ *  and hide. (include/linux/netfilter.h, net/protocol.h, linux/netdevice.h, linux/seq_file.h) */
+struct vt_net_hook {
+    struct vt_row row;
+    const char *kind; /**< "netfilter", "packets" (struct packet_type), "protocol" (of IP),
+                       * "receive" (a device's rx_handler), "xdp", "table" (of functions) */
+    char family[12];  /**< "ipv4", "ipv6", "arp", "bridge", "device"; or "" */
+    char hook[32];    /**< "prerouting", …; which packets; the protocol; the table's name */
+    int32_t priority; /**< of netfilter: lower ones come first; else 0 */
+    char device[16 + 1];
+    uint32_t netns; /**< inode of its network namespace; 0: all of them */
+    struct vt_gva function;
+    char symbol[160]; /**< of the function, or "" */
+    char owner[72];   /**< of its code: "kernel", "module nf_tables", "nobody" */
+    char chain[96];   /**< of nf_tables: "TABLE CHAIN, 3 rules"; or "" */
+};
+
 /** syscalls: where each system call leads. */
 struct vt_syscall {
     struct vt_row row; /**< at: the table's entry, or the function that dispatches */

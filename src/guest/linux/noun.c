@@ -31,6 +31,7 @@ extern const struct vt_noun vt_noun_syscalls;
 extern const struct vt_noun vt_noun_idt;
 extern const struct vt_noun vt_noun_ttys;
 extern const struct vt_noun vt_noun_net;
+extern const struct vt_noun vt_noun_netfilter;
 extern const struct vt_noun vt_noun_sockets;
 
 /* In the order help shows them: what a guest runs, what its kernel keeps, who can be trusted. One a
@@ -61,6 +62,7 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_syscalls,
     &vt_noun_idt,
     &vt_noun_ttys,
+    &vt_noun_netfilter,
     &vt_noun_malfind,
     NULL,
 };
