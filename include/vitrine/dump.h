@@ -71,6 +71,19 @@ struct vt_dump {
 int vt_dump_write(const struct vt_dump *dump, enum vt_dump_format format, int fd, const char *path,
                   uint64_t *stored, struct vt_error *err);
 
+/** How an ELF core is laid out, for those who show one without writing it. */
+struct vt_dump_core {
+    uint8_t
+        *head; /**< the core's first bytes: headers and notes; what follows up to RAM is zeros */
+    size_t n_head;
+    uint64_t offsets[VT_RAM_REGIONS_MAX]; /**< of each region of RAM in the core */
+    uint64_t bytes;                       /**< of all of it */
+};
+/** Lays out what vt_dump_write writes; `copy` is not looked at. Its size depends only on the VM and
+ *  on how many CPUs there are. VT_E_NOMEM. */
+int vt_dump_core_make(const struct vt_dump *dump, struct vt_dump_core *core, struct vt_error *err);
+void vt_dump_core_fini(struct vt_dump_core *core);
+
 /* ---------------------------------------------------------------- opening */
 
 /** What `path` is by its first bytes; what is nothing else is raw. VT_E_UNSUPPORTED for dumps that

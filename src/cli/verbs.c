@@ -25,6 +25,8 @@ extern const struct vt_verb vt_verb_dump;
 extern const struct vt_verb vt_verb_uname;
 extern const struct vt_verb vt_verb_read;
 extern const struct vt_verb vt_verb_find_memory;
+extern const struct vt_verb vt_verb_mount;
+extern const struct vt_verb vt_verb_unmount;
 extern const struct vt_verb vt_verb_symbols;
 extern const struct vt_verb vt_verb_translate;
 extern const struct vt_verb vt_verb_shot;
@@ -54,6 +56,8 @@ static const struct vt_verb *const written[] = {
     &vt_verb_uname,
     &vt_verb_read,
     &vt_verb_find_memory,
+    &vt_verb_mount,
+    &vt_verb_unmount,
     &vt_verb_symbols,
     &vt_verb_translate,
     &vt_verb_shot,

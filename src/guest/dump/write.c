@@ -285,8 +285,9 @@ static bool text_in(const struct core *c, const struct vt_ram_region *r, uint64_
     return true;
 }
 
-static int put_elf_heads(struct writing *w, const struct vt_ram_region *regions, unsigned n,
-                         const struct core *c, struct vt_error *err)
+/* ELF header, program headers and notes, into what is all zeros. */
+static void fill_head(struct vt_dump_core *out, const struct vt_ram_region *regions, unsigned n,
+                      const struct core *c)
 {
     Elf64_Phdr loads[VT_RAM_REGIONS_MAX + 2] = {0};
     unsigned count = 1;
@@ -296,7 +297,7 @@ static int put_elf_heads(struct writing *w, const struct vt_ram_region *regions,
             uint64_t into = c->text_pa - regions[i].gpa.v;
             loads[count++] = (Elf64_Phdr){.p_type = PT_LOAD,
                                           .p_flags = PF_R | PF_W | PF_X,
-                                          .p_offset = w->offsets[i] + into,
+                                          .p_offset = out->offsets[i] + into,
                                           .p_vaddr = c->text_va,
                                           .p_paddr = c->text_pa,
                                           .p_filesz = bytes,
@@ -308,7 +309,7 @@ static int put_elf_heads(struct writing *w, const struct vt_ram_region *regions,
         uint64_t gpa = regions[i].gpa.v;
         loads[count++] = (Elf64_Phdr){.p_type = PT_LOAD,
                                       .p_flags = PF_R | PF_W | PF_X,
-                                      .p_offset = w->offsets[i],
+                                      .p_offset = out->offsets[i],
                                       .p_vaddr = c->has_direct_map ? c->direct_map + gpa : 0,
                                       .p_paddr = gpa,
                                       .p_filesz = regions[i].bytes,
@@ -327,20 +328,59 @@ static int put_elf_heads(struct writing *w, const struct vt_ram_region *regions,
         .e_phentsize = sizeof loads[0],
         .e_phnum = (Elf64_Half)count,
     };
-    int rc = put(w, &head, sizeof head, 0, err);
-    rc = rc != 0 ? rc : put(w, loads, count * sizeof loads[0], sizeof head, err);
-    return rc != 0 ? rc : put(w, c->notes, c->n_notes, notes_at, err);
+    memcpy(out->head, &head, sizeof head);
+    memcpy(out->head + sizeof head, loads, count * sizeof loads[0]);
+    memcpy(out->head + notes_at, c->notes, c->n_notes);
 }
 
-/* RAM begins on a page, so that whoever opens the core can map it. */
-static void plan_elf(struct writing *w, const struct vt_ram_region *regions, unsigned n,
-                     const struct core *c)
+int vt_dump_core_make(const struct vt_dump *dump, struct vt_dump_core *core, struct vt_error *err)
 {
-    w->end = page_up(sizeof(Elf64_Ehdr) + (n + 2) * sizeof(Elf64_Phdr) + c->n_notes);
-    for (unsigned i = 0; i < n; i++) {
-        w->offsets[i] = w->end;
-        w->end += regions[i].bytes;
+    struct core c = {0};
+    struct vt_dump_core out = {0};
+    const struct vt_ram_region *regions;
+    unsigned n = vt_ram_regions(dump->ram, &regions);
+    if (dump->kernel != NULL) {
+        take_addresses(&c, dump->kernel);
     }
+    int rc = make_notes(&c, dump, err);
+    if (rc != 0) {
+        return rc;
+    }
+    out.n_head = sizeof(Elf64_Ehdr) + (n + 2) * sizeof(Elf64_Phdr) + c.n_notes;
+    out.head = calloc(1, out.n_head);
+    if (out.head == NULL) {
+        free(c.notes);
+        return vt_fail(err, VT_E_NOMEM, "no memory for the headers of a core");
+    }
+    /* RAM begins on a page, so that whoever opens the core can map it. */
+    out.bytes = page_up(out.n_head);
+    for (unsigned i = 0; i < n; i++) {
+        out.offsets[i] = out.bytes;
+        out.bytes += regions[i].bytes;
+    }
+    fill_head(&out, regions, n, &c);
+    free(c.notes);
+    *core = out;
+    return 0;
+}
+
+void vt_dump_core_fini(struct vt_dump_core *core)
+{
+    free(core->head);
+    *core = (struct vt_dump_core){0};
+}
+
+static int put_core_head(struct writing *w, struct vt_error *err)
+{
+    struct vt_dump_core core;
+    int rc = vt_dump_core_make(w->dump, &core, err);
+    if (rc == 0) {
+        memcpy(w->offsets, core.offsets, sizeof w->offsets);
+        w->end = core.bytes;
+        rc = put(w, core.head, core.n_head, 0, err);
+        vt_dump_core_fini(&core);
+    }
+    return rc;
 }
 
 /* ---------------------------------------------------------------- all of it */
@@ -349,7 +389,6 @@ int vt_dump_write(const struct vt_dump *dump, enum vt_dump_format format, int fd
                   uint64_t *stored, struct vt_error *err)
 {
     struct writing w = {.dump = dump, .fd = fd, .path = path};
-    struct core core = {0};
     const struct vt_ram_region *regions;
     unsigned n = vt_ram_regions(dump->ram, &regions);
     int rc = 0;
@@ -365,15 +404,7 @@ int vt_dump_write(const struct vt_dump *dump, enum vt_dump_format format, int fd
         rc = put_lime_heads(&w, regions, n, err);
         break;
     case VT_DUMP_ELF:
-        if (dump->kernel != NULL) {
-            take_addresses(&core, dump->kernel);
-        }
-        rc = make_notes(&core, dump, err);
-        if (rc == 0) {
-            plan_elf(&w, regions, n, &core);
-            rc = put_elf_heads(&w, regions, n, &core, err);
-        }
-        free(core.notes);
+        rc = put_core_head(&w, err);
         break;
     }
     if (rc == 0 && ftruncate(fd, (off_t)w.end) != 0) {
