@@ -304,6 +304,41 @@ struct vt_cached_file {
                     mounted; "bdev:[major:minor]": a block device's; NULL: it has no name */
 };
 
+/** pagetables: page tables, neighbours that say the same as one range; those of the kernel when the
+ *  query names no process. (arch/x86/include/asm/pgtable_types.h) */
+struct vt_page_range {
+    struct vt_row row;        /**< at: the first entry, in the kernel's mapping of all RAM */
+    int32_t pid;              /**< 0: the kernel's */
+    struct vt_gva start, end; /**< end: one past the last byte; 0: the end of the address space */
+    uint64_t bytes;
+    struct vt_gpa physical; /**< of the first page; all ones: there is none */
+    bool scattered;         /**< the others do not follow it */
+    uint64_t page_bytes;
+    uint32_t level; /**< of the tables these entries are in; 1: of 4 KiB pages */
+    uint64_t accessed_pages, dirty_pages, soft_dirty_pages;
+    const char *what; /**< "page", "protnone", "swap", "special", "reserved", "outside" */
+    char swap[32];    /**< "0:0x1f": swap area and first page in it; "": not swapped */
+    char flags[40];   /**< "P W U G NX PWT PCD PAT PK3" */
+};
+
+/** One entry on the way of an address. */
+struct vt_page_step {
+    const char *level; /**< "PML5" … "PT" */
+    uint32_t index;
+    struct vt_gpa entry; /**< where it lies */
+    uint64_t value;
+    struct vt_gpa leads_to; /**< the next table, or the byte asked for; all ones: nowhere */
+    const char *what;       /**< as of ranges; also "table" and "empty" */
+    char swap[32];
+    char flags[64]; /**< the entry's own */
+};
+
+/** The entries that lead to `gva`, at most space->levels of them. VT_E_ADDR: not canonical, or the
+ *  root is not in RAM. */
+int vt_linux_page_steps(struct vt_kernel *kernel, const struct vt_space *space, struct vt_gva gva,
+                        struct vt_page_step steps[VT_LEVELS_MAX], unsigned *n,
+                        struct vt_error *err);
+
 /** modules: loaded modules, in the order /proc/modules has. (include/linux/module.h) */
 struct vt_module {
     struct vt_row row;

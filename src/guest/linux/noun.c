@@ -25,6 +25,7 @@ extern const struct vt_noun vt_noun_files;
 extern const struct vt_noun vt_noun_mounts;
 extern const struct vt_noun vt_noun_pagecache;
 extern const struct vt_noun vt_noun_modules;
+extern const struct vt_noun vt_noun_pagetables;
 extern const struct vt_noun vt_noun_slabs;
 extern const struct vt_noun vt_noun_hidden;
 extern const struct vt_noun vt_noun_syscalls;
@@ -50,6 +51,7 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_cpus,
     &vt_noun_uptime,
     &vt_noun_maps,
+    &vt_noun_pagetables,
     &vt_noun_files,
     &vt_noun_mounts,
     &vt_noun_pagecache,

@@ -298,6 +298,97 @@ static void test_self_reference(void **state)
     assert_int_equal(seen.tables, 100);
 }
 
+/* ---- entry by entry ---- */
+
+struct entries {
+    struct vt_table_entry e[64];
+    unsigned n, stop_at;
+};
+
+static int on_entry(const struct vt_table_entry *e, void *arg)
+{
+    struct entries *all = arg;
+    assert_true(all->n < 64);
+    all->e[all->n++] = *e;
+    return all->n == all->stop_at ? 42 : 0;
+}
+
+static void test_entries(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        uint64_t gva, at;
+        unsigned level;
+        enum vt_entry_kind kind;
+    } want[] = {
+        {0, 0, 5, VT_ENTRY_TABLE}, /* the root */
+        {BASE, ROOT + 8 * 128, 4, VT_ENTRY_TABLE},
+        {BASE, 0x2000, 3, VT_ENTRY_TABLE},
+        {BASE, 0x3000, 2, VT_ENTRY_TABLE},
+        {BASE, 0x4000, 1, VT_ENTRY_PAGE},
+        {BASE + 0x1000, 0x4008, 1, VT_ENTRY_PAGE},
+        {BASE + 0x2000, 0x4010, 1, VT_ENTRY_ABSENT},
+        {BASE + 0x3000, 0x4018, 1, VT_ENTRY_PAGE},
+        {BASE + 0x4000, 0x4020, 1, VT_ENTRY_PAGE},
+        {BASE + 0x5000, 0x4028, 1, VT_ENTRY_PAGE},
+        {BASE + 0x6000, 0x4030, 1, VT_ENTRY_PAGE},
+        {BASE + 0x200000, 0x3008, 2, VT_ENTRY_PAGE},
+        {BASE + 0x40000000, 0x2008, 3, VT_ENTRY_PAGE},
+        {BASE + 0x80000000, 0x2010, 3, VT_ENTRY_OUTSIDE},
+        {BASE + (UINT64_C(1) << 39), ROOT + 8 * 129, 4, VT_ENTRY_RESERVED},
+    };
+    struct entries got = {.n = 0};
+    unsigned n = sizeof want / sizeof want[0];
+    make_tables(f);
+    assert_int_equal(vt_space_entries(&f->space, VT_GVA(0), VT_GVA(UINT64_C(1) << 47), 1000,
+                                      on_entry, &got, NULL),
+                     0);
+    assert_int_equal(got.n, n);
+    for (unsigned i = 0; i < n; i++) {
+        assert_true(got.e[i].gva.v == want[i].gva && got.e[i].at.v == want[i].at);
+        assert_int_equal(got.e[i].level, want[i].level);
+        assert_int_equal(got.e[i].kind, want[i].kind);
+    }
+    assert_true(got.e[0].value == ROOT);
+    assert_true(vt_entry_mapping(&got.e[11]).gpa.v == 0x200000); /* without its PAT bit */
+    assert_true(vt_entry_mapping(&got.e[11]).page_bytes == 2u << 20);
+    /* Part of it, and the callback's own end. */
+    got = (struct entries){.stop_at = 5};
+    assert_int_equal(vt_space_entries(&f->space, VT_GVA(BASE + 0x1000), VT_GVA(BASE + 0x3000), 1000,
+                                      on_entry, &got, NULL),
+                     42);
+    assert_int_equal(got.e[4].kind, VT_ENTRY_PAGE);
+    assert_true(got.e[4].gva.v == BASE + 0x1000);
+}
+
+static void test_trace(void **state)
+{
+    struct fixture *f = *state;
+    struct vt_table_entry e[VT_LEVELS_MAX];
+    unsigned n = 0;
+    make_tables(f);
+    assert_int_equal(vt_space_trace(&f->space, VT_GVA(BASE + 0x1008), e, &n, NULL), 0);
+    assert_int_equal(n, 4);
+    assert_true(e[0].at.v == ROOT + 8 * 128 && e[0].level == 4 && e[0].kind == VT_ENTRY_TABLE);
+    assert_true(e[3].at.v == 0x4008 && e[3].level == 1 && e[3].kind == VT_ENTRY_PAGE);
+    assert_true(e[3].gva.v == BASE + 0x1000);
+    assert_int_equal(e[3].flags, VT_PAGE_PRESENT | VT_PAGE_USER | VT_PAGE_NX);
+    assert_int_equal(vt_space_trace(&f->space, VT_GVA(BASE + 0x300000), e, &n, NULL), 0);
+    assert_int_equal(n, 3);
+    assert_true(e[2].kind == VT_ENTRY_PAGE && e[2].gva.v == BASE + 0x200000);
+    assert_int_equal(vt_space_trace(&f->space, VT_GVA(BASE + 0x7000), e, &n, NULL), 0);
+    assert_true(n == 4 && e[3].kind == VT_ENTRY_ABSENT && e[3].value == 0);
+    assert_int_equal(vt_space_trace(&f->space, VT_GVA(BASE + 0x80000000), e, &n, NULL), 0);
+    assert_true(n == 2 && e[1].kind == VT_ENTRY_OUTSIDE);
+    assert_int_equal(vt_space_trace(&f->space, VT_GVA(BASE + (UINT64_C(1) << 39)), e, &n, NULL), 0);
+    assert_true(n == 1 && e[0].kind == VT_ENTRY_RESERVED);
+    assert_int_equal(vt_space_trace(&f->space, VT_GVA(UINT64_C(1) << 47), e, &n, NULL), VT_E_ADDR);
+    f->space.root = VT_GPA(0x900000);
+    n = 77;
+    assert_int_equal(vt_space_trace(&f->space, VT_GVA(BASE), e, &n, NULL), VT_E_ADDR);
+    assert_int_equal(n, 77);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +398,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_walk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_self_reference, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_entries, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_trace, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
