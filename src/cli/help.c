@@ -2,6 +2,7 @@
 #include "cli/help.h"
 
 #include "cli/args.h"
+#include "vitrine/linux.h"
 #include "vitrine/version.h"
 
 #include <ctype.h>
@@ -39,11 +40,23 @@ static void option_rows(FILE *out, const struct vt_option *o)
     }
 }
 
+/* A verb's own columns, or those of the noun that it shows. */
+static const struct vt_column *columns_of(const struct vt_verb *verb, unsigned *n)
+{
+    const struct vt_noun *noun = vt_noun_find(verb->name);
+    bool own = verb->n_columns != 0 || noun == NULL;
+    *n = own ? verb->n_columns : noun->n_columns;
+    return own ? verb->columns : noun->columns;
+}
+
 /* By their JSON keys: those are what scripts hold on to. */
 static void column_rows(FILE *out, const struct vt_verb *verb)
 {
-    for (unsigned i = 0; i < verb->n_columns; i++) {
-        const struct vt_column *c = &verb->columns[i];
+    unsigned n;
+    const struct vt_column *columns = columns_of(verb, &n);
+    fputs(n != 0 ? "\ncolumns:\n" : "", out);
+    for (unsigned i = 0; i < n; i++) {
+        const struct vt_column *c = &columns[i];
         fprintf(out, "  %-24s %s%s\n", c->key, c->doc, c->title == NULL ? " (JSON only)" : "");
     }
 }
@@ -59,10 +72,7 @@ void vt_help_verb(FILE *out, const struct vt_verb *verb)
     fputs("\noptions:\n", out);
     option_rows(out, verb->options);
     option_rows(out, vt_common_options());
-    if (verb->n_columns != 0) {
-        fputs("\ncolumns:\n", out);
-        column_rows(out, verb);
-    }
+    column_rows(out, verb);
     if (verb->alias != NULL) {
         fprintf(out, "\nalias: %s\n", verb->alias);
     }
@@ -132,11 +142,11 @@ void vt_help_scdoc(FILE *out, const struct vt_verb *verb)
     fputs("\n\n# OPTIONS\n\n", out);
     scdoc_options(out, verb->options);
     scdoc_options(out, vt_common_options());
-    if (verb->n_columns != 0) {
-        fputs("# COLUMNS\n\n", out);
-    }
-    for (unsigned i = 0; i < verb->n_columns; i++) {
-        const struct vt_column *c = &verb->columns[i];
+    unsigned n;
+    const struct vt_column *columns = columns_of(verb, &n);
+    fputs(n != 0 ? "# COLUMNS\n\n" : "", out);
+    for (unsigned i = 0; i < n; i++) {
+        const struct vt_column *c = &columns[i];
         fputs("*", out);
         scdoc_text(out, c->key);
         fputs("*\n\t", out);

@@ -23,6 +23,7 @@ extern const struct vt_verb vt_verb_guest;
 extern const struct vt_verb vt_verb_snapshot;
 extern const struct vt_verb vt_verb_dump;
 extern const struct vt_verb vt_verb_uname;
+extern const struct vt_verb vt_verb_pagecache;
 extern const struct vt_verb vt_verb_read;
 extern const struct vt_verb vt_verb_find_memory;
 extern const struct vt_verb vt_verb_mount;
@@ -55,6 +56,7 @@ static const struct vt_verb *const written[] = {
     &vt_verb_snapshot,
     &vt_verb_dump,
     &vt_verb_uname,
+    &vt_verb_pagecache,
     &vt_verb_read,
     &vt_verb_find_memory,
     &vt_verb_mount,
