@@ -100,7 +100,7 @@ enum vt_cell_kind {
     VT_CELL_U64,   /**< in records, unsigned of 1, 2, 4 or 8 bytes */
     VT_CELL_I64,   /**< in records, signed of 4 or 8 bytes */
     VT_CELL_HEX,   /**< an address or flags: "0x…"; in records as VT_CELL_U64, or an address type */
-    VT_CELL_F64,
+    VT_CELL_F64,   /**< in records, not a number is unknown */
     VT_CELL_BOOL,
     VT_CELL_BYTES,   /**< uint64_t; "128 MiB" in tables, a number in JSON */
     VT_CELL_SECONDS, /**< uint64_t nanoseconds; seconds with a fraction in tables and JSON */

@@ -187,6 +187,26 @@ struct vt_namespaces {
     char comm[16 + 1];
 };
 
+/** timers: what the kernel will do later: the timer wheels and high-resolution timers of each CPU,
+ *  then POSIX and interval timers of each process. (kernel/time/timer.c, hrtimer.c, posix-timers.c)
+ */
+struct vt_timer {
+    struct vt_row row;
+    const char *kind;          /**< "wheel", "hrtimer", "posix", "itimer" */
+    int32_t cpu;               /**< -1: of no CPU */
+    const char *base;          /**< the clock it goes by, or which of the CPU's wheels */
+    uint64_t expires;          /**< on that clock, in ns; of wheels in jiffies; 0: not armed */
+    double in_s;               /**< from now on; negative: late; NaN: a CPU clock, or not armed */
+    uint64_t interval_ns;      /**< 0: once */
+    struct vt_gva function;    /**< 0: of a process */
+    const char *function_name; /**< NULL: no symbol begins there */
+    const char *work_name;     /**< of delayed work: its function; NULL: it is none */
+    int32_t pid;       /**< of the process that has it or sleeps until then; 0: none, not known */
+    int32_t id;        /**< of POSIX timers: their number; -1 */
+    uint32_t signal;   /**< of POSIX timers: what they send; 0: not known */
+    char comm[16 + 1]; /**< of that process, or "" */
+};
+
 /** cgroups: control groups, each after its parent; with a process asked for, those it is in, one a
  *  hierarchy, as /proc/PID/cgroup has them. (include/linux/cgroup-defs.h) */
 struct vt_cgroup {

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -239,7 +240,11 @@ void vt_cell_record(struct vt_rows *r, const void *record, unsigned n)
         if (c->kind == VT_CELL_F64) {
             double value;
             memcpy(&value, at, sizeof value);
-            vt_cell_f64(r, value);
+            if (isnan(value)) {
+                vt_cell_none(r);
+            } else {
+                vt_cell_f64(r, value);
+            }
             continue;
         }
         uint64_t value = load(at, c->size);

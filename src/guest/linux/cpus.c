@@ -4,7 +4,7 @@
  * tick_cpu_sched, or in kernel_cpustat where that has idle_entrytime. The clock is tk_core, since
  * 6.18 the first of timekeeper_data. Counters are read once: they change all the time.
  */
-#include "guest/linux/noun.h"
+#include "guest/linux/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -195,14 +195,7 @@ static void read_cpu(struct vt_walk *w, const struct machine *m, unsigned cpu, u
 
 /* ---------------------------------------------------------------- the clock */
 
-struct clock {
-    struct vt_gva at;
-    uint64_t mono_ns; /* since boot, without suspended times */
-    uint64_t real_ns; /* what makes it the time since 1970 */
-    uint64_t boot_ns; /* suspended times */
-};
-
-static int find_clock(struct vt_walk *w, const struct layout *l, struct clock *c,
+static int find_clock(struct vt_walk *w, const struct layout *l, struct vt_clock *c,
                       struct vt_error *err)
 {
     int rc = vt_kernel_symbol(w->kernel, "timekeeper_data", &c->at, NULL);
@@ -217,7 +210,7 @@ static int find_clock(struct vt_walk *w, const struct layout *l, struct clock *c
 
 /* The kernel writes it at every tick, the idle entries of CPUs may be later: what is the latest is
  * closest to now. */
-static void read_clock(struct vt_walk *w, const struct machine *m, struct clock *c)
+static void read_clock(struct vt_walk *w, const struct machine *m, struct vt_clock *c)
 {
     const struct layout *l = m->l;
     struct vt_object o;
@@ -251,7 +244,7 @@ static void format_time(uint64_t at_s, char *text, size_t size)
     }
 }
 
-static void read_uptime(struct vt_walk *w, const struct machine *m, struct clock *c,
+static void read_uptime(struct vt_walk *w, const struct machine *m, struct vt_clock *c,
                         struct vt_uptime *u)
 {
     static const struct vt_member u32 = {.size = 4}, u64 = {.size = 8};
@@ -281,10 +274,26 @@ static void read_uptime(struct vt_walk *w, const struct machine *m, struct clock
     }
 }
 
+int vt_walk_clock(struct vt_walk *w, struct vt_clock *clock, struct vt_error *err)
+{
+    struct machine m;
+    struct vt_clock found = {0};
+    int rc = take_machine(w, &m, err);
+    if (rc == 0) {
+        rc = find_clock(w, m.l, &found, err);
+    }
+    if (rc == 0) {
+        vt_look_begin(&w->look);
+        read_clock(w, &m, &found);
+        *clock = found;
+    }
+    return rc;
+}
+
 static int walk_cpus(struct vt_walk *w, struct vt_error *err)
 {
     struct machine m;
-    struct clock clock = {0};
+    struct vt_clock clock = {0};
     int rc = take_machine(w, &m, err);
     if (rc == 0) {
         rc = find_clock(w, m.l, &clock, err);
@@ -307,7 +316,7 @@ static int walk_cpus(struct vt_walk *w, struct vt_error *err)
 static int walk_uptime(struct vt_walk *w, struct vt_error *err)
 {
     struct machine m;
-    struct clock clock = {0};
+    struct vt_clock clock = {0};
     struct vt_uptime u;
     int rc = take_machine(w, &m, err);
     if (rc == 0) {

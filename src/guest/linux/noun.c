@@ -19,6 +19,7 @@ extern const struct vt_noun vt_noun_namespaces;
 extern const struct vt_noun vt_noun_cgroups;
 extern const struct vt_noun vt_noun_cpus;
 extern const struct vt_noun vt_noun_uptime;
+extern const struct vt_noun vt_noun_timers;
 extern const struct vt_noun vt_noun_malfind;
 extern const struct vt_noun vt_noun_maps;
 extern const struct vt_noun vt_noun_files;
@@ -50,6 +51,7 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_cgroups,
     &vt_noun_cpus,
     &vt_noun_uptime,
+    &vt_noun_timers,
     &vt_noun_maps,
     &vt_noun_pagetables,
     &vt_noun_files,

@@ -18,12 +18,14 @@ import machine
 import memory
 import network
 import processes
+import timers
 import trust
 from checks import NOUNS, Check
 from view import View
 
 
-MODULES = (files, identity, kernel, machine, memory, network, processes, trust)  # each declares its nouns
+MODULES = (files, identity, kernel, machine, memory, network, processes, timers,
+           trust)  # each declares its nouns
 
 
 def look(vitrine, vm, before, folder, *options):
