@@ -117,6 +117,10 @@ struct vt_kernel;
 
 struct vt_kernel_options {
     const char *cache_dir; /**< where resolutions are kept by build id; NULL: no cache */
+    /** Directories, separated by colons, with files (.json, .json.xz) in Volatility 3's ISF: what a
+     *  kernel without symbols or types is described by, matched by banner. May be NULL; `isf` in
+     * the cache directory is always one, the last. */
+    const char *symbol_path;
 };
 
 /** What opening took. */
@@ -130,7 +134,8 @@ struct vt_kernel_cost {
 
 /** Finds the Linux kernel in RAM: symbols, image, banner, address space, each checked against the
  *  others. Leftovers of a kernel that ran before a reboot do not win. Types are read when first
- *  asked for. `ram` outlives it.
+ *  asked for. What RAM does not say of itself comes from ISF files, which then say it of RAM that
+ *  agrees with them. `ram` outlives it.
  *  VT_E_NOT_FOUND says which anchor is missing (not booted yet, not Linux, no kallsyms);
  *  VT_E_LIMIT: RAM full of lookalikes. Takes at most seconds, whatever RAM holds. */
 int vt_kernel_open(const struct vt_ram *ram, const struct vt_kernel_options *options,

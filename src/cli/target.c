@@ -11,6 +11,7 @@
 #include "vitrine/dump.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -178,7 +179,7 @@ int vt_target_close(const struct vt_args *args, struct vt_target *target, int re
 int vt_target_kernel(struct vt_target *target, struct vt_error *err)
 {
     char cache[PATH_MAX], dir[PATH_MAX];
-    struct vt_kernel_options options = {0};
+    struct vt_kernel_options options = {.symbol_path = getenv("VITRINE_SYMBOL_PATH")};
     if (target->kernel != NULL) {
         return 0;
     }

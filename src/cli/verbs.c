@@ -30,6 +30,7 @@ extern const struct vt_verb vt_verb_mount;
 extern const struct vt_verb vt_verb_unmount;
 extern const struct vt_verb vt_verb_symbols;
 extern const struct vt_verb vt_verb_pagetables;
+extern const struct vt_verb vt_verb_isf;
 extern const struct vt_verb vt_verb_translate;
 extern const struct vt_verb vt_verb_shot;
 extern const struct vt_verb vt_verb_bench;
@@ -63,6 +64,7 @@ static const struct vt_verb *const written[] = {
     &vt_verb_unmount,
     &vt_verb_symbols,
     &vt_verb_pagetables,
+    &vt_verb_isf,
     &vt_verb_translate,
     &vt_verb_shot,
     &vt_verb_bench,

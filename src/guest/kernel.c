@@ -296,32 +296,24 @@ static int find_unknown(struct vt_kernel *k, struct vt_error *err)
 
 /* ---------------------------------------------------------------- a known kernel */
 
-struct known {
-    struct vt_kernel *kernel;
-    const char *dir;
-};
-
-/* Tries one kernel of the cache at every slot. 1: found. */
-static int try_known(const struct vt_cache_key *key, void *arg)
+bool vt_kernel_try(struct vt_kernel *k, const char *banner, int64_t banner_at,
+                   int (*load)(struct vt_kernel *kernel, void *arg), void *arg)
 {
-    struct known *known = arg;
-    struct vt_kernel *k = known->kernel;
     const struct vt_ram_region *regions;
     unsigned n = vt_ram_regions(k->ram, &regions);
-    size_t length = strlen(key->banner);
-    if (length == 0 || key->banner_at < 0 || key->banner_at >= VT_KERNEL_IMAGE_MAX) {
-        return 0;
+    size_t length = strlen(banner);
+    if (length == 0 || length >= VT_BANNER_MAX || banner_at < 0 ||
+        banner_at >= VT_KERNEL_IMAGE_MAX) {
+        return false;
     }
     for (unsigned i = 0; i < n; i++) {
         uint64_t slot = (regions[i].gpa.v + IMAGE_ALIGN - 1) & ~(IMAGE_ALIGN - 1);
         uint64_t end = regions[i].gpa.v + regions[i].bytes;
         for (; slot < end; slot += IMAGE_ALIGN) {
-            char text[sizeof key->banner];
+            char text[VT_BANNER_MAX];
             uint64_t before = vt_now_ns();
-            if (vt_ram_read(k->ram, VT_GPA(slot + (uint64_t)key->banner_at), text, length, NULL) !=
-                    0 ||
-                memcmp(text, key->banner, length) != 0 ||
-                (k->symbols.n == 0 && vt_cache_load(known->dir, key, &k->symbols, NULL) != 0)) {
+            if (vt_ram_read(k->ram, VT_GPA(slot + (uint64_t)banner_at), text, length, NULL) != 0 ||
+                memcmp(text, banner, length) != 0 || (k->symbols.n == 0 && load(k, arg) != 0)) {
                 continue;
             }
             uint64_t loaded = vt_now_ns(), base = 0;
@@ -330,25 +322,41 @@ static int try_known(const struct vt_cache_key *key, void *arg)
             bool proved = image_u64(k, "phys_base", &base);
             k->text_va = VT_GVA(slot - base + KERNEL_MAP);
             proved = proved && is_proved(k) && is_alive(k);
-            if (proved) {
-                take_build_id(k);
-                proved = strcmp(k->build_id, key->build_id) == 0;
-            }
             k->cost.place_ns += vt_now_ns() - loaded;
             if (proved) {
-                return 1;
+                take_build_id(k);
+                return true;
             }
         }
     }
     vt_symbols_fini(&k->symbols);
-    return 0;
+    return false;
 }
 
-static bool find_known(struct vt_kernel *k, const char *dir)
+static int load_known(struct vt_kernel *k, void *arg)
 {
-    struct known known = {.kernel = k, .dir = dir};
+    return vt_cache_load(k->cache_dir, arg, &k->symbols, NULL);
+}
+
+/* 1: found. */
+static int try_known(const struct vt_cache_key *key, void *arg)
+{
+    struct vt_kernel *k = arg;
+    struct vt_cache_key copy = *key;
+    if (!vt_kernel_try(k, key->banner, key->banner_at, load_known, &copy)) {
+        return 0;
+    }
+    if (strcmp(k->build_id, key->build_id) != 0) {
+        vt_symbols_fini(&k->symbols);
+        return 0;
+    }
+    return 1;
+}
+
+static bool find_known(struct vt_kernel *k)
+{
     uint64_t begin = vt_now_ns();
-    k->cost.cached = vt_cache_each(dir, try_known, &known) == 1;
+    k->cost.cached = vt_cache_each(k->cache_dir, try_known, k) == 1;
     k->cost.scan_ns = vt_now_ns() - begin - k->cost.symbols_ns - k->cost.place_ns;
     return k->cost.cached;
 }
@@ -366,26 +374,68 @@ static void remember(const struct vt_kernel *k, const char *dir)
 
 /* ---------------------------------------------------------------- public */
 
+/* Copies what the options say; the cache's own directory of files comes last. */
+static int take_options(struct vt_kernel *k, const struct vt_kernel_options *options,
+                        struct vt_error *err)
+{
+    const char *dir = options != NULL ? options->cache_dir : NULL;
+    const char *path = options != NULL ? options->symbol_path : NULL;
+    bool good = true;
+    if (dir != NULL) {
+        k->cache_dir = strdup(dir);
+        good = k->cache_dir != NULL &&
+               asprintf(&k->symbol_path, "%s%s%s/isf", path != NULL ? path : "",
+                        path != NULL ? ":" : "", dir) >= 0;
+    } else if (path != NULL) {
+        k->symbol_path = strdup(path);
+        good = k->symbol_path != NULL;
+    }
+    return good ? 0 : vt_fail(err, VT_E_NOMEM, "kernel: out of memory");
+}
+
+/* As if nothing had been tried. */
+static void begin_anew(struct vt_kernel *k)
+{
+    *k = (struct vt_kernel){.ram = k->ram,
+                            .space = {.ram = k->ram, .tlb = k->space.tlb},
+                            .cache_dir = k->cache_dir,
+                            .symbol_path = k->symbol_path};
+}
+
+static int find(struct vt_kernel *k, struct vt_error *err)
+{
+    if (k->cache_dir != NULL && find_known(k)) {
+        return 0;
+    }
+    begin_anew(k);
+    int rc = find_unknown(k, err);
+    if (rc == VT_E_NOT_FOUND && k->symbol_path != NULL) {
+        begin_anew(k);
+        rc = vt_kernel_find_described(k, NULL) == 0 ? 0 : rc;
+    }
+    if (rc == 0) {
+        take_build_id(k);
+        if (k->cache_dir != NULL) {
+            remember(k, k->cache_dir);
+        }
+    }
+    return rc;
+}
+
 int vt_kernel_open(const struct vt_ram *ram, const struct vt_kernel_options *options,
                    struct vt_kernel **kernel, struct vt_error *err)
 {
-    const char *dir = options != NULL ? options->cache_dir : NULL;
     struct vt_kernel *k = calloc(1, sizeof *k);
     if (k == NULL) {
         return vt_fail(err, VT_E_NOMEM, "kernel: out of memory");
     }
     k->ram = k->space.ram = ram;
     int rc = vt_tlb_create(&k->space.tlb, err);
-    if (rc == 0 && (dir == NULL || !find_known(k, dir))) {
-        struct vt_tlb *tlb = k->space.tlb;
-        *k = (struct vt_kernel){.ram = ram, .space = {.ram = ram, .tlb = tlb}};
-        rc = find_unknown(k, err);
-        if (rc == 0) {
-            take_build_id(k);
-            if (dir != NULL) {
-                remember(k, dir);
-            }
-        }
+    if (rc == 0) {
+        rc = take_options(k, options, err);
+    }
+    if (rc == 0) {
+        rc = find(k, err);
     }
     if (rc != 0) {
         vt_kernel_close(k);
@@ -412,8 +462,11 @@ void vt_kernel_close(struct vt_kernel *kernel)
     forget_modules(kernel);
     vt_symbols_fini(&kernel->symbols);
     vt_btf_destroy(kernel->btf);
+    vt_btf_destroy(kernel->described);
     vt_tlb_destroy(kernel->space.tlb);
     free(kernel->vmcoreinfo);
+    free(kernel->cache_dir);
+    free(kernel->symbol_path);
     free(kernel->tasks);
     vt_layouts_free(kernel->layouts);
     vt_percpu_free(kernel->percpu);

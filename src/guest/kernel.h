@@ -28,9 +28,13 @@ struct vt_kernel {
     char *vmcoreinfo; /* the note's text, or NULL */
     size_t vmcoreinfo_bytes;
     struct vt_kernel_cost cost;
+    char *cache_dir, *symbol_path; /* or NULL */
 
     /* made when first asked for */
     struct vt_btf *btf;
+    struct vt_btf
+        *described;     /* types that came with symbols from a file, until they are asked for */
+    bool foreign_types; /* from a file: modules' types in RAM do not continue them */
     struct vt_task_layout *tasks;
     struct vt_layout_entry *layouts;
     struct vt_percpu *percpu;
@@ -41,7 +45,18 @@ struct vt_kernel {
 /** The bytes between two symbols of the image, malloc'ed with a zero behind; NULL: not there. */
 uint8_t *vt_kernel_image_range(const struct vt_kernel *kernel, const char *from, const char *to,
                                size_t max, size_t *n);
-/** The kernel's types, read from RAM when first asked for. */
+/** Looks for a known kernel where an image may start: its banner lies `banner_at` from _text.
+ * `load`, called at most once, when the banner is there, gets its symbols into kernel->symbols.
+ * true: the kernel is placed and proved; else kernel->symbols is empty. */
+bool vt_kernel_try(struct vt_kernel *kernel, const char *banner, int64_t banner_at,
+                   int (*load)(struct vt_kernel *kernel, void *arg), void *arg);
+/** Looks for a kernel that an ISF file of the symbol path describes. VT_E_NOT_FOUND. */
+int vt_kernel_find_described(struct vt_kernel *kernel, struct vt_error *err);
+/** The types that an ISF file has for this kernel: those kept from the last time, or parsed now.
+ *  VT_E_NOT_FOUND. */
+int vt_kernel_described_types(const struct vt_kernel *kernel, struct vt_btf **types,
+                              struct vt_error *err);
+/** The kernel's types, read from RAM (or a file) when first asked for. */
 int vt_kernel_types(const struct vt_kernel *kernel, const struct vt_btf **btf,
                     struct vt_error *err);
 

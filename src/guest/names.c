@@ -129,21 +129,27 @@ int vt_kernel_module_symbols(const struct vt_kernel *kernel,
 
 /* ---------------------------------------------------------------- types */
 
+/* What the kernel carries itself. */
+static int own_types(struct vt_kernel *k, struct vt_error *err)
+{
+    size_t n;
+    uint8_t *bytes = vt_kernel_image_range(k, "__start_BTF", "__stop_BTF", VT_BTF_BYTES_MAX, &n);
+    return bytes != NULL ? vt_btf_create(bytes, n, &k->btf, err)
+                         : vt_fail(err, VT_E_NOT_FOUND,
+                                   "the kernel carries no types (BTF), and no file describes them");
+}
+
 int vt_kernel_types(const struct vt_kernel *kernel, const struct vt_btf **btf, struct vt_error *err)
 {
     struct vt_kernel *k = caches_of(kernel);
     if (k->btf == NULL) {
         uint64_t before = vt_now_ns();
-        size_t n;
-        uint8_t *bytes =
-            vt_kernel_image_range(k, "__start_BTF", "__stop_BTF", VT_BTF_BYTES_MAX, &n);
-        if (bytes == NULL) {
-            return vt_fail(err, VT_E_NOT_FOUND, "the kernel carries no types (BTF)");
+        struct vt_error own;
+        int rc = own_types(k, &own);
+        if (rc != 0 && (rc == VT_E_NOMEM || vt_kernel_described_types(k, &k->btf, NULL) != 0)) {
+            return vt_fail(err, own.code, "%s", own.message);
         }
-        int rc = vt_btf_create(bytes, n, &k->btf, err);
-        if (rc != 0) {
-            return rc;
-        }
+        k->foreign_types = rc != 0;
         k->cost.types_ns = vt_now_ns() - before;
     }
     *btf = k->btf;
@@ -155,6 +161,9 @@ static const struct vt_modules *module_types(const struct vt_kernel *kernel)
     struct vt_kernel *k = caches_of(kernel);
     if (!k->has_module_types) {
         k->has_module_types = true; /* first: what reading them asks for is the kernel's own */
+        if (k->foreign_types) {
+            return &k->module_types; /* those in RAM continue types that are not these */
+        }
         vt_modules_read_types(k, k->btf, &k->module_types, NULL);
     }
     return &k->module_types;
@@ -166,7 +175,7 @@ static int types_with(const struct vt_kernel *kernel, const char **name, const s
                       struct vt_error *err)
 {
     int rc = vt_kernel_types(kernel, btf, err);
-    if (rc != 0 || vt_btf_has_struct(*btf, *name)) {
+    if (rc != 0 || vt_btf_struct(*btf, *name) != 0) {
         return rc;
     }
     const struct vt_modules *modules = module_types(kernel);
@@ -181,7 +190,7 @@ static int types_with(const struct vt_kernel *kernel, const char **name, const s
         return 0;
     }
     for (size_t i = 0; i < modules->n; i++) {
-        if (vt_btf_has_struct(modules->list[i].types, *name)) {
+        if (vt_btf_struct(modules->list[i].types, *name) != 0) {
             *btf = modules->list[i].types;
             break;
         }

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC 0xeB9Fu
 #define TYPES_MAX (4u << 20)
 #define CHAIN_MAX 32u /* typedefs and qualifiers in a row */
 #define DEPTH_MAX 16u /* anonymous members inside each other */
@@ -20,37 +19,14 @@
 #define NAME_MAX_BYTES 128u
 #define PROBES_PER_SLOT 16u /* names of a kernel need less than one */
 
-enum kind {
-    KIND_INT = 1,
-    KIND_PTR,
-    KIND_ARRAY,
-    KIND_STRUCT,
-    KIND_UNION,
-    KIND_ENUM,
-    KIND_FWD,
-    KIND_TYPEDEF,
-    KIND_VOLATILE,
-    KIND_CONST,
-    KIND_RESTRICT,
-    KIND_FUNC,
-    KIND_FUNC_PROTO,
-    KIND_VAR,
-    KIND_DATASEC,
-    KIND_FLOAT,
-    KIND_DECL_TAG,
-    KIND_TYPE_TAG,
-    KIND_ENUM64,
-    KINDS,
-};
-
 /* Bytes behind the common 12 of a type: fixed, and for each of its vlen records. */
 static const struct {
     uint8_t fixed, each;
-} records[KINDS] = {
-    [KIND_INT] = {4, 0},     [KIND_ARRAY] = {12, 0},   [KIND_STRUCT] = {0, 12},
-    [KIND_UNION] = {0, 12},  [KIND_ENUM] = {0, 8},     [KIND_FUNC_PROTO] = {0, 8},
-    [KIND_VAR] = {4, 0},     [KIND_DATASEC] = {0, 12}, [KIND_DECL_TAG] = {4, 0},
-    [KIND_ENUM64] = {0, 12},
+} records[VT_BTF_KINDS] = {
+    [VT_BTF_INT] = {4, 0},     [VT_BTF_ARRAY] = {12, 0},   [VT_BTF_STRUCT] = {0, 12},
+    [VT_BTF_UNION] = {0, 12},  [VT_BTF_ENUM] = {0, 8},     [VT_BTF_FUNC_PROTO] = {0, 8},
+    [VT_BTF_VAR] = {4, 0},     [VT_BTF_DATASEC] = {0, 12}, [VT_BTF_DECL_TAG] = {4, 0},
+    [VT_BTF_ENUM64] = {0, 12},
 };
 
 struct vt_btf {
@@ -58,6 +34,7 @@ struct vt_btf {
     uint32_t first, first_string;
     uint32_t own; /* its own first type: not void */
     uint8_t *bytes;
+    size_t bytes_n;
     const uint8_t *types; /* the type section */
     const char *strings;  /* the string section; its last byte is zero */
     uint32_t strings_bytes;
@@ -69,7 +46,7 @@ struct vt_btf {
 
 struct type {
     uint32_t name, vlen, size; /* size: of what has one; else the type referred to */
-    enum kind kind;
+    enum vt_btf_kind kind;
     bool bitfields; /* member offsets carry a bit size in their top byte */
     const uint8_t *records;
 };
@@ -82,7 +59,7 @@ static struct type type_of(const struct vt_btf *btf, uint32_t id)
     return (struct type){.name = vt_le32(p),
                          .vlen = info & 0xffff,
                          .size = vt_le32(p + 8),
-                         .kind = (enum kind)(info >> 24 & 31),
+                         .kind = (enum vt_btf_kind)(info >> 24 & 31),
                          .bitfields = info >> 31,
                          .records = p + 12};
 }
@@ -95,9 +72,9 @@ static const char *string_at(const struct vt_btf *btf, uint32_t offset)
     return offset < btf->strings_bytes ? btf->strings + offset : "";
 }
 
-static bool is_struct(enum kind kind)
+static bool is_struct(enum vt_btf_kind kind)
 {
-    return kind == KIND_STRUCT || kind == KIND_UNION;
+    return kind == VT_BTF_STRUCT || kind == VT_BTF_UNION;
 }
 
 /* ---------------------------------------------------------------- making one */
@@ -122,7 +99,7 @@ static int list_types(struct vt_btf *btf, struct vt_cursor c, struct vt_error *e
         vt_cursor_u32(&c);
         uint32_t info = vt_cursor_u32(&c), kind = info >> 24 & 31, vlen = info & 0xffff;
         vt_cursor_u32(&c);
-        if (!c.bad && (kind == 0 || kind >= KINDS)) {
+        if (!c.bad && (kind == 0 || kind >= VT_BTF_KINDS)) {
             return vt_fail(err, VT_E_UNSUPPORTED, "BTF: type %u is of kind %u", btf->n, kind);
         }
         if (c.bad ||
@@ -204,6 +181,7 @@ int vt_btf_create_split(uint8_t *bytes, size_t n, const struct vt_btf *base, str
         return vt_fail(err, VT_E_NOMEM, "BTF: out of memory");
     }
     btf->bytes = bytes;
+    btf->bytes_n = n;
     btf->base = base;
     btf->first = base != NULL ? base->n : 0;
     btf->own = base != NULL ? base->n : 1;
@@ -216,7 +194,7 @@ int vt_btf_create_split(uint8_t *bytes, size_t n, const struct vt_btf *base, str
     uint64_t types_at = vt_cursor_u32(&c) + header, types_bytes = vt_cursor_u32(&c);
     uint64_t strings_at = vt_cursor_u32(&c) + header, strings_bytes = vt_cursor_u32(&c);
     int rc = 0;
-    if (c.bad || magic != MAGIC || version != 1 || n > VT_BTF_BYTES_MAX ||
+    if (c.bad || magic != VT_BTF_MAGIC || version != 1 || n > VT_BTF_BYTES_MAX ||
         types_at + types_bytes > n || strings_at + strings_bytes > n ||
         (strings_bytes == 0 ? base == NULL : bytes[strings_at + strings_bytes - 1] != '\0')) {
         rc = vt_fail(err, VT_E_CORRUPT, "BTF: not a valid header");
@@ -247,6 +225,12 @@ void vt_btf_destroy(struct vt_btf *btf)
     }
 }
 
+const uint8_t *vt_btf_bytes(const struct vt_btf *btf, size_t *n)
+{
+    *n = btf->bytes_n;
+    return btf->bytes;
+}
+
 size_t vt_btf_types(const struct vt_btf *btf)
 {
     return btf->n - 1;
@@ -254,17 +238,16 @@ size_t vt_btf_types(const struct vt_btf *btf)
 
 /* ---------------------------------------------------------------- asking it */
 
-/* Through typedefs and qualifiers; 0 when the chain leads nowhere. */
-static uint32_t strip(const struct vt_btf *btf, uint32_t id)
+uint32_t vt_btf_strip(const struct vt_btf *btf, uint32_t id)
 {
     for (unsigned i = 0; i < CHAIN_MAX && id != 0 && id < btf->n; i++) {
         struct type t = type_of(btf, id);
         switch (t.kind) {
-        case KIND_TYPEDEF:
-        case KIND_VOLATILE:
-        case KIND_CONST:
-        case KIND_RESTRICT:
-        case KIND_TYPE_TAG:
+        case VT_BTF_TYPEDEF:
+        case VT_BTF_VOLATILE:
+        case VT_BTF_CONST:
+        case VT_BTF_RESTRICT:
+        case VT_BTF_TYPE_TAG:
             id = t.size;
             break;
         default:
@@ -278,25 +261,25 @@ static int size_of(const struct vt_btf *btf, uint32_t id, uint32_t *bytes, struc
 {
     uint64_t count = 1;
     for (unsigned i = 0; i < CHAIN_MAX; i++) {
-        id = strip(btf, id);
+        id = vt_btf_strip(btf, id);
         if (id == 0) {
             break;
         }
         struct type t = type_of(btf, id);
         uint64_t size;
         switch (t.kind) {
-        case KIND_INT:
-        case KIND_STRUCT:
-        case KIND_UNION:
-        case KIND_ENUM:
-        case KIND_FLOAT:
-        case KIND_ENUM64:
+        case VT_BTF_INT:
+        case VT_BTF_STRUCT:
+        case VT_BTF_UNION:
+        case VT_BTF_ENUM:
+        case VT_BTF_FLOAT:
+        case VT_BTF_ENUM64:
             size = t.size;
             break;
-        case KIND_PTR:
+        case VT_BTF_PTR:
             size = 8;
             break;
-        case KIND_ARRAY:
+        case VT_BTF_ARRAY:
             count *= vt_le32(t.records + 8);
             if (count > UINT32_MAX) {
                 return vt_fail(err, VT_E_CORRUPT, "BTF: an array of %llu elements",
@@ -316,11 +299,16 @@ static int size_of(const struct vt_btf *btf, uint32_t id, uint32_t *bytes, struc
     return vt_fail(err, VT_E_CORRUPT, "BTF: a chain of types without end");
 }
 
+uint32_t vt_btf_struct(const struct vt_btf *btf, const char *name)
+{
+    uint64_t probes = 0;
+    return *struct_slot(btf, name, &probes);
+}
+
 static int find_struct(const struct vt_btf *btf, const char *name, uint32_t *id,
                        struct vt_error *err)
 {
-    uint64_t probes = 0;
-    uint32_t found = *struct_slot(btf, name, &probes);
+    uint32_t found = vt_btf_struct(btf, name);
     if (found == 0) {
         return vt_fail(err, VT_E_NOT_FOUND, "the kernel's types have no struct %s", name);
     }
@@ -328,11 +316,15 @@ static int find_struct(const struct vt_btf *btf, const char *name, uint32_t *id,
     return 0;
 }
 
-struct found {
-    uint32_t type;
-    uint64_t bit;
-    unsigned bits; /* of a bitfield, else 0 */
-};
+static struct vt_btf_member member_of(const struct vt_btf *btf, const struct type *t, uint32_t i)
+{
+    const uint8_t *member = t->records + 12 * (size_t)i;
+    uint32_t offset = vt_le32(member + 8);
+    return (struct vt_btf_member){.name = string_at(btf, vt_le32(member)),
+                                  .type = vt_le32(member + 4),
+                                  .bit = t->bitfields ? offset & 0xffffff : offset,
+                                  .bits = t->bitfields ? offset >> 24 : 0};
+}
 
 /* Goes through the members of a struct and of its anonymous members. */
 struct level {
@@ -354,8 +346,8 @@ static void members_begin(struct members *m, const struct vt_btf *btf, uint32_t 
     m->stack[0] = (struct level){.type = type_of(btf, id)};
 }
 
-/* false: there are no more. */
-static bool members_next(struct members *m, const char **name, struct found *found)
+/* false: there are no more. A member's place is from the outermost struct. */
+static bool members_next(struct members *m, struct vt_btf_member *found)
 {
     while (m->depth > 0 && m->steps++ < STEPS_MAX) {
         struct level *top = &m->stack[m->depth - 1];
@@ -363,15 +355,9 @@ static bool members_next(struct members *m, const char **name, struct found *fou
             m->depth--;
             continue;
         }
-        const uint8_t *member = top->type.records + 12 * (size_t)top->next++;
-        uint32_t offset = vt_le32(member + 8);
-        *name = string_at(m->btf, vt_le32(member));
-        *found = (struct found){
-            .type = vt_le32(member + 4),
-            .bit = top->bit + (top->type.bitfields ? offset & 0xffffff : offset),
-            .bits = top->type.bitfields ? offset >> 24 : 0,
-        };
-        uint32_t inner = **name == '\0' ? strip(m->btf, found->type) : 0;
+        *found = member_of(m->btf, &top->type, top->next++);
+        found->bit += top->bit;
+        uint32_t inner = *found->name == '\0' ? vt_btf_strip(m->btf, found->type) : 0;
         if (inner != 0 && is_struct(type_of(m->btf, inner).kind) && m->depth < DEPTH_MAX) {
             m->stack[m->depth++] =
                 (struct level){.type = type_of(m->btf, inner), .bit = found->bit};
@@ -383,13 +369,12 @@ static bool members_next(struct members *m, const char **name, struct found *fou
 
 /* The member called name[0..length) in struct `id` or in its anonymous members. */
 static bool find_member(const struct vt_btf *btf, uint32_t id, const char *name, size_t length,
-                        struct found *found)
+                        struct vt_btf_member *found)
 {
     struct members m;
-    const char *here;
     members_begin(&m, btf, id);
-    while (members_next(&m, &here, found)) {
-        if (strncmp(here, name, length) == 0 && here[length] == '\0') {
+    while (members_next(&m, found)) {
+        if (strncmp(found->name, name, length) == 0 && found->name[length] == '\0') {
             return true;
         }
     }
@@ -400,8 +385,7 @@ int vt_btf_hooks(const struct vt_btf *btf, const char *struct_name, struct vt_bt
                  size_t max, size_t *n, struct vt_error *err)
 {
     struct members m;
-    struct found found;
-    const char *name;
+    struct vt_btf_member found;
     uint32_t id = 0;
     size_t count = 0;
     int rc = find_struct(btf, struct_name, &id, err);
@@ -409,23 +393,17 @@ int vt_btf_hooks(const struct vt_btf *btf, const char *struct_name, struct vt_bt
         return rc;
     }
     members_begin(&m, btf, id);
-    while (count < max && members_next(&m, &name, &found)) {
-        uint32_t pointer = strip(btf, found.type);
-        uint32_t to = pointer != 0 && type_of(btf, pointer).kind == KIND_PTR
-                          ? strip(btf, type_of(btf, pointer).size)
+    while (count < max && members_next(&m, &found)) {
+        uint32_t pointer = vt_btf_strip(btf, found.type);
+        uint32_t to = pointer != 0 && type_of(btf, pointer).kind == VT_BTF_PTR
+                          ? vt_btf_strip(btf, type_of(btf, pointer).size)
                           : 0;
-        if (to != 0 && type_of(btf, to).kind == KIND_FUNC_PROTO) {
-            hooks[count++] = (struct vt_btf_hook){name, (uint32_t)(found.bit / 8)};
+        if (to != 0 && type_of(btf, to).kind == VT_BTF_FUNC_PROTO) {
+            hooks[count++] = (struct vt_btf_hook){found.name, (uint32_t)(found.bit / 8)};
         }
     }
     *n = count;
     return 0;
-}
-
-bool vt_btf_has_struct(const struct vt_btf *btf, const char *name)
-{
-    uint64_t probes = 0;
-    return *struct_slot(btf, name, &probes) != 0;
 }
 
 int vt_btf_member(const struct vt_btf *btf, const char *struct_name, const char *path,
@@ -433,7 +411,7 @@ int vt_btf_member(const struct vt_btf *btf, const char *struct_name, const char 
 {
     uint32_t id = 0, bytes = 0;
     uint64_t bit = 0;
-    struct found found = {0};
+    struct vt_btf_member found = {0};
     int rc = find_struct(btf, struct_name, &id, err);
     if (rc != 0) {
         return rc;
@@ -450,7 +428,7 @@ int vt_btf_member(const struct vt_btf *btf, const char *struct_name, const char 
             break;
         }
         at += length + 1;
-        id = strip(btf, found.type);
+        id = vt_btf_strip(btf, found.type);
     }
     if (found.bits != 0) {
         bytes = (uint32_t)((bit % 8 + found.bits + 7) / 8);
@@ -482,16 +460,65 @@ int vt_btf_enumerator(const struct vt_btf *btf, const char *name, int64_t *value
 {
     for (uint32_t id = btf->own; id < btf->n; id++) {
         struct type t = type_of(btf, id);
-        size_t each = t.kind == KIND_ENUM ? 8 : t.kind == KIND_ENUM64 ? 12 : 0;
+        size_t each = t.kind == VT_BTF_ENUM ? 8 : t.kind == VT_BTF_ENUM64 ? 12 : 0;
         for (uint32_t i = 0; each != 0 && i < t.vlen; i++) {
-            const uint8_t *e = t.records + each * i;
-            if (strcmp(string_at(btf, vt_le32(e)), name) == 0) {
-                *value = each == 12                 ? (int64_t)vt_le64(e + 4)
-                         : t.bitfields /* signed */ ? (int32_t)vt_le32(e + 4)
-                                                    : (int64_t)vt_le32(e + 4);
+            if (strcmp(string_at(btf, vt_le32(t.records + each * i)), name) == 0) {
+                vt_btf_enumerator_at(btf, id, i, &name, value);
                 return 0;
             }
         }
     }
     return vt_fail(err, VT_E_NOT_FOUND, "the kernel's types have no enumerator %s", name);
+}
+
+/* ---------------------------------------------------------------- all there is */
+
+struct vt_btf_type vt_btf_type(const struct vt_btf *btf, uint32_t id)
+{
+    if (id == 0 || id >= btf->n) {
+        return (struct vt_btf_type){.name = ""};
+    }
+    struct type t = type_of(btf, id);
+    struct vt_btf_type out = {
+        .kind = t.kind, .name = string_at(btf, t.name), .n = t.vlen, .flag = t.bitfields};
+    switch (t.kind) {
+    case VT_BTF_INT:
+        out.bytes = t.size;
+        out.encoding = vt_le32(t.records) >> 24;
+        break;
+    case VT_BTF_STRUCT:
+    case VT_BTF_UNION:
+    case VT_BTF_ENUM:
+    case VT_BTF_ENUM64:
+    case VT_BTF_FLOAT:
+    case VT_BTF_DATASEC:
+        out.bytes = t.size;
+        break;
+    case VT_BTF_ARRAY:
+        out.of = vt_le32(t.records);
+        out.n = vt_le32(t.records + 8);
+        break;
+    default:
+        out.of = t.size;
+        break;
+    }
+    return out;
+}
+
+struct vt_btf_member vt_btf_member_at(const struct vt_btf *btf, uint32_t id, uint32_t i)
+{
+    struct type t = type_of(btf, id);
+    return member_of(btf, &t, i);
+}
+
+void vt_btf_enumerator_at(const struct vt_btf *btf, uint32_t id, uint32_t i, const char **name,
+                          int64_t *value)
+{
+    struct type t = type_of(btf, id);
+    bool wide = t.kind == VT_BTF_ENUM64;
+    const uint8_t *e = t.records + (wide ? 12 : 8) * (size_t)i;
+    *name = string_at(btf, vt_le32(e));
+    *value = wide                       ? (int64_t)vt_le64(e + 4)
+             : t.bitfields /* signed */ ? (int32_t)vt_le32(e + 4)
+                                        : (int64_t)vt_le32(e + 4);
 }

@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "base/paths.h"
+#include "guest/symbols/btf.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 
 #define MAGIC UINT64_C(0x0331735953545656) /* changes with the format */
 #define SUFFIX ".symbols"
+#define TYPES_SUFFIX ".types"
 
 struct header {
     uint64_t magic;
@@ -31,13 +33,14 @@ struct record {
     uint16_t zero;
 };
 
-static int path_of(const char *dir, const char *build_id, char path[PATH_MAX], struct vt_error *err)
+static int path_of(const char *dir, const char *build_id, const char *suffix, char path[PATH_MAX],
+                   struct vt_error *err)
 {
     /* It names a file: hex only. */
     if (build_id[0] == '\0' || strspn(build_id, "0123456789abcdef") != strlen(build_id)) {
         return vt_fail(err, VT_E_INVAL, "not a build id");
     }
-    return vt_path_format(path, err, "%s/%s%s", dir, build_id, SUFFIX);
+    return vt_path_format(path, err, "%s/%s%s", dir, build_id, suffix);
 }
 
 static bool read_header(const char *path, struct header *h)
@@ -152,7 +155,7 @@ int vt_cache_load(const char *dir, const struct vt_cache_key *key, struct vt_sym
     char path[PATH_MAX], *bytes;
     size_t n,
         max = sizeof(struct header) + VT_SYMBOLS_MAX * sizeof(struct record) + VT_SYMBOL_NAMES_MAX;
-    int rc = path_of(dir, key->build_id, path, err);
+    int rc = path_of(dir, key->build_id, SUFFIX, path, err);
     if (rc == 0) {
         rc = vt_read_file(path, max, &bytes, &n, err);
     }
@@ -167,7 +170,7 @@ int vt_cache_store(const char *dir, const struct vt_cache_key *key,
                    const struct vt_symbols *symbols, struct vt_error *err)
 {
     char path[PATH_MAX];
-    int rc = path_of(dir, key->build_id, path, err);
+    int rc = path_of(dir, key->build_id, SUFFIX, path, err);
     if (rc == 0) {
         rc = vt_make_dirs(dir, 0700, err);
     }
@@ -193,4 +196,29 @@ int vt_cache_store(const char *dir, const struct vt_cache_key *key,
     rc = vt_write_file_atomic(path, bytes, n, 0600, err);
     free(bytes);
     return rc;
+}
+
+int vt_cache_load_types(const char *dir, const char *build_id, uint8_t **bytes, size_t *n,
+                        struct vt_error *err)
+{
+    char path[PATH_MAX], *text = NULL;
+    int rc = path_of(dir, build_id, TYPES_SUFFIX, path, err);
+    if (rc == 0) {
+        rc = vt_read_file(path, VT_BTF_BYTES_MAX, &text, n, err);
+    }
+    if (rc == 0) {
+        *bytes = (uint8_t *)text;
+    }
+    return rc;
+}
+
+int vt_cache_store_types(const char *dir, const char *build_id, const uint8_t *bytes, size_t n,
+                         struct vt_error *err)
+{
+    char path[PATH_MAX];
+    int rc = path_of(dir, build_id, TYPES_SUFFIX, path, err);
+    if (rc == 0) {
+        rc = vt_make_dirs(dir, 0700, err);
+    }
+    return rc == 0 ? vt_write_file_atomic(path, bytes, n, 0600, err) : rc;
 }

@@ -26,4 +26,11 @@ int vt_cache_load(const char *dir, const struct vt_cache_key *key, struct vt_sym
 int vt_cache_store(const char *dir, const struct vt_cache_key *key,
                    const struct vt_symbols *symbols, struct vt_error *err);
 
+/** Types (a BTF section) that came from a file, for a kernel that carries none. VT_E_NOT_FOUND,
+ *  VT_E_LIMIT, VT_E_NOMEM. *bytes is malloc'ed. */
+int vt_cache_load_types(const char *dir, const char *build_id, uint8_t **bytes, size_t *n,
+                        struct vt_error *err);
+int vt_cache_store_types(const char *dir, const char *build_id, const uint8_t *bytes, size_t n,
+                         struct vt_error *err);
+
 #endif

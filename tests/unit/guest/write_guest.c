@@ -1,7 +1,7 @@
 /* tests/unit/guest/write_guest.c - a synthetic guest as a file of saved RAM, for tests of verbs.
  *
  * write-guest KIND PATH: plain; torn (a link that leads nowhere); rude (a process named to harm
- * terminals); blind (no types); empty (no kernel).
+ * terminals); blind (no types); mute (plain, but neither symbols nor types); empty (no kernel).
  */
 #include "tests/unit/guest/synthetic.h"
 
@@ -28,6 +28,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(kind, "torn") == 0) {
         synthetic_put(&s, synthetic_task_pa(&k, 4) + TASK_TASKS, 0x10, 8);
+    }
+    if (strcmp(kind, "mute") == 0) {
+        memset(s.ram + k.text_pa + AT_SYMBOLS, 0, AT_BTF - AT_SYMBOLS);
+        memset(s.ram + k.text_pa + AT_BTF, 0, 8);
     }
     if (strcmp(kind, "rude") == 0) {
         memcpy(s.ram + synthetic_task_pa(&k, 0) + TASK_COMM, "\x1b[31m\n\xff\"end", 12);
