@@ -462,6 +462,49 @@ struct vt_gate {
     char owner[72];   /**< of its code; "" when the gate is not in use */
 };
 
+/** ftrace: functions of the kernel that call somebody when they are entered; a row for each tracer
+ *  and function. */
+struct vt_ftrace {
+    struct vt_row row;   /**< at: the ftrace_ops */
+    char function[160];  /**< "vfs_read", or "every function" */
+    struct vt_gva place; /**< 0: every function */
+    struct vt_gva callback;
+    char symbol[160], owner[72]; /**< of the callback */
+    char flags[64];              /**< "registers,redirects", or "" */
+    struct vt_gva trampoline;    /**< or 0 */
+};
+
+/** kprobes: probes on instructions of the kernel. */
+struct vt_kprobe {
+    struct vt_row row;
+    const char *kind;            /**< "kprobe", "kretprobe" */
+    struct vt_gva place;         /**< the instruction */
+    char function[160];          /**< it is part of */
+    char module[72];             /**< whose function that is */
+    struct vt_gva handler, post; /**< 0: none */
+    char symbol[160], owner[72]; /**< of the handler */
+    char flags[40];              /**< "optimized ftrace", or "" */
+};
+
+/** notifiers: callbacks on notifier chains. */
+struct vt_notifier {
+    struct vt_row row; /**< at: the notifier_block */
+    const char *chain; /**< "keyboard_notifier_list" */
+    const char *what;  /**< it tells of: "every key that is pressed" */
+    int32_t priority;
+    struct vt_gva callback;
+    char symbol[160], owner[72]; /**< of the callback */
+};
+
+/** inline: functions that begin with a jump to nobody's code. */
+struct vt_inline {
+    struct vt_row row; /**< at: the function */
+    char function[160];
+    char module[72]; /**< "kernel", or the module it is in */
+    struct vt_gva target;
+    char owner[72]; /**< of the target's code */
+};
+
 /** ttys: open terminals and the drivers of others, and who gets what is typed. */
 struct vt_tty {
     struct vt_row row; /**< at: the tty_struct, or the tty_driver when none is open */

@@ -347,7 +347,7 @@ void vt_code_find(struct vt_code_map *map, struct vt_gva at, struct vt_code_at *
         [VT_CODE_KPROBE] = "kprobe",
     };
     const struct vt_code_range *range = range_of(map, at.v);
-    if (range == NULL && map->looks < LOOKS_MAX) {
+    if (range == NULL && map->looks < LOOKS_MAX && !map->frozen) {
         vt_kernel_refresh(map->walk->kernel);
         range = take_map(map, NULL) == 0 ? range_of(map, at.v) : NULL;
     }
@@ -355,6 +355,12 @@ void vt_code_find(struct vt_code_map *map, struct vt_gva at, struct vt_code_at *
     bool named = range != NULL && range->name[0] != '\0';
     snprintf(code->owner_text, sizeof code->owner_text, "%s%s%s", owners[code->owner],
              named ? " " : "", named ? range->name : "");
+    if (code->owner == VT_CODE_NOBODY) {
+        snprintf(code->whose, sizeof code->whose, "nobody's code");
+    } else {
+        snprintf(code->whose, sizeof code->whose, "%s%s",
+                 code->owner == VT_CODE_INIT ? "" : "code of ", code->owner_text);
+    }
     if (range != NULL) {
         name_place(map->walk->kernel, range, at, code);
     }
@@ -416,7 +422,7 @@ bool vt_code_detour(struct vt_code_map *map, struct vt_gva at, struct vt_gva *ta
             return false;
         }
         vt_code_find(map, VT_GVA(d.target), code);
-        if (!vt_code_is_owned(code)) {
+        if (code->owner == VT_CODE_NOBODY) {
             *target = VT_GVA(d.target);
             return true;
         }

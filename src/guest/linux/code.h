@@ -31,6 +31,7 @@ struct vt_code_map {
     struct vt_code_range *ranges; /**< by address */
     size_t n, room;
     unsigned looks;
+    bool frozen; /**< never look again: the caller is going through symbols of modules */
 };
 
 /** What an address is. */
@@ -39,6 +40,7 @@ struct vt_code_at {
     bool start;          /**< where a function begins, as far as symbols tell */
     char owner_text[72]; /**< "kernel", "module ext4", "bpf", "ftrace", "freed init text", "nobody"
                           */
+    char whose[88];      /**< "code of module ext4", "nobody's code" */
     char symbol[160];    /**< "tcp_v4_rcv", "tcp_v4_rcv+0x10"; "" where none is known */
 };
 

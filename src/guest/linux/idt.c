@@ -119,9 +119,9 @@ static void check(struct vt_code_map *map, const struct table *t, struct vt_gate
     }
     if (code->owner != VT_CODE_KERNEL) {
         vt_row_find(&g->row,
-                    "leads to 0x%" PRIx64 ", code of %s: it runs with all rights whenever this "
+                    "leads to 0x%" PRIx64 ", %s: it runs with all rights whenever this "
                     "interrupt comes",
-                    g->handler.v, code->owner_text);
+                    g->handler.v, code->whose);
     } else if (t->entry_to != 0 && (g->handler.v < t->entry_from || g->handler.v >= t->entry_to)) {
         vt_row_find(&g->row, "leads to %s, which is no entry of the kernel", code->symbol);
     } else if (g->dpl != 0 && !by_user) {
@@ -129,8 +129,8 @@ static void check(struct vt_code_map *map, const struct table *t, struct vt_gate
     } else if (g->selector != t->cs) {
         vt_row_find(&g->row, "runs in segment 0x%x instead of the kernel's", g->selector);
     } else if (vt_code_detour(map, g->handler, &target, &there)) {
-        vt_row_find(&g->row, "the handler begins with a jump to 0x%" PRIx64 ", code of %s",
-                    target.v, there.owner_text);
+        vt_row_find(&g->row, "the handler begins with a jump to 0x%" PRIx64 ", %s", target.v,
+                    there.whose);
     }
 }
 

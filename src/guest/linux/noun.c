@@ -31,6 +31,10 @@ extern const struct vt_noun vt_noun_slabs;
 extern const struct vt_noun vt_noun_hidden;
 extern const struct vt_noun vt_noun_syscalls;
 extern const struct vt_noun vt_noun_idt;
+extern const struct vt_noun vt_noun_ftrace;
+extern const struct vt_noun vt_noun_kprobes;
+extern const struct vt_noun vt_noun_notifiers;
+extern const struct vt_noun vt_noun_inline;
 extern const struct vt_noun vt_noun_ttys;
 extern const struct vt_noun vt_noun_net;
 extern const struct vt_noun vt_noun_netfilter;
@@ -65,6 +69,10 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_hidden,
     &vt_noun_syscalls,
     &vt_noun_idt,
+    &vt_noun_ftrace,
+    &vt_noun_kprobes,
+    &vt_noun_notifiers,
+    &vt_noun_inline,
     &vt_noun_ttys,
     &vt_noun_netfilter,
     &vt_noun_malfind,

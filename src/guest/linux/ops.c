@@ -26,9 +26,9 @@ bool vt_hook_check(struct vt_code_map *map, struct vt_gva function, const char *
         return true;
     }
     vt_row_find(row,
-                "%s leads to 0x%" PRIx64 ", code of %s: neither the kernel nor a module that is "
+                "%s leads to 0x%" PRIx64 ", %s: neither the kernel nor a module that is "
                 "listed put it there",
-                what, function.v, code.owner_text);
+                what, function.v, code.whose);
     return false;
 }
 

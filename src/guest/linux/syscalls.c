@@ -221,9 +221,9 @@ static void check(struct vt_walk *w, struct vt_code_map *map, const struct calls
     vt_code_find(map, handler, &code);
     if (code.owner != VT_CODE_KERNEL) {
         vt_row_find(&s->row,
-                    "%s sends it to 0x%" PRIx64 ", code of %s and not the kernel's own: what is "
+                    "%s sends it to 0x%" PRIx64 ", %s and not the kernel's own: what is "
                     "there sees and decides what the call does",
-                    by, handler.v, code.owner_text);
+                    by, handler.v, code.whose);
         return;
     }
     const char *call = call_at(w->kernel, handler, expected);
@@ -233,9 +233,8 @@ static void check(struct vt_walk *w, struct vt_code_map *map, const struct calls
     } else if (expected[0] != '\0' && strcmp(call, expected) != 0 && c->abi->traced) {
         vt_row_find(&s->row, "%s sends it to another call, %s", by, code.symbol);
     } else if (vt_code_detour(map, handler, &target, &code)) {
-        vt_row_find(&s->row,
-                    "the function begins with a jump to 0x%" PRIx64 ", code of %s: it was patched",
-                    target.v, code.owner_text);
+        vt_row_find(&s->row, "the function begins with a jump to 0x%" PRIx64 ", %s: it was patched",
+                    target.v, code.whose);
     }
 }
 
