@@ -24,7 +24,7 @@ for pid in /proc/[0-9]*; do
     done
     if [ "$(readlink ns/net)" != "$our_net" ]; then
         mkdir "$to/net"
-        cp net/tcp net/tcp6 net/udp net/udp6 net/unix net/dev net/if_inet6 "$to/net/" 2>/dev/null
+        cp net/tcp net/tcp6 net/udp net/udp6 net/unix net/dev net/if_inet6 net/fib_trie "$to/net/" 2>/dev/null
     fi
 done
 cd /proc || exit 1
@@ -46,6 +46,7 @@ ip addr >"$out/ip_addr"
 uname -a >"$out/uname"
 hostname >"$out/hostname"
 date +%s >"$out/date"
+find / /run -xdev -type f ! -path "$out*" ! -name 'odd*' -exec stat -c '%d %i %s %n' {} + >"$out/files_there"
 md5sum /run/workload/cached /run/workload/regular >"$out/md5" 2>/dev/null
 cp /run/workload.log "$out/workload" 2>/dev/null
 true

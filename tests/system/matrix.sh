@@ -46,7 +46,8 @@ modules_of() { # TREE NAME...
 }
 
 view() { # FOLDER
-    guest_exec 'rm -rf /run/view; guest-view /run/view; cd /run/view; tar cf - . | gzip -1 | base64' |
+    vitrine console "$vm" --timeout 300s --exec \
+        'rm -rf /run/view; guest-view /run/view; cd /run/view; tar cf - . | gzip -1 | base64' |
         tr -d '\r' >"$scratch/view"
     mkdir "$1"
     base64 -d "$scratch/view" | tar xzf - -C "$1"
@@ -55,7 +56,7 @@ view() { # FOLDER
 # The workload is up, and what comes and goes in the default guest is not.
 quiet_guest() {
     wait_console 'shell ready' "$vm" 120s
-    guest_exec 'dmesg -n 1
+    vitrine console "$vm" --timeout 120s --exec 'dmesg -n 1
         for i in 1 2 3 4 5 6 7 8 9 10; do pidof crond >/dev/null && break; sleep 1; done
         for d in heartbeat crond; do killall $d; done 2>/dev/null
         setsid workload >/run/workload.log 2>&1 </dev/null &

@@ -1,29 +1,83 @@
-"""files.py - files, mounts, pagecache."""
+"""files.py - mounts, files, pagecache."""
 import re
 
 from checks import noun
 from view import text, unescape
 
+# Options of a file system that are not its own.
+GENERIC = {"rw", "ro", "sync", "dirsync", "mand", "lazytime"}
+
 
 def links(view, pid, name):
-    """(name, target) of each link that `ls -ln` showed."""
-    return re.findall(r"^l\S+ +\d+ +\d+ +\d+ +\d+ \S+ +\d+ +\S+ (\S+) -> (.*)$",
-                      view.text(pid, name), re.MULTILINE)
+    """What descriptors ("fd"), or exe, cwd and root ("links"), of a process lead to."""
+    table = {}
+    for line in view.bytes(pid, name).splitlines():
+        match = re.fullmatch(rb"l\S+ +\d+ \d+ +\d+ +\d+ \w+ +\d+ [\d:]+ (\S+) -> (.*)", line)
+        if match:
+            table[text(match[1])] = text(match[2])
+    return table
+
+
+def mounts_of(view, pid):
+    """As the process sees them, from its root."""
+    table = {}
+    for line in view.bytes(pid, "mountinfo").splitlines():
+        mount, _, fs = line.partition(b" - ")
+        mount, fs = mount.split(b" "), fs.split(b" ")
+        table[int(mount[0])] = {
+            "parent_id": int(mount[1]),
+            "device": text(mount[2]),
+            "root": text(unescape(mount[3])),
+            "mount_point": text(unescape(mount[4])),
+            "options": text(mount[5]),
+            "propagation": " ".join(text(word) for word in mount[6:]) or None,
+            "type": text(fs[0]),
+            "source": text(unescape(fs[1])),
+            "super_options": ",".join(o for o in text(fs[2]).split(",") if o in GENERIC),
+        }
+    return table
+
+
+def all_mounts(view):
+    """Of all processes. Where each is seen is compared for those at their namespace's root."""
+    table = {}
+    for pid in view.whole():
+        namespace = re.search(r"mnt:\[(\d+)\]", view.text(pid, "ns"))
+        for key, row in mounts_of(view, pid).items() if namespace else ():
+            if links(view, pid, "links").get("root") != "/":
+                del row["mount_point"]
+            table.setdefault((int(namespace[1]), key), {}).update(row)
+    return table
+
+
+@noun("mounts", mounts=["mounts"], mounts_of_init=["mounts", "--pid", "1"],
+      mounts_elsewhere=["mounts", "--pid", "{wl-elsewhere}"])
+def mounts(check):
+    rows = check.keyed(check.rows(), lambda r: (r["namespace"], r["id"]))
+    seen = all_mounts(check.before).keys() | all_mounts(check.after).keys()
+    for key, row in list(rows.items()):
+        # What all roots of a namespace are mounted upon is not in any process's mountinfo.
+        if key not in seen and (row["parent_id"] == row["id"] or row["type"] == "nullfs"):
+            del rows[key]
+    check.compare(all_mounts, rows, 20)
+    # wl-elsewhere's root is a directory in which nothing is mounted.
+    for look, pid, least in (("mounts_of_init", 1, 6),
+                             ("mounts_elsewhere", check.before.workload()["wl-elsewhere"], 0)):
+        rows = check.keyed(check.rows("mounts", look), lambda r: r["id"])
+        check.compare(lambda view: mounts_of(view, pid), rows, least)
 
 
 def open_files(view):
     table = {}
     for pid in view.whole():
-        for name, target in links(view, pid, "links"):
-            table[pid, name] = {"path": target}
-        for fd, target in links(view, pid, "fd"):
-            info = view.status(pid, "fdinfo", fd)
-            row = table[pid, fd] = {"path": target}
+        for name, path in (links(view, pid, "fd") | links(view, pid, "links")).items():
+            row = table[pid, name] = {"path": path}
+            info = view.status(pid, "fdinfo", name)
+            for ours, theirs in ("position", "pos"), ("mount_id", "mnt_id"), ("inode", "ino"):
+                if theirs in info:
+                    row[ours] = int(info[theirs].split()[0])
             if "flags" in info:
-                row.update(flags=info["flags"], position=int(info["pos"]),
-                           mount_id=int(info["mnt_id"]))
-            if "ino" in info:
-                row["inode"] = int(info["ino"].split()[0])
+                row["flags"] = info["flags"]
     return table
 
 
@@ -32,60 +86,31 @@ def files(check):
     check.compare(open_files, check.keyed(check.rows(), lambda r: (r["pid"], r["fd"])), 300)
 
 
-def mount_table(view):
+def files_in_memory(view):
+    """Of the two file systems that are nothing but page cache: the initramfs and /run."""
     table = {}
-    seen = set()
-    for pid in view.whole():
-        here = re.search(r"mnt:\[(\d+)\]", view.text(pid, "ns"))
-        roots = dict(links(view, pid, "links"))
-        if not here or here[1] in seen or roots.get("root") != "/":
-            continue
-        seen.add(here[1])
-        for line in view.bytes(pid, "mountinfo").splitlines():
-            number, parent, device, root, point, options, *rest = line.split(b" ")
-            dash = rest.index(b"-")
-            table[int(here[1]), int(number)] = {
-                "parent_id": int(parent),
-                "device": device.decode(),
-                "root": text(unescape(root)),
-                "mount_point": text(unescape(point)),
-                "options": options.decode(),
-                "propagation": b" ".join(rest[:dash]).decode() or None,
-                "type": rest[dash + 1].decode(),
-                "source": text(unescape(rest[dash + 2])),
-                "super_options": rest[dash + 3].decode().split(",")[0],
+    for line in view.bytes("files_there").splitlines():
+        device, inode, size, path = line.split(b" ", 3)
+        device, path = int(device), text(path)
+        if int(size) > 0:
+            table[f"{device >> 8}:{device & 255}", int(inode)] = {
+                "path": path,
+                "bytes": int(size),
+                "pages": (int(size) + 4095) // 4096,
             }
     return table
-
-
-@noun("mounts")
-def mounts(check):
-    rows = check.keyed(check.rows(), lambda r: (r["namespace"], r["id"]))
-    for row in rows.values():
-        row["super_options"] = row["super_options"].split(",")[0]
-    # What a namespace's processes stand on may itself be mounted on a root that they cannot see.
-    shown = mount_table(check.before).keys() | mount_table(check.after).keys()
-    for key in [key for key, row in rows.items() if row["parent_id"] == row["id"]]:
-        if key not in shown:
-            del rows[key]
-    check.compare(mount_table, rows, 20)
-
-
-def programs(view):
-    """Those that run, which are in the page cache."""
-    paths = (dict(links(view, pid, "links")).get("exe") for pid in view.users())
-    return {path for path in paths if path is not None}
 
 
 @noun("pagecache")
 def pagecache(check):
     rows = check.keyed(check.rows(), lambda r: (r["device"], r["inode"]))
-    by_path = {row["path"]: row for row in rows.values()}
-    for path in programs(check.before) & programs(check.after):
-        check.equal(f"{path}: has pages", True, path in by_path)
-    for row in rows.values():
-        check.equal(f"{row['path']}: no more pages than fit", True,
+    here = {device for device, _ in files_in_memory(check.before)}
+    ours = {}
+    for key, row in rows.items():
+        check.equal(f"{row['path']}: no more pages than it has", True,
                     row["pages"] <= (row["bytes"] + 4095) // 4096)
-    if check.before.made("cached-file"):
-        row = by_path.get("/run/workload/cached", {})
-        check.equal("the workload's file", (200000, 49), (row.get("bytes"), row.get("pages")))
+        path = row["path"] or ""
+        if key[0] in here and "(deleted)" not in path and row["bytes"]:
+            if not path.startswith(("/run/view", "/run/workload/odd")):
+                ours[key] = row
+    check.compare(files_in_memory, ours, 30)

@@ -1,4 +1,4 @@
-"""network.py - sockets."""
+"""network.py - sockets, net."""
 import ipaddress
 import re
 
@@ -117,3 +117,64 @@ def sockets(check):
     for key, row in ours.items():
         if row["pid"] is not None and row["pid"] in check.after.pids:
             check.equal(f"{key} is held by {row['pid']}", True, row["pid"] in owners.get(key, ()))
+
+
+def counters(view, folder):
+    """(received bytes, packets, sent bytes, packets) by interface."""
+    table = {}
+    for line in view.lines(*folder, "dev")[2:]:
+        name, _, numbers = line.partition(":")
+        numbers = list(map(int, numbers.split()))
+        table[name.strip()] = {"rx_bytes": numbers[0], "rx_packets": numbers[1],
+                               "tx_bytes": numbers[8], "tx_packets": numbers[9]}
+    return table
+
+
+def addresses(view):
+    """A row for each address, and for each interface one that has the address None."""
+    table = {}
+    scopes = {0x00: "global", 0x10: "host", 0x20: "link", 0x40: "site"}
+    for folder, namespace in network(view):
+        devices = counters(view, folder)
+        for name, counts in devices.items():
+            table[namespace, name, None] = counts
+        for line in view.lines(*folder, "if_inet6"):
+            digits, index, prefix, scope, _, name = line.split()
+            ip = str(ipaddress.ip_address(bytes.fromhex(digits)))
+            table[namespace, name, ip] = {"ifindex": int(index, 16), "prefix": int(prefix, 16),
+                                          "scope": scopes[int(scope, 16)], "family": "inet6"}
+    ours = next(namespace for folder, namespace in network(view) if folder == ("net",))
+    for block in re.split(r"^(?=\d+: )", view.text("ip_addr"), flags=re.MULTILINE)[1:]:
+        index, name, flags, mtu = re.match(r"(\d+): ([^:@]+).*?: <(.*?)> mtu (\d+)", block).groups()
+        mac = re.search(r"link/ether ([0-9a-f:]{17})", block)
+        table[ours, name, None].update(ifindex=int(index), mtu=int(mtu), flags=set(flags.split(",")),
+                                       **({"mac": mac[1]} if mac else {}))
+        for ip, prefix, scope, label in re.findall(
+                r"^ +inet ([0-9.]+)/(\d+)(?: brd \S+)? scope (\w+) ?(\S*)$", block, re.MULTILINE):
+            table[ours, name, ip] = {"ifindex": int(index), "prefix": int(prefix), "scope": scope,
+                                     "label": label or name, "family": "inet"}
+    return table
+
+
+@noun("net")
+def net(check):
+    ours = {}
+    # Flags that busybox's ip shows.
+    known = {"UP", "BROADCAST", "LOOPBACK", "NOARP", "LOWER_UP", "POINTOPOINT", "MULTICAST",
+             "PROMISC", "NO-CARRIER"}
+    for row in check.rows("interfaces"):
+        row["flags"] = set((row["flags"] or "").split(",")) & known
+        ours[row["netns"], row["name"], None] = row
+        if row["address"] is not None:
+            key = row["netns"], row["name"], row["address"]
+            if key in ours:
+                check.fail(f"twice: {key}")
+            ours[key] = row
+    # Of other namespaces /proc has IPv4 addresses in its routes only, without the interface.
+    for folder, namespace in network(check.before):
+        for key in [k for k, r in ours.items() if k[2] and folder != ("net",)
+                    and r["netns"] == namespace and r["family"] == "inet"]:
+            check.equal(f"{key} is local", True,
+                        f"|-- {key[2]}\n" in check.before.text(*folder, "fib_trie"))
+            del ours[key]
+    check.compare(addresses, ours, 6)

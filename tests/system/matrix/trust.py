@@ -1,4 +1,4 @@
-"""trust.py - syscalls, idt, ttys: in the workload's guest nothing is hooked but what it hooks."""
+"""trust.py - hidden, syscalls, idt, ttys: in the workload's guest nothing is hooked but what it hooks."""
 import re
 
 from checks import noun
@@ -9,6 +9,14 @@ def unsuspicious(check, rows, what):
         if row["finding"] is not None:
             check.fail(f"{row[what]}: {row['finding']}")
         check.compared += 1
+
+
+@noun("hidden")
+def hidden(check):
+    check.equal("what hides", [], [(r["kind"], r["pid"], r["name"]) for r in check.rows()])
+    checked = (check.document() or {}).get("checked", 0)
+    least = len(check.before.whole()) + len(check.before.lines("modules"))
+    check.equal(f"{checked} checked, of {least} or so", True, checked > least - 10)
 
 
 @noun("syscalls")
