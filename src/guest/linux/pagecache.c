@@ -151,7 +151,7 @@ static int find_path(struct vt_walk *w, struct files *f, const struct vt_inode *
     if (strcmp(inode->fs, "bdev") == 0) {
         snprintf(f->path, sizeof f->path, "bdev:[%" PRIu32 ":%" PRIu32 "]",
                  vt_device_major(inode->special_device), vt_device_minor(inode->special_device));
-        *path = f->path;
+        *path = f->wanted.path == NULL ? f->path : NULL;
         return 0;
     }
     vt_hlist_begin(&names, w->space, VT_HLIST, NAMES_MAX);
