@@ -332,7 +332,7 @@ static const struct vt_option options[] = {
 
 const struct vt_verb vt_verb_find_memory = {
     .name = "find",
-    .group = "Guest",
+    .group = "Memory",
     .summary = "Find text, bytes or YARA rules in the guest's memory",
     .operands = "VM [TEXT...]",
     .min_operands = 1,

@@ -148,7 +148,7 @@ static const struct vt_option options[] = {
 
 const struct vt_verb vt_verb_isf = {
     .name = "isf",
-    .group = "Guest",
+    .group = "Memory",
     .summary = "Write a kernel's symbols and types as a file for Volatility 3",
     .operands = "from-dwarf VMLINUX OUT | from-vm VM OUT",
     .min_operands = 3,

@@ -307,7 +307,7 @@ static const struct vt_option mount_options[] = {
 
 const struct vt_verb vt_verb_mount = {
     .name = "mount",
-    .group = "Guest",
+    .group = "Memory",
     .summary = "Show a guest as files, read-only and live",
     .operands = "VM DIR",
     .min_operands = 2,
@@ -331,7 +331,7 @@ const struct vt_verb vt_verb_mount = {
 
 const struct vt_verb vt_verb_unmount = {
     .name = "unmount",
-    .group = "Guest",
+    .group = "Memory",
     .summary = "End 'vitrine mount'",
     .operands = "DIR",
     .min_operands = 1,

@@ -169,7 +169,7 @@ static const struct vt_option options[] = {
 
 const struct vt_verb vt_verb_pagecache = {
     .name = "pagecache",
-    .group = "Guest",
+    .group = "Memory",
     .summary = "List files with pages in RAM, or extract one",
     .operands = "VM [PATH|MAJOR:MINOR:INODE]",
     .min_operands = 1,

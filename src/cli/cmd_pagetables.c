@@ -76,7 +76,7 @@ static const struct vt_option options[] = {
 
 const struct vt_verb vt_verb_pagetables = {
     .name = "pagetables",
-    .group = "Guest",
+    .group = "Memory",
     .summary = "Show page tables as ranges, or what leads to one address",
     .operands = "VM",
     .min_operands = 1,

@@ -136,7 +136,7 @@ static const struct vt_option options[] = {
 
 const struct vt_verb vt_verb_read = {
     .name = "read",
-    .group = "Guest",
+    .group = "Memory",
     .summary = "Show bytes of the guest's memory",
     .operands = "VM ADDR LEN",
     .min_operands = 3,

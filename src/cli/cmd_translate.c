@@ -86,7 +86,7 @@ static const struct vt_option options[] = {
 
 const struct vt_verb vt_verb_translate = {
     .name = "translate",
-    .group = "Guest",
+    .group = "Memory",
     .summary = "Translate a virtual address through the guest's page tables",
     .operands = "VM ADDR",
     .min_operands = 2,

@@ -14,12 +14,17 @@ void vt_help_overview(FILE *out)
           "[OPERAND...]\n",
           out);
     const char *group = "";
+    int widest = 0;
+    for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
+        int length = (int)strlen((*v)->name);
+        widest = length > widest ? length : widest;
+    }
     for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
         if (strcmp(group, (*v)->group) != 0) {
             group = (*v)->group;
             fprintf(out, "\n%s\n", group);
         }
-        fprintf(out, "  %-11s %s\n", (*v)->name, (*v)->summary);
+        fprintf(out, "  %-*s  %s\n", widest, (*v)->name, (*v)->summary);
     }
     fputs("\n'vitrine VERB --help' says more; every verb takes --json.\n", out);
 }

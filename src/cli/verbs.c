@@ -1,5 +1,5 @@
-/* cli/verbs.c - the one table of verbs, in the order the overview shows them, and the nouns' verbs
- * after those of their group. */
+/* cli/verbs.c - the one table of verbs, in the order the overview shows them. A noun that has no
+ * verb here gets one that lists it. */
 #include "cli/nouns.h"
 
 #include <assert.h>
@@ -30,15 +30,15 @@ extern const struct vt_verb vt_verb_mount;
 extern const struct vt_verb vt_verb_unmount;
 extern const struct vt_verb vt_verb_symbols;
 extern const struct vt_verb vt_verb_pagetables;
-extern const struct vt_verb vt_verb_isf;
 extern const struct vt_verb vt_verb_translate;
+extern const struct vt_verb vt_verb_isf;
 extern const struct vt_verb vt_verb_shot;
 extern const struct vt_verb vt_verb_bench;
 extern const struct vt_verb vt_verb_help;
 
 /* One a line, so that two people can add one. */
 /* clang-format off */
-static const struct vt_verb *const written[] = {
+static const struct vt_verb *const before_nouns[] = {
     &vt_verb_run,
     &vt_verb_ls,
     &vt_verb_info,
@@ -54,18 +54,21 @@ static const struct vt_verb *const written[] = {
     &vt_verb_top,
     &vt_verb_console,
     &vt_verb_guest,
-    &vt_verb_snapshot,
-    &vt_verb_dump,
     &vt_verb_uname,
-    &vt_verb_pagecache,
+    NULL,
+};
+static const struct vt_verb *const after_nouns[] = {
     &vt_verb_read,
     &vt_verb_find_memory,
+    &vt_verb_translate,
+    &vt_verb_pagetables,
+    &vt_verb_pagecache,
+    &vt_verb_symbols,
+    &vt_verb_isf,
+    &vt_verb_snapshot,
+    &vt_verb_dump,
     &vt_verb_mount,
     &vt_verb_unmount,
-    &vt_verb_symbols,
-    &vt_verb_pagetables,
-    &vt_verb_isf,
-    &vt_verb_translate,
     &vt_verb_shot,
     &vt_verb_bench,
     &vt_verb_help,
@@ -75,14 +78,20 @@ static const struct vt_verb *const written[] = {
 
 #define VERBS_MAX 128
 
-static bool is_written(const char *name)
+static bool names(const struct vt_verb *const *verbs, const char *name)
 {
-    for (const struct vt_verb *const *v = written; *v != NULL; v++) {
-        if (strcmp((*v)->name, name) == 0) {
-            return true;
-        }
+    while (*verbs != NULL && strcmp((*verbs)->name, name) != 0) {
+        verbs++;
     }
-    return false;
+    return *verbs != NULL;
+}
+
+static void append(const struct vt_verb **all, size_t *n, const struct vt_verb *const *verbs)
+{
+    for (; *verbs != NULL; verbs++) {
+        assert(*n < VERBS_MAX);
+        all[(*n)++] = *verbs;
+    }
 }
 
 const struct vt_verb *const *vt_verbs(void)
@@ -93,34 +102,16 @@ const struct vt_verb *const *vt_verbs(void)
     if (n != 0) {
         return all;
     }
-    size_t n_nouns = 0;
+    append(all, &n, before_nouns);
     for (const struct vt_noun *const *noun = vt_nouns; *noun != NULL; noun++) {
-        if (!is_written((*noun)->name)) {
-            assert(n_nouns < VERBS_MAX);
-            of_nouns[n_nouns++] = vt_noun_verb(*noun);
-        }
-    }
-    /* Each group in one piece: what was written first, then its nouns; groups that only nouns have
-     * come last. */
-    bool placed[VERBS_MAX] = {false};
-    for (const struct vt_verb *const *v = written; *v != NULL; v++) {
-        bool group_ends = v[1] == NULL || strcmp(v[0]->group, v[1]->group) != 0;
-        assert(n < VERBS_MAX);
-        all[n++] = *v;
-        for (size_t i = 0; group_ends && i < n_nouns; i++) {
-            if (!placed[i] && strcmp(of_nouns[i].group, (*v)->group) == 0) {
-                assert(n < VERBS_MAX);
-                all[n++] = &of_nouns[i];
-                placed[i] = true;
-            }
-        }
-    }
-    for (size_t i = 0; i < n_nouns; i++) {
-        if (!placed[i]) {
+        if (!names(before_nouns, (*noun)->name) && !names(after_nouns, (*noun)->name)) {
             assert(n < VERBS_MAX);
-            all[n++] = &of_nouns[i];
+            of_nouns[n] = vt_noun_verb(*noun);
+            all[n] = &of_nouns[n];
+            n++;
         }
     }
+    append(all, &n, after_nouns);
     all[n] = NULL;
     return all;
 }
