@@ -48,10 +48,11 @@ static int open_once(const char *name, const char *cache_dir, double *total_ms, 
     struct vt_kernel_options options = {.cache_dir = cache_dir};
     struct vt_task_list list = {0};
     struct vt_kernel_cost cost;
-    int rc = vt_vm_open(name, &vm, err);
+    bool file = vt_target_is_file(name);
+    int rc = file ? 0 : vt_vm_open(name, &vm, err);
     uint64_t begin = vt_now_ns(), opened = begin;
     if (rc == 0) {
-        rc = vt_ram_open_vm(vm, &ram, err);
+        rc = file ? vt_target_file(name, &ram, err) : vt_ram_open_vm(vm, &ram, err);
     }
     if (rc == 0) {
         rc = vt_kernel_open(ram, &options, &kernel, err);

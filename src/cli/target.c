@@ -63,7 +63,7 @@ static bool makes_sense(struct vt_ram *ram)
     return good;
 }
 
-static int open_file(const char *path, struct vt_ram **ram, struct vt_error *err)
+int vt_target_file(const char *path, struct vt_ram **ram, struct vt_error *err)
 {
     enum vt_dump_format format;
     struct stat st;
@@ -86,6 +86,11 @@ static int open_file(const char *path, struct vt_ram **ram, struct vt_error *err
     }
     /* Small, or nothing there to tell by: as the default machine has it. */
     return open_split(path, bytes, bytes >= splits[0].from ? &splits[0] : &splits[n - 1], ram, err);
+}
+
+bool vt_target_is_file(const char *name)
+{
+    return strchr(name, '/') != NULL;
 }
 
 /* ---------------------------------------------------------------- a target */
@@ -144,8 +149,8 @@ int vt_target_open_named(const struct vt_args *args, const char *name, const cha
     struct vt_error err;
     struct vt_target t = {.name = name};
     int rc = vt_audit(t.name, operation, &err, "%s", detail);
-    if (rc == 0 && strchr(t.name, '/') != NULL) {
-        rc = open_file(t.name, &t.ram, &err);
+    if (rc == 0 && vt_target_is_file(t.name)) {
+        rc = vt_target_file(t.name, &t.ram, &err);
     } else if (rc == 0) {
         rc = vt_vm_open(t.name, &t.vm, &err);
         if (rc == 0) {

@@ -28,6 +28,10 @@ enum vt_target_need {
     VT_TARGET_KERNEL, /**< and the kernel, or fail */
 };
 
+/** Whether an operand is saved RAM, and not a VM's name. */
+bool vt_target_is_file(const char *name);
+/** Opens saved RAM alone, without a line in the log. */
+int vt_target_file(const char *path, struct vt_ram **ram, struct vt_error *err);
 /** Opens the first operand; `operation` (the verb) and `detail` go into the audit line. Returns 0,
  * or the exit code after saying why. */
 int vt_target_open(const struct vt_args *args, const char *operation, enum vt_target_need need,
