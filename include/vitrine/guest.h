@@ -204,6 +204,10 @@ int vt_kernel_struct_size(const struct vt_kernel *kernel, const char *struct_nam
 /** The value of an enumerator ("PG_slab"), whichever enum it belongs to. */
 int vt_kernel_enumerator(const struct vt_kernel *kernel, const char *name, int64_t *value,
                          struct vt_error *err);
+/** The name of an enumerator of an enum ("bpf_prog_type"); the last one, where several have the
+ *  value. Belongs to the kernel. VT_E_NOT_FOUND. */
+int vt_kernel_enumerator_name(const struct vt_kernel *kernel, const char *enum_name, int64_t value,
+                              const char **name, struct vt_error *err);
 
 /* ---------------------------------------------------------------- tasks */
 

@@ -231,3 +231,11 @@ int vt_kernel_enumerator(const struct vt_kernel *kernel, const char *name, int64
     }
     return rc;
 }
+
+int vt_kernel_enumerator_name(const struct vt_kernel *kernel, const char *enum_name, int64_t value,
+                              const char **name, struct vt_error *err)
+{
+    const struct vt_btf *btf = NULL;
+    int rc = vt_kernel_types(kernel, &btf, err);
+    return rc != 0 ? rc : vt_btf_enumerator_name(btf, enum_name, value, name, err);
+}

@@ -72,7 +72,7 @@ static const struct vt_field_spec specs[] = {
     BARE(packet_ifindex, "packet_sock", "ifindex"),
     BARE(portid, "netlink_sock", "portid"),
     BARE(dst_portid, "netlink_sock", "dst_portid"),
-    BARE(socket_sk, "socket", "sk"),
+    VT_FIELD_BARE(vt_socket_layout, socket_sk, "socket", "sk"),
     BARE(socket_of, "socket_alloc", "socket"),
     BARE(inode_of, "socket_alloc", "vfs_inode"),
     BARE(ino, "inode", "i_ino"),

@@ -13,8 +13,8 @@
  */
 #include "guest/linux/sockets.h"
 
+#include "guest/linux/holders.h"
 #include "guest/linux/rhash.h"
-#include "guest/linux/socket_owners.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -65,7 +65,7 @@ struct sockets {
     const struct layout *l;
     const struct vt_socket_layout *sock;
     struct vt_netns_list nets;
-    struct vt_socket_owners owners;
+    struct vt_holders holders;
     struct vt_seen listed; /* sockets given so far */
     struct vt_seen tables; /* walked so far: namespaces may share one */
     size_t cap;
@@ -77,9 +77,9 @@ static int give(struct sockets *s, struct vt_gva at, bool listed, bool torn_link
 {
     struct vt_walk *w = s->w;
     struct vt_socket row;
-    size_t holders;
-    const struct vt_socket_owner *owner = vt_socket_owners_of(&s->owners, at, &holders);
-    if (w->query.pid != 0 && owner == NULL) {
+    size_t n_holders;
+    const struct vt_holder *holder = vt_holders_of(&s->holders, at, &n_holders);
+    if (w->query.pid != 0 && holder == NULL) {
         return 0;
     }
     do {
@@ -90,11 +90,11 @@ static int give(struct sockets *s, struct vt_gva at, bool listed, bool torn_link
         }
     } while (vt_look_again(&w->look));
     row.listed = listed;
-    row.holders = (uint32_t)holders;
-    if (owner != NULL) {
-        row.pid = owner->pid;
-        row.fd = (int32_t)owner->fd;
-        snprintf(row.comm, sizeof row.comm, "%s", owner->comm);
+    row.holders = (uint32_t)n_holders;
+    if (holder != NULL) {
+        row.pid = holder->pid;
+        row.fd = (int32_t)holder->fd;
+        snprintf(row.comm, sizeof row.comm, "%s", holder->comm);
     }
     return vt_walk_row(w, &row.row);
 }
@@ -355,8 +355,8 @@ static int walk_tables(struct sockets *s, struct vt_error *err)
 static int walk_held(struct sockets *s, struct vt_error *err)
 {
     int rc = 0;
-    for (size_t i = 0; i < s->owners.n && rc == 0; i++) {
-        struct vt_gva at = s->owners.list[i].sock;
+    for (size_t i = 0; i < s->holders.n && rc == 0; i++) {
+        struct vt_gva at = s->holders.list[i].object;
         if ((rc = vt_seen_add(&s->listed, at.v, err)) == 1) {
             rc = give(s, at, false, false);
         }
@@ -370,14 +370,14 @@ static int walk(struct vt_walk *w, struct vt_error *err)
     int rc = vt_layout_take(w->kernel, &type, &s.l, err);
     rc = rc != 0 ? rc : vt_socket_layout_take(w->kernel, &s.sock, err);
     rc = rc != 0 ? rc : vt_netns_take(w, &s.nets, err);
-    rc = rc != 0 ? rc : vt_socket_owners_take(w, &s.owners, err);
+    rc = rc != 0 ? rc : vt_holders_take(w, "socket_file_ops", &s.sock->socket_sk, &s.holders, err);
     if (rc == 0) {
         s.cap = vt_walk_cap(w, s.sock->common_bytes.size, SOCKETS_MAX);
         rc = walk_tables(&s, err);
     }
     rc = rc != 0 ? rc : walk_held(&s, err);
     vt_netns_fini(&s.nets);
-    vt_socket_owners_fini(&s.owners);
+    vt_holders_fini(&s.holders);
     vt_seen_fini(&s.listed);
     vt_seen_fini(&s.tables);
     return rc;

@@ -471,6 +471,30 @@ int vt_btf_enumerator(const struct vt_btf *btf, const char *name, int64_t *value
     return vt_fail(err, VT_E_NOT_FOUND, "the kernel's types have no enumerator %s", name);
 }
 
+int vt_btf_enumerator_name(const struct vt_btf *btf, const char *enum_name, int64_t value,
+                           const char **name, struct vt_error *err)
+{
+    const char *found = NULL;
+    for (uint32_t id = btf->own; id < btf->n && found == NULL; id++) {
+        struct type t = type_of(btf, id);
+        if ((t.kind != VT_BTF_ENUM && t.kind != VT_BTF_ENUM64) ||
+            strcmp(string_at(btf, t.name), enum_name) != 0) {
+            continue;
+        }
+        for (uint32_t i = 0; i < t.vlen; i++) {
+            const char *one;
+            int64_t its;
+            vt_btf_enumerator_at(btf, id, i, &one, &its);
+            found = its == value ? one : found;
+        }
+    }
+    if (found == NULL) {
+        return vt_fail(err, VT_E_NOT_FOUND, "the kernel's enum %s has no such value", enum_name);
+    }
+    *name = found;
+    return 0;
+}
+
 /* ---------------------------------------------------------------- all there is */
 
 struct vt_btf_type vt_btf_type(const struct vt_btf *btf, uint32_t id)

@@ -62,6 +62,9 @@ int vt_btf_struct_size(const struct vt_btf *btf, const char *struct_name, uint32
 /** See vt_kernel_enumerator. */
 int vt_btf_enumerator(const struct vt_btf *btf, const char *name, int64_t *value,
                       struct vt_error *err);
+/** See vt_kernel_enumerator_name. */
+int vt_btf_enumerator_name(const struct vt_btf *btf, const char *enum_name, int64_t value,
+                           const char **name, struct vt_error *err);
 
 /** A member that is a pointer to a function. */
 struct vt_btf_hook {

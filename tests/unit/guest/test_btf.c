@@ -42,6 +42,7 @@ static struct btf *write_types(void)
     btf__add_enum_value(b, "PG_slab", 9);
     btf__add_enum(b, "signs", 4);
     btf__add_enum_value(b, "MINUS", -3);
+    btf__add_enum_value(b, "MINUS_TOO", -3);
     btf__add_enum64(b, "wide", 8, false);
     btf__add_enum64_value(b, "WIDE", UINT64_C(0x123456789a));
     btf__add_float(b, "double", 8);
@@ -117,6 +118,13 @@ static void test_members(void **state)
     assert_int_equal(vt_btf_enumerator(btf, "WIDE", &value, &err), 0);
     assert_true(value == INT64_C(0x123456789a));
     assert_int_equal(vt_btf_enumerator(btf, "PG_", &value, &err), VT_E_NOT_FOUND);
+    const char *name;
+    assert_int_equal(vt_btf_enumerator_name(btf, "signs", -3, &name, &err), 0);
+    assert_string_equal(name, "MINUS_TOO");
+    assert_int_equal(vt_btf_enumerator_name(btf, "wide", INT64_C(0x123456789a), &name, &err), 0);
+    assert_string_equal(name, "WIDE");
+    assert_int_equal(vt_btf_enumerator_name(btf, "wide", -3, &name, &err), VT_E_NOT_FOUND);
+    assert_int_equal(vt_btf_enumerator_name(btf, "outer", 0, &name, &err), VT_E_NOT_FOUND);
     vt_btf_destroy(btf);
     btf__free(b);
 }

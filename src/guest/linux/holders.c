@@ -1,10 +1,9 @@
-/* guest/linux/socket_owners.c - sockets among the open files of every process. See
- * socket_owners.h.
+/* guest/linux/holders.c - objects behind the open files of every process. See holders.h.
  *
- * A file is a socket's when its operations are socket_file_ops; its private data is the struct
- * socket then. Threads that have a table of their own (unshare(CLONE_FILES)) are looked at, too.
+ * What a file is tells the table of its operations; its private data is the object then. Threads
+ * that have a table of files of their own (unshare(CLONE_FILES)) are looked at, too.
  */
-#include "guest/linux/socket_owners.h"
+#include "guest/linux/holders.h"
 
 #include "guest/linux/fds.h"
 #include "guest/linux/threads.h"
@@ -12,13 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OWNERS_MAX (1u << 24)
+#define HOLDERS_MAX (1u << 24)
 
 struct layout {
     struct vt_member files;
     struct vt_extent file;
     struct vt_member ops, private, file_bytes;
-    struct vt_member sk;
 };
 
 static const struct vt_field_spec specs[] = {
@@ -26,7 +24,6 @@ static const struct vt_field_spec specs[] = {
     VT_FIELD(layout, ops, file, "file", "f_op"),
     VT_FIELD(layout, private, file, "file", "private_data"),
     VT_FIELD_SIZE(layout, file_bytes, "file"),
-    VT_FIELD_BARE(layout, sk, "socket", "sk"),
 };
 static const struct vt_layout_type type = VT_LAYOUT(layout, specs);
 
@@ -34,49 +31,53 @@ struct taking {
     struct vt_walk *w;
     const struct layout *l;
     struct vt_gva ops;
+    const struct vt_member *through;
     size_t cap;
-    struct vt_socket_owners owners;
+    struct vt_holders found;
 };
 
-static int add(struct taking *t, const struct vt_socket_owner *owner, struct vt_error *err)
+static int add(struct taking *t, const struct vt_holder *holder, struct vt_error *err)
 {
-    struct vt_socket_owners *o = &t->owners;
+    struct vt_holders *o = &t->found;
     if (o->n == t->cap) {
-        vt_walk_torn(t->w, "more than %zu open sockets", t->cap);
+        vt_walk_torn(t->w, "more than %zu open files of a kind", t->cap);
         return 0;
     }
     if ((o->n & (o->n - 1)) == 0) {
-        struct vt_socket_owner *more = realloc(o->list, (o->n == 0 ? 1 : 2 * o->n) * sizeof *more);
+        struct vt_holder *more = realloc(o->list, (o->n == 0 ? 1 : 2 * o->n) * sizeof *more);
         if (more == NULL) {
-            return vt_fail(err, VT_E_NOMEM, "owners of sockets: out of memory");
+            return vt_fail(err, VT_E_NOMEM, "holders of files: out of memory");
         }
         o->list = more;
     }
-    o->list[o->n++] = *owner;
+    o->list[o->n++] = *holder;
     return 0;
 }
 
-/* The sockets in the descriptors of the task at `at`, a thread of `process`. */
+/* What is in the descriptors of the task at `at`, a thread of `process`. */
 static int take_files(struct taking *t, const struct vt_task *process, struct vt_gva at,
                       struct vt_error *err)
 {
     struct vt_fds fds;
     struct vt_gva file;
-    struct vt_socket_owner owner = {.pid = process->pid};
-    memcpy(owner.comm, process->comm, sizeof owner.comm);
+    struct vt_holder holder = {.pid = process->pid};
+    memcpy(holder.comm, process->comm, sizeof holder.comm);
     int rc = vt_fds_begin(&fds, t->w->kernel, at, err);
-    while (rc == 0 && vt_fds_next(&fds, &owner.fd, &file)) {
+    while (rc == 0 && vt_fds_next(&fds, &holder.fd, &file)) {
         struct vt_object o;
         if (vt_object_read(t->w->space, file, t->l->file, &o, NULL) != 0) {
-            vt_walk_torn(t->w, "process %d: descriptor %u leads nowhere", process->pid, owner.fd);
+            vt_walk_torn(t->w, "process %d: descriptor %u leads nowhere", process->pid, holder.fd);
             continue;
         }
         if (vt_object_uint(&o, &t->l->ops) != t->ops.v) {
             continue;
         }
-        struct vt_gva socket = VT_GVA(vt_object_uint(&o, &t->l->private) + t->l->sk.offset);
-        if (vt_space_read_u64(t->w->space, socket, &owner.sock.v, NULL) == 0 && owner.sock.v != 0) {
-            rc = add(t, &owner, err);
+        holder.object = VT_GVA(vt_object_uint(&o, &t->l->private));
+        struct vt_gva pointer =
+            VT_GVA(holder.object.v + (t->through != NULL ? t->through->offset : 0));
+        if (t->through == NULL ||
+            vt_space_read_u64(t->w->space, pointer, &holder.object.v, NULL) == 0) {
+            rc = holder.object.v != 0 ? add(t, &holder, err) : 0;
         }
     }
     if (rc == 0 && fds.torn) {
@@ -109,11 +110,11 @@ static int take_process(struct taking *t, const struct vt_task *process, struct 
     return rc;
 }
 
-static int by_sock(const void *a, const void *b)
+static int by_object(const void *a, const void *b)
 {
-    const struct vt_socket_owner *x = a, *y = b;
-    if (x->sock.v != y->sock.v) {
-        return x->sock.v < y->sock.v ? -1 : 1;
+    const struct vt_holder *x = a, *y = b;
+    if (x->object.v != y->object.v) {
+        return x->object.v < y->object.v ? -1 : 1;
     }
     if (x->pid != y->pid) {
         return x->pid < y->pid ? -1 : 1;
@@ -121,17 +122,17 @@ static int by_sock(const void *a, const void *b)
     return x->fd < y->fd ? -1 : x->fd > y->fd;
 }
 
-int vt_socket_owners_take(struct vt_walk *walk, struct vt_socket_owners *owners,
-                          struct vt_error *err)
+int vt_holders_take(struct vt_walk *walk, const char *ops, const struct vt_member *through,
+                    struct vt_holders *holders, struct vt_error *err)
 {
-    struct taking t = {.w = walk};
+    struct taking t = {.w = walk, .through = through};
     struct vt_task_list tasks;
     int rc = vt_layout_take(walk->kernel, &type, &t.l, err);
     if (rc == 0) {
-        rc = vt_kernel_symbol(walk->kernel, "socket_file_ops", &t.ops, err);
+        rc = vt_kernel_symbol(walk->kernel, ops, &t.ops, err);
     }
     if (rc == 0) {
-        t.cap = vt_walk_cap(walk, t.l->file_bytes.size, OWNERS_MAX);
+        t.cap = vt_walk_cap(walk, t.l->file_bytes.size, HOLDERS_MAX);
         rc = vt_walk_tasks(walk, &tasks, err);
     }
     if (rc != 0) {
@@ -142,38 +143,38 @@ int vt_socket_owners_take(struct vt_walk *walk, struct vt_socket_owners *owners,
     }
     vt_task_list_fini(&tasks);
     if (rc != 0) {
-        vt_socket_owners_fini(&t.owners);
+        vt_holders_fini(&t.found);
         return rc;
     }
-    if (t.owners.n != 0) {
-        qsort(t.owners.list, t.owners.n, sizeof *t.owners.list, by_sock);
+    if (t.found.n != 0) {
+        qsort(t.found.list, t.found.n, sizeof *t.found.list, by_object);
     }
-    *owners = t.owners;
+    *holders = t.found;
     return 0;
 }
 
-void vt_socket_owners_fini(struct vt_socket_owners *owners)
+void vt_holders_fini(struct vt_holders *holders)
 {
-    free(owners->list);
-    *owners = (struct vt_socket_owners){0};
+    free(holders->list);
+    *holders = (struct vt_holders){0};
 }
 
-const struct vt_socket_owner *vt_socket_owners_of(const struct vt_socket_owners *owners,
-                                                  struct vt_gva sock, size_t *n)
+const struct vt_holder *vt_holders_of(const struct vt_holders *holders, struct vt_gva object,
+                                      size_t *n)
 {
-    size_t low = 0, high = owners->n;
+    size_t low = 0, high = holders->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (owners->list[middle].sock.v < sock.v) {
+        if (holders->list[middle].object.v < object.v) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
     size_t end = low;
-    while (end < owners->n && owners->list[end].sock.v == sock.v) {
+    while (end < holders->n && holders->list[end].object.v == object.v) {
         end++;
     }
     *n = end - low;
-    return end > low ? &owners->list[low] : NULL;
+    return end > low ? &holders->list[low] : NULL;
 }
