@@ -418,6 +418,63 @@ struct vt_hidden {
     const char *list, *threads, *table, *family, *running, *sysfs, *memory;
 };
 
+/** bpf: BPF programs with an id, and those whose code is in place without being listed.
+ *  (include/linux/bpf.h, filter.h) */
+struct vt_bpf_program {
+    struct vt_row row; /**< at: the bpf_prog */
+    uint32_t id;
+    char type[32]; /**< "kprobe", "cgroup_skb", …, or its number */
+    char name[16 + 1];
+    char tag[16 + 1]; /**< hex of its digest */
+    bool gpl;         /**< may call what only GPL code may */
+    uint32_t instructions;
+    bool jited;
+    uint32_t jited_bytes;
+    struct vt_gva function; /**< where its code begins, or the interpreter's */
+    uint64_t memory_bytes;
+    uint32_t functions;    /**< it is made of */
+    uint32_t maps;         /**< it uses */
+    uint32_t links;        /**< that attach it */
+    char target[64];       /**< the function it is attached to by type, or "" */
+    uint64_t runs, run_ns; /**< counted only while kernel.bpf_stats_enabled is set */
+    uint64_t load_ns;      /**< when it was loaded, since boot */
+    uint32_t uid;          /**< who loaded it; UINT32_MAX: not known */
+    int32_t pid;           /**< the first process with a descriptor of it; 0: none */
+    uint32_t holders;      /**< descriptors of it, of all processes */
+    char comm[16 + 1];
+    bool listed;
+};
+
+/** bpfmaps: BPF maps. */
+struct vt_bpf_map {
+    struct vt_row row; /**< at: the bpf_map */
+    uint32_t id;
+    char type[32];
+    char name[16 + 1];
+    uint32_t key_bytes, value_bytes, max_entries;
+    uint32_t flags; /**< BPF_F_… */
+    bool frozen;    /**< user space may not write to it any more */
+    int64_t references, user_references;
+    int32_t pid;
+    uint32_t holders;
+    char comm[16 + 1];
+};
+
+/** bpflinks: what attaches BPF programs. */
+struct vt_bpf_link {
+    struct vt_row row; /**< at: the bpf_link */
+    uint32_t id;
+    char type[32];
+    uint32_t program; /**< its id */
+    char program_name[16 + 1];
+    char target[64]; /**< tracepoint, function or interface, or "" */
+    struct vt_gva ops;
+    char ops_name[64]; /**< "bpf_cgroup_link_lops", or "" */
+    int32_t pid;
+    uint32_t holders;
+    char comm[16 + 1];
+};
+
 /** netfilter: what sees the network's packets, or says what there is: who can look, drop, change
  *  and hide. (include/linux/netfilter.h, net/protocol.h, linux/netdevice.h, linux/seq_file.h) */
 struct vt_net_hook {

@@ -36,6 +36,9 @@ extern const struct vt_noun vt_noun_kprobes;
 extern const struct vt_noun vt_noun_notifiers;
 extern const struct vt_noun vt_noun_inline;
 extern const struct vt_noun vt_noun_ttys;
+extern const struct vt_noun vt_noun_bpf;
+extern const struct vt_noun vt_noun_bpflinks;
+extern const struct vt_noun vt_noun_bpfmaps;
 extern const struct vt_noun vt_noun_net;
 extern const struct vt_noun vt_noun_netfilter;
 extern const struct vt_noun vt_noun_sockets;
@@ -65,6 +68,8 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_slabs,
     &vt_noun_net,
     &vt_noun_sockets,
+    &vt_noun_bpfmaps,
+    &vt_noun_bpflinks,
     &vt_noun_dmesg,
     &vt_noun_hidden,
     &vt_noun_syscalls,
@@ -75,6 +80,7 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_inline,
     &vt_noun_ttys,
     &vt_noun_netfilter,
+    &vt_noun_bpf,
     &vt_noun_malfind,
     NULL,
 };
