@@ -167,6 +167,7 @@ static void put_types(struct synthetic *s, const struct synthetic_kernel *k, uin
     field(&t, "start_stack", t.u64, 96);
     field(&t, "stack_vm", t.u64, 104);
     field(&t, "env_end", t.u64, 112);
+    field(&t, "env_start", t.u64, 120);
     field(&t, "rss_stat", k->percpu_rss ? counters : stat, 128);
     record(&t, "mm_struct", 512);
     field(&t, NULL, inner, 0);
