@@ -55,7 +55,7 @@ def compare(before, after, folder, out):
         check = Check(name, *views, folder)
         try:
             function(check)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
             check.fail(f"{type(error).__name__}: {error}")
         report[name] = {"compared": check.compared, "wrong": check.wrong[:50]}
         failed += bool(check.wrong)

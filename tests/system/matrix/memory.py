@@ -1,4 +1,4 @@
-"""memory.py - maps, malfind, slabs."""
+"""memory.py - maps, pagetables, malfind, slabs."""
 import re
 
 from checks import noun
@@ -45,6 +45,37 @@ def areas(view):
 @noun("maps")
 def maps(check):
     check.compare(areas, check.keyed(check.rows(), lambda r: (r["pid"], r["start"])), 200)
+
+
+@noun("pagetables", pagetables=["pagetables", "--pid", "{main}"], pagetables_kernel=["pagetables"])
+def pagetables(check):
+    """Of each area of the workload as many pages are present as smaps counts, but for zero pages."""
+    pid = check.before.workload()["main"]
+    ranges = [(int(r["start"], 16), int(r["end"], 16), r) for r in check.rows("ranges")]
+    user = [(start, end, r) for start, end, r in ranges if end < 1 << 56 and r["what"] == "page"]
+    before, after = areas(check.before), areas(check.after)
+    want = {key: area for key, area in before.items() if key[0] == pid and after.get(key) == area}
+    if len(want) < 20:
+        check.fail(f"only {len(want)} areas of {pid} to compare")
+    for (_, start), area in want.items():
+        first, last = int(start, 16), int(area["end"], 16)
+        inside = [(max(s, first), min(e, last), r) for s, e, r in user if s < last and e > first]
+        present = sum(end - begin for begin, end, _ in inside)
+        check.equal(f"{start} bytes present", area["resident_bytes"], present)
+        for begin, end, r in inside:
+            if r["flags"] and "NX" not in r["flags"].split() and "x" not in area["perms"]:
+                check.fail(f"{begin:#x} can be executed, and its area not")
+            if r["flags"] and "W" in r["flags"].split() and "w" not in area["perms"]:
+                check.fail(f"{begin:#x} can be written, and its area not")
+    covered = sum(min(e, int(a["end"], 16)) - max(s, int(key[1], 16)) for s, e, _ in user
+                  for key, a in want.items() if s < int(a["end"], 16) and e > int(key[1], 16))
+    check.equal("bytes outside all areas", sum(e - s for s, e, _ in user), covered)
+    kernel = check.rows("ranges", "pagetables_kernel")
+    check.equal("the kernel's ranges", True, len(kernel) > 50)
+    text = {line.split()[2]: int(line.split()[0], 16) for line in check.before.lines("kallsyms")
+            if line.endswith(" _text")}["_text"]
+    check.equal("the kernel's text", True, any(
+        int(r["start"], 16) <= text < (int(r["end"], 16) or 1 << 64) for r in kernel))
 
 
 def suspects(view):

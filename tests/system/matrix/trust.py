@@ -1,4 +1,4 @@
-"""trust.py - hidden, syscalls, idt, ttys: in the workload's guest nothing is hooked but what it hooks."""
+"""trust.py - hidden, syscalls, idt, ftrace, kprobes, notifiers, inline, ttys, netfilter: in the workload's guest nothing is hooked but what it hooks."""
 import re
 
 from checks import noun
@@ -56,3 +56,82 @@ def ttys(check):
     for name, row in terminals(check.before).items():
         if name in terminals(check.after):
             check.equal(f"{name} ldisc", row["ldisc"], ours.get(name, {}).get("ldisc"))
+
+
+def traced_functions(view):
+    """As enabled_functions has them: name (users) … tramp: address (…) ->callback."""
+    table = {}
+    for line in view.lines("trace", "enabled_functions"):
+        match = re.match(r"(\S+) \(\d+\).*?tramp: 0x([0-9a-f]+) \((\w+)\+", line)
+        if match:
+            table[match[1]] = {"trampoline": hex(int(match[2], 16)), "symbol": match[3]}
+    return table
+
+
+@noun("ftrace")
+def ftrace(check):
+    rows = check.rows()
+    unsuspicious(check, rows, "function")
+    ours = check.keyed(rows, lambda r: r["function"].partition("+")[0])
+    made = [item for item in ("kprobe", "kretprobe", "function-tracer") if check.before.made(item)]
+    check.compare(traced_functions, ours, len(made))
+
+
+def probes(view):
+    """As debugfs has them: address, kind, function."""
+    table = {}
+    for line in view.lines("trace", "kprobes"):
+        address, kind, function, *flags = line.split()
+        table[hex(int(address, 16))] = {
+            "kind": {"k": "kprobe", "r": "kretprobe"}[kind],
+            "function": function.removesuffix("+0x0"),
+            "flags": {flag.strip("[]").lower() for flag in flags},
+        }
+    return table
+
+
+@noun("kprobes")
+def kprobes(check):
+    rows = check.rows()
+    unsuspicious(check, rows, "function")
+    for row in rows:
+        row["function"] = row["function"].removesuffix("+0x0")
+        row["flags"] = set(row["flags"].split(",")) if row["flags"] else set()
+    made = [item for item in ("kprobe", "kretprobe") if check.before.made(item)]
+    check.compare(probes, check.keyed(rows, lambda r: r["address"]), len(made))
+
+
+@noun("notifiers")
+def notifiers(check):
+    rows = check.rows()
+    unsuspicious(check, rows, "symbol")
+    check.equal("more than 30 notifiers", True, len(rows) > 30)
+
+
+@noun("inline")
+def inline(check):
+    check.equal("functions that begin with a jump", [], [r["function"] for r in check.rows()])
+    check.equal("more than 10000 looked at", True, (check.document() or {}).get("checked", 0) > 10000)
+
+
+def packet_types(view):
+    """Of all devices: (type, function)."""
+    names = {"0800": "ip", "0806": "arp", "86dd": "ipv6", "ALL": "all"}
+    lines = (line.split() for line in view.lines("net", "ptype")[1:])
+    return {(names.get(words[0], words[0]), words[1]): {} for words in lines if len(words) == 2}
+
+
+@noun("netfilter")
+def netfilter(check):
+    rows = check.rows("hooks")
+    unsuspicious(check, rows, "function")
+    ours = {(row["hook"], row["function"]): {} for row in rows
+            if row["kind"] == "packets" and row["device"] is None}
+    check.compare(packet_types, ours, 2)
+    if check.before.made("netfilter"):
+        for family in "ipv4", "ipv6":
+            found = [(row["priority"], row["function"], row["owner"]) for row in rows
+                     if row["hook"] == "input" and row["family"] == family
+                     and "workload incoming" in (row["chain"] or "")]
+            check.equal(f"the workload's {family} chain",
+                        [(-5, "nft_do_chain_inet", "module nf_tables")], found)
