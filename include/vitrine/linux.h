@@ -388,6 +388,37 @@ struct vt_slab_row {
     char flags[128];         /**< "hwcache_align panic account" */
 };
 
+/** vmalloc: pieces of the kernel's vmalloc area. (include/linux/vmalloc.h) */
+struct vt_vmalloc_area {
+    struct vt_row row; /**< at: the vmap_area */
+    struct vt_gva start;
+    uint64_t bytes;         /**< with its guard page */
+    uint64_t pages;         /**< of RAM, where it was made of pages */
+    struct vt_gpa physical; /**< of a device's memory; 0: none */
+    char kind[48];          /**< words: "ioremap", "vmalloc", "vmap", "user", "dma-coherent" */
+    struct vt_gva caller;   /**< who asked for it; 0: not known */
+    char caller_name[160];  /**< "symbol+0x1f"; "": none */
+};
+
+/** memory: the kernel's counters of memory. (include/linux/mmzone.h: zone_stat_item,
+ * node_stat_item)
+ */
+struct vt_memory_counter {
+    struct vt_row row; /**< at: the counter */
+    const char *name;  /**< "nr_free_pages", as /proc/vmstat has it */
+    uint64_t bytes;
+};
+
+/** zones: of physical memory. (include/linux/mmzone.h) */
+struct vt_zone {
+    struct vt_row row;
+    uint32_t node;
+    char name[16]; /**< "DMA32" */
+    struct vt_gpa start;
+    uint64_t spanned_bytes, present_bytes, managed_bytes, free_bytes;
+    uint64_t min_bytes, low_bytes, high_bytes; /**< watermarks */
+};
+
 /** dmesg: what the kernel has printed, oldest first; also what `dmesg -c` has cleared and what is
  *  not finished yet. (kernel/printk/printk_ringbuffer.h) */
 struct vt_dmesg_record {

@@ -28,6 +28,9 @@ extern const struct vt_noun vt_noun_pagecache;
 extern const struct vt_noun vt_noun_modules;
 extern const struct vt_noun vt_noun_pagetables;
 extern const struct vt_noun vt_noun_slabs;
+extern const struct vt_noun vt_noun_vmalloc;
+extern const struct vt_noun vt_noun_memory;
+extern const struct vt_noun vt_noun_zones;
 extern const struct vt_noun vt_noun_hidden;
 extern const struct vt_noun vt_noun_syscalls;
 extern const struct vt_noun vt_noun_idt;
@@ -66,6 +69,9 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_pagecache,
     &vt_noun_modules,
     &vt_noun_slabs,
+    &vt_noun_vmalloc,
+    &vt_noun_memory,
+    &vt_noun_zones,
     &vt_noun_net,
     &vt_noun_sockets,
     &vt_noun_bpfmaps,
