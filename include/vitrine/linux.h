@@ -308,6 +308,20 @@ struct vt_mount {
     char propagation[64];    /**< "shared:1 master:2 unbindable", or "" */
 };
 
+/** filesystems: every file system there is, mounted or kept by the kernel. (include/linux/fs.h:
+ * struct super_block) */
+struct vt_filesystem {
+    struct vt_row row;
+    char device[24]; /**< "major:minor" of its files */
+    char type[32];
+    char name[32]; /**< the device it lies on ("vda"), or its type */
+    uint64_t block_bytes;
+    uint64_t inodes;    /**< in memory, of those that can be listed */
+    struct vt_gva root; /**< dentry of its root; 0: it is being made or torn down */
+    char uuid[37];      /**< "" when it has none */
+    char flags[128];    /**< "ro" or "rw", and SB_… by name: "rw,posixacl" */
+};
+
 /** pagecache: files with pages in RAM, file system by file system. What tmpfs, ramfs and an
  * initramfs hold is page cache, too. (include/linux/fs.h: struct address_space) */
 struct vt_cached_file {

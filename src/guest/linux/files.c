@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DESCRIPTORS_MAX (16u << 20)
+
 struct layout {
     struct vt_member fs, fs_root, fs_pwd, exe;
     struct vt_extent file;
@@ -36,6 +38,7 @@ struct files {
     const struct layout *l;
     const struct vt_path_layout *p;
     const struct vt_task *task;
+    size_t left; /* descriptors that there may be in all: each takes 8 bytes of a table */
     char path[VT_PATH_BYTES];
 };
 
@@ -205,6 +208,11 @@ static int print(struct vt_walk *w, const struct vt_task *task, void *arg, struc
         return rc;
     }
     while (rc == 0 && vt_fds_next(&fds, &fd, &file)) {
+        if (files->left == 0) {
+            vt_walk_torn(w, "more descriptors than RAM has room for");
+            break;
+        }
+        files->left--;
         rc = print_descriptor(w, files, &fds, fd, file);
     }
     if (fds.torn) {
@@ -224,6 +232,7 @@ static int walk(struct vt_walk *w, struct vt_error *err)
         rc = vt_path_take(w->kernel, &files->p, err);
     }
     if (rc == 0) {
+        files->left = vt_walk_cap(w, sizeof(uint64_t), DESCRIPTORS_MAX);
         rc = vt_walk_processes(w, print, files, err);
     }
     free(files);

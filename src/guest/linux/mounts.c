@@ -65,6 +65,7 @@ struct view {
     struct vt_path root;
     bool rooted; /* only what lies below `root` */
     uint64_t inum;
+    size_t left; /* mounts that there may be in all: none is in two namespaces */
     char mount_point[VT_PATH_BYTES], root_in_fs[VT_PATH_BYTES], source[VT_PATH_BYTES];
 };
 
@@ -215,13 +216,13 @@ static int print_mount(struct vt_walk *w, struct view *v, struct vt_gva at, bool
 static int walk_namespace(struct vt_walk *w, struct view *v, struct vt_gva ns, struct vt_error *err)
 {
     const struct layout *l = v->l;
-    size_t cap = vt_walk_cap(w, l->mount_bytes.size, MOUNTS_MAX);
     struct vt_gva node;
     int rc = 0;
     if (l->tree.size != 0 && l->tree_node.size != 0) {
         struct vt_rb_walk tree;
-        vt_rb_begin(&tree, w->space, VT_GVA(ns.v + l->tree.offset), cap);
+        vt_rb_begin(&tree, w->space, VT_GVA(ns.v + l->tree.offset), v->left);
         while (rc == 0 && vt_rb_next(&tree, &node)) {
+            v->left--;
             rc = print_mount(w, v, VT_GVA(node.v - l->tree_node.offset), false);
         }
         if (tree.torn) {
@@ -230,8 +231,9 @@ static int walk_namespace(struct vt_walk *w, struct view *v, struct vt_gva ns, s
         return rc;
     }
     struct vt_list_walk list;
-    vt_list_begin(&list, w->space, VT_GVA(ns.v + l->list.offset), cap);
+    vt_list_begin(&list, w->space, VT_GVA(ns.v + l->list.offset), v->left);
     while (rc == 0 && (rc = vt_list_next(&list, &node, err)) == 1) {
+        v->left--;
         rc = print_mount(w, v, VT_GVA(node.v - l->list_node.offset), list.torn_link);
     }
     vt_walk_list_end(w, &list);
@@ -282,9 +284,12 @@ static int walk(struct vt_walk *w, struct vt_error *err)
     v = calloc(1, sizeof *v);
     rc = v == NULL ? vt_fail(err, VT_E_NOMEM, "mounts: out of memory")
                    : vt_path_take(w->kernel, &v->p, err);
-    for (size_t i = 0; rc == 0 && i < tasks.n; i++) {
+    if (rc == 0) {
         v->l = l;
         v->rooted = w->query.pid != 0;
+        v->left = vt_walk_cap(w, l->mount_bytes.size, MOUNTS_MAX);
+    }
+    for (size_t i = 0; rc == 0 && i < tasks.n; i++) {
         struct vt_gva ns = namespace_of(w, v, tasks.tasks[i].at);
         if (ns.v != 0 && (rc = vt_seen_add(&seen, ns.v, err)) == 1) {
             rc = walk_namespace(w, v, ns, err);

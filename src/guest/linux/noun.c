@@ -24,6 +24,7 @@ extern const struct vt_noun vt_noun_malfind;
 extern const struct vt_noun vt_noun_maps;
 extern const struct vt_noun vt_noun_files;
 extern const struct vt_noun vt_noun_mounts;
+extern const struct vt_noun vt_noun_filesystems;
 extern const struct vt_noun vt_noun_pagecache;
 extern const struct vt_noun vt_noun_modules;
 extern const struct vt_noun vt_noun_pagetables;
@@ -66,6 +67,7 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_pagetables,
     &vt_noun_files,
     &vt_noun_mounts,
+    &vt_noun_filesystems,
     &vt_noun_pagecache,
     &vt_noun_modules,
     &vt_noun_slabs,

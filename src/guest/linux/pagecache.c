@@ -14,14 +14,15 @@
 
 #define SUPERS_MAX 65536u
 #define INODES_MAX (64u << 20)
-#define NAMES_MAX 65536u
+#define NAMES_MAX (64u << 20)
+#define TRIES_MAX 3u /* a name is looked at again when its row is */
 #define MOUNTS_MAX (1u << 20)
 #define MOUNTS_KEPT 8u
 
 struct layout {
     struct vt_member s_list, s_inodes, s_mounts, s_root;
     struct vt_member i_list, i_dentry, inode_bytes;
-    struct vt_member d_alias;
+    struct vt_member d_alias, dentry_bytes;
     struct vt_member instance, next_for_sb; /* of a mount: one of the two */
     struct vt_member mnt_ns, proxy_ns, mount_bytes;
 };
@@ -35,6 +36,7 @@ static const struct vt_field_spec specs[] = {
     VT_FIELD_BARE(layout, i_dentry, "inode", "i_dentry"),
     VT_FIELD_SIZE(layout, inode_bytes, "inode"),
     VT_FIELD_BARE(layout, d_alias, "dentry", "d_u.d_alias", "d_alias"),
+    VT_FIELD_SIZE(layout, dentry_bytes, "dentry"),
     VT_FIELD_BARE_OPTIONAL(layout, instance, "mount", "mnt_instance"),
     VT_FIELD_BARE_OPTIONAL(layout, next_for_sb, "mount", "mnt_next_for_sb"),
     VT_FIELD_BARE(layout, mnt_ns, "mount", "mnt_ns"),
@@ -57,6 +59,9 @@ struct files {
     const struct vt_mapping_layout *m;
     struct wanted wanted;
     struct vt_gva initial_ns;
+    /* What is left to be met in all: nothing is in two lists, whatever a guest makes it look like.
+     */
+    size_t inodes_left, names_left, mounts_left;
     /* of the file system that is gone through */
     struct vt_gva mounts[MOUNTS_KEPT]; /* struct vfsmount, the best first */
     unsigned ranks[MOUNTS_KEPT], n_mounts;
@@ -99,16 +104,15 @@ static void add_mount(struct vt_walk *w, struct files *f, struct vt_gva mount, u
 static int find_mounts(struct vt_walk *w, struct files *f, struct vt_gva sb, struct vt_error *err)
 {
     const struct layout *l = f->l;
-    size_t cap = vt_walk_cap(w, l->mount_bytes.size, MOUNTS_MAX);
     struct vt_gva link = VT_GVA(sb.v + l->s_mounts.offset), node;
     uint64_t root = 0;
     vt_space_read_u64(w->space, VT_GVA(sb.v + l->s_root.offset), &root, NULL);
     f->n_mounts = 0;
     if (l->next_for_sb.size != 0) {
         uint64_t mount;
-        for (size_t i = 0; i < cap && vt_space_read_u64(w->space, link, &mount, NULL) == 0 &&
-                           (mount & ~UINT64_C(3)) != 0;
-             i++) {
+        for (; f->mounts_left > 0 && vt_space_read_u64(w->space, link, &mount, NULL) == 0 &&
+               (mount & ~UINT64_C(3)) != 0;
+             f->mounts_left--) {
             mount &= ~UINT64_C(3);
             add_mount(w, f, VT_GVA(mount), root);
             link = VT_GVA(mount + l->next_for_sb.offset);
@@ -117,8 +121,9 @@ static int find_mounts(struct vt_walk *w, struct files *f, struct vt_gva sb, str
     }
     struct vt_list_walk list;
     int rc = 0;
-    vt_list_begin(&list, w->space, link, cap);
+    vt_list_begin(&list, w->space, link, f->mounts_left);
     while (l->instance.size != 0 && (rc = vt_list_next(&list, &node, err)) == 1) {
+        f->mounts_left--;
         add_mount(w, f, VT_GVA(node.v - l->instance.offset), root);
     }
     vt_list_end(&list);
@@ -154,9 +159,10 @@ static int find_path(struct vt_walk *w, struct files *f, const struct vt_inode *
         *path = f->wanted.path == NULL ? f->path : NULL;
         return 0;
     }
-    vt_hlist_begin(&names, w->space, VT_HLIST, NAMES_MAX);
+    vt_hlist_begin(&names, w->space, VT_HLIST, f->names_left);
     vt_hlist_bucket(&names, VT_GVA(inode->at.v + f->l->i_dentry.offset));
     while ((rc = vt_hlist_next(&names, &node, err)) == 1) {
+        f->names_left--;
         const char *text = path_of(w, f, VT_GVA(node.v - f->l->d_alias.offset));
         if (f->wanted.path == NULL || strcmp(text, f->wanted.path) == 0) {
             *path = text;
@@ -221,9 +227,9 @@ static int walk_super(struct vt_walk *w, struct files *f, struct vt_gva sb, stru
     struct vt_list_walk inodes;
     struct vt_gva node;
     int rc = find_mounts(w, f, sb, err);
-    vt_list_begin(&inodes, w->space, VT_GVA(sb.v + l->s_inodes.offset),
-                  vt_walk_cap(w, l->inode_bytes.size, INODES_MAX));
+    vt_list_begin(&inodes, w->space, VT_GVA(sb.v + l->s_inodes.offset), f->inodes_left);
     while (rc == 0 && (rc = vt_list_next(&inodes, &node, err)) == 1) {
+        f->inodes_left--;
         rc = print_file(w, f, VT_GVA(node.v - l->i_list.offset), inodes.torn_link, err);
     }
     vt_walk_list_end(w, &inodes);
@@ -282,6 +288,9 @@ static int walk(struct vt_walk *w, struct vt_error *err)
     }
     if (rc == 0) {
         f->initial_ns = initial_namespace(w, f->l);
+        f->inodes_left = vt_walk_cap(w, f->l->inode_bytes.size, INODES_MAX);
+        f->names_left = TRIES_MAX * vt_walk_cap(w, f->l->dentry_bytes.size, NAMES_MAX);
+        f->mounts_left = vt_walk_cap(w, f->l->mount_bytes.size, MOUNTS_MAX);
         vt_list_begin(&supers, w->space, head, SUPERS_MAX);
         while (rc == 0 && (rc = vt_list_next(&supers, &node, err)) == 1) {
             rc = walk_super(w, f, VT_GVA(node.v - f->l->s_list.offset), err);
