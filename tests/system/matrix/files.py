@@ -1,4 +1,4 @@
-"""files.py - mounts, files, pagecache."""
+"""files.py - files, mounts, filesystems, pagecache."""
 import re
 
 from checks import noun
@@ -65,6 +65,22 @@ def mounts(check):
                              ("mounts_elsewhere", check.before.workload()["wl-elsewhere"], 0)):
         rows = check.keyed(check.rows("mounts", look), lambda r: r["id"])
         check.compare(lambda view: mounts_of(view, pid), rows, least)
+
+
+def mounted(view):
+    """File systems by device, as far as a process sees them."""
+    return {row["device"]: {"type": row["type"], "mode": row["super_options"][:2]}
+            for row in all_mounts(view).values()}
+
+
+@noun("filesystems")
+def filesystems(check):
+    rows = check.keyed(check.rows(), lambda r: r["device"])
+    for row in rows.values():
+        row["mode"] = row["flags"][:2]
+        check.equal(f"{row['device']} has a root", True, row["root"] is not None)
+    there = mounted(check.before).keys() | mounted(check.after).keys()
+    check.compare(mounted, {key: rows[key] for key in rows if key in there}, 6)
 
 
 def open_files(view):
