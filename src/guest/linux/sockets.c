@@ -73,6 +73,25 @@ struct sockets {
 
 /* ---------------------------------------------------------------- rows */
 
+/* Whether the chain it stands in leads to it: a socket may have come since its table was walked. */
+static bool is_linked(const struct sockets *s, struct vt_gva at)
+{
+    uint64_t node = at.v + s->sock->node.offset, pprev, next;
+    return vt_space_read_u64(s->w->space, VT_GVA(node + sizeof next), &pprev, NULL) == 0 &&
+           vt_space_read_u64(s->w->space, VT_GVA(pprev), &next, NULL) == 0 && next == node;
+}
+
+/* Whether a table of the kernel has to have it. */
+static bool belongs_in_table(const struct vt_socket *row)
+{
+    if (strncmp(row->family, "inet", 4) != 0) {
+        return strcmp(row->family, "unix") == 0 || strcmp(row->family, "packet") == 0;
+    }
+    return strcmp(row->protocol, "tcp") == 0
+               ? strcmp(row->state, "CLOSE") != 0
+               : strcmp(row->protocol, "udp") == 0 && row->local_port != 0;
+}
+
 static int give(struct sockets *s, struct vt_gva at, bool listed, bool torn_link)
 {
     struct vt_walk *w = s->w;
@@ -95,6 +114,10 @@ static int give(struct sockets *s, struct vt_gva at, bool listed, bool torn_link
         row.pid = holder->pid;
         row.fd = (int32_t)holder->fd;
         snprintf(row.comm, sizeof row.comm, "%s", holder->comm);
+    }
+    if (!listed && !w->look.doubted && belongs_in_table(&row) && !is_linked(s, at)) {
+        vt_row_find(&row.row, "it is in use, but in no table of the kernel's: it hides from ss and "
+                              "/proc/net");
     }
     return vt_walk_row(w, &row.row);
 }
@@ -429,8 +452,11 @@ const struct vt_noun vt_noun_sockets = {
     .description =
         "Walks the kernel's tables of TCP, UDP, raw, ping, unix, packet and netlink sockets, and\n"
         "says which process holds each. Sockets that only a descriptor leads to, because they\n"
-        "were never bound or their family keeps no table, come last.",
+        "were never bound or their family keeps no table, come last; one that should be in a "
+        "table\n"
+        "and is not has a finding.",
     .examples = "vitrine sockets web\nvitrine sockets web --pid 85 --json",
+    .checks = true,
     .by_pid = true,
     .columns = columns,
     .n_columns = sizeof columns / sizeof columns[0],

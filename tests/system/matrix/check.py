@@ -17,6 +17,7 @@ import kernel
 import machine
 import memory
 import network
+import packets
 import processes
 import timers
 import trust
