@@ -62,8 +62,9 @@ struct filling {
 
 static int fill_one(const char *name, void *arg)
 {
+    static const enum fuse_fill_dir_flags plain;
     const struct filling *f = arg;
-    return f->fill(f->buf, name, NULL, 0, 0) != 0 ? -ENOMEM : 0;
+    return f->fill(f->buf, name, NULL, 0, plain) != 0 ? -ENOMEM : 0;
 }
 
 static int on_readdir(const char *path, void *buf, fuse_fill_dir_t fill, off_t offset,

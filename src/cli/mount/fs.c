@@ -32,39 +32,39 @@ enum kind {
 
 struct vt_fs_entry {
     const char *name;
+    vt_fs_text_fn *text; /* of TEXT */
     enum kind kind;
-    vt_fs_text_fn *text;
     bool bare; /* there without a kernel */
 };
 
-static const struct vt_fs_entry root = {"", DIRECTORY, NULL, true};
-static const struct vt_fs_entry noun_file = {"", NOUN, NULL, false};
-static const struct vt_fs_entry process = {"", PROCESS, NULL, false};
+static const struct vt_fs_entry root = {"", NULL, DIRECTORY, true};
+static const struct vt_fs_entry noun_file = {"", NULL, NOUN, false};
+static const struct vt_fs_entry process = {"", NULL, PROCESS, false};
 
 static const struct vt_fs_entry of_root[] = {
-    {"dmesg", TEXT, vt_fs_text_dmesg, false},
-    {"kallsyms", TEXT, vt_fs_text_kallsyms, false},
-    {"modules", TEXT, vt_fs_text_modules, false},
-    {"mounts", TEXT, vt_fs_text_mounts, false},
-    {"nouns", NOUNS, NULL, false},
-    {"physmem", PHYSMEM, NULL, true},
-    {"proc", PROCESSES, NULL, false},
-    {"regions", REGIONS, NULL, true},
-    {"sockets", TEXT, vt_fs_text_sockets, false},
-    {"version", TEXT, vt_fs_text_version, false},
-    {"vmcore", VMCORE, NULL, true},
+    {"dmesg", vt_fs_text_dmesg, TEXT, false},
+    {"kallsyms", vt_fs_text_kallsyms, TEXT, false},
+    {"modules", vt_fs_text_modules, TEXT, false},
+    {"mounts", vt_fs_text_mounts, TEXT, false},
+    {"nouns", NULL, NOUNS, false},
+    {"physmem", NULL, PHYSMEM, true},
+    {"proc", NULL, PROCESSES, false},
+    {"regions", NULL, REGIONS, true},
+    {"sockets", vt_fs_text_sockets, TEXT, false},
+    {"version", vt_fs_text_version, TEXT, false},
+    {"vmcore", NULL, VMCORE, true},
     {0},
 };
 
 static const struct vt_fs_entry of_process[] = {
-    {"cmdline", TEXT, vt_fs_text_cmdline, false},
-    {"comm", TEXT, vt_fs_text_comm, false},
-    {"environ", TEXT, vt_fs_text_environ, false},
-    {"files", TEXT, vt_fs_text_files, false},
-    {"maps", TEXT, vt_fs_text_maps, false},
-    {"mem", MEM, NULL, false},
-    {"nouns", NOUNS, NULL, false},
-    {"status", TEXT, vt_fs_text_status, false},
+    {"cmdline", vt_fs_text_cmdline, TEXT, false},
+    {"comm", vt_fs_text_comm, TEXT, false},
+    {"environ", vt_fs_text_environ, TEXT, false},
+    {"files", vt_fs_text_files, TEXT, false},
+    {"maps", vt_fs_text_maps, TEXT, false},
+    {"mem", NULL, MEM, false},
+    {"nouns", NULL, NOUNS, false},
+    {"status", vt_fs_text_status, TEXT, false},
     {0},
 };
 

@@ -129,6 +129,13 @@ static YR_MEMORY_BLOCK *next_block(YR_MEMORY_BLOCK_ITERATOR *iterator)
     return &s->block;
 }
 
+/* libyara packs matches without alignment, so each is copied; NULL: that was the last. */
+static const void *take_match(const void *at, YR_MATCH *match)
+{
+    memcpy(match, at, sizeof *match);
+    return match->next;
+}
+
 static enum vt_trust look_again(const struct scan *s, const YR_MATCH *match, uint64_t at)
 {
     uint8_t bytes[LOOK_AGAIN_MAX];
@@ -144,15 +151,18 @@ static int tell_rule(struct scan *s, YR_SCAN_CONTEXT *context, YR_RULE *rule)
     struct vt_find_match found = {.pattern = rule->identifier, .index = s->index};
     bool told = false;
     YR_STRING *string;
-    YR_MATCH *match;
     yr_rule_strings_foreach(rule, string)
     {
-        yr_string_matches_foreach(context, string, match)
-        {
-            found.at = (uint64_t)match->base + (uint64_t)match->offset;
-            found.bytes = match->match_length > 0 ? (uint64_t)match->match_length : 0;
+        YR_MATCH match;
+        for (const void *at = context->matches[string->idx].head; at != NULL;) {
+            at = take_match(at, &match);
+            if (match.is_private) {
+                continue;
+            }
+            found.at = (uint64_t)match.base + (uint64_t)match.offset;
+            found.bytes = match.match_length > 0 ? (uint64_t)match.match_length : 0;
             found.string = string->identifier;
-            found.trust = look_again(s, match, found.at);
+            found.trust = look_again(s, &match, found.at);
             told = true;
             s->rc = vt_search_tell(s->search, &found);
             if (s->rc != 0) {
