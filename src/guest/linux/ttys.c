@@ -2,13 +2,17 @@
  * vitrine/linux.h.
  *
  * tty_drivers → struct tty_driver → ttys[] → struct tty_struct → ldisc → ops. Drivers of pseudo
- * terminals keep no such array.
+ * terminals keep no such array: descriptors lead to those, struct file → tty_file_private → tty.
  * A keylogger replaces receive_buf of a line discipline; all functions of ldisc and driver are
  * checked.
  */
+#include "guest/linux/fds.h"
 #include "guest/linux/noun.h"
 #include "guest/linux/ops.h"
+#include "guest/linux/seen.h"
+#include "guest/linux/tasks.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #define DRIVERS_MAX 4096u
@@ -17,7 +21,8 @@
 struct layout {
     struct vt_extent driver, tty;
     struct vt_member drivers, driver_name, name, num, ttys, driver_ops;
-    struct vt_member tty_name, tty_ops, ldisc;
+    struct vt_member tty_name, tty_ops, tty_driver, link, ldisc;
+    struct vt_member f_op, private_data, file_tty;
     struct vt_member ldisc_ops, ldisc_name, receive_buf, receive_buf2;
 };
 
@@ -31,6 +36,11 @@ static const struct vt_field_spec specs[] = {
     VT_FIELD(layout, tty_name, tty, "tty_struct", "name"),
     VT_FIELD(layout, tty_ops, tty, "tty_struct", "ops"),
     VT_FIELD(layout, ldisc, tty, "tty_struct", "ldisc"),
+    VT_FIELD_BARE(layout, tty_driver, "tty_struct", "driver"),
+    VT_FIELD_BARE(layout, link, "tty_struct", "link"),
+    VT_FIELD_BARE(layout, f_op, "file", "f_op"),
+    VT_FIELD_BARE(layout, private_data, "file", "private_data"),
+    VT_FIELD_BARE(layout, file_tty, "tty_file_private", "tty"),
     VT_FIELD_BARE(layout, ldisc_ops, "tty_ldisc", "ops"),
     VT_FIELD_BARE(layout, ldisc_name, "tty_ldisc_ops", "name"),
     VT_FIELD_BARE(layout, receive_buf, "tty_ldisc_ops", "receive_buf"),
@@ -43,6 +53,8 @@ struct reading {
     const struct layout *l;
     struct vt_code_map map;
     struct vt_ops ldisc_ops, tty_ops;
+    struct vt_gva tty_fops, console_fops;
+    struct vt_seen seen; /* terminals that had their row */
 };
 
 static void read_ldisc(struct reading *r, struct vt_gva at, struct vt_tty *t)
@@ -114,7 +126,7 @@ static uint32_t read_driver(struct reading *r, struct vt_gva at, struct vt_tty *
     return num < LINES_MAX ? (uint32_t)num : LINES_MAX;
 }
 
-static int walk_driver(struct reading *r, struct vt_gva at)
+static int walk_driver(struct reading *r, struct vt_gva at, struct vt_error *err)
 {
     struct vt_walk *w = r->w;
     struct vt_tty driver, t;
@@ -138,6 +150,9 @@ static int walk_driver(struct reading *r, struct vt_gva at)
                 continue;
             }
             open++;
+            if ((rc = vt_seen_add(&r->seen, tty, err)) != 1) {
+                continue;
+            }
             do {
                 vt_look_begin(&w->look);
                 if (vt_look_u64(&w->look, VT_GVA(ttys.v + 8 * (uint64_t)i)) != tty) {
@@ -163,12 +178,75 @@ static int walk_drivers(struct reading *r, struct vt_error *err)
     }
     vt_list_begin(&list, r->w->space, head, DRIVERS_MAX);
     while ((rc = vt_list_next(&list, &node, err)) == 1) {
-        if ((rc = walk_driver(r, VT_GVA(node.v - r->l->drivers.offset))) != 0) {
+        if ((rc = walk_driver(r, VT_GVA(node.v - r->l->drivers.offset), err)) != 0) {
             break;
         }
     }
     vt_walk_list_end(r->w, &list);
     return rc;
+}
+
+/* One that a descriptor led to. */
+static int list_open(struct reading *r, struct vt_gva at, struct vt_error *err)
+{
+    struct vt_look *look = &r->w->look;
+    struct vt_tty driver, t;
+    struct vt_gva ttys;
+    int rc = at.v != 0 ? vt_seen_add(&r->seen, at.v, err) : 0;
+    if (rc != 1) {
+        return rc;
+    }
+    do {
+        vt_look_begin(look);
+        read_driver(r, VT_GVA(vt_look_member(look, at, &r->l->tty_driver)), &driver, &ttys);
+        driver.row.finding[0] = '\0'; /* it is in the driver's row */
+        read_tty(r, at, &driver, &t);
+    } while (vt_look_again(look));
+    return vt_walk_row(r->w, &t.row);
+}
+
+/* Of a pseudo terminal's two ends, the other one's descriptors may be in no process. */
+static int follow_file(struct reading *r, struct vt_gva file, struct vt_error *err)
+{
+    const struct vt_space *space = r->w->space;
+    const struct layout *l = r->l;
+    uint64_t ops, data, tty, link;
+    if (vt_space_read_u64(space, VT_GVA(file.v + l->f_op.offset), &ops, NULL) != 0 || ops == 0 ||
+        (ops != r->tty_fops.v && ops != r->console_fops.v) ||
+        vt_space_read_u64(space, VT_GVA(file.v + l->private_data.offset), &data, NULL) != 0 ||
+        vt_space_read_u64(space, VT_GVA(data + l->file_tty.offset), &tty, NULL) != 0) {
+        return 0; /* another kind of file, or one that is just being closed */
+    }
+    int rc = list_open(r, VT_GVA(tty), err);
+    if (rc == 0 && vt_space_read_u64(space, VT_GVA(tty + l->link.offset), &link, NULL) == 0) {
+        rc = list_open(r, VT_GVA(link), err);
+    }
+    return rc;
+}
+
+static int walk_process(struct vt_walk *w, const struct vt_task *task, void *arg,
+                        struct vt_error *err)
+{
+    struct reading *r = arg;
+    struct vt_fds fds;
+    uint32_t fd;
+    struct vt_gva file;
+    int rc = vt_fds_begin(&fds, w->kernel, task->at, err);
+    while (rc == 0 && vt_fds_next(&fds, &fd, &file)) {
+        rc = follow_file(r, file, err);
+    }
+    if (rc == 0 && fds.torn) {
+        vt_walk_torn(w, "pid %" PRId32 ": %s", task->pid, fds.why);
+    }
+    return rc;
+}
+
+static int walk_terminals(struct reading *r, struct vt_error *err)
+{
+    int rc = vt_kernel_symbol(r->w->kernel, "tty_fops", &r->tty_fops, err);
+    rc = rc != 0 ? rc : vt_kernel_symbol(r->w->kernel, "console_fops", &r->console_fops, err);
+    rc = rc != 0 ? rc : walk_drivers(r, err);
+    return rc != 0 ? rc : vt_walk_processes(r->w, walk_process, r, err);
 }
 
 static int walk(struct vt_walk *w, struct vt_error *err)
@@ -187,8 +265,9 @@ static int walk(struct vt_walk *w, struct vt_error *err)
     if (rc != 0) {
         return rc;
     }
-    rc = walk_drivers(&r, err);
+    rc = walk_terminals(&r, err);
     vt_code_map_fini(&r.map);
+    vt_seen_fini(&r.seen);
     return rc;
 }
 
@@ -216,8 +295,8 @@ const struct vt_noun vt_noun_ttys = {
     .description =
         "Lists terminals that are open, and the drivers of others, with the function that gets\n"
         "everything typed there. A function of a line discipline or a driver that is nobody's\n"
-        "code has a finding: keyloggers take such a place. Pseudo terminals are listed by their\n"
-        "drivers only.",
+        "code has a finding: keyloggers take such a place. Pseudo terminals are those that a\n"
+        "process has open.",
     .examples = "vitrine ttys web",
     .columns = columns,
     .n_columns = sizeof columns / sizeof columns[0],

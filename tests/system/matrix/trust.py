@@ -40,11 +40,11 @@ def idt(check):
 
 
 def terminals(view):
-    """Those that a process has open, by the name of their device."""
+    """Those that a process has open, by the kernel's name for them: "pts0"."""
     names = {}
     for pid in view.whole():
         for kind, number in re.findall(r"-> /dev/(ttyS|pts/)(\d+)$", view.text(pid, "fd"), re.M):
-            names[kind + number] = {"ldisc": "n_tty"}
+            names[kind.rstrip("/") + number] = {"ldisc": "n_tty"}
     return names
 
 
