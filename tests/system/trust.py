@@ -118,6 +118,11 @@ def nobodys():
     return symbol("init_task") & ~0xFFF | 0x40
 
 
+def scratch():
+    """Memory that a kernel does not look at once it has booted."""
+    return (symbol("boot_params") + 1024) & ~7
+
+
 def test_hidden_task():
     tasks = rows("ps", "processes")
     i = next(i for i, task in enumerate(tasks) if i > 3 and task["state"] == "S" and
@@ -125,7 +130,7 @@ def test_hidden_task():
     pid = tasks[i]["pid"]
     expect(f"process {pid} ({tasks[i]['comm']}) off the list", "hidden",
            lambda row: row["kind"] == "task" and row["pid"] == pid and row["list"] == "no" and
-           row["table"] == "yes",
+           [row[k] for k in ("threads", "table", "family", "memory")] == ["yes"] * 4,
            unlink(tasks, i, lambda offset: symbol("init_task") + offset))
 
 
@@ -134,7 +139,8 @@ def test_hidden_module():
     i = 2
     name = modules[i]["name"]
     expect(f"module {name} off the list", "hidden",
-           lambda row: row["kind"] == "module" and row["name"] == name and row["list"] == "no",
+           lambda row: row["kind"] == "module" and row["name"] == name and row["list"] == "no" and
+           [row[k] for k in ("table", "sysfs", "memory")] == ["yes"] * 3,
            unlink(modules, i, lambda offset: symbol("modules")))
 
 
@@ -226,8 +232,7 @@ def test_notifiers():
     expect("a notifier that is nobody's code", "notifiers", lambda f: f["at"] == row["at"],
            Patch((int(row["at"], 16), word(nobodys()))))
     head = symbol("keyboard_notifier_list")
-    # An entry of our own, in unused bytes behind the kernel's banner.
-    block = symbol("linux_banner") & ~7
+    block = scratch()
     expect("a listener on the keyboard", "notifiers",
            lambda f: f["chain"] == "keyboard_notifier_list",
            Patch((block, word(nobodys()) + word(0) + word(0)),
@@ -235,20 +240,18 @@ def test_notifiers():
 
 
 def test_inline():
-    for name in ("tcp4_seq_show", "filldir64", rows("modules")[2]["name"]):
-        if name == rows("modules")[2]["name"]:
-            module = name
-            name = next(line.split()[2] for line in
-                        vitrine("symbols").decode(errors="replace").splitlines()
-                        if line.endswith(f"[{module}]") and line.split()[1] in "tT")
-        at = symbol(name)
+    module = rows("modules")[2]["name"]
+    symbols = json.loads(vitrine("symbols", "--json"))
+    of_module = [s for s in symbols if s.get("module") == module and s["type"] in "tT" and
+                 not s["name"].startswith("__pfx_")]
+    for name, at in (("tcp4_seq_show", symbol("tcp4_seq_show")),
+                     (of_module[0]["name"], int(of_module[0]["address"], 16))):
         jump = b"\xe9" + struct.pack("<i", nobodys() - (at + 5))
         expect(f"{name} begins with a jump", "inline", lambda f: f["function"] == name,
                Patch((at, jump)))
-        expect(f"{name} begins with a jump behind its endbr64", "inline",
-               lambda f: f["function"] == name, Patch((at, b"\xf3\x0f\x1e\xfa" + b"\xff\x25" +
-               struct.pack("<i", symbol("linux_banner") - (at + 10))),
-               (symbol("linux_banner"), word(nobodys()))))
+        jump = b"\xf3\x0f\x1e\xfa\xff\x25" + struct.pack("<i", scratch() - (at + 10))
+        expect(f"{name} begins with endbr64 and a jump through memory", "inline",
+               lambda f: f["function"] == name, Patch((at, jump), (scratch(), word(nobodys()))))
 
 
 def main():

@@ -11,6 +11,7 @@
  */
 #include "guest/linux/hidden.h"
 #include "guest/linux/hlist.h"
+#include "guest/linux/slab_objects.h"
 #include "guest/linux/threads.h"
 #include "guest/linux/xarray.h"
 
@@ -108,14 +109,20 @@ static void close_view(struct round *r, enum view view, bool torn, const char *w
 
 /* ---------------------------------------------------------------- the views */
 
-static int sight_list(struct round *r, struct vt_gva head, uint32_t node_at, enum view view,
-                      bool *torn, char *why, size_t why_size, struct vt_error *err)
+/* `symmetric`: nothing that does not point back. What fork has just copied has the links of its
+ * parent, which lead past their end to what is no task. */
+static int sight_list(struct round *r, struct vt_gva head, bool symmetric, uint32_t node_at,
+                      enum view view, bool *torn, char *why, size_t why_size, struct vt_error *err)
 {
     struct vt_list_walk list;
     struct vt_gva node;
     int rc;
     vt_list_begin(&list, r->w->space, head, r->tasks.cap);
     while ((rc = vt_list_next(&list, &node, err)) == 1) {
+        if (symmetric && list.torn_link) {
+            rc = 0;
+            break;
+        }
         if ((rc = vt_sights_add(&r->tasks, node.v - node_at, view, err)) != 0) {
             break;
         }
@@ -135,8 +142,8 @@ static int view_list(struct round *r, struct vt_error *err)
     bool torn = false;
     int rc = vt_kernel_symbol(r->w->kernel, "init_task", &init, err);
     if (rc == 0) {
-        rc = sight_list(r, VT_GVA(init.v + r->l->tasks.offset), r->l->tasks.offset, LIST, &torn,
-                        why, sizeof why, err);
+        rc = sight_list(r, VT_GVA(init.v + r->l->tasks.offset), false, r->l->tasks.offset, LIST,
+                        &torn, why, sizeof why, err);
     }
     close_view(r, LIST, torn, why);
     return rc;
@@ -196,13 +203,40 @@ static int view_running(struct round *r, struct vt_error *err)
         rc = vt_seen_add(&r->idle, idle, err);
         rc = rc < 0 ? rc : vt_sights_add(&r->tasks, curr, RUNNING, err);
         if (rc == 0 && l->waiting.size != 0 && l->entity.size != 0 && l->group_node.size != 0) {
-            rc = sight_list(r, VT_GVA(rq.v + l->waiting.offset),
+            rc = sight_list(r, VT_GVA(rq.v + l->waiting.offset), true,
                             l->entity.offset + l->group_node.offset, RUNNING, &torn, why,
                             sizeof why, err);
         }
     }
     r->taken |= RUNNING; /* proves no absence, so a torn queue takes nothing away */
     return rc;
+}
+
+struct scan {
+    struct vt_sights *tasks;
+    struct vt_error *err;
+};
+
+static int scan_object(struct vt_gva object, bool in_use, void *arg)
+{
+    struct scan *scan = arg;
+    return in_use ? vt_sights_add(scan->tasks, object.v, MEMORY, scan->err) : 0;
+}
+
+/* A kernel whose slabs cannot be read has one view less. */
+static int view_memory(struct round *r, struct vt_error *err)
+{
+    struct scan scan = {&r->tasks, err};
+    struct vt_slab_objects result;
+    struct vt_gva cache;
+    if (vt_slab_cache_of(r->w->kernel, "task_struct_cachep", &cache, NULL) != 0) {
+        return 0;
+    }
+    int rc = vt_slab_objects(r->w->kernel, cache, scan_object, &scan, &result, err);
+    if (rc == 0) {
+        r->taken |= MEMORY;
+    }
+    return rc == VT_E_NOT_FOUND || rc == VT_E_CORRUPT ? 0 : rc;
 }
 
 /* Threads and children of everything that was met, and of what is met by that. */
@@ -213,8 +247,8 @@ static int view_relatives(struct round *r, struct vt_error *err)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < r->tasks.n; i++) {
         uint64_t at = r->tasks.list[i].at, signal;
-        rc = sight_list(r, VT_GVA(at + r->l->children.offset), r->l->sibling.offset, FAMILY, &torn,
-                        why, sizeof why, err);
+        rc = sight_list(r, VT_GVA(at + r->l->children.offset), true, r->l->sibling.offset, FAMILY,
+                        &torn, why, sizeof why, err);
         if (rc != 0 ||
             vt_space_read_u64(r->w->space, VT_GVA(at + r->l->signal.offset), &signal, NULL) != 0 ||
             signal == 0 || (rc = vt_seen_add(&r->processes, signal, err)) != 1) {
@@ -243,6 +277,9 @@ static int take_round(struct round *r, struct vt_error *err)
     }
     if (rc == 0) {
         rc = view_running(r, err);
+    }
+    if (rc == 0) {
+        rc = view_memory(r, err);
     }
     return rc == 0 ? view_relatives(r, err) : rc;
 }
@@ -286,7 +323,9 @@ static unsigned missing_of(const struct round *r, const struct vt_sight *sight,
         (vt_object_uint(o, &l->flags) & PF_EXITING) != 0 || vt_seen_has(&r->idle, sight->at)) {
         return 0;
     }
-    return wanted & r->taken & ~sight->views;
+    /* Only a list of children leads to it, and it is no task_struct: the list was torn. */
+    bool stray = sight->views == FAMILY && (r->taken & MEMORY) != 0;
+    return stray ? 0 : wanted & r->taken & ~sight->views;
 }
 
 /* What tells a task from another: not 0. */
