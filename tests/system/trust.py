@@ -236,7 +236,7 @@ def test_notifiers():
     expect("a listener on the keyboard", "notifiers",
            lambda f: f["chain"] == "keyboard_notifier_list",
            Patch((block, word(nobodys()) + word(0) + word(0)),
-                 *((head + i, word(block)) for i in range(8, 24, 8) if u64(head + i) == 0)))
+                 *((head + i, word(block)) for i in range(8, 48, 8) if u64(head + i) == 0)))
 
 
 def test_inline():
