@@ -641,6 +641,35 @@ struct vt_interface {
     char cidr[56];           /**< "10.0.0.1/24", or "" */
 };
 
+/** routes: of every table and network namespace, one row for each hop. (net/ipv4/fib_trie.c,
+ *  net/ipv6/ip6_fib.c) */
+struct vt_route {
+    struct vt_row row;    /**< at: the fib_alias or the fib6_info */
+    const char *family;   /**< "inet", "inet6" */
+    char table[16];       /**< "main", "local", "default", or its number */
+    char type[16];        /**< "unicast", "local", "broadcast", "blackhole", … */
+    char destination[56]; /**< "10.0.0.0/8" */
+    char gateway[48];     /**< or "" */
+    char device[16 + 1];  /**< or "" */
+    char source[48];      /**< the address of its own it prefers, or "" */
+    uint32_t metric;
+    char protocol[16]; /**< who made it: "kernel", "boot", "static", … */
+    char scope[16];    /**< of IPv4: "global", "link", "host" */
+    uint32_t netns;
+};
+
+/** neighbours: ARP's and NDISC's tables. (include/net/neighbour.h) */
+struct vt_neighbour {
+    struct vt_row row;
+    const char *family;
+    char address[48];
+    char mac[3 * 32]; /**< "" until it is known */
+    char device[16 + 1];
+    const char *state; /**< "reachable", "stale", "permanent", … */
+    bool router, proxy;
+    uint32_t netns;
+};
+
 /** sockets: of every network namespace, and those that no table lists but a process holds.
  *  (include/net/sock.h, net/ipv4/inet_hashtables.c, net/unix/af_unix.c, …) */
 struct vt_socket {

@@ -43,7 +43,9 @@ extern const struct vt_noun vt_noun_ttys;
 extern const struct vt_noun vt_noun_bpf;
 extern const struct vt_noun vt_noun_bpflinks;
 extern const struct vt_noun vt_noun_bpfmaps;
+extern const struct vt_noun vt_noun_neighbours;
 extern const struct vt_noun vt_noun_net;
+extern const struct vt_noun vt_noun_routes;
 extern const struct vt_noun vt_noun_netfilter;
 extern const struct vt_noun vt_noun_sockets;
 
@@ -75,6 +77,8 @@ const struct vt_noun *const vt_nouns[] = {
     &vt_noun_memory,
     &vt_noun_zones,
     &vt_noun_net,
+    &vt_noun_routes,
+    &vt_noun_neighbours,
     &vt_noun_sockets,
     &vt_noun_bpfmaps,
     &vt_noun_bpflinks,

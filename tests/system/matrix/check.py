@@ -19,6 +19,7 @@ import memory
 import network
 import packets
 import processes
+import routes
 import timers
 import trust
 from checks import NOUNS, Check
