@@ -16,7 +16,7 @@
 
 struct vt_areas_layout {
     struct vt_extent mm;
-    struct vt_member mmap, tree, brk, start_brk, start_stack, map_count;
+    struct vt_member mmap, tree, brk, start_brk, start_stack, map_count, users;
     struct vt_member context_flags;
     struct vt_extent area;
     struct vt_member start, end, next, prev, area_mm, flags, anon_vma, ops, pgoff, file, private;
@@ -37,6 +37,7 @@ static const struct vt_field_spec specs[] = {
     VT_FIELD(layout, start_brk, mm, "mm_struct", "start_brk"),
     VT_FIELD(layout, start_stack, mm, "mm_struct", "start_stack"),
     VT_FIELD(layout, map_count, mm, "mm_struct", "map_count"),
+    VT_FIELD(layout, users, mm, "mm_struct", "mm_users"),
     VT_FIELD_OPTIONAL(layout, context_flags, mm, "mm_struct", "context.flags"),
     VT_FIELD(layout, start, area, "vm_area_struct", "vm_start"),
     VT_FIELD(layout, end, area, "vm_area_struct", "vm_end"),
@@ -235,6 +236,9 @@ static int collect(struct vt_areas *a, const struct vt_walk *walk, char why[160]
     if (vt_object_read(walk->space, a->mm, a->l->mm, &mm, NULL) != 0) {
         snprintf(why, 160, "the mm at 0x%" PRIx64 " cannot be read", a->mm.v);
         return 0;
+    }
+    if (vt_object_uint(&mm, &a->l->users) == 0) {
+        return 0; /* the process ended, its areas are being taken away */
     }
     a->brk = vt_object_uint(&mm, &a->l->brk);
     a->start_brk = vt_object_uint(&mm, &a->l->start_brk);
