@@ -29,7 +29,7 @@ for pid in /proc/[0-9]*; do
 done
 cd /proc || exit 1
 mkdir "$out/net" "$out/tty" "$out/trace"
-cp modules timer_list slabinfo uptime version cpuinfo stat loadavg "$out/" 2>/dev/null
+cp modules timer_list slabinfo vmallocinfo zoneinfo uptime version cpuinfo stat loadavg "$out/" 2>/dev/null
 cp net/* "$out/net/" 2>/dev/null
 cp tty/drivers tty/ldiscs "$out/tty/" 2>/dev/null
 cp $tracing/current_tracer $tracing/kprobe_events $tracing/enabled_functions "$out/trace/" 2>/dev/null

@@ -1,4 +1,4 @@
-"""memory.py - maps, pagetables, malfind, slabs."""
+"""memory.py - maps, pagetables, malfind, slabs, vmalloc, zones, memory."""
 import re
 
 from checks import noun
@@ -139,3 +139,76 @@ def slabs(check):
     check.equal(f"{exact} of {near} caches agree exactly, nine of ten should", True,
                 10 * exact >= 9 * near)
     check.compare(caches, rows, 60)
+
+
+def vmalloc_areas(view):
+    """How many there are of each size, maker, number of pages, kind and place: addresses are hidden."""
+    table = {}
+    for line in view.lines("vmallocinfo"):
+        if "unpurged" in line:
+            continue
+        _, size, *words = line.split()
+        said = dict(word.split("=") for word in words if "=" in word)
+        caller = [word.rpartition("/")[0] for word in words if "+0x" in word]
+        physical = said.get("phys")
+        key = (int(size), caller[0] if caller else None, int(said.get("pages", 0)),
+               " ".join(w for w in words if w in ("ioremap", "vmalloc", "vmap", "user", "vm_map_ram")),
+               hex(int(physical, 16)) if physical else None)
+        table[key] = table.get(key, 0) + 1
+    return table
+
+
+@noun("vmalloc")
+def vmalloc(check):
+    ours = {}
+    for row in check.rows("areas"):
+        key = tuple(row[k] for k in ("bytes", "caller_name", "pages", "kind", "physical"))
+        ours[key] = ours.get(key, 0) + 1
+    before, after = vmalloc_areas(check.before), vmalloc_areas(check.after)
+    for key in before.keys() | after.keys() | ours.keys():
+        counts = before.get(key, 0), after.get(key, 0)
+        # Stacks come and go with processes: those that copy files are some.
+        slack = 8 if "kernel_clone" in (key[1] or "") else 0
+        check.between(key, min(counts) - slack, ours.get(key, 0), max(counts))
+
+
+def zone_fields(view):
+    table, zone = {}, None
+    for line in view.lines("zoneinfo"):
+        words = line.replace(",", " ").split()
+        if words[0] == "Node":
+            zone = table.setdefault((int(words[1]), words[3]), {})
+        elif len(words) == 2 and words[0] in ("min", "low", "high", "spanned", "present", "managed"):
+            zone[f"{words[0]}_bytes"] = 4096 * int(words[1])
+    return table
+
+
+@noun("zones")
+def zones(check):
+    rows = check.keyed(check.rows(), lambda r: (r["node"], r["name"]))
+    # A kernel without device memory has no such zone, and one without a page shows fewer lines.
+    used = {key: row for key, row in rows.items() if key in zone_fields(check.before)}
+    check.compare(zone_fields, used, 3)
+
+
+def counters(view):
+    table = {}
+    for line in view.lines("zoneinfo"):
+        words = line.split()
+        if len(words) == 2 and words[0].startswith("nr_") and words[1].isdigit():
+            unit = 1024 if words[0] == "nr_kernel_stack" else 4096
+            table[words[0]] = table.get(words[0], 0) + unit * int(words[1])
+    return table
+
+
+@noun("memory")
+def memory(check):
+    rows = check.keyed(check.rows("counters"), lambda r: r["name"])
+    before, after = counters(check.before), counters(check.after)
+    for name in before.keys() & after.keys() & rows.keys():
+        # What a look costs: a shell and its pages, and the view itself, which lies in a tmpfs.
+        low, high = sorted((before[name], after[name]))
+        check.between(name, low - (24 << 20), rows[name]["bytes"], high + (24 << 20))
+        if "writeback" in name or "mlock" in name or "unevictable" in name:
+            check.equal(name, before[name], rows[name]["bytes"])
+    check.equal("counters", True, len(before.keys() & rows.keys()) > 15)
