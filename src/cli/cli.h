@@ -131,4 +131,8 @@ void vt_cell_record(struct vt_rows *rows, const void *record, unsigned n);
  *  could not be written (said on stderr). */
 int vt_rows_finish(struct vt_rows *rows);
 
+/** Writes out what a stream still holds. VT_EXIT_OK, or VT_EXIT_FAILED when that or an earlier
+ * write failed, said on stderr unless the reader went away. */
+int vt_output_finish(FILE *out);
+
 #endif

@@ -118,10 +118,6 @@ static int run(const struct vt_args *args)
               stderr);
     }
     free(bytes);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fputs("vitrine read: writing output failed\n", stderr);
-        return VT_EXIT_FAILED;
-    }
     return result;
 }
 

@@ -3,7 +3,6 @@
 #include "cli/help.h"
 #include "vitrine/version.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
@@ -31,14 +30,7 @@ static void catch_signals(void)
 /* What a verb printed may still sit in stdout's buffer. */
 static int flushed(int result)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout)) {
-        return result;
-    }
-    if (result == VT_EXIT_OK) {
-        fprintf(stderr, "vitrine: writing output: %s\n", strerror(errno));
-        result = VT_EXIT_FAILED;
-    }
-    return result;
+    return result == VT_EXIT_OK ? vt_output_finish(stdout) : result;
 }
 
 int main(int argc, char **argv)

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -312,6 +313,26 @@ static void print_table(const struct vt_rows *r)
     }
 }
 
+/* "| head" has seen enough: that is no news. */
+static bool reader_is_gone(FILE *out)
+{
+    struct pollfd fd = {.fd = fileno(out), .events = POLLOUT};
+    return poll(&fd, 1, 0) == 1 && (fd.revents & POLLERR) != 0;
+}
+
+int vt_output_finish(FILE *out)
+{
+    bool failed_before = ferror(out);
+    if (fflush(out) == 0 && !failed_before) {
+        return VT_EXIT_OK;
+    }
+    const char *why = failed_before ? "an earlier write failed" : strerror(errno);
+    if (!reader_is_gone(out)) {
+        fprintf(stderr, "vitrine: writing output: %s\n", why);
+    }
+    return VT_EXIT_FAILED;
+}
+
 int vt_rows_finish(struct vt_rows *r)
 {
     int result = VT_EXIT_OK;
@@ -330,10 +351,8 @@ int vt_rows_finish(struct vt_rows *r)
     } else {
         print_table(r);
     }
-    if (fflush(r->out) != 0 || ferror(r->out)) {
-        fprintf(stderr, "vitrine: writing output: %s\n", strerror(errno));
-        result = VT_EXIT_FAILED;
-    }
+    int written = vt_output_finish(r->out);
+    result = result == VT_EXIT_OK ? written : result;
     for (size_t i = 0; i < r->n_cells; i++) {
         free(r->cells[i]);
     }
