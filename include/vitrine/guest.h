@@ -199,6 +199,13 @@ struct vt_member {
 };
 int vt_kernel_member(const struct vt_kernel *kernel, const char *struct_name, const char *path,
                      struct vt_member *member, struct vt_error *err);
+/** Calls `fn` for every member of a struct or union, and for those of its anonymous members (whose
+ *  own `name` is ""); `type` is in C's words. Non-zero from it ends it and is returned. Strings are
+ *  the callback's only while it runs. VT_E_NOT_FOUND. */
+int vt_kernel_each_member(const struct vt_kernel *kernel, const char *struct_name,
+                          int (*fn)(const char *name, const char *type,
+                                    const struct vt_member *member, void *arg),
+                          void *arg, struct vt_error *err);
 int vt_kernel_struct_size(const struct vt_kernel *kernel, const char *struct_name, uint32_t *bytes,
                           struct vt_error *err);
 /** The value of an enumerator ("PG_slab"), whichever enum it belongs to. */

@@ -101,20 +101,77 @@ static int print_answer(const struct vt_args *args, const struct vt_kernel *kern
     return vt_rows_finish(rows);
 }
 
+/* ---------------------------------------------------------------- a type */
+
+static const struct vt_column member_columns[] = {
+    {.key = "offset", .title = "OFFSET", .kind = VT_CELL_U64},
+    {.key = "size_bytes", .title = "SIZE", .kind = VT_CELL_U64},
+    {.key = "bits", .title = "BITS", .kind = VT_CELL_TEXT},
+    {.key = "name", .title = "NAME", .kind = VT_CELL_TEXT},
+    {.key = "type", .title = "TYPE", .kind = VT_CELL_TEXT},
+};
+
+static int print_member(const char *name, const char *type, const struct vt_member *member,
+                        void *arg)
+{
+    struct vt_rows *rows = arg;
+    char bits[16];
+    snprintf(bits, sizeof bits, "%u-%u", member->bit, member->bit + member->bits - 1);
+    vt_cell_u64(rows, member->offset);
+    vt_cell_u64(rows, member->size);
+    vt_cell_text(rows, member->bits != 0 ? bits : NULL);
+    vt_cell_text(rows, name[0] != '\0' ? name : NULL);
+    vt_cell_text(rows, type);
+    return 0;
+}
+
+static int print_type(const struct vt_args *args, const struct vt_kernel *kernel, const char *type)
+{
+    struct vt_error err;
+    struct vt_rows *rows;
+    uint32_t bytes;
+    int rc = vt_kernel_struct_size(kernel, type, &bytes, &err);
+    if (rc == 0) {
+        rc = vt_rows_create_in(args, "members", member_columns,
+                               sizeof member_columns / sizeof member_columns[0], &rows, &err);
+    }
+    if (rc != 0) {
+        return vt_report(args, &err);
+    }
+    vt_kernel_each_member(kernel, type, print_member, rows, NULL);
+    struct vt_json_writer *json = vt_rows_members(rows);
+    if (json != NULL) {
+        vt_json_kv_u64(json, "size_bytes", bytes);
+    }
+    int result = vt_rows_finish(rows);
+    if (json == NULL && result == VT_EXIT_OK) {
+        printf("%u bytes\n", bytes);
+    }
+    return result;
+}
+
 static int run(const struct vt_args *args)
 {
     struct vt_target t;
-    const char *wanted = vt_args_operand(args, 1);
-    int result =
-        vt_target_open(args, "symbols", VT_TARGET_KERNEL, wanted != NULL ? wanted : "", &t);
+    const char *wanted = vt_args_operand(args, 1), *type = vt_args_value(args, "type");
+    if (type != NULL && wanted != NULL) {
+        return vt_usage_error(args, "--type goes without a symbol");
+    }
+    int result = vt_target_open(args, "symbols", VT_TARGET_KERNEL,
+                                wanted != NULL ? wanted
+                                : type != NULL ? type
+                                               : "",
+                                &t);
     if (result != 0) {
         return result;
     }
-    return vt_target_close(args, &t, print_answer(args, t.kernel, wanted));
+    result = type != NULL ? print_type(args, t.kernel, type) : print_answer(args, t.kernel, wanted);
+    return vt_target_close(args, &t, result);
 }
 
 static const struct vt_option options[] = {
     {"all", NULL, "every symbol of that name, not only the first", false},
+    {"type", "[MODULE:]NAME", "the members of a struct or union instead", false},
     {0},
 };
 
@@ -132,6 +189,7 @@ const struct vt_verb vt_verb_symbols = {
         "its address; with an address: the symbol it lies in, and how far; with neither: all\n"
         "symbols by address, the modules' after the kernel's, as /proc/kallsyms has them.",
     .examples = "vitrine symbols web init_task\nvitrine symbols web virtio_net:virtnet_probe\n"
-                "vitrine symbols web 0xffffffff81000123",
+                "vitrine symbols web 0xffffffff81000123\n"
+                "vitrine symbols web --type task_struct",
     .run = run,
 };

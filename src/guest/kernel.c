@@ -531,4 +531,5 @@ void vt_kernel_refresh(struct vt_kernel *kernel)
 {
     vt_tlb_flush(kernel->space.tlb);
     forget_modules(kernel);
+    kernel->no_types = (struct vt_error){0};
 }

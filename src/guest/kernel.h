@@ -32,9 +32,9 @@ struct vt_kernel {
 
     /* made when first asked for */
     struct vt_btf *btf;
-    struct vt_btf
-        *described;     /* types that came with symbols from a file, until they are asked for */
-    bool foreign_types; /* from a file: modules' types in RAM do not continue them */
+    struct vt_error no_types; /* why there are none: until the next refresh */
+    struct vt_btf *described; /* came with symbols from a file: until types are asked for */
+    bool foreign_types;       /* btf is from a file: modules' types in RAM do not continue it */
     struct vt_task_layout *tasks;
     struct vt_layout_entry *layouts;
     struct vt_percpu *percpu;

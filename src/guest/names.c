@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define TYPE_TEXT_MAX 1200u /* the longest name, and what is around it */
+
 /* The header allows for caches. */
 static struct vt_kernel *caches_of(const struct vt_kernel *kernel)
 {
@@ -142,15 +144,17 @@ static int own_types(struct vt_kernel *k, struct vt_error *err)
 int vt_kernel_types(const struct vt_kernel *kernel, const struct vt_btf **btf, struct vt_error *err)
 {
     struct vt_kernel *k = caches_of(kernel);
-    if (k->btf == NULL) {
+    if (k->btf == NULL && k->no_types.code == VT_OK) {
         uint64_t before = vt_now_ns();
-        struct vt_error own;
-        int rc = own_types(k, &own);
-        if (rc != 0 && (rc == VT_E_NOMEM || vt_kernel_described_types(k, &k->btf, NULL) != 0)) {
-            return vt_fail(err, own.code, "%s", own.message);
+        int rc = own_types(k, &k->no_types);
+        if (rc != 0 && rc != VT_E_NOMEM && vt_kernel_described_types(k, &k->btf, NULL) == 0) {
+            k->no_types = (struct vt_error){0};
+            k->foreign_types = true;
         }
-        k->foreign_types = rc != 0;
         k->cost.types_ns = vt_now_ns() - before;
+    }
+    if (k->btf == NULL) {
+        return vt_fail(err, k->no_types.code, "%s", k->no_types.message);
     }
     *btf = k->btf;
     return 0;
@@ -204,6 +208,37 @@ int vt_kernel_member(const struct vt_kernel *kernel, const char *struct_name, co
     const struct vt_btf *btf = NULL;
     int rc = types_with(kernel, &struct_name, &btf, err);
     return rc != 0 ? rc : vt_btf_member(btf, struct_name, path, member, err);
+}
+
+struct telling {
+    const struct vt_btf *btf;
+    int (*fn)(const char *name, const char *type, const struct vt_member *member, void *arg);
+    void *arg;
+};
+
+static int tell(const struct vt_btf_member *m, void *arg)
+{
+    const struct telling *t = arg;
+    struct vt_member member = {.offset = (uint32_t)(m->bit / 8), .bits = (uint8_t)m->bits};
+    char type[TYPE_TEXT_MAX];
+    if (m->bits != 0) {
+        member.bit = (uint8_t)(m->bit % 8);
+        member.size = (member.bit + m->bits + 7) / 8;
+    } else if (vt_btf_size(t->btf, m->type, &member.size, NULL) != 0) {
+        member.size = 0;
+    }
+    vt_btf_text(t->btf, m->type, type, sizeof type);
+    return t->fn(m->name, type, &member, t->arg);
+}
+
+int vt_kernel_each_member(const struct vt_kernel *kernel, const char *struct_name,
+                          int (*fn)(const char *name, const char *type,
+                                    const struct vt_member *member, void *arg),
+                          void *arg, struct vt_error *err)
+{
+    struct telling t = {.fn = fn, .arg = arg};
+    int rc = types_with(kernel, &struct_name, &t.btf, err);
+    return rc != 0 ? rc : vt_btf_each_member(t.btf, struct_name, tell, &t, err);
 }
 
 int vt_kernel_struct_size(const struct vt_kernel *kernel, const char *struct_name, uint32_t *bytes,

@@ -257,7 +257,7 @@ uint32_t vt_btf_strip(const struct vt_btf *btf, uint32_t id)
     return 0;
 }
 
-static int size_of(const struct vt_btf *btf, uint32_t id, uint32_t *bytes, struct vt_error *err)
+int vt_btf_size(const struct vt_btf *btf, uint32_t id, uint32_t *bytes, struct vt_error *err)
 {
     uint64_t count = 1;
     for (unsigned i = 0; i < CHAIN_MAX; i++) {
@@ -381,6 +381,24 @@ static bool find_member(const struct vt_btf *btf, uint32_t id, const char *name,
     return false;
 }
 
+int vt_btf_each_member(const struct vt_btf *btf, const char *struct_name,
+                       int (*fn)(const struct vt_btf_member *member, void *arg), void *arg,
+                       struct vt_error *err)
+{
+    struct members m;
+    struct vt_btf_member member;
+    uint32_t id = 0;
+    int rc = find_struct(btf, struct_name, &id, err);
+    if (rc != 0) {
+        return rc;
+    }
+    members_begin(&m, btf, id);
+    while (rc == 0 && members_next(&m, &member)) {
+        rc = fn(&member, arg);
+    }
+    return rc;
+}
+
 int vt_btf_hooks(const struct vt_btf *btf, const char *struct_name, struct vt_btf_hook *hooks,
                  size_t max, size_t *n, struct vt_error *err)
 {
@@ -433,7 +451,7 @@ int vt_btf_member(const struct vt_btf *btf, const char *struct_name, const char 
     if (found.bits != 0) {
         bytes = (uint32_t)((bit % 8 + found.bits + 7) / 8);
     } else {
-        rc = size_of(btf, found.type, &bytes, err);
+        rc = vt_btf_size(btf, found.type, &bytes, err);
     }
     if (rc == 0 && bit / 8 > UINT32_MAX - bytes) {
         rc = vt_fail(err, VT_E_CORRUPT, "BTF: %s.%s lies too far out", struct_name, path);
@@ -452,7 +470,7 @@ int vt_btf_struct_size(const struct vt_btf *btf, const char *struct_name, uint32
 {
     uint32_t id = 0;
     int rc = find_struct(btf, struct_name, &id, err);
-    return rc != 0 ? rc : size_of(btf, id, bytes, err);
+    return rc != 0 ? rc : vt_btf_size(btf, id, bytes, err);
 }
 
 int vt_btf_enumerator(const struct vt_btf *btf, const char *name, int64_t *value,

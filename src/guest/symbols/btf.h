@@ -101,6 +101,17 @@ struct vt_btf_member vt_btf_member_at(const struct vt_btf *btf, uint32_t id, uin
 /** Enumerator i < n of an enum. */
 void vt_btf_enumerator_at(const struct vt_btf *btf, uint32_t id, uint32_t i, const char **name,
                           int64_t *value);
+/** Calls `fn` with each member of a struct or union, and those of its anonymous members behind them
+ *  (which have no name themselves), by their place in the outermost. Non-zero from it ends it and
+ * is returned. VT_E_NOT_FOUND. */
+int vt_btf_each_member(const struct vt_btf *btf, const char *struct_name,
+                       int (*fn)(const struct vt_btf_member *member, void *arg), void *arg,
+                       struct vt_error *err);
+/** The bytes a type takes. VT_E_CORRUPT: it has no size, or one beyond 4 GiB. */
+int vt_btf_size(const struct vt_btf *btf, uint32_t id, uint32_t *bytes, struct vt_error *err);
+/** A type as C would have it, read from the left: "const struct x *", "char [16]"; cut at `size`.
+ */
+void vt_btf_text(const struct vt_btf *btf, uint32_t id, char *text, size_t size);
 /** Behind typedefs and qualifiers; 0: void, or a chain without end. */
 uint32_t vt_btf_strip(const struct vt_btf *btf, uint32_t id);
 /** The struct or union of that name, or 0. */

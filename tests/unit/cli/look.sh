@@ -64,6 +64,12 @@ says 0 't +shared_name +beta$' '' symbols "$dir/plain" shared_name --all
 says 0 '"name":"beta_only","module":"beta"' '' symbols "$dir/plain" --json
 says 0 't +alpha_open\+0x1 +net_alpha$' '' symbols "$dir/plain" \
     "$(printf '0x%x' $((0xff11000000000000 + 0xf05011)))"
+says 0 '^ +16 +8 +- +task +struct task_struct \*$' '' symbols "$dir/plain" --type net_alpha:alpha_state
+says 0 '^40 bytes$' '' symbols "$dir/plain" --type alpha_state
+says 0 '"name":"count","type":"alpha_count"}\],"size_bytes":40}$' '' \
+    symbols "$dir/plain" --type alpha_state --json
+says 3 '' 'no struct nope' symbols "$dir/plain" --type nope
+says 2 '' 'goes without a symbol' symbols "$dir/plain" x --type y
 says 3 '' 'no symbol' symbols "$dir/plain" beta:alpha_open
 says 3 '' "no symbol 'nope'" symbols "$dir/plain" nope
 says 3 '' 'no symbol at 0x10' symbols "$dir/plain" 0x10

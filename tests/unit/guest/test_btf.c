@@ -129,6 +129,63 @@ static void test_members(void **state)
     btf__free(b);
 }
 
+static void expect_text(const struct vt_btf *btf, uint32_t id, const char *want)
+{
+    char text[64];
+    vt_btf_text(btf, id, text, sizeof text);
+    assert_string_equal(text, want);
+}
+
+/* Types in words. */
+static void test_text(void **state)
+{
+    (void)state;
+    struct btf *b = btf__new_empty();
+    int i = btf__add_int(b, "int", 4, BTF_INT_SIGNED);
+    int s = btf__add_struct(b, "s", 4), u = btf__add_union(b, NULL, 4);
+    int e = btf__add_enum(b, "e", 4), fwd = btf__add_fwd(b, "far", BTF_FWD_UNION);
+    int near = btf__add_fwd(b, "near", BTF_FWD_STRUCT), t = btf__add_typedef(b, "t", s);
+    int wide = btf__add_enum64(b, "w", 8, false);
+    int p = btf__add_ptr(b, btf__add_const(b, s)), pp = btf__add_ptr(b, btf__add_volatile(b, p));
+    int grid = btf__add_array(b, i, btf__add_array(b, i, p, 3), 5);
+    int f = btf__add_ptr(b, btf__add_func_proto(b, i));
+    int tag = btf__add_ptr(b, btf__add_type_tag(b, "rcu", t));
+    int to_grid = btf__add_ptr(b, grid), text = btf__add_array(b, i, i, 16);
+    int endless = btf__add_ptr(b, (int)btf__type_cnt(b));
+    struct vt_btf *btf = read_types(b);
+    const struct {
+        int id;
+        const char *text;
+    } wants[] = {
+        {0, "void"},
+        {i, "int"},
+        {s, "struct s"},
+        {u, "union {}"},
+        {e, "enum e"},
+        {wide, "enum w"},
+        {fwd, "union far"},
+        {near, "struct near"},
+        {t, "t"},
+        {p, "const struct s *"},
+        {pp, "const struct s **"},
+        {grid, "const struct s *[5][3]"},
+        {to_grid, "const struct s *[5][3]*"},
+        {f, "function *"},
+        {tag, "t *"},
+        {text, "int [16]"},
+        {btf__add_ptr(b, 0), "void"},
+    };
+    for (size_t k = 0; k < sizeof wants / sizeof wants[0]; k++) {
+        expect_text(btf, (uint32_t)wants[k].id, wants[k].text);
+    }
+    char text_of_it[8];
+    vt_btf_text(btf, (uint32_t)grid, text_of_it, sizeof text_of_it);
+    assert_string_equal(text_of_it, "const s");
+    vt_btf_text(btf, (uint32_t)endless, text_of_it, sizeof text_of_it);
+    vt_btf_destroy(btf);
+    btf__free(b);
+}
+
 /* The host's own kernel, where it has types: every named member of every struct as libbpf says. */
 static void test_real(void **state)
 {
@@ -247,10 +304,8 @@ static void test_cycles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_members),
-        cmocka_unit_test(test_real),
-        cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_cycles),
+        cmocka_unit_test(test_members), cmocka_unit_test(test_text),   cmocka_unit_test(test_real),
+        cmocka_unit_test(test_broken),  cmocka_unit_test(test_cycles),
     };
     libbpf_set_print(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

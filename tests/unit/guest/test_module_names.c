@@ -166,6 +166,31 @@ static void test_types(void **state)
     end(&g);
 }
 
+static int note_member(const char *name, const char *type, const struct vt_member *member,
+                       void *arg)
+{
+    char *seen = arg;
+    sprintf(seen + strlen(seen), "%u %u %s %s;", member->offset, member->size, type, name);
+    return strcmp(name, "stop") == 0;
+}
+
+static void test_members_of_it(void **state)
+{
+    (void)state;
+    struct guest g;
+    char seen[4096] = "";
+    boot(&g, LAYOUT_6_12);
+    assert_int_equal(vt_kernel_each_member(g.kernel, "alpha_state", note_member, seen, NULL), 0);
+    assert_string_equal(seen, "0 16 struct list_head next;16 8 struct task_struct * task;"
+                              "24 4 alpha_count count;");
+    seen[0] = '\0';
+    assert_int_equal(vt_kernel_each_member(g.kernel, "kuid_t", note_member, seen, NULL),
+                     VT_E_NOT_FOUND);
+    assert_int_equal(vt_kernel_each_member(g.kernel, "mm_struct", note_member, seen, NULL), 0);
+    assert_int_equal(strncmp(seen, "0 512 struct {} ;32 8 void * pgd;", 33), 0);
+    end(&g);
+}
+
 /* A module that is unloaded is gone after a refresh, and one that is broken costs only itself. */
 static void test_change(void **state)
 {
@@ -247,9 +272,8 @@ static void test_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_types),
-        cmocka_unit_test(test_change),
+        cmocka_unit_test(test_names),         cmocka_unit_test(test_types),
+        cmocka_unit_test(test_members_of_it), cmocka_unit_test(test_change),
         cmocka_unit_test(test_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
