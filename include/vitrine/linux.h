@@ -380,8 +380,13 @@ struct vt_module {
     struct vt_gva base; /**< of its code */
     uint64_t bytes;     /**< of all its memory but what is only needed while loading */
     uint32_t users;     /**< references, without the module loader's own */
-    char state[12];     /**< "Live", "Loading", "Unloading" */
+    char used_by[1024]; /**< modules that use it, separated by commas, cut; or "" */
+    bool permanent;     /**< cannot be removed */
+    char state[12];     /**< "Live", "Loading", "Unloading"; "Unformed": before and after these */
+    bool listed;        /**< /proc/modules shows it: all but unformed ones */
     char taints[32];    /**< letters as /proc/modules shows them, or "" */
+    char version[64], srcversion[32]; /**< or "" */
+    char args[256];                   /**< it was loaded with, cut; or "" */
 };
 
 /** slabs: caches of objects, in the order of /proc/slabinfo. (mm/slub.c) */
