@@ -185,8 +185,7 @@ static void read_name_at(struct vt_look *look, struct vt_gva at, const struct vt
 
 static bool bit_of(const struct vt_object *o, const struct vt_member *member)
 {
-    struct vt_member bytes = *member;
-    return (vt_object_uint(o, &bytes) >> member->bit & 1) != 0;
+    return (vt_object_uint(o, member) >> member->bit & 1) != 0;
 }
 
 /* Runs are counted for each CPU and never hold still. */
