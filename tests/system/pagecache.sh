@@ -50,13 +50,7 @@ inode=$(vitrine pagecache "$vm" /run/holes --json |
     json '"%s:%d" % (d["pagecache"][0]["device"], d["pagecache"][0]["inode"])')
 extract "$inode"
 expect_eq 'by number' "$(sum holes)" "$(md5 "$scratch/out")"
-expect_exit() {
-    local want=$1 status=0
-    shift
-    vitrine "$@" >/dev/null 2>&1 || status=$?
-    expect_eq "$*" "$want" "$status"
-}
-expect_exit 3 pagecache "$vm" /run/nothing --extract "$scratch/none"
-expect_exit 2 pagecache "$vm" --extract "$scratch/none"
-expect_exit 1 pagecache "$vm" nonsense
+expect_status 3 vitrine pagecache "$vm" /run/nothing --extract "$scratch/none"
+expect_status 2 vitrine pagecache "$vm" --extract "$scratch/none"
+expect_status 1 vitrine pagecache "$vm" nonsense
 [ ! -e "$scratch/none" ] || fail 'a file of nothing'
