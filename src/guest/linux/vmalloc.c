@@ -135,7 +135,7 @@ static int walk(struct vt_walk *w, struct vt_error *err)
     if (rc == 0 && (l->busy.size == 0 || n > NODES_MAX)) {
         rc = vt_fail(err, VT_E_CORRUPT, "vmap_nodes are not credible");
     }
-    for (uint32_t i = 0; i < n && rc == 0; i++) {
+    for (uint32_t i = 0; rc == 0 && i < n; i++) {
         rc =
             walk_list(w, l, VT_GVA(array + i * (uint64_t)l->node_bytes.size + l->busy.offset), err);
     }
