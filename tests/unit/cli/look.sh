@@ -129,7 +129,7 @@ says 0 ' task-3 ' 'stopped at 1 matches' find "$dir/plain" task-3 --limit 1
 says 3 '^ADDRESS' '' find "$dir/plain" 'no such text'
 echo 'rule banner { strings: $a = "Linux version" condition: $a }' >"$dir/rules"
 says 0 '"address":"0x401000".*"pattern":"banner","string":"\$a"' '' find "$dir/plain" --yara "$dir/rules" --json
-printf 'rule one { condition: true }\nrule two { conditon: true }\n' >"$dir/rules"
+printf 'rule one { condition: true }\nrule two { nonsense: true }\n' >"$dir/rules"
 says 2 '' 'line 2: ' find "$dir/plain" --yara "$dir/rules"
 says 2 '' 'needs TEXT' find "$dir/plain"
 says 2 '' 'is no pattern' find "$dir/plain" --hex 4

@@ -414,7 +414,7 @@ static void says_what_is_wrong_with_rules(void **state)
     struct vt_error err = {0};
     struct vt_find *find;
     assert_int_equal(vt_find_create(&find, &err), 0);
-    const char *path = write_rules("rule a { condition: true }\nrule b { conditon: true }\n");
+    const char *path = write_rules("rule a { condition: true }\nrule b { nonsense: true }\n");
     assert_int_equal(vt_find_add_rules(find, path, &err), VT_E_INVAL);
     assert_non_null(strstr(err.message, "line 2: "));
     unlink(path);
