@@ -99,6 +99,7 @@ check_guest() { # NAME TREE OPTION...
     vitrine resume "$vm"
     view "$dir/after"
     vitrine uname "$vm" --json >"$reports/$name.uname"
+    printf '%s\n' "$*" >"$reports/$name.options"
     vitrine kill "$vm"
     target=$scratch/saved.ram
     look saved

@@ -6,28 +6,19 @@ check.py compare BEFORE AFTER FOLDER OUT            holds that against the guest
 
 Arguments of verbs may have "{main}", the workload's process, or "{wl-name}", one of its children.
 """
+import importlib
 import json
 import os
 import subprocess
 import sys
 
-import files
-import identity
-import kernel
-import machine
-import memory
-import network
-import packets
-import processes
-import routes
-import timers
-import trust
 from checks import NOUNS, Check
 from view import View
 
-
-MODULES = (files, identity, kernel, machine, memory, network, processes, timers,
-           trust)  # each declares its nouns
+# Each declares its nouns.
+for module in ("bpfmaps", "files", "identity", "kernel", "machine", "memory", "network", "packets",
+               "processes", "routes", "timers", "trust"):
+    importlib.import_module(module)
 
 
 def look(vitrine, vm, before, folder, *options):
@@ -36,7 +27,8 @@ def look(vitrine, vm, before, folder, *options):
     for name, (_, looks) in NOUNS.items():
         for result, arguments in looks.items():
             path = os.path.join(folder, result.replace("-", "_") + ".json")
-            command = [vitrine, arguments[0], vm, *(a.format(**pids) for a in arguments[1:]), "--json", *options]
+            filled = (argument.format(**pids) for argument in arguments[1:])
+            command = [vitrine, arguments[0], vm, *filled, "--json", *options]
             try:
                 done = subprocess.run(command, capture_output=True, timeout=60)
                 output, errors, status = done.stdout, done.stderr, done.returncode

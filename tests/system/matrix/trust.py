@@ -1,4 +1,4 @@
-"""trust.py - hidden, syscalls, idt, ftrace, kprobes, notifiers, inline, ttys, netfilter: in the workload's guest nothing is hooked but what it hooks."""
+"""trust.py - hidden, syscalls, idt, ftrace, kprobes, notifiers, inline, ttys: in the workload's guest nothing is hooked but what it hooks."""
 import re
 
 from checks import noun
@@ -112,26 +112,3 @@ def notifiers(check):
 def inline(check):
     check.equal("functions that begin with a jump", [], [r["function"] for r in check.rows()])
     check.equal("more than 10000 looked at", True, (check.document() or {}).get("checked", 0) > 10000)
-
-
-def packet_types(view):
-    """Of all devices: (type, function)."""
-    names = {"0800": "ip", "0806": "arp", "86dd": "ipv6", "ALL": "all"}
-    lines = (line.split() for line in view.lines("net", "ptype")[1:])
-    return {(names.get(words[0], words[0]), words[1]): {} for words in lines if len(words) == 2}
-
-
-@noun("netfilter")
-def netfilter(check):
-    rows = check.rows("hooks")
-    unsuspicious(check, rows, "function")
-    ours = {(row["hook"], row["function"]): {} for row in rows
-            if row["kind"] == "packets" and row["device"] is None}
-    check.compare(packet_types, ours, 2)
-    if check.before.made("netfilter"):
-        for family in "ipv4", "ipv6":
-            found = [(row["priority"], row["function"], row["owner"]) for row in rows
-                     if row["hook"] == "input" and row["family"] == family
-                     and "workload incoming" in (row["chain"] or "")]
-            check.equal(f"the workload's {family} chain",
-                        [(-5, "nft_do_chain_inet", "module nf_tables")], found)
