@@ -15,6 +15,7 @@
 #define OPS_MAX 65536u
 #define PLACES_MAX (1u << 20)
 #define HASH_BITS_MAX 20u
+#define BUCKETS_MAX (4u << 20) /* of all ops together */
 
 struct layout {
     struct vt_extent ops, hash, hashes;
@@ -45,6 +46,7 @@ struct reading {
     struct vt_walk *w;
     const struct layout *l;
     struct vt_code_map map;
+    uint64_t buckets;
     int64_t redirects; /* FTRACE_OPS_FL_IPMODIFY: may send the function elsewhere */
 };
 
@@ -139,10 +141,11 @@ static int walk_places(struct reading *r, struct vt_gva at, struct vt_gva filter
     }
     uint64_t bits = vt_object_uint(&hash, &l->size_bits);
     uint64_t buckets = vt_object_uint(&hash, &l->buckets);
-    if (bits > HASH_BITS_MAX) {
-        vt_walk_torn(w, "a filter of 2^%llu buckets", (unsigned long long)bits);
+    if (bits > HASH_BITS_MAX || r->buckets + (UINT64_C(1) << bits) > BUCKETS_MAX) {
+        vt_walk_torn(w, "filters of more than %u buckets", BUCKETS_MAX);
         return show(r, at, VT_GVA(0));
     }
+    r->buckets += UINT64_C(1) << bits;
     int rc = 0;
     vt_hlist_begin(&places, w->space, VT_HLIST, PLACES_MAX);
     for (uint64_t i = 0; rc == 0 && i < UINT64_C(1) << bits; i++) {

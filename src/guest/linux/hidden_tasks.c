@@ -21,6 +21,7 @@
 #include <string.h>
 
 #define TASKS_MAX (4u << 20) /* PID_MAX_LIMIT */
+#define STEPS_A_TASK 4u
 
 /* include/linux/sched.h: macros, so not among the types. */
 enum { TASK_DEAD = 0x80, TASK_NEW = 0x800, PF_EXITING = 4 };
@@ -76,6 +77,7 @@ struct round {
     struct vt_seen processes; /* signal_structs whose threads were gone through */
     struct vt_seen idle;      /* the CPUs' own tasks: in no book, rightly */
     unsigned taken;           /* views that are whole */
+    size_t steps;             /* along lists of threads; many may claim the same ones */
     char why[160];            /* why one is not */
 };
 
@@ -258,14 +260,18 @@ static int view_relatives(struct round *r, struct vt_error *err)
         struct vt_thread_walk threads;
         struct vt_gva task;
         rc = vt_threads_begin(&threads, r->w->kernel, VT_GVA(at), err);
-        while (rc == 0 && (rc = vt_threads_next(&threads, &task, err)) == 1) {
+        while (rc == 0 && r->steps < STEPS_A_TASK * r->tasks.cap &&
+               (rc = vt_threads_next(&threads, &task, err)) == 1) {
+            r->steps++;
             rc = vt_sights_add(&r->tasks, task.v, THREADS, err);
         }
         vt_list_end(&threads.list);
     }
     /* One torn list of many takes nothing from the others, and what is missing from it is looked
      * for again. */
-    r->taken |= THREADS | FAMILY;
+    r->taken |= FAMILY;
+    close_view(r, THREADS, r->steps >= STEPS_A_TASK * r->tasks.cap,
+               "the lists of threads have more than there can be");
     return rc;
 }
 

@@ -123,6 +123,11 @@ static int walk_served(struct reading *r, struct vt_gva at, struct vt_error *err
     int rc;
     vt_list_begin(&list, r->w->space, VT_GVA(at.v + r->l->list.offset), PROBES_MAX);
     while ((rc = vt_list_next(&list, &node, err)) == 1) {
+        /* Many may claim the same list; only one is pointed back to. */
+        if (list.torn_link) {
+            rc = 0;
+            break;
+        }
         if ((rc = show(r, VT_GVA(node.v - r->l->list.offset), &nested)) != 0) {
             break;
         }

@@ -95,6 +95,10 @@ static int read_users(struct vt_look *look, const struct layout *l, struct vt_gv
     vt_list_begin(&list, look->space, VT_GVA(at.v + l->users.offset), USERS_MAX);
     while ((rc = vt_list_next(&list, &node, err)) == 1) {
         char name[64 + 1];
+        if (list.torn_link) { /* another module's list, for all we know */
+            rc = 0;
+            break;
+        }
         struct vt_gva user =
             VT_GVA(vt_look_member(look, VT_GVA(node.v - l->use_node.offset), &l->user));
         vt_look_text(look, VT_GVA(user.v + l->name.offset), name, sizeof name);
