@@ -1,8 +1,8 @@
 /* tests/system/mutate_nouns.c - every noun's walk in a real guest's saved RAM, with words changed
  * where it reads, by a seeded generator.
  *
- *   mutate-nouns RAM SEED ROUNDS    one line a noun: name, rounds, the longest walk in ms
- *   mutate-nouns --names            the nouns there are
+ *   mutate-nouns RAM SEED ROUNDS [NOUN]    one line a noun: name, rounds, the longest walk in ms
+ *   mutate-nouns --names                   the nouns there are
  *
  * A crash or a broken promise ends it; a walk without end is seen by whoever waits for it.
  */
@@ -32,8 +32,8 @@ int main(int argc, char **argv)
         }
         return 0;
     }
-    if (argc != 4) {
-        fprintf(stderr, "usage: %s RAM SEED ROUNDS\n", argv[0]);
+    if (argc != 4 && argc != 5) {
+        fprintf(stderr, "usage: %s RAM SEED ROUNDS [NOUN]\n", argv[0]);
         return 2;
     }
     uint64_t state = strtoull(argv[2], NULL, 0);
@@ -45,6 +45,9 @@ int main(int argc, char **argv)
     }
     for (size_t noun = 0; noun < mutated_ram_nouns(ram); noun++) {
         uint64_t longest = 0;
+        if (argc == 5 && strcmp(mutated_ram_noun(ram, noun)->name, argv[4]) != 0) {
+            continue;
+        }
         for (unsigned long round = 0; round < rounds; round++) {
             struct mutation mutations[8];
             size_t n = 1 + next(&state) % 8;
