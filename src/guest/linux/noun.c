@@ -186,13 +186,18 @@ void vt_walk_hlist_end(struct vt_walk *walk, struct vt_hlist_walk *hlist)
     vt_hlist_end(hlist);
 }
 
+/* One for each KiB of RAM: what is smaller does not hang on rows in such numbers. */
+#define STEP_BYTES 1024u
+#define STEPS_MIN 65536u
+
 bool vt_walk_step(struct vt_walk *walk)
 {
-    if (walk->steps < VT_WALK_STEPS_MAX) {
+    size_t most = STEPS_MIN + (size_t)(vt_ram_size(walk->kernel->ram) / STEP_BYTES);
+    if (walk->steps < most) {
         walk->steps++;
         return true;
     }
-    vt_walk_torn(walk, "it goes on after %zu steps", VT_WALK_STEPS_MAX);
+    vt_walk_torn(walk, "it goes on after %zu steps", most);
     return false;
 }
 

@@ -47,10 +47,9 @@ void vt_walk_torn(struct vt_walk *walk, const char *fmt, ...) __attribute__((for
 void vt_walk_list_end(struct vt_walk *walk, struct vt_list_walk *list);
 void vt_walk_hlist_end(struct vt_walk *walk, struct vt_hlist_walk *hlist);
 
-/** For what hangs on rows (a cache's slabs, a process's descriptors): true for at most
- *  VT_WALK_STEPS_MAX times a walk, then false, noted. A list's own cap is not enough, since a guest
- *  can hang the same long list on every row. */
-#define VT_WALK_STEPS_MAX ((size_t)4 << 20)
+/** For what hangs on rows (a cache's slabs, a process's descriptors): true as often as there may be
+ *  such things in RAM, then false, noted. A list's own cap is not enough, since a guest can hang the
+ *  same long list on every row. */
 bool vt_walk_step(struct vt_walk *walk);
 
 /** The processes the query asks for (their group leaders), and whether their list is torn, noted.
