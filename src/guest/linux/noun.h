@@ -48,8 +48,8 @@ void vt_walk_list_end(struct vt_walk *walk, struct vt_list_walk *list);
 void vt_walk_hlist_end(struct vt_walk *walk, struct vt_hlist_walk *hlist);
 
 /** For what hangs on rows (a cache's slabs, a process's descriptors): true as often as there may be
- *  such things in RAM, then false, noted. A list's own cap is not enough, since a guest can hang the
- *  same long list on every row. */
+ *  such things in RAM, then false, noted. A list's own cap is not enough, since a guest can hang
+ * the same long list on every row. */
 bool vt_walk_step(struct vt_walk *walk);
 
 /** The processes the query asks for (their group leaders), and whether their list is torn, noted.
