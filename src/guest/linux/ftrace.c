@@ -13,9 +13,9 @@
 #include <string.h>
 
 #define OPS_MAX 65536u
-#define PLACES_MAX (1u << 20)
+#define PLACES_MAX (1u << 20) /* of all ops together, as are the buckets */
 #define HASH_BITS_MAX 20u
-#define BUCKETS_MAX (4u << 20) /* of all ops together */
+#define BUCKETS_MAX (4u << 20)
 
 struct layout {
     struct vt_extent ops, hash, hashes;
@@ -46,7 +46,7 @@ struct reading {
     struct vt_walk *w;
     const struct layout *l;
     struct vt_code_map map;
-    uint64_t buckets;
+    uint64_t buckets, places;
     int64_t redirects; /* FTRACE_OPS_FL_IPMODIFY: may send the function elsewhere */
 };
 
@@ -147,11 +147,12 @@ static int walk_places(struct reading *r, struct vt_gva at, struct vt_gva filter
     }
     r->buckets += UINT64_C(1) << bits;
     int rc = 0;
-    vt_hlist_begin(&places, w->space, VT_HLIST, PLACES_MAX);
+    vt_hlist_begin(&places, w->space, VT_HLIST, PLACES_MAX - r->places);
     for (uint64_t i = 0; rc == 0 && i < UINT64_C(1) << bits; i++) {
         vt_hlist_bucket(&places, VT_GVA(buckets + i * l->bucket_bytes.size));
         while ((rc = vt_hlist_next(&places, &node, err)) == 1) {
             uint64_t ip;
+            r->places++;
             rc = vt_space_read_u64(w->space, VT_GVA(node.v - l->link.offset + l->ip.offset), &ip,
                                    NULL) == 0
                      ? show(r, at, VT_GVA(ip))

@@ -17,6 +17,7 @@
 
 #define DRIVERS_MAX 4096u
 #define LINES_MAX 65536u
+#define LINES_ALL_MAX (1u << 20) /* of all drivers together */
 
 struct layout {
     struct vt_extent driver, tty;
@@ -55,6 +56,7 @@ struct reading {
     struct vt_ops ldisc_ops, tty_ops;
     struct vt_gva tty_fops, console_fops;
     struct vt_seen seen; /* terminals that had their row */
+    uint32_t lines;      /* looked at, of all drivers */
 };
 
 static void read_ldisc(struct reading *r, struct vt_gva at, struct vt_tty *t)
@@ -142,6 +144,10 @@ static int walk_driver(struct reading *r, struct vt_gva at, struct vt_error *err
         bare.row.finding[0] = '\0';
         for (uint32_t i = 0; rc == 0 && i < lines; i++) {
             uint64_t tty;
+            if (r->lines++ >= LINES_ALL_MAX) {
+                vt_walk_torn(w, "more than %u lines", LINES_ALL_MAX);
+                break;
+            }
             if (vt_space_read_u64(w->space, VT_GVA(ttys.v + 8 * (uint64_t)i), &tty, NULL) != 0) {
                 vt_walk_torn(w, "the lines of driver %s cannot be read", driver.driver);
                 break;
