@@ -113,7 +113,7 @@ static int walk(struct vt_walk *w, struct vt_error *err)
 {
     const struct layout *l;
     struct vt_gva head, nodes, count;
-    uint64_t array;
+    uint64_t array = 0;
     uint32_t n = 0;
     int rc = vt_layout_take(w->kernel, &type, &l, err);
     if (rc != 0) {
