@@ -69,7 +69,7 @@ int vt_bench_nouns(struct vt_target *t, struct vt_bench_noun **nouns, size_t *n,
     while (vt_nouns[all] != NULL) {
         all++;
     }
-    struct vt_bench_noun *list = calloc(all, sizeof *list);
+    struct vt_bench_noun *list = calloc(all + 1, sizeof *list);
     if (list == NULL) {
         return vt_fail(err, VT_E_NOMEM, "bench: out of memory");
     }

@@ -104,7 +104,7 @@ for s in json.load(sys.stdin):
         print("%016x %s %s" % (int(s["address"], 16), s["type"], s["name"]))' | md5sum)"
     # Of modules it shows what is exported in capitals, which their tables do not say.
     expect_eq "$1: symbols of modules" \
-        "$(guest_exec 'grep "\[" /proc/kallsyms | tr A-Z a-z | sort | md5sum')" \
+        "$(guest_exec 'grep "\[" /proc/kallsyms | tr "[:upper:]" "[:lower:]" | sort | md5sum')" \
         "$(vitrine symbols "$vm" --json | python3 -c 'import json, sys
 for s in json.load(sys.stdin):
     if s["module"] is not None:

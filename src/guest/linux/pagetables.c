@@ -10,6 +10,7 @@
 #include "guest/linux/noun.h"
 #include "guest/linux/pages.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +195,7 @@ static int gather(const struct vt_table_entry *e, void *arg)
             g->ranges = more;
             g->room = room;
         }
+        assert(g->ranges != NULL); /* room > n */
         r = &g->ranges[g->n++];
         *r = (struct range){.first = *e, .is = is, .end = e->gva.v, .told = key_of(e)};
     }

@@ -198,7 +198,7 @@ static int take_calls(struct vt_walk *w, const struct layout *l, const struct ab
         return vt_fail(err, VT_E_NOMEM, "syscalls: out of memory");
     }
     if (vt_kernel_symbol(w->kernel, abi->table, &c->table, NULL) == 0) {
-        c->room = (unsigned)(symbol_room(w->kernel, c->table, 8 * NUMBERS_MAX) / 8);
+        c->room = (unsigned)(symbol_room(w->kernel, c->table, UINT64_C(8) * NUMBERS_MAX) / 8);
     }
     int rc = take_dispatcher(w, c, err);
     if (rc == 0 && abi->traced) {

@@ -8,6 +8,7 @@
 
 #include "guest/linux/layout.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -229,6 +230,7 @@ static int load(struct vt_xa_walk *walk, uint64_t index, struct vt_xa_entry *ent
     unsigned depth = 0;
     while (walk->depth > depth) {
         const struct vt_xa_level *level = &walk->levels[depth];
+        assert(level->shift < 64); /* read_level saw to it */
         uint64_t slot = (index - level->base) >> level->shift;
         if (slot >= n_slots(walk->l)) {
             break;

@@ -68,7 +68,11 @@ int vt_xz_open(const char *path, FILE **in, struct vt_error *err)
                                                                              "\xfd"
                                                                              "7zXZ",
                                                                              sizeof magic) == 0;
-    rewind(f);
+    if (fseek(f, 0, SEEK_SET) != 0) {
+        int e = errno;
+        fclose(f);
+        return vt_fail_errno(err, VT_E_IO, e, "%s", path);
+    }
     if (!packed) {
         *in = f;
         return 0;
