@@ -109,7 +109,7 @@ for s in json.load(sys.stdin):
 for s in json.load(sys.stdin):
     if s["module"] is not None:
         print("%016x %s %s\t[%s]" % (int(s["address"], 16), s["type"], s["name"], s["module"]))' |
-            tr A-Z a-z | LC_ALL=C sort | md5sum)"
+            tr "[:upper:]" "[:lower:]" | LC_ALL=C sort | md5sum)"
 }
 
 check_memory() { # WHAT
