@@ -317,35 +317,3 @@ int vt_slab_cache_of(struct vt_kernel *kernel, const char *symbol, struct vt_gva
     }
     return rc;
 }
-
-int vt_slab_cache_named(struct vt_kernel *kernel, const char *name, struct vt_gva *cache,
-                        struct vt_error *err)
-{
-    const struct vt_slab_layout *l;
-    struct vt_list_walk list;
-    struct vt_gva head, node;
-    int rc = vt_slab_layout_take(kernel, &l, err);
-    if (rc == 0) {
-        rc = vt_kernel_symbol(kernel, "slab_caches", &head, err);
-    }
-    if (rc != 0) {
-        return rc;
-    }
-    bool found = false;
-    vt_list_begin(&list, &kernel->space, head, VT_SLAB_CACHES_MAX);
-    while (!found && (rc = vt_list_next(&list, &node, err)) == 1) {
-        uint64_t at = node.v - l->list.offset, text;
-        char here[64];
-        found = vt_space_read_u64(&kernel->space, VT_GVA(at + l->name.offset), &text, NULL) == 0 &&
-                vt_space_read_string(&kernel->space, VT_GVA(text), here, sizeof here, NULL) == 0 &&
-                strcmp(here, name) == 0;
-        if (found) {
-            *cache = VT_GVA(at);
-        }
-    }
-    vt_list_end(&list);
-    if (rc == 0) {
-        rc = vt_fail(err, VT_E_NOT_FOUND, "the kernel has no cache %s", name);
-    }
-    return found ? 0 : rc;
-}

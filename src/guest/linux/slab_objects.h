@@ -13,10 +13,6 @@
 
 #include "guest/kernel.h"
 
-/** The cache of that name in /proc/slabinfo. VT_E_NOT_FOUND (also when it was merged with another:
- *  use the other way), VT_E_NOMEM. */
-int vt_slab_cache_named(struct vt_kernel *kernel, const char *name, struct vt_gva *cache,
-                        struct vt_error *err);
 /** The cache that the kernel's variable `symbol` points to. VT_E_NOT_FOUND. */
 int vt_slab_cache_of(struct vt_kernel *kernel, const char *symbol, struct vt_gva *cache,
                      struct vt_error *err);

@@ -5,7 +5,7 @@ from checks import noun
 
 
 def workload(view):
-    return view.text("workload.log")
+    return view.text("workload")
 
 
 @noun("netfilter")
@@ -66,4 +66,15 @@ def bpf(check):
         maps = [row for row in check.rows("maps", "bpfmaps") if row["name"] == "wl_map"]
         check.equal("map", [("hash", 4, 16, 64)],
                     [(m["type"], m["key_bytes"], m["value_bytes"], m["max_entries"]) for m in maps])
-    check.rows("links", "bpflinks")
+    link_types = {1: "raw_tracepoint", 3: "cgroup", 6: "xdp"}
+    links = check.keyed(check.rows("links", "bpflinks"), lambda row: row["id"])
+    made = re.findall(r"^bpflink id (\d+) type (\d+) program (\d+)$", workload(check.before),
+                      re.MULTILINE)
+    check.equal("links", sorted(int(number) for number, _, _ in made), sorted(links))
+    for number, kind, program in made:
+        row = links.get(int(number), {})
+        check.equal(f"link {number} type", link_types[int(kind)], row.get("type"))
+        check.equal(f"link {number} program", int(program), row.get("program_id"))
+        target = {"raw_tracepoint": "module_load", "xdp": "lo"}.get(row.get("type"))
+        if target is not None and row.get("target") is not None:
+            check.equal(f"link {number} target", target, row["target"])

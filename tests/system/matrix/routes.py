@@ -71,4 +71,5 @@ def neighbours(check):
         return {(w[0], w[5]): {"mac": w[3]} for w in map(str.split, view.lines("net", "arp")[1:])
                 if int(w[2], 16) & 2}
 
-    check.compare(arp, {key: row for key, row in ours.items() if row["mac"]}, 0)
+    check.compare(arp, {key: row for key, row in ours.items() if row["mac"]},
+                  check.before.made("interface"))

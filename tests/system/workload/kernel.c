@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/filter.h>
+#include <linux/if_link.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -81,9 +83,9 @@ static int bpf(enum bpf_cmd command, union bpf_attr *attr)
 
 static int load_program(enum bpf_prog_type type, const char *name)
 {
-    /* r0 = 1; exit */
-    static const struct bpf_insn insns[] = {
-        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1},
+    /* r0 = what lets everything pass; exit */
+    const struct bpf_insn insns[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = type == BPF_PROG_TYPE_XDP ? XDP_PASS : 1},
         {.code = BPF_JMP | BPF_EXIT},
     };
     union bpf_attr attr = {
@@ -153,6 +155,49 @@ static int bpf_pinned(void)
     return rc;
 }
 
+static int say_link(int link)
+{
+    struct bpf_link_info info = {0};
+    union bpf_attr attr = {.info = {(unsigned)link, sizeof info, (uintptr_t)&info}};
+    if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) != 0) {
+        return -1;
+    }
+    say("bpflink id %u type %u program %u", info.id, info.type, info.prog_id);
+    return 0;
+}
+
+static int bpf_cgroup_link(void)
+{
+    int group = open("/sys/fs/cgroup/workload", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int program = load_program(BPF_PROG_TYPE_CGROUP_SKB, "wl_linked");
+    union bpf_attr attr = {.link_create = {.prog_fd = (unsigned)program,
+                                           .target_fd = (unsigned)group,
+                                           .attach_type = BPF_CGROUP_INET_EGRESS}};
+    int link = group < 0 || program < 0 ? -1 : bpf(BPF_LINK_CREATE, &attr);
+    return link < 0 ? -1 : say_link(link);
+}
+
+/* Where a quiet guest does not pass. */
+static int bpf_tracepoint_link(void)
+{
+    int program = load_program(BPF_PROG_TYPE_RAW_TRACEPOINT, "wl_traced");
+    union bpf_attr attr = {
+        .raw_tracepoint = {.name = (uintptr_t)"module_load", .prog_fd = (unsigned)program}};
+    int link = program < 0 ? -1 : bpf(BPF_RAW_TRACEPOINT_OPEN, &attr);
+    return link < 0 ? -1 : say_link(link);
+}
+
+static int bpf_xdp_link(void)
+{
+    int program = load_program(BPF_PROG_TYPE_XDP, "wl_xdp");
+    union bpf_attr attr = {.link_create = {.prog_fd = (unsigned)program,
+                                           .target_ifindex = if_nametoindex("lo"),
+                                           .attach_type = BPF_XDP,
+                                           .flags = XDP_FLAGS_SKB_MODE}};
+    int link = program < 0 ? -1 : bpf(BPF_LINK_CREATE, &attr);
+    return link < 0 ? -1 : say_link(link);
+}
+
 static int bpf_map(void)
 {
     union bpf_attr attr = {
@@ -186,15 +231,27 @@ static int kprobe(void)
                : 0;
 }
 
-static int kretprobe(void)
+static int more_probes(const char *event, const char *enable)
 {
     int fd = open(TRACING "kprobe_events", O_WRONLY | O_APPEND | O_CLOEXEC);
-    static const char event[] = "r:vitrine/wl_return vfs_fsync_range";
-    if (fd < 0 || write(fd, event, sizeof event - 1) != sizeof event - 1) {
+    ssize_t n = (ssize_t)strlen(event);
+    if (fd < 0 || write(fd, event, (size_t)n) != n) {
         return -1;
     }
     close(fd);
-    return put(TRACING "events/vitrine/wl_return/enable", "1");
+    return put(enable, "1");
+}
+
+static int kretprobe(void)
+{
+    return more_probes("r:vitrine/wl_return vfs_fsync_range",
+                       TRACING "events/vitrine/wl_return/enable");
+}
+
+/* Two share one place: the kernel serves them from a list. */
+static int second_kprobe(void)
+{
+    return more_probes("p:other/wl_second vfs_rename", TRACING "events/other/wl_second/enable");
 }
 
 static int function_tracer(void)
@@ -365,9 +422,13 @@ const struct item kernel_items[] = {
     {"classic-filter", classic_filter},
     {"bpf-cgroup", bpf_cgroup},
     {"bpf-pinned", bpf_pinned},
+    {"bpf-cgroup-link", bpf_cgroup_link},
+    {"bpf-tracepoint-link", bpf_tracepoint_link},
+    {"bpf-xdp-link", bpf_xdp_link},
     {"bpf-map", bpf_map},
     {"kprobe", kprobe},
     {"kretprobe", kretprobe},
+    {"second-kprobe", second_kprobe},
     {"function-tracer", function_tracer},
     {"netfilter", netfilter},
     {0},

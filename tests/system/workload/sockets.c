@@ -188,6 +188,7 @@ static int interface(void)
                  "ip addr add 10.9.8.7/20 dev wl0 && "
                  "ip addr add 10.9.8.8/32 dev wl0 label wl0:second && "
                  "ip -6 addr add fd00:9::7/64 dev wl0 && "
+                 "ip link set wl0 arp on && arp -i wl0 -s 10.9.8.9 02:00:00:00:be:ef && "
                  "ip route add 10.200.0.0/16 via 10.9.8.1");
 }
 
