@@ -55,10 +55,11 @@ def all_mounts(view):
 def mounts(check):
     rows = check.keyed(check.rows(), lambda r: (r["namespace"], r["id"]))
     seen = all_mounts(check.before).keys() | all_mounts(check.after).keys()
-    for key, row in list(rows.items()):
-        # What all roots of a namespace are mounted upon is not in any process's mountinfo.
-        if key not in seen and (row["parent_id"] == row["id"] or row["type"] == "nullfs"):
-            del rows[key]
+    # What all roots of a namespace are mounted upon is not in any process's mountinfo.
+    for namespace, number in seen & rows.keys():
+        under = namespace, rows[namespace, number]["parent_id"]
+        while under in rows and under not in seen:
+            under = namespace, rows.pop(under)["parent_id"]
     check.compare(all_mounts, rows, 20)
     # wl-elsewhere's root is a directory in which nothing is mounted.
     for look, pid, least in (("mounts_of_init", 1, 6),
