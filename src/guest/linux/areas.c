@@ -111,7 +111,7 @@ static uint64_t symbol(const struct vt_kernel *kernel, const char *name)
     return vt_kernel_symbol(kernel, name, &at, NULL) == 0 ? at.v : 0;
 }
 
-int vt_areas_init(struct vt_areas *a, struct vt_walk *walk, struct vt_error *err)
+static int areas_init(struct vt_areas *a, struct vt_walk *walk, struct vt_error *err)
 {
     const struct vt_areas_layout *l;
     *a = (struct vt_areas){.kernel = walk->kernel};
@@ -154,7 +154,7 @@ int vt_areas_init(struct vt_areas *a, struct vt_walk *walk, struct vt_error *err
     return 0;
 }
 
-void vt_areas_fini(struct vt_areas *a)
+static void areas_fini(struct vt_areas *a)
 {
     free(a->maple);
     free(a->areas);
@@ -339,8 +339,8 @@ static int count_bounded(const struct vt_table_entry *e, void *arg)
     return count(e, &b->counting);
 }
 
-int vt_areas_take(struct vt_areas *a, struct vt_walk *walk, const struct vt_task *task,
-                  struct vt_error *err)
+static int areas_take(struct vt_areas *a, struct vt_walk *walk, const struct vt_task *task,
+                      struct vt_error *err)
 {
     char why[160] = "";
     struct vt_space space;
@@ -487,4 +487,28 @@ void vt_area_read(struct vt_areas *a, struct vt_walk *walk, const struct vt_task
     }
     const char *name = read_name(a, walk, area, &o);
     row->name = name[0] != '\0' ? name : NULL;
+}
+
+int vt_areas_walk(struct vt_walk *w, vt_area_fn *fn, struct vt_error *err)
+{
+    struct vt_task_list tasks;
+    int rc = vt_walk_tasks(w, &tasks, err);
+    if (rc != 0) {
+        return rc;
+    }
+    struct vt_areas *areas = malloc(sizeof *areas);
+    rc = areas != NULL ? areas_init(areas, w, err)
+                       : vt_fail(err, VT_E_NOMEM, "areas: out of memory");
+    for (size_t i = 0; i < tasks.n && rc == 0; i++) {
+        rc = areas_take(areas, w, &tasks.tasks[i], err);
+        for (size_t k = 0; rc == 0 && k < areas->n; k++) {
+            rc = fn(areas, w, &tasks.tasks[i], k, err);
+        }
+    }
+    if (areas != NULL) {
+        areas_fini(areas);
+    }
+    free(areas);
+    vt_task_list_fini(&tasks);
+    return rc;
 }

@@ -1,12 +1,9 @@
 /* guest/linux/areas.h - the memory areas of a process: which there are, what each says, and what
  * the page tables hold of it.
  *
- *   rc = vt_areas_init(&areas, w, err);
- *   rc = vt_areas_take(&areas, w, task, err);     (once a process)
- *   for (i < areas.n) { do { vt_look_begin; vt_area_read(&areas, &w->look, i, &row); } while … }
- *   vt_areas_fini(&areas);
- *
- * Up to Linux 6.0 they are a list in the order of addresses, since then a maple tree.
+ *   static int show(struct vt_areas *areas, struct vt_walk *w, const struct vt_task *task, size_t
+ * i, struct vt_error *err) { do { vt_look_begin; vt_area_read(areas, w, task, i, &row); } while …;
+ * return vt_walk_row(…); } static int walk(…) { return vt_areas_walk(w, show, err); }
  */
 #ifndef VT_GUEST_LINUX_AREAS_H
 #define VT_GUEST_LINUX_AREAS_H
@@ -61,14 +58,13 @@ struct vt_areas {
     char name[VT_PATH_BYTES]; /* of the area read last */
 };
 
-/** VT_E_NOT_FOUND (an essential member), VT_E_NOMEM. To be ended with vt_areas_fini in any case. */
-int vt_areas_init(struct vt_areas *areas, struct vt_walk *walk, struct vt_error *err);
-void vt_areas_fini(struct vt_areas *areas);
-
-/** Lists the areas of a process and counts their pages; none for a kernel thread. What is broken is
- *  noted in the walk. VT_E_NOMEM, VT_E_GONE. */
-int vt_areas_take(struct vt_areas *areas, struct vt_walk *walk, const struct vt_task *task,
-                  struct vt_error *err);
+/** Area `i` of a process. Non-zero ends the walk and is returned. */
+typedef int vt_area_fn(struct vt_areas *areas, struct vt_walk *walk, const struct vt_task *task,
+                       size_t i, struct vt_error *err);
+/** Calls `fn` for every area, its pages counted, of the processes that the query asks for; kernel
+ *  threads have none. What is broken is noted in the walk. VT_E_NOT_FOUND (the process; an
+ * essential member), VT_E_NOMEM, VT_E_GONE. */
+int vt_areas_walk(struct vt_walk *walk, vt_area_fn *fn, struct vt_error *err);
 /** Reads area i through the walk's look and fills all of *row but its pid; row->name belongs to
  *  `areas` until the next call. */
 void vt_area_read(struct vt_areas *areas, struct vt_walk *walk, const struct vt_task *task,

@@ -10,7 +10,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { SHOWN = 16 };
@@ -56,57 +55,38 @@ static void read_bytes(const struct vt_space *space, const struct vt_area *area,
     snprintf(row->looks, sizeof row->looks, "%s", vt_code_bytes_look(bytes, sizeof bytes));
 }
 
-static int walk_process(struct vt_walk *w, struct vt_areas *areas, const struct vt_task *task,
-                        struct vt_error *err)
+static int show(struct vt_areas *areas, struct vt_walk *w, const struct vt_task *task, size_t i,
+                struct vt_error *err)
 {
+    struct vt_suspect row = {.pid = task->pid};
+    const struct vt_area *area = &areas->areas[i];
     struct vt_space space;
-    int rc = vt_areas_take(areas, w, task, err);
-    for (size_t i = 0; i < areas->n && rc == 0; i++) {
-        struct vt_suspect row = {.pid = task->pid};
-        const struct vt_area *area = &areas->areas[i];
-        struct vt_map map;
-        judge(area, row.reason, sizeof row.reason);
-        if (row.reason[0] == '\0' || area->at.v == areas->gate ||
-            vt_linux_task_space(w->kernel, task, &space, NULL) != 0) {
-            continue;
-        }
-        do {
-            vt_look_begin(&w->look);
-            vt_area_read(areas, w, task, i, &map);
-        } while (vt_look_again(&w->look));
-        row.row.at = map.row.at;
-        row.start = map.start;
-        row.end = map.end;
-        row.resident_pages = map.resident_bytes / VT_PAGE_BYTES;
-        row.changed_pages = area->changed_bytes / VT_PAGE_BYTES;
-        row.name = map.name;
-        memcpy(row.perms, map.perms, sizeof row.perms);
-        memcpy(row.comm, task->comm, sizeof row.comm);
-        read_bytes(&space, area, &row);
-        rc = vt_walk_row(w, &row.row);
+    struct vt_map map;
+    (void)err;
+    judge(area, row.reason, sizeof row.reason);
+    if (row.reason[0] == '\0' || area->at.v == areas->gate ||
+        vt_linux_task_space(w->kernel, task, &space, NULL) != 0) {
+        return 0;
     }
-    return rc;
+    do {
+        vt_look_begin(&w->look);
+        vt_area_read(areas, w, task, i, &map);
+    } while (vt_look_again(&w->look));
+    row.row.at = map.row.at;
+    row.start = map.start;
+    row.end = map.end;
+    row.resident_pages = map.resident_bytes / VT_PAGE_BYTES;
+    row.changed_pages = area->changed_bytes / VT_PAGE_BYTES;
+    row.name = map.name;
+    memcpy(row.perms, map.perms, sizeof row.perms);
+    memcpy(row.comm, task->comm, sizeof row.comm);
+    read_bytes(&space, area, &row);
+    return vt_walk_row(w, &row.row);
 }
 
 static int walk(struct vt_walk *w, struct vt_error *err)
 {
-    struct vt_task_list tasks;
-    int rc = vt_walk_tasks(w, &tasks, err);
-    if (rc != 0) {
-        return rc;
-    }
-    struct vt_areas *areas = malloc(sizeof *areas);
-    rc = areas != NULL ? vt_areas_init(areas, w, err)
-                       : vt_fail(err, VT_E_NOMEM, "malfind: out of memory");
-    for (size_t i = 0; i < tasks.n && rc == 0; i++) {
-        rc = walk_process(w, areas, &tasks.tasks[i], err);
-    }
-    if (areas != NULL) {
-        vt_areas_fini(areas);
-    }
-    free(areas);
-    vt_task_list_fini(&tasks);
-    return rc;
+    return vt_areas_walk(w, show, err);
 }
 
 #define COLUMN(member, kind, key, title, doc) {VT_COLUMN(vt_suspect, member, kind, key, title, doc)}

@@ -1,42 +1,21 @@
 /* guest/linux/maps.c - the memory areas of processes. See vitrine/linux.h and areas.h. */
 #include "guest/linux/areas.h"
 
-#include <stdlib.h>
-
-static int walk_process(struct vt_walk *w, struct vt_areas *areas, const struct vt_task *task,
-                        struct vt_error *err)
+static int show(struct vt_areas *areas, struct vt_walk *w, const struct vt_task *task, size_t i,
+                struct vt_error *err)
 {
-    int rc = vt_areas_take(areas, w, task, err);
-    for (size_t i = 0; i < areas->n && rc == 0; i++) {
-        struct vt_map row;
-        do {
-            vt_look_begin(&w->look);
-            vt_area_read(areas, w, task, i, &row);
-        } while (vt_look_again(&w->look));
-        rc = vt_walk_row(w, &row.row);
-    }
-    return rc;
+    struct vt_map row;
+    (void)err;
+    do {
+        vt_look_begin(&w->look);
+        vt_area_read(areas, w, task, i, &row);
+    } while (vt_look_again(&w->look));
+    return vt_walk_row(w, &row.row);
 }
 
 static int walk(struct vt_walk *w, struct vt_error *err)
 {
-    struct vt_task_list tasks;
-    int rc = vt_walk_tasks(w, &tasks, err);
-    if (rc != 0) {
-        return rc;
-    }
-    struct vt_areas *areas = malloc(sizeof *areas);
-    rc = areas != NULL ? vt_areas_init(areas, w, err)
-                       : vt_fail(err, VT_E_NOMEM, "maps: out of memory");
-    for (size_t i = 0; i < tasks.n && rc == 0; i++) {
-        rc = walk_process(w, areas, &tasks.tasks[i], err);
-    }
-    if (areas != NULL) {
-        vt_areas_fini(areas);
-    }
-    free(areas);
-    vt_task_list_fini(&tasks);
-    return rc;
+    return vt_areas_walk(w, show, err);
 }
 
 #define COLUMN(member, kind, key, title, doc) {VT_COLUMN(vt_map, member, kind, key, title, doc)}
