@@ -64,7 +64,7 @@ lint: all
 	@tools/lint
 
 # Line coverage by room, and a floor for what reads a guest's bytes. SUITES=unit,system,matrix sees all
-# nouns on all kernels, in half an hour: GATES=src/guest=95.
+# nouns on all kernels.
 SUITES ?= unit
 GATES ?= src/guest/symbols=94 src/guest/paging.c=95 src/machine/qmp_line.c=95
 coverage: build-cov
