@@ -119,7 +119,7 @@ static int measure(const struct vt_args *args, const char *name, struct result *
     struct vt_error err;
     struct vt_target t;
     char dir[] = "/tmp/vitrine-bench-XXXXXX", file[PATH_MAX];
-    int result = vt_target_open_named(args, name, "bench guest", VT_TARGET_KERNEL, "", &t);
+    int result = vt_cli_open_named(args, name, "bench guest", VT_CLI_KERNEL, "", &t);
     if (result != 0) {
         return result;
     }
@@ -147,7 +147,7 @@ static int measure(const struct vt_args *args, const char *name, struct result *
         unlink(file);
     }
     rmdir(dir);
-    return vt_target_close(args, &t, rc == 0 ? 0 : vt_report(args, &err));
+    return vt_cli_close(args, &t, rc == 0 ? 0 : vt_report(args, &err));
 }
 
 static void print_json(const struct vt_args *args, struct result *r)

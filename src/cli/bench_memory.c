@@ -287,13 +287,13 @@ static int run(const struct vt_args *args)
         result = vt_report(args, &err);
     } else {
         struct vt_target t;
-        result = vt_target_open_named(args, vm.name, "bench memory", VT_TARGET_RAM, "", &t);
+        result = vt_cli_open_named(args, vm.name, "bench memory", VT_CLI_RAM, "", &t);
         if (result == 0) {
             int rc =
                 t.vm == NULL ? vt_fail(&err, VT_E_INVAL, "%s: a file does not change", vm.name) : 0;
             rc = rc == 0 && vm.ours ? vt_bench_vm_write(t.vm, pages, r.hz, &err) : rc;
             rc = rc == 0 ? measure(&t, &r, &err) : rc;
-            result = vt_target_close(args, &t, rc == 0 ? 0 : vt_report(args, &err));
+            result = vt_cli_close(args, &t, rc == 0 ? 0 : vt_report(args, &err));
         }
         vt_bench_vm_close(&vm);
     }

@@ -46,7 +46,7 @@ static void close_follower(const struct vt_args *args, struct follower *f)
 {
     vt_snapshot_destroy(f->snap);
     vt_track_close(f->track);
-    vt_target_close(args, &f->target, 0);
+    vt_cli_close(args, &f->target, 0);
     vt_bench_vm_close(&f->vm);
 }
 

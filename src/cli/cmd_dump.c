@@ -119,7 +119,7 @@ static int run(const struct vt_args *args)
     }
     char detail[VT_ERROR_MESSAGE_MAX];
     snprintf(detail, sizeof detail, "%s %s", vt_dump_format_name(format), path);
-    int result = vt_target_open(args, "dump", VT_TARGET_RAM, detail, &t);
+    int result = vt_cli_open(args, "dump", VT_CLI_RAM, detail, &t);
     if (result != 0) {
         return result;
     }
@@ -137,12 +137,12 @@ static int run(const struct vt_args *args)
     }
     result = rc == 0 ? show(args, &t, &copy, format, stored, &err) : vt_report(args, &err);
     vt_copy_fini(&copy);
-    return vt_target_close(args, &t, result);
+    return vt_cli_close(args, &t, result);
 }
 
 static const struct vt_option options[] = {
     {"format", "FORMAT", "elf (the default), raw or lime", false},
-    VT_TARGET_PAUSE,
+    VT_CLI_PAUSE,
     {0},
 };
 

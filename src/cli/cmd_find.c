@@ -201,7 +201,7 @@ static int take_where(const struct vt_args *args, struct vt_target *t, struct fi
     if (!kernel && !process) {
         return f->owner ? vt_target_kernel(t, err) : 0;
     }
-    int rc = vt_target_space(args, t, &f->space, err);
+    int rc = vt_cli_space(args, t, &f->space, err);
     if (rc == 0) {
         uint64_t user = UINT64_C(1) << (f->space.levels == 5 ? 56 : 47);
         f->where.space = &f->space;
@@ -238,7 +238,7 @@ static int search(const struct vt_args *args, struct vt_target *t, struct vt_fin
     struct vt_find_result result = {0};
     bool count = vt_args_flag(args, "count");
     int rc = take_where(args, t, f, &err);
-    rc = rc != 0 ? rc : vt_target_pause(args, t, &err);
+    rc = rc != 0 ? rc : vt_cli_pause(args, t, &err);
     if (rc == 0 && !count) {
         rc = vt_rows_create_in(args, "matches", columns, sizeof columns / sizeof columns[0],
                                &f->rows, &err);
@@ -307,9 +307,9 @@ static int run(const struct vt_args *args)
     char detail[256];
     snprintf(detail, sizeof detail, "%.200s%s%s", first, pid != NULL ? " pid " : "",
              pid != NULL ? pid : "");
-    result = vt_target_open(args, "find", VT_TARGET_RAM, detail, &t);
+    result = vt_cli_open(args, "find", VT_CLI_RAM, detail, &t);
     if (result == 0) {
-        result = vt_target_close(args, &t, search(args, &t, find, &f));
+        result = vt_cli_close(args, &t, search(args, &t, find, &f));
     }
     vt_find_destroy(find);
     return result;
@@ -326,7 +326,7 @@ static const struct vt_option options[] = {
     {"limit", "N", "stop after N matches (default 10000; 0: never)", false},
     {"count", NULL, "only count matches", false},
     {"owner", NULL, "say what Linux uses each page for", false},
-    VT_TARGET_PAUSE,
+    VT_CLI_PAUSE,
     {0},
 };
 

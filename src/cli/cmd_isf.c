@@ -115,7 +115,7 @@ static int from_vm(const struct vt_args *args, const char *name, const char *pat
     struct vt_error err;
     struct vt_target t;
     struct output out;
-    int result = vt_target_open_named(args, name, "isf", VT_TARGET_KERNEL, "from-vm", &t);
+    int result = vt_cli_open_named(args, name, "isf", VT_CLI_KERNEL, "from-vm", &t);
     if (result != 0) {
         return result;
     }
@@ -124,7 +124,7 @@ static int from_vm(const struct vt_args *args, const char *name, const char *pat
         rc = vt_kernel_write_isf(t.kernel, out.stream, &err);
         rc = output_close(&out, rc, &err);
     }
-    return vt_target_close(args, &t, rc == 0 ? VT_EXIT_OK : vt_report(args, &err));
+    return vt_cli_close(args, &t, rc == 0 ? VT_EXIT_OK : vt_report(args, &err));
 }
 
 static int run(const struct vt_args *args)

@@ -231,7 +231,7 @@ static int run_mount(const struct vt_args *args)
     if (check_directory(dir, &err) != 0) {
         return vt_report(args, &err);
     }
-    int result = vt_target_open(args, "mount", VT_TARGET_RAM, dir, &t);
+    int result = vt_cli_open(args, "mount", VT_CLI_RAM, dir, &t);
     if (result != 0) {
         return result;
     }
@@ -239,7 +239,7 @@ static int run_mount(const struct vt_args *args)
     if (vt_target_kernel(&t, &err) != 0) {
         fprintf(stderr, "vitrine mount: only RAM for now: %s\n", err.message);
     }
-    return vt_target_close(args, &t, mount_and_serve(args, &t, dir));
+    return vt_cli_close(args, &t, mount_and_serve(args, &t, dir));
 }
 
 /* ---------------------------------------------------------------- unmounting */

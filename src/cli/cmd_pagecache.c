@@ -121,7 +121,7 @@ static int extract(const struct vt_args *args, struct vt_target *t, const char *
     struct found found = {0};
     struct vt_file_pages pages;
     struct vt_new_file file;
-    int rc = vt_target_pause(args, t, &err);
+    int rc = vt_cli_pause(args, t, &err);
     if (rc == 0) {
         rc = find(t, text, &found, &err);
     }
@@ -152,18 +152,18 @@ static int run(const struct vt_args *args)
     if (path != NULL && text == NULL) {
         return vt_usage_error(args, "--extract: which file? Name it by path or inode");
     }
-    int result = vt_target_open(args, "pagecache", VT_TARGET_KERNEL, text != NULL ? text : "", &t);
+    int result = vt_cli_open(args, "pagecache", VT_CLI_KERNEL, text != NULL ? text : "", &t);
     if (result != 0) {
         return result;
     }
     result = path != NULL ? extract(args, &t, text, path)
                           : vt_noun_print(args, &t, vt_noun_find("pagecache"), &query);
-    return vt_target_close(args, &t, result);
+    return vt_cli_close(args, &t, result);
 }
 
 static const struct vt_option options[] = {
     {"extract", "FILE", "write what is in RAM of the one file to FILE", false},
-    VT_TARGET_PAUSE,
+    VT_CLI_PAUSE,
     {0},
 };
 

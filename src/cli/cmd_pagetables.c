@@ -15,12 +15,12 @@ static int translate(const struct vt_args *args, struct vt_target *target)
     struct vt_rows *rows;
     uint64_t address;
     unsigned n = 0;
-    int rc = vt_target_pause(args, target, &err);
+    int rc = vt_cli_pause(args, target, &err);
     if (rc == 0) {
         rc = vt_target_address(target, vt_args_value(args, "translate"), &address, NULL, &err);
     }
     if (rc == 0) {
-        rc = vt_target_space(args, target, &space, &err);
+        rc = vt_cli_space(args, target, &space, &err);
     }
     if (rc == 0) {
         rc = vt_linux_page_steps(target->kernel, &space, VT_GVA(address), steps, &n, &err);
@@ -57,20 +57,20 @@ static int run(const struct vt_args *args)
     }
     query.pid = (int32_t)pid;
     snprintf(detail, sizeof detail, "pid %" PRId32, query.pid);
-    result = vt_target_open(args, "pagetables", VT_TARGET_KERNEL, detail, &target);
+    result = vt_cli_open(args, "pagetables", VT_CLI_KERNEL, detail, &target);
     if (result != 0) {
         return result;
     }
     result = vt_args_value(args, "translate") != NULL
                  ? translate(args, &target)
                  : vt_noun_print(args, &target, vt_noun_find("pagetables"), &query);
-    return vt_target_close(args, &target, result);
+    return vt_cli_close(args, &target, result);
 }
 
 static const struct vt_option options[] = {
     {"pid", "N", "of this process; default: the kernel's own", false},
     {"translate", "ADDR", "only what leads to this address, symbol or symbol+offset", false},
-    VT_TARGET_PAUSE,
+    VT_CLI_PAUSE,
     {0},
 };
 

@@ -25,10 +25,10 @@ static int fetch(const struct vt_args *args, struct vt_target *t, struct request
         rc = vt_target_kernel(t, err);
     }
     if (rc == 0) {
-        rc = vt_target_pause(args, t, err);
+        rc = vt_cli_pause(args, t, err);
     }
     if (rc == 0 && r->is_virtual) {
-        rc = vt_target_space(args, t, &space, err);
+        rc = vt_cli_space(args, t, &space, err);
     }
     uint8_t *buffer = rc == 0 ? malloc(r->length) : NULL;
     if (rc == 0 && buffer == NULL) {
@@ -95,16 +95,16 @@ static int run(const struct vt_args *args)
     snprintf(detail, sizeof detail, "%s %s%s%s%s", vt_args_operand(args, 1),
              vt_args_operand(args, 2), vt_args_flag(args, "virtual") ? " virtual" : "",
              pid != NULL ? " pid " : "", pid != NULL ? pid : "");
-    int result = vt_target_open(args, "read", VT_TARGET_RAM, detail, &t);
+    int result = vt_cli_open(args, "read", VT_CLI_RAM, detail, &t);
     if (result != 0) {
         return result;
     }
     uint8_t *bytes;
     if (fetch(args, &t, &r, &bytes, &err) != 0) {
-        return vt_target_close(args, &t, vt_report(args, &err));
+        return vt_cli_close(args, &t, vt_report(args, &err));
     }
     /* The VM need not wait for our output. */
-    result = vt_target_close(args, &t, VT_EXIT_OK);
+    result = vt_cli_close(args, &t, VT_EXIT_OK);
     if (vt_args_json(args)) {
         print_json(args, &r, bytes);
     } else if (vt_args_flag(args, "raw")) {
@@ -126,7 +126,7 @@ static const struct vt_option options[] = {
     {"physical", NULL, "ADDR is guest-physical (the default for numbers)", false},
     {"pid", "PID", "ADDR is virtual in that process", false},
     {"raw", NULL, "write the bytes themselves", false},
-    VT_TARGET_PAUSE,
+    VT_CLI_PAUSE,
     {0},
 };
 

@@ -52,7 +52,7 @@ static int look(struct shot *s, struct vt_error *err)
     int rc = vt_classes_create(s->target.ram, &s->classes, err);
     if (rc == 0) {
         find_kernel(s);
-        rc = vt_target_pause(s->args, &s->target, err);
+        rc = vt_cli_pause(s->args, &s->target, err);
     }
     if (rc == 0 && s->target.vm != NULL && !s->target.paused) {
         rc = vt_vm_query_state(s->target.vm, STATE_TIMEOUT_MS, &state, err);
@@ -217,7 +217,7 @@ static int run(const struct vt_args *args)
     if (palette != NULL && vt_palette_parse(palette, &s.palette, &err) != 0) {
         return vt_usage_error(args, "--palette: %s", err.message);
     }
-    rc = vt_target_open(args, "shot", VT_TARGET_RAM, "all of RAM", &s.target);
+    rc = vt_cli_open(args, "shot", VT_CLI_RAM, "all of RAM", &s.target);
     if (rc != 0) {
         return rc;
     }
@@ -226,14 +226,14 @@ static int run(const struct vt_args *args)
     rc = take(&s, &err) == 0 ? VT_EXIT_OK : vt_report(args, &err);
     vt_canvas_destroy(s.canvas);
     vt_classes_destroy(s.classes);
-    return vt_target_close(args, &s.target, rc);
+    return vt_cli_close(args, &s.target, rc);
 }
 
 static const struct vt_option options[] = {
     {"width", "PIXELS", "width of the picture, 640 to 8192 (default 1600)", false},
     {"palette", "NAME", "default, or colorblind (Okabe and Ito's colours)", false},
     {"top", "N", "give the N largest processes shades of their own (default 6)", false},
-    VT_TARGET_PAUSE,
+    VT_CLI_PAUSE,
     {"pages", "FILE", "also write every page's class code, one byte each by RAM offset", false},
     {0},
 };

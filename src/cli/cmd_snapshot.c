@@ -65,7 +65,7 @@ static int run(const struct vt_args *args)
     struct vt_target t;
     struct vt_error err;
     const char *path = vt_args_operand(args, 1);
-    int result = vt_target_open(args, "snapshot", VT_TARGET_RAM, path, &t);
+    int result = vt_cli_open(args, "snapshot", VT_CLI_RAM, path, &t);
     if (result != 0) {
         return result;
     }
@@ -79,10 +79,10 @@ static int run(const struct vt_args *args)
     }
     result = rc == 0 ? show(args, &t, &copy, stored, &err) : vt_report(args, &err);
     vt_copy_fini(&copy);
-    return vt_target_close(args, &t, result);
+    return vt_cli_close(args, &t, result);
 }
 
-static const struct vt_option options[] = {VT_TARGET_PAUSE, {0}};
+static const struct vt_option options[] = {VT_CLI_PAUSE, {0}};
 
 const struct vt_verb vt_verb_snapshot = {
     .name = "snapshot",

@@ -157,16 +157,16 @@ static int run(const struct vt_args *args)
     if (type != NULL && wanted != NULL) {
         return vt_usage_error(args, "--type goes without a symbol");
     }
-    int result = vt_target_open(args, "symbols", VT_TARGET_KERNEL,
-                                wanted != NULL ? wanted
-                                : type != NULL ? type
-                                               : "",
-                                &t);
+    int result = vt_cli_open(args, "symbols", VT_CLI_KERNEL,
+                             wanted != NULL ? wanted
+                             : type != NULL ? type
+                                            : "",
+                             &t);
     if (result != 0) {
         return result;
     }
     result = type != NULL ? print_type(args, t.kernel, type) : print_answer(args, t.kernel, wanted);
-    return vt_target_close(args, &t, result);
+    return vt_cli_close(args, &t, result);
 }
 
 static const struct vt_option options[] = {

@@ -42,16 +42,16 @@ static int run(const struct vt_args *args)
     struct vt_mapping m;
     struct vt_rows *rows;
     uint64_t address;
-    int result = vt_target_open(args, "translate", VT_TARGET_KERNEL, vt_args_operand(args, 1), &t);
+    int result = vt_cli_open(args, "translate", VT_CLI_KERNEL, vt_args_operand(args, 1), &t);
     if (result != 0) {
         return result;
     }
-    int rc = vt_target_pause(args, &t, &err);
+    int rc = vt_cli_pause(args, &t, &err);
     if (rc == 0) {
         rc = vt_target_address(&t, vt_args_operand(args, 1), &address, NULL, &err);
     }
     if (rc == 0) {
-        rc = vt_target_space(args, &t, &space, &err);
+        rc = vt_cli_space(args, &t, &space, &err);
     }
     if (rc == 0) {
         rc = vt_space_lookup(&space, VT_GVA(address), &m, &err);
@@ -60,7 +60,7 @@ static int run(const struct vt_args *args)
         rc = vt_rows_create(args, columns, sizeof columns / sizeof columns[0], &rows, &err);
     }
     if (rc != 0) {
-        return vt_target_close(args, &t, vt_report(args, &err));
+        return vt_cli_close(args, &t, vt_report(args, &err));
     }
     char flags[128];
     struct vt_off off;
@@ -75,12 +75,12 @@ static int run(const struct vt_args *args)
     } else {
         vt_cell_none(rows); /* a device's memory */
     }
-    return vt_target_close(args, &t, vt_rows_finish(rows));
+    return vt_cli_close(args, &t, vt_rows_finish(rows));
 }
 
 static const struct vt_option options[] = {
     {"pid", "PID", "in that process; default: the kernel's own tables", false},
-    VT_TARGET_PAUSE,
+    VT_CLI_PAUSE,
     {0},
 };
 

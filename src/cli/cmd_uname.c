@@ -52,7 +52,7 @@ static void print_text(const struct facts *f)
 static int run(const struct vt_args *args)
 {
     struct vt_target t;
-    int result = vt_target_open(args, "uname", VT_TARGET_KERNEL, "", &t);
+    int result = vt_cli_open(args, "uname", VT_CLI_KERNEL, "", &t);
     if (result != 0) {
         return result;
     }
@@ -68,7 +68,7 @@ static int run(const struct vt_args *args)
     } else {
         print_text(&f);
     }
-    return vt_target_close(args, &t, VT_EXIT_OK);
+    return vt_cli_close(args, &t, VT_EXIT_OK);
 }
 
 const struct vt_verb vt_verb_uname = {

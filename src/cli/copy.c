@@ -19,7 +19,7 @@ int vt_copy_take(const struct vt_args *args, struct vt_target *target, bool regi
     }
     uint64_t copied = copy->result.copied_pages, spent = copy->result.total_ns;
     uint64_t stopped_at = vt_now_ns();
-    rc = rc != 0 ? rc : vt_target_pause(args, target, err);
+    rc = rc != 0 ? rc : vt_cli_pause(args, target, err);
     rc =
         rc != 0 ? rc : vt_snapshot_refresh(copy->snap, &(struct vt_refresh){0}, &copy->result, err);
     if (rc == 0 && registers) {

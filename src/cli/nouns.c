@@ -109,7 +109,7 @@ int vt_noun_print(const struct vt_args *args, struct vt_target *target, const st
     struct vt_noun_result result;
     const struct vt_output to = {stdout, vt_args_json(args), vt_args_pretty(args)};
     int status;
-    int rc = vt_target_pause(args, target, &err);
+    int rc = vt_cli_pause(args, target, &err);
     if (rc == 0) {
         rc = vt_noun_write(&to, target->kernel, noun, query, &result, &status, &err);
     }
@@ -148,19 +148,19 @@ static int run(const struct vt_args *args)
     } else if (query.text != NULL) {
         snprintf(detail, sizeof detail, "%s", query.text);
     }
-    int result = vt_target_open(args, noun->name, VT_TARGET_KERNEL, detail, &target);
+    int result = vt_cli_open(args, noun->name, VT_CLI_KERNEL, detail, &target);
     if (result != 0) {
         return result;
     }
-    return vt_target_close(args, &target, vt_noun_print(args, &target, noun, &query));
+    return vt_cli_close(args, &target, vt_noun_print(args, &target, noun, &query));
 }
 
 struct vt_verb vt_noun_verb(const struct vt_noun *noun)
 {
-    static const struct vt_option pause_only[] = {VT_TARGET_PAUSE, {0}};
+    static const struct vt_option pause_only[] = {VT_CLI_PAUSE, {0}};
     static const struct vt_option by_pid[] = {
         {"pid", "N", "only of this process", false},
-        VT_TARGET_PAUSE,
+        VT_CLI_PAUSE,
         {0},
     };
     return (struct vt_verb){
