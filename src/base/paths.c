@@ -89,6 +89,13 @@ int vt_path_state(char out[PATH_MAX], struct vt_error *err)
     return find(&p, out, err);
 }
 
+int vt_path_data(char out[PATH_MAX], struct vt_error *err)
+{
+    static const struct place p = {"VITRINE_DATA_DIR", "/var/lib/vitrine", "XDG_DATA_HOME",
+                                   ".local/share"};
+    return find(&p, out, err);
+}
+
 int vt_path_lib(const char *file, char out[PATH_MAX], struct vt_error *err)
 {
     char exe[PATH_MAX];

@@ -15,7 +15,7 @@ set -euo pipefail
 VITRINE=$(realpath "$VITRINE")
 tools=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../../tools")
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/vitrine-test-XXXXXX")
-export VITRINE_RUNTIME_DIR=$scratch/run VITRINE_STATE_DIR=$scratch/state VITRINE tools
+export VITRINE_RUNTIME_DIR=$scratch/run VITRINE_STATE_DIR=$scratch/state VITRINE_DATA_DIR=$scratch/data VITRINE tools
 prefix=t$$
 vm=
 

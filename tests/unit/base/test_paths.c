@@ -18,6 +18,8 @@ static const struct {
      "/home/u/.cache/vitrine"},
     {vt_path_state, "VITRINE_STATE_DIR", "XDG_STATE_HOME", "/var/lib/vitrine",
      "/home/u/.local/state/vitrine"},
+    {vt_path_data, "VITRINE_DATA_DIR", "XDG_DATA_HOME", "/var/lib/vitrine",
+     "/home/u/.local/share/vitrine"},
 };
 #define PLACES (sizeof places / sizeof places[0])
 
