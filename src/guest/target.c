@@ -97,6 +97,9 @@ bool vt_target_is_file(const char *name)
 int vt_target_stop(struct vt_target *t, struct vt_error *err)
 {
     enum vt_vm_state state;
+    if (t->vm == NULL) {
+        return 0;
+    }
     int rc = vt_vm_query_state(t->vm, STATE_TIMEOUT_MS, &state, err);
     if (rc != 0 || state == VT_VM_PAUSED) {
         return rc;
