@@ -78,6 +78,21 @@ int vt_space_walk(const struct vt_space *space, struct vt_gva from, struct vt_gv
                   int (*table)(struct vt_gpa table, unsigned level, void *arg), void *arg,
                   struct vt_error *err);
 
+/** Pages that lie one behind the other, virtually and physically. */
+struct vt_page_run {
+    struct vt_gva gva;
+    struct vt_gpa gpa;
+    uint64_t bytes;
+    unsigned flags; /**< enum vt_page_flags: those that all of its pages have */
+};
+
+/** vt_space_walk with neighbours put together: calls `fn` for each run of mapped memory in
+ *  [from, to), as long as runs can be, in ascending order; pages that reach beyond are cut there.
+ *  `from` and `to` are multiples of 4 KiB. */
+int vt_space_runs(const struct vt_space *space, struct vt_gva from, struct vt_gva to,
+                  uint64_t max_tables, int (*fn)(const struct vt_page_run *run, void *arg),
+                  void *arg, struct vt_error *err);
+
 /** What an entry of a page table leads to. */
 enum vt_entry_kind {
     VT_ENTRY_TABLE,    /**< a table of the level below */

@@ -272,6 +272,9 @@ struct vt_map {
     bool anon;        /**< it has pages of its own (anon_vma) */
     char flags[128];  /**< vm_flags in the words of /proc/PID/smaps: "rd wr mr mw me ac" */
     const char *name; /**< path, [heap], [stack], [vdso], [anon:NAME]; NULL: none */
+    const struct vt_page_run *runs; /**< where what is resident lies: their bytes are
+                                     * resident_bytes */
+    size_t n_runs;
 };
 
 /** files: open descriptors of processes, and each one's working directory, root and program.

@@ -522,6 +522,48 @@ int vt_space_walk(const struct vt_space *space, struct vt_gva from, struct vt_gv
     return vt_space_entries(space, from, to, max_tables, tell, &c, err);
 }
 
+struct joining {
+    struct vt_page_run run; /* bytes 0: none yet */
+    uint64_t from, last;
+    int (*fn)(const struct vt_page_run *run, void *arg);
+    void *arg;
+};
+
+static int join(const struct vt_table_entry *entry, void *arg)
+{
+    struct joining *j = arg;
+    if (entry->kind != VT_ENTRY_PAGE) {
+        return 0;
+    }
+    struct vt_mapping m = vt_entry_mapping(entry);
+    uint64_t first = m.gva.v, last = m.gva.v + (m.page_bytes - 1);
+    first = first > j->from ? first : j->from;
+    last = last < j->last ? last : j->last;
+    uint64_t gpa = m.gpa.v + (first - m.gva.v), bytes = last - first + 1;
+    struct vt_page_run *r = &j->run;
+    if (r->bytes != 0 && r->gva.v + r->bytes == first && r->gpa.v + r->bytes == gpa) {
+        r->bytes += bytes;
+        r->flags &= m.flags;
+        return 0;
+    }
+    int rc = r->bytes != 0 ? j->fn(r, j->arg) : 0;
+    *r = (struct vt_page_run){VT_GVA(first), VT_GPA(gpa), bytes, m.flags};
+    return rc;
+}
+
+int vt_space_runs(const struct vt_space *space, struct vt_gva from, struct vt_gva to,
+                  uint64_t max_tables, int (*fn)(const struct vt_page_run *run, void *arg),
+                  void *arg, struct vt_error *err)
+{
+    if ((from.v | to.v) % VT_PAGE_BYTES != 0) {
+        return vt_fail(err, VT_E_INVAL, "a range of 0x%" PRIx64 "-0x%" PRIx64 " is not of pages",
+                       from.v, to.v);
+    }
+    struct joining j = {.from = from.v, .last = to.v - 1, .fn = fn, .arg = arg};
+    int rc = vt_space_entries(space, from, to, max_tables, join, &j, err);
+    return rc == 0 && j.run.bytes != 0 ? fn(&j.run, arg) : rc;
+}
+
 int vt_space_trace(const struct vt_space *space, struct vt_gva gva,
                    struct vt_table_entry entries[VT_LEVELS_MAX], unsigned *n, struct vt_error *err)
 {

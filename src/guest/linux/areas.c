@@ -158,8 +158,10 @@ static void areas_fini(struct vt_areas *a)
 {
     free(a->maple);
     free(a->areas);
+    free(a->runs);
     a->maple = NULL;
     a->areas = NULL;
+    a->runs = NULL;
 }
 
 /* ---------------------------------------------------------------- which areas */
@@ -269,12 +271,47 @@ static int collect(struct vt_areas *a, const struct vt_walk *walk, char why[160]
 #define ENTRY_PROTNONE (UINT64_C(1) << 8)
 #define ENTRY_SPECIAL (UINT64_C(1) << 9)
 #define ENTRY_SAVED_DIRTY (UINT64_C(1) << 58)
+#define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
 #define SWAP_TYPE_SHIFT 59
+
+/* Of one process: more than any sensible one has; it bounds memory. */
+#define RUNS_MAX ((size_t)1 << 20)
 
 struct counting {
     struct vt_areas *a;
     size_t i;
+    struct vt_error *err;
 };
+
+/* A resident page: the end of the area's last run, or a run of its own. */
+static int add_to_runs(struct vt_areas *a, struct vt_area *area, struct vt_page_run page,
+                       struct vt_error *err)
+{
+    struct vt_page_run *last = area->n_runs > 0 ? &a->runs[a->n_runs - 1] : NULL;
+    if (last != NULL && last->gva.v + last->bytes == page.gva.v &&
+        last->gpa.v + last->bytes == page.gpa.v) {
+        last->bytes += page.bytes;
+        last->flags &= page.flags;
+        return 0;
+    }
+    if (a->n_runs == RUNS_MAX) {
+        return VT_E_LIMIT;
+    }
+    if (a->n_runs == a->runs_room) {
+        size_t room = a->runs_room == 0 ? 256 : 2 * a->runs_room;
+        struct vt_page_run *more = realloc(a->runs, room * sizeof *more);
+        if (more == NULL) {
+            return vt_fail(err, VT_E_NOMEM, "areas: out of memory");
+        }
+        a->runs = more;
+        a->runs_room = room;
+    }
+    if (area->n_runs++ == 0) {
+        area->first_run = a->n_runs;
+    }
+    a->runs[a->n_runs++] = page;
+    return 0;
+}
 
 /* Whether a page of a private file area is the process's own by now. */
 static bool is_anonymous(const struct vt_areas *a, uint64_t gpa)
@@ -317,8 +354,19 @@ static int count(const struct vt_table_entry *e, void *arg)
     bool dirty =
         (e->value & ENTRY_DIRTY) != 0 || (a->saved_dirty && (e->value & ENTRY_SAVED_DIRTY) != 0);
     area->dirty_bytes += dirty ? bytes : 0;
+    struct vt_page_run page = {.gva = e->gva,
+                               .gpa = vt_entry_mapping(e).gpa,
+                               .bytes = bytes,
+                               .flags = e->flags & ~(hidden ? (unsigned)VT_PAGE_PRESENT : 0)};
+    if (hidden) { /* addresses are inverted, so that speculation meets no RAM */
+        page.gpa = VT_GPA(~e->value & ENTRY_ADDRESS & ~(bytes - 1));
+    }
+    int rc = add_to_runs(a, area, page, c->err);
+    if (rc != 0) {
+        return rc;
+    }
     if ((area->flags & VT_AREA_EXEC) != 0 && (area->of_file || area->of_kernel) && !hidden &&
-        e->level == 1 && is_anonymous(a, vt_entry_mapping(e).gpa.v)) {
+        e->level == 1 && is_anonymous(a, page.gpa.v)) {
         if (area->changed_bytes == 0) {
             area->first_changed = e->gva.v;
         }
@@ -345,6 +393,7 @@ static int areas_take(struct vt_areas *a, struct vt_walk *walk, const struct vt_
     char why[160] = "";
     struct vt_space space;
     a->n = 0;
+    a->n_runs = 0;
     a->mm = task->mm;
     if (task->mm.v == 0) {
         return 0;
@@ -372,7 +421,7 @@ static int areas_take(struct vt_areas *a, struct vt_walk *walk, const struct vt_
                 ops != 0 && ops == a->special_ops && a->l->special_name.size != 0;
         }
     }
-    struct bounded b = {.counting = {.a = a}};
+    struct bounded b = {.counting = {.a = a, .err = err}};
     rc = vt_space_entries(&space, VT_GVA(0), VT_GVA(a->user_end), a->tables_left, count_bounded, &b,
                           err);
     a->tables_left -= b.tables < a->tables_left ? b.tables : a->tables_left;
@@ -455,7 +504,9 @@ void vt_area_read(struct vt_areas *a, struct vt_walk *walk, const struct vt_task
                            .device = "00:00",
                            .resident_bytes = area->resident_bytes,
                            .dirty_bytes = area->dirty_bytes,
-                           .swapped_bytes = area->swapped_bytes};
+                           .swapped_bytes = area->swapped_bytes,
+                           .runs = area->n_runs > 0 ? &a->runs[area->first_run] : NULL,
+                           .n_runs = area->n_runs};
     a->name[0] = '\0';
     if (area->broken_link) {
         vt_look_doubt(look, "its link is not symmetric");

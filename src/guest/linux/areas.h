@@ -31,6 +31,7 @@ struct vt_area {
     uint64_t flags;                         /**< vm_flags */
     bool of_file, of_kernel;                /**< pages come from a file, from the kernel ([vdso]) */
     bool broken_link;                       /**< of the list, to or from it */
+    size_t first_run, n_runs;               /**< of what is resident: in vt_areas.runs */
 };
 
 struct vt_areas_layout;
@@ -55,6 +56,8 @@ struct vt_areas {
     uint64_t brk, start_brk, start_stack;
     struct vt_area *areas;
     size_t n, room;
+    struct vt_page_run *runs; /* of all its areas, in ascending order */
+    size_t n_runs, runs_room;
     char name[VT_PATH_BYTES]; /* of the area read last */
 };
 
@@ -65,8 +68,8 @@ typedef int vt_area_fn(struct vt_areas *areas, struct vt_walk *walk, const struc
  *  threads have none. What is broken is noted in the walk. VT_E_NOT_FOUND (the process; an
  * essential member), VT_E_NOMEM, VT_E_GONE. */
 int vt_areas_walk(struct vt_walk *walk, vt_area_fn *fn, struct vt_error *err);
-/** Reads area i through the walk's look and fills all of *row but its pid; row->name belongs to
- *  `areas` until the next call. */
+/** Reads area i through the walk's look and fills all of *row but its pid; row->name and
+ *  row->runs belong to `areas` until the next call. */
 void vt_area_read(struct vt_areas *areas, struct vt_walk *walk, const struct vt_task *task,
                   size_t i, struct vt_map *row);
 

@@ -283,6 +283,79 @@ static void test_walk(void **state)
     assert_int_equal(walk(f, 0, 0, 1000, &seen), VT_E_ADDR);
 }
 
+struct runs {
+    struct vt_page_run r[16];
+    unsigned n, stop_at;
+};
+
+static int on_run(const struct vt_page_run *run, void *arg)
+{
+    struct runs *all = arg;
+    assert_true(all->n < 16);
+    all->r[all->n++] = *run;
+    return all->n == all->stop_at ? 42 : 0;
+}
+
+static void expect_run(const struct vt_page_run *r, uint64_t gva, uint64_t gpa, uint64_t bytes,
+                       unsigned flags)
+{
+    assert_true(r->gva.v == gva && r->gpa.v == gpa && r->bytes == bytes);
+    assert_int_equal(r->flags, flags);
+}
+
+static void test_runs(void **state)
+{
+    struct fixture *f = *state;
+    struct runs all = {0};
+    const unsigned pu = VT_PAGE_PRESENT | VT_PAGE_USER, ad = VT_PAGE_ACCESSED | VT_PAGE_DIRTY;
+    make_tables(f);
+    entry(f, 0x4000, 510, 0x1fe000 | P | U | A | NX);
+    entry(f, 0x4000, 511, 0x1ff000 | P | W | U | A | D | NX);
+    entry(f, 0x3000, 2, 0x400000 | P | U | PS | A | NX); /* behind the other 2 MiB */
+    entry(f, 0x3000, 3, 0x800000 | P | U | PS);          /* not behind it */
+    /* Two small pages and two large ones are one; what one of them lacks, it lacks. */
+    assert_int_equal(vt_space_runs(&f->space, VT_GVA(BASE + 0x1fd000), VT_GVA(BASE + 0x800000), 100,
+                                   on_run, &all, NULL),
+                     0);
+    assert_int_equal(all.n, 2);
+    expect_run(&all.r[0], BASE + 0x1fe000, 0x1fe000, 0x402000, pu | VT_PAGE_ACCESSED | VT_PAGE_NX);
+    expect_run(&all.r[1], BASE + 0x600000, 0x800000, 0x200000, pu);
+    /* Large pages are cut at the range's ends. */
+    all.n = 0;
+    assert_int_equal(vt_space_runs(&f->space, VT_GVA(BASE + 0x201000), VT_GVA(BASE + 0x203000), 100,
+                                   on_run, &all, NULL),
+                     0);
+    assert_int_equal(all.n, 1);
+    expect_run(&all.r[0], BASE + 0x201000, 0x201000, 0x2000, pu | ad | VT_PAGE_NX);
+    /* All of it: neighbours by address that are none in memory stay apart. */
+    all = (struct runs){0};
+    assert_int_equal(
+        vt_space_runs(&f->space, VT_GVA(BASE), VT_GVA(BASE + 0x1fe000), 100, on_run, &all, NULL),
+        0);
+    assert_int_equal(all.n, 6);
+    expect_run(&all.r[1], BASE + 0x1000, 0x700000, 0x1000, pu | VT_PAGE_NX);
+    all = (struct runs){.stop_at = 2};
+    assert_int_equal(vt_space_runs(&f->space, VT_GVA(0), VT_GVA(0), 100, on_run, &all, NULL), 42);
+    assert_int_equal(all.n, 2);
+    all = (struct runs){.stop_at = 1};
+    assert_int_equal(
+        vt_space_runs(&f->space, VT_GVA(BASE), VT_GVA(BASE + 0x1000), 100, on_run, &all, NULL),
+        42); /* the last one's word counts, too */
+    all = (struct runs){0};
+    assert_int_equal(vt_space_runs(&f->space, VT_GVA(BASE + 0x7000), VT_GVA(BASE + 0x8000), 100,
+                                   on_run, &all, NULL),
+                     0);
+    assert_int_equal(all.n, 0);
+    assert_int_equal(
+        vt_space_runs(&f->space, VT_GVA(BASE + 1), VT_GVA(BASE + 0x8000), 100, on_run, &all, NULL),
+        VT_E_INVAL);
+    assert_int_equal(vt_space_runs(&f->space, VT_GVA(BASE), VT_GVA(BASE), 2, on_run, &all, NULL),
+                     VT_E_ADDR);
+    assert_int_equal(vt_space_runs(&f->space, VT_GVA(0), VT_GVA(0), 2, on_run, &all, NULL),
+                     VT_E_LIMIT);
+    assert_int_equal(all.n, 0);
+}
+
 /* Every entry of a table leads to the table itself: 2^36 pages, or a limit. */
 static void test_self_reference(void **state)
 {
@@ -397,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cache_and_flush, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_walk, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_runs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_self_reference, setup, teardown),
         cmocka_unit_test_setup_teardown(test_entries, setup, teardown),
         cmocka_unit_test_setup_teardown(test_trace, setup, teardown),
