@@ -127,47 +127,87 @@ int vt_sql_version(struct vt_sql *sql, uint64_t *version, struct vt_error *err);
 
 /* ---------------------------------------------------------------- questions */
 
-/** What is asked for. docs/queries.md has examples of each. */
+/** What is asked for. docs/queries.md has examples of each. Which slots of struct vt_question an
+ *  intent fills is said behind it; those in brackets only when they were said. */
 enum vt_intent {
-    VT_INTENT_PROCESSES,      /**< what runs */
-    VT_INTENT_FIND_PROCESS,   /**< where is the SSH daemon; by role, name or pid */
-    VT_INTENT_PROCESS_MEMORY, /**< its memory: all, stack, heap, code, files (slot area) */
-    VT_INTENT_PAGE_TABLES,    /**< of a process */
-    VT_INTENT_KERNEL_STACKS,  /**< of all tasks, or of one process */
-    VT_INTENT_KERNEL_MEMORY,  /**< allocations: slab, vmalloc, page tables, modules, stacks (slot
-                                 area) */
-    VT_INTENT_CHANGES,        /**< what changed since */
-    VT_INTENT_LISTENERS,      /**< who listens, on a port or at all */
-    VT_INTENT_BIGGEST,        /**< users of memory */
-    VT_INTENT_RECENT_WRITES,  /**< regions written lately */
-    VT_INTENT_MODULES,
-    VT_INTENT_MOUNTS,
-    VT_INTENT_FILES, /**< who has a file open; what a process has open */
+    /** What runs. [role] [uid] [limit] [until_s] [count]; area: "" all of them, "kernel" the
+     *  kernel's threads, "user" the others, "zombie", "stopped", "running", "sleeping" by state,
+     *  "newest", "oldest" by start, "tree" as a tree */
+    VT_INTENT_PROCESSES,
+    /** Where a process is, or whether there is one: role, name or pid; area: "" or "parent",
+     *  "children", "user" (as whom it runs), "threads", "arguments" */
+    VT_INTENT_FIND_PROCESS,
+    /** A process's memory, or everybody's when no role, name or pid is said; area: "" all, "stack",
+     *  "heap", "code", "data", "files" (mapped), "libraries", "anon", "executable", "writable",
+     *  "shared"; [path] of a mapped file: "who has libssl mapped" */
+    VT_INTENT_PROCESS_MEMORY,
+    /** Page tables of a process; no role, name or pid: of all. [address] only around it */
+    VT_INTENT_PAGE_TABLES,
+    /** Kernel stacks of all tasks, or of one process */
+    VT_INTENT_KERNEL_STACKS,
+    /** The kernel's memory; area: "" all of it, "allocations" (the next five), "slab", "vmalloc",
+     *  "page_tables", "modules", "stacks", "code", "data", "page_cache", "free"; [name] of a slab
+     *  cache */
+    VT_INTENT_KERNEL_MEMORY,
+    /** What changed [since_s]; area: "" everything, or the table: "processes", "modules", "mounts",
+     *  "files", "sockets"; [role, name, pid] of whom */
+    VT_INTENT_CHANGES,
+    /** Who listens, on [port] or at all; [role, name, pid]: on what that one listens; area: "",
+     *  "tcp", "udp", "unix" */
+    VT_INTENT_LISTENERS,
+    /** Who uses most of something, [limit]; area: "memory", "cpu", "files", "sockets", "threads",
+     *  "page_tables" */
+    VT_INTENT_BIGGEST,
+    /** Memory written lately; [role, name, pid] whose, [since_s]; area: "", "kernel" */
+    VT_INTENT_RECENT_WRITES,
+    VT_INTENT_MODULES, /**< [name] of one, [count] */
+    VT_INTENT_MOUNTS,  /**< [path]: the one it lies in; area: "" or a type of file system: "ext4" */
+    /** Open files: who has [path] open; what [role, name, pid] has open, [count] */
+    VT_INTENT_FILES,
+    /** Connections: [role, name, pid] whose, [port] at either end, [host] the other one's address;
+     *  area: "", "tcp", "udp", "unix", "all" (sockets in any state), "established" */
     VT_INTENT_CONNECTIONS,
-    VT_INTENT_SYMBOL,     /**< where is a kernel symbol; what is at an address */
-    VT_INTENT_SYSTEM,     /**< which kernel, how long up */
-    VT_INTENT_LOG,        /**< kernel messages */
-    VT_INTENT_SUSPICIOUS, /**< what hides or was changed */
-    VT_INTENT_HISTORY,    /**< what ran, when did X start or end */
+    VT_INTENT_SYMBOL, /**< where [name] is; what is at [address], in [role, name, pid] */
+    /** The guest as a whole; area: "kernel" (version), "uptime", "memory" (how much, how full),
+     *  "cpus", "time", "load" */
+    VT_INTENT_SYSTEM,
+    /** Kernel messages; area: "" or "errors" (and worse), "warnings" (and worse); [name]: with this
+     *  in them, [limit] the last ones, [since_s] */
+    VT_INTENT_LOG,
+    /** What hides or was changed; area: "" all checks, or "processes", "modules", "syscalls",
+     *  "code" (injected into processes), "hooks", "network" */
+    VT_INTENT_SUSPICIOUS,
+    /** What ran and ended, when something began or ended: [role, name, pid] [since_s] [limit];
+     *  area: "" both, "started", "ended" */
+    VT_INTENT_HISTORY,
+    /** What else the kernel keeps, as rows of a noun; area: its name ("threads", "net", "bpf", …,
+     *  vt_noun_find); [role, name, pid] whose */
+    VT_INTENT_NOUN,
     VT_INTENTS,
 };
 /** "find_process". */
 const char *vt_intent_name(enum vt_intent intent);
 
-#define VT_QUESTION_MAX 512 /**< bytes of a question; longer ones are refused */
+#define VT_QUESTION_MAX 512        /**< bytes of a question; longer ones are refused */
+#define VT_QUESTION_EVER INT64_MAX /**< as since_s: "since boot", "ever" */
 
 /** An understood question. Texts are as asked, without quotes, "" when not said; numbers -1. */
 struct vt_question {
     enum vt_intent intent;
-    char role[32];  /**< "ssh", "web", "dns", "database", "shell", "cron", "log", "init", … */
-    char name[128]; /**< a process, module, file, symbol … by name */
-    char area[16];  /**< "stack", "heap", "code", "data", "files", "slab", "vmalloc", … */
-    int64_t pid;
+    char role[32];    /**< what a process does: a name of src/semantic/roles.h. Beside a name it
+                         says what such a program is for, when there is none of that name */
+    char name[128];   /**< of a process, module, symbol, … */
+    char path[128];   /**< of a file, or the end of one: "libssl" */
+    char host[48];    /**< "10.0.0.2" */
+    char area[16];    /**< a part or kind; see the intent */
+    int64_t pid, uid; /**< uid: "as root" is 0 */
     int64_t port;
-    int64_t limit;     /**< "top 5" */
-    int64_t since_s;   /**< so many seconds back: "in the last 5 minutes" */
-    uint64_t address;  /**< UINT64_MAX: not said */
-    bool highlight;    /**< "highlight", "show in the volume" */
+    int64_t limit;    /**< "top 5" */
+    int64_t since_s;  /**< so many seconds back: "in the last 5 minutes" */
+    int64_t until_s;  /**< so long ago it was: "5 minutes ago"; with since_s the end of that time */
+    uint64_t address; /**< UINT64_MAX: not said */
+    bool highlight;   /**< "highlight", "show in the volume" */
+    bool count;       /**< "how many" */
     char reading[160]; /**< it in plain words: "the stack of the process that serves SSH" */
 };
 
@@ -175,7 +215,9 @@ struct vt_question {
 struct vt_understood {
     unsigned n; /**< 1: understood; more: ambiguous, best first; 0: not understood */
     struct vt_question readings[VT_READINGS_MAX];
+    bool refused;     /**< n is 0: it asks to change something, and questions only look */
     char unknown[64]; /**< a word that stood in the way, or "" */
+    char why[160];    /**< n is not 1: why not, a sentence; else "" */
 };
 
 /** Reads an English question. Pure: no VM is needed. Takes any bytes, in time linear in their
