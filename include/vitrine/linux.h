@@ -745,4 +745,67 @@ typedef int vt_file_page_fn(uint64_t offset, const uint8_t *bytes, size_t n, voi
 int vt_linux_file_pages(struct vt_kernel *kernel, struct vt_gva inode, vt_file_page_fn *fn,
                         void *arg, struct vt_file_pages *result, struct vt_error *err);
 
+/* ---------------------------------------------------------------- where memory of a kind lies */
+
+/** What memory is used for. Processes' kinds come first, the kernel's from VT_MEMORY_KERNEL on. */
+enum vt_memory_kind {
+    VT_MEMORY_PROCESS, /**< all that follows, of a process */
+    VT_MEMORY_CODE,    /**< executable */
+    VT_MEMORY_DATA,    /**< writable copies of files: .data and its like */
+    VT_MEMORY_HEAP,    /**< grown by brk */
+    VT_MEMORY_STACK,   /**< of the first thread; those of others are anonymous */
+    VT_MEMORY_FILE,    /**< mapped from files otherwise, shared memory included */
+    VT_MEMORY_ANON,    /**< anonymous: mmap, .bss, large blocks of malloc */
+    VT_MEMORY_VDSO,    /**< lent by the kernel: [vdso], [vvar] */
+
+    VT_MEMORY_KERNEL, /**< its image: the four that follow */
+    VT_MEMORY_KERNEL_TEXT,
+    VT_MEMORY_KERNEL_RODATA,
+    VT_MEMORY_KERNEL_DATA,
+    VT_MEMORY_KERNEL_BSS,
+    VT_MEMORY_MODULES,       /**< and code made at run time: BPF, ftrace, kprobes */
+    VT_MEMORY_KERNEL_STACKS, /**< of threads */
+    VT_MEMORY_PAGE_TABLES,
+    VT_MEMORY_SLAB,       /**< kmalloc and object caches */
+    VT_MEMORY_VMALLOC,    /**< RAM in the vmalloc area, stacks there included */
+    VT_MEMORY_PAGE_CACHE, /**< of files, mapped or not; shared memory and tmpfs included */
+    VT_MEMORY_FREE,
+    VT_MEMORY_KINDS,
+};
+
+/** "kernel_text", "heap". */
+const char *vt_memory_kind_name(enum vt_memory_kind kind);
+/** The way back. "text", "rodata", "data", "bss" and "stacks" are the kernel's unless they are
+ * asked for `of_process`: then "text" is its code and "stacks" are its kernel stacks. VT_E_INVAL
+ * names all kinds. */
+int vt_memory_kind_parse(const char *name, bool of_process, enum vt_memory_kind *kind,
+                         struct vt_error *err);
+/** Of an area of a process: one from VT_MEMORY_CODE to VT_MEMORY_VDSO. */
+enum vt_memory_kind vt_map_kind(const struct vt_map *map);
+
+/** RAM that lies one behind the other, virtually and physically. */
+struct vt_memory_run {
+    enum vt_memory_kind kind; /**< never VT_MEMORY_PROCESS or _KERNEL: what they stand for */
+    struct vt_gva gva;        /**< where its owner has it; of pages the kernel keeps in its map of
+                               * all memory (slab, tables, cache, free): there */
+    struct vt_gpa gpa;
+    uint64_t bytes;
+    unsigned flags;   /**< enum vt_page_flags, as in struct vt_page_run; 0: known by struct page */
+    int32_t pid;      /**< of whom; 0: the kernel's */
+    unsigned level;   /**< of page tables: 1 for those of 4 KiB pages, … 5; else 0 */
+    const char *name; /**< the area's or file's, the process's; NULL: none. Valid during the
+                       * call; may hold guest text */
+};
+
+/** Calls `fn` for the RAM of a kind. `pid`: of processes' kinds, of kernel stacks and page tables
+ *  only this one's, 0: all; the others have no owner and take 0. In ascending order of addresses
+ *  within one owner; tables in the order of a walk, each page once. What processes share is told of
+ *  each. Devices' memory is left out. The guest may run meanwhile. A callback's non-zero return
+ * ends it and is returned. Bounded by the size of RAM. Errors: VT_E_NOT_FOUND (no such process, an
+ * essential symbol or member), VT_E_INVAL (a process given where there are no owners), VT_E_NOMEM,
+ * VT_E_GONE. */
+int vt_linux_memory_runs(struct vt_kernel *kernel, enum vt_memory_kind kind, int32_t pid,
+                         int (*fn)(const struct vt_memory_run *run, void *arg), void *arg,
+                         struct vt_error *err);
+
 #endif

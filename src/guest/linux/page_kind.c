@@ -8,6 +8,9 @@
 #define TYPE_BASE UINT32_C(0xf0000000)
 /* Blocks of up to 1 GiB. */
 #define ORDER_MAX 18
+/* What a tail says of its head: its address, or (compound_info) a mask that makes it of the
+ * tail's own; no struct page has an address like that. */
+#define MASKS UINT64_C(0xffffffff00000000)
 
 static bool has_type(const struct vt_page_layout *l, uint32_t value, uint32_t type)
 {
@@ -84,8 +87,9 @@ enum vt_linux_page_kind vt_page_kind(struct vt_page_reading *r, uint64_t i, cons
     if (i < r->free_until) {
         return VT_LINUX_PAGE_FREE;
     }
+    uint64_t at = l->vmemmap + (r->first + i) * l->bytes;
     if ((head & 1) != 0) { /* a tail is what its head is */
-        uint64_t pfn = (head - 1 - l->vmemmap) / l->bytes;
+        uint64_t pfn = ((head >= MASKS ? at & (head - 1) : head - 1) - l->vmemmap) / l->bytes;
         return pfn >= r->first && pfn < r->first + i
                    ? (enum vt_linux_page_kind)r->kinds[pfn - r->first]
                    : VT_LINUX_PAGE_KERNEL;
@@ -93,8 +97,7 @@ enum vt_linux_page_kind vt_page_kind(struct vt_page_reading *r, uint64_t i, cons
     unsigned order;
     enum vt_linux_page_kind kind = kind_of(l, page, &order);
     r->free_until = order > 0 ? i + ((uint64_t)1 << order) : 0;
-    if (kind != VT_LINUX_PAGE_IDLE ||
-        is_listed(r->space, l, page, l->vmemmap + (r->first + i) * l->bytes)) {
+    if (kind != VT_LINUX_PAGE_IDLE || is_listed(r->space, l, page, at)) {
         return kind;
     }
     return i > 0 && r->kinds[i - 1] == VT_LINUX_PAGE_IDLE ? VT_LINUX_PAGE_IDLE

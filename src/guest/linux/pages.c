@@ -43,6 +43,26 @@ uint64_t vt_linux_direct_map(const struct vt_kernel *kernel)
     return variable(kernel, "page_offset_base", default_bases(kernel).direct_map);
 }
 
+void vt_linux_vmalloc_range(const struct vt_kernel *kernel, struct vt_gva *from, struct vt_gva *to)
+{
+    struct bases bases = default_bases(kernel);
+    *from = VT_GVA(variable(kernel, "vmalloc_base", bases.vmalloc));
+    *to = VT_GVA(from->v + bases.vmalloc_bytes);
+}
+
+/* A stack in the vmalloc area ends at its guard page; elsewhere it is four pages, as on every
+ * x86-64 without KASAN. */
+#define STACK_PAGES 4
+#define STACK_PAGES_MAX 16
+
+uint64_t vt_linux_stack_bytes(const struct vt_kernel *kernel, struct vt_gva stack)
+{
+    struct vt_gva from, to;
+    vt_linux_vmalloc_range(kernel, &from, &to);
+    bool guarded = stack.v >= from.v && stack.v < to.v;
+    return VT_PAGE_BYTES * (guarded ? STACK_PAGES_MAX : STACK_PAGES);
+}
+
 /* ---- struct page ---- */
 
 static int flag_mask(const struct vt_kernel *kernel, const char *name, uint64_t *mask,
@@ -154,9 +174,6 @@ struct areas {
     void *arg;
 };
 
-/* Modules and everything mapped for them ends where the fixed mappings begin. */
-#define MODULES_END UINT64_C(0xffffffffff000000)
-
 static int on_mapping(const struct vt_mapping *m, void *arg)
 {
     const struct areas *a = arg;
@@ -164,7 +181,7 @@ static int on_mapping(const struct vt_mapping *m, void *arg)
     if (va >= a->vmalloc && va < a->vmalloc_end) {
         return a->fn(VT_LINUX_AREA_VMALLOC, m->gpa, m->page_bytes, a->arg);
     }
-    if (va < (a->text & ~(m->page_bytes - 1)) || va >= MODULES_END) {
+    if (va < (a->text & ~(m->page_bytes - 1)) || va >= VT_LINUX_MODULES_END) {
         return 0;
     }
     if (va >= a->end) {
@@ -192,19 +209,13 @@ static int on_table(struct vt_gpa table, unsigned level, void *arg)
     return a->fn(VT_LINUX_AREA_TABLE, table, VT_PAGE_BYTES, a->arg);
 }
 
-/* A stack in the vmalloc area ends at its guard page; elsewhere it is four pages, as on every
- * x86-64 without KASAN. */
-#define STACK_PAGES 4
-#define STACK_PAGES_MAX 16
-
-static int tell_stack(const struct vt_space *space, const struct areas *a, uint64_t stack)
+static int tell_stack(const struct vt_kernel *kernel, const struct areas *a, uint64_t stack)
 {
-    bool guarded = stack >= a->vmalloc && stack < a->vmalloc_end;
-    unsigned most = guarded ? STACK_PAGES_MAX : STACK_PAGES;
+    uint64_t most = vt_linux_stack_bytes(kernel, VT_GVA(stack));
     int rc = 0;
-    for (unsigned i = 0; i < most && rc == 0; i++) {
+    for (uint64_t at = 0; at < most && rc == 0; at += VT_PAGE_BYTES) {
         struct vt_gpa gpa;
-        if (vt_space_translate(space, VT_GVA(stack + i * VT_PAGE_BYTES), &gpa, NULL) != 0) {
+        if (vt_space_translate(vt_kernel_space(kernel), VT_GVA(stack + at), &gpa, NULL) != 0) {
             break;
         }
         rc = a->fn(VT_LINUX_AREA_STACK, gpa, VT_PAGE_BYTES, a->arg);
@@ -234,7 +245,7 @@ static int tell_stacks(const struct vt_kernel *kernel, const struct areas *a,
         --*left;
         uint64_t at = node.v - l->thread_node.offset + l->stack.offset;
         if (vt_space_read_u64(space, VT_GVA(at), &stack, NULL) == 0) {
-            rc = tell_stack(space, a, stack);
+            rc = tell_stack(kernel, a, stack);
         }
     }
     vt_list_end(&walk);
@@ -269,17 +280,18 @@ int vt_linux_kernel_areas(const struct vt_kernel *kernel, const struct vt_task_l
         return rc;
     }
     const struct vt_space *space = vt_kernel_space(kernel);
-    struct bases bases = default_bases(kernel);
-    uint64_t vmalloc = variable(kernel, "vmalloc_base", bases.vmalloc);
+    struct vt_gva vmalloc, vmalloc_end;
+    vt_linux_vmalloc_range(kernel, &vmalloc, &vmalloc_end);
     struct areas a = {.text = text.v,
                       .etext = etext.v,
                       .end = end.v,
-                      .vmalloc = vmalloc,
-                      .vmalloc_end = vmalloc + bases.vmalloc_bytes,
+                      .vmalloc = vmalloc.v,
+                      .vmalloc_end = vmalloc_end.v,
                       .fn = fn,
                       .arg = arg};
-    int walked = vt_space_walk(space, VT_GVA(0 - bases.user_end), VT_GVA(0), max_tables, on_mapping,
-                               on_table, &a, err);
+    uint64_t half = default_bases(kernel).user_end;
+    int walked = vt_space_walk(space, VT_GVA(0 - half), VT_GVA(0), max_tables, on_mapping, on_table,
+                               &a, err);
     if (walked != 0 && walked != VT_E_LIMIT) {
         return walked;
     }

@@ -33,6 +33,15 @@ int vt_linux_page_kinds(const struct vt_kernel *kernel, struct vt_gpa from, uint
 /** Where the kernel has all of physical memory mapped in one piece: address of byte 0. */
 uint64_t vt_linux_direct_map(const struct vt_kernel *kernel);
 
+/** Modules and everything mapped for them ends where the fixed mappings begin. */
+#define VT_LINUX_MODULES_END UINT64_C(0xffffffffff000000)
+
+/** The addresses that vmalloc hands out: [*from, *to). */
+void vt_linux_vmalloc_range(const struct vt_kernel *kernel, struct vt_gva *from, struct vt_gva *to);
+/** The highest bytes that the stack of a thread, which begins at `stack`, may have; one in the
+ * vmalloc area ends before, at a page that is not mapped. */
+uint64_t vt_linux_stack_bytes(const struct vt_kernel *kernel, struct vt_gva stack);
+
 /** What the kernel's half of the address space uses a page for. */
 enum vt_linux_area {
     VT_LINUX_AREA_TABLE, /**< a page table, of the kernel's half */

@@ -123,6 +123,29 @@ static void blocks_speak_through_their_first_page(void **state)
     assert_memory_equal(kinds, want, sizeof want);
 }
 
+/* The heads lie at multiples of their blocks' sizes: page 1000 is one of eight pages' size. */
+static void tails_may_know_their_heads_by_a_mask(void **state)
+{
+    (void)state;
+    const struct page pages[] = {
+        {.flags = SLAB, .type = UNTYPED, .refcount = 1},
+        {.type = UNTYPED, .lru = {~(UINT64_C(4) * 64 - 1) + 1}},
+        {.type = UNTYPED, .lru = {~(UINT64_C(4) * 64 - 1) + 1}},
+        {.type = UNTYPED, .lru = {~(UINT64_C(4) * 64 - 1) + 1}},
+        {.type = UNTYPED, .refcount = 1, .mapping = 0xffff888000000001},
+        {.type = UNTYPED, .lru = {~(UINT64_C(2) * 64 - 1) + 1}},
+        {.type = UNTYPED, .lru = {~(UINT64_C(1024) * 64 - 1) + 1}}, /* its head: before the run */
+        {.type = UNTYPED, .lru = {~(UINT64_C(64) - 1) + 1}},        /* itself */
+    };
+    static const uint8_t want[] = {
+        VT_LINUX_PAGE_SLAB, VT_LINUX_PAGE_SLAB, VT_LINUX_PAGE_SLAB,   VT_LINUX_PAGE_SLAB,
+        VT_LINUX_PAGE_ANON, VT_LINUX_PAGE_ANON, VT_LINUX_PAGE_KERNEL, VT_LINUX_PAGE_KERNEL,
+    };
+    uint8_t kinds[sizeof want];
+    read_all(&bits, pages, sizeof want, kinds);
+    assert_memory_equal(kinds, want, sizeof want);
+}
+
 static void layouts_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
@@ -144,6 +167,7 @@ int main(void)
         cmocka_unit_test(each_says_what_it_is),
         cmocka_unit_test(types_may_be_numbers),
         cmocka_unit_test(blocks_speak_through_their_first_page),
+        cmocka_unit_test(tails_may_know_their_heads_by_a_mask),
         cmocka_unit_test(layouts_that_do_not_fit_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
