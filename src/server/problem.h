@@ -1,18 +1,26 @@
-/* server/problem.h - failures as HTTP says them: a status and application/problem+json (RFC 9457).
+/* server/problem.h - failures as others see them: an HTTP status, a word for programs, a title.
+ *
+ * The document is that of RFC 9457: {"type": "about:blank", "title", "status", "detail"} with our
+ * own member "code", the word.
  */
 #ifndef VT_SERVER_PROBLEM_H
 #define VT_SERVER_PROBLEM_H
 
+#include "base/json_writer.h"
 #include "vitrine/base.h"
 
-#define VT_PROBLEM_TYPE "application/problem+json"
+struct vt_problem {
+    unsigned status;   /**< of HTTP */
+    const char *word;  /**< "not_found": stable, for programs */
+    const char *title; /**< "Not found" */
+};
 
-/** The status a failed operation is answered with. */
-unsigned vt_problem_status(enum vt_code code);
-/** "Not Found". Statuses this server uses; others are "Error". */
-const char *vt_problem_title(unsigned status);
-/** The body: {"type","title","status","detail","code"}; `detail` and `code` may be NULL. malloc'ed,
- *  NULL when out of memory. */
-char *vt_problem_text(unsigned status, const char *detail, const char *code, size_t *bytes);
+/** What a code of ours is; never NULL. */
+const struct vt_problem *vt_problem_of(enum vt_code code);
+/** As JSON, a whole object. */
+void vt_problem_write(struct vt_json_writer *w, const struct vt_error *err);
+/** A problem of the protocol itself; `detail` may be NULL. */
+void vt_problem_write_as(struct vt_json_writer *w, const struct vt_problem *problem,
+                         const char *detail);
 
 #endif
