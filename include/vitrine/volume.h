@@ -121,7 +121,7 @@ struct vt_colour vt_palette_owner(enum vt_palette palette, enum vt_page_class pa
 struct vt_canvas;
 
 /** What a map shows. Strings are borrowed for the call and may hold guest text. */
-struct vt_map {
+struct vt_map_view {
     const char *name;        /**< the VM's */
     const char *system;      /**< "Linux 6.1.0-…", or why there is nothing to say; may be NULL */
     const char *consistency; /**< "paused", "live"; may be NULL */
@@ -140,7 +140,7 @@ struct vt_map {
 };
 
 /** Draws map, title and legend. *canvas is the caller's. */
-int vt_map_draw(const struct vt_map *map, struct vt_canvas **canvas, struct vt_error *err);
+int vt_map_draw(const struct vt_map_view *map, struct vt_canvas **canvas, struct vt_error *err);
 
 uint32_t vt_canvas_width(const struct vt_canvas *canvas);
 uint32_t vt_canvas_height(const struct vt_canvas *canvas);

@@ -80,7 +80,7 @@ static int look(struct shot *s, struct vt_error *err)
 static int draw(struct shot *s, const char *path, struct vt_error *err)
 {
     uint64_t from = vt_now_ns();
-    struct vt_map map = {
+    struct vt_map_view map = {
         .name = s->name,
         .system = s->system,
         .consistency = s->consistency,

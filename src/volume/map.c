@@ -38,7 +38,7 @@ static const struct vt_colour rule = {0xff, 0xff, 0xff, 0x1e};
 static const struct vt_colour track = {0xff, 0xff, 0xff, 0x10};
 
 struct view {
-    const struct vt_map *map;
+    const struct vt_map_view *map;
     struct vt_canvas *canvas;
     float unit; /* pixels a layout unit */
     uint64_t totals[VT_CLASSES];
@@ -104,13 +104,13 @@ static const char *size_of_pages(char out[24], uint64_t pages)
 
 /* ---- the field ---- */
 
-static enum vt_page_class class_at(const struct vt_map *map, uint64_t page)
+static enum vt_page_class class_at(const struct vt_map_view *map, uint64_t page)
 {
     uint8_t c = map->classes[page];
     return c < VT_CLASSES ? (enum vt_page_class)c : VT_CLASS_HOLE;
 }
 
-static struct vt_colour colour_at(const struct vt_map *map, uint64_t page)
+static struct vt_colour colour_at(const struct vt_map_view *map, uint64_t page)
 {
     enum vt_page_class c = class_at(map, page);
     unsigned owner = map->owners != NULL ? map->owners[page] : 0;
@@ -140,7 +140,7 @@ static struct vt_colour paint(uint64_t first, uint64_t n, void *arg)
     return colour_at(v->map, page_of[most]);
 }
 
-static bool address_of_page(const struct vt_map *map, uint64_t page, uint64_t *address)
+static bool address_of_page(const struct vt_map_view *map, uint64_t page, uint64_t *address)
 {
     uint64_t off = page << VT_PAGE_SHIFT;
     *address = off;
@@ -157,7 +157,7 @@ static bool address_of_page(const struct vt_map *map, uint64_t page, uint64_t *a
 /* Sixteen squares, each with the guest-physical address it begins at. */
 static void draw_grid(const struct view *v, const struct vt_field *field, int32_t x, int32_t y)
 {
-    const struct vt_map *map = v->map;
+    const struct vt_map_view *map = v->map;
     struct vt_pen p =
         pen(v, &vt_font_semibold, 11, (struct vt_colour){255, 255, 255, 210}, VT_LEFT);
     int32_t thin = v->unit >= 2 ? 2 : 1, side = (int32_t)field->side;
@@ -274,7 +274,7 @@ static void class_group(struct view *v, const char *title, enum vt_page_class fr
 
 static void process_rows(struct view *v, unsigned n)
 {
-    const struct vt_map *map = v->map;
+    const struct vt_map_view *map = v->map;
     uint64_t largest = 1;
     for (unsigned i = 0; i < n; i++) {
         largest = map->processes[i].own_pages > largest ? map->processes[i].own_pages : largest;
@@ -359,7 +359,7 @@ static void draw_key(struct view *v, const struct vt_field *field)
 
 static void draw_title(const struct view *v)
 {
-    const struct vt_map *map = v->map;
+    const struct vt_map_view *map = v->map;
     char s[512], system[256], size[24], when[64] = "";
     struct tm tm;
     time_t at = (time_t)map->unix_s;
@@ -405,7 +405,7 @@ static void draw_panel(struct view *v, const struct vt_field *field, float botto
     }
 }
 
-int vt_map_draw(const struct vt_map *map, struct vt_canvas **canvas, struct vt_error *err)
+int vt_map_draw(const struct vt_map_view *map, struct vt_canvas **canvas, struct vt_error *err)
 {
     if (map->width < MAP_WIDTH_MIN || map->width > MAP_WIDTH_MAX) {
         return vt_fail(err, VT_E_INVAL, "a width of %" PRIu32 " pixels: %d to %d", map->width,

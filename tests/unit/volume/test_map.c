@@ -70,7 +70,7 @@ static void compare(const struct vt_canvas *canvas, const char *name)
     }
 }
 
-static void draw_and_compare(struct vt_map map, unsigned from, unsigned to, const char *name)
+static void draw_and_compare(struct vt_map_view map, unsigned from, unsigned to, const char *name)
 {
     struct vt_owner processes[4] = {
         {.pid = 1, .comm = "init", .mapped_pages = 9},
@@ -98,11 +98,11 @@ static void draw_and_compare(struct vt_map map, unsigned from, unsigned to, cons
 static void an_understood_guest(void **state)
 {
     (void)state;
-    draw_and_compare((struct vt_map){.name = "golden",
-                                     .system = "Linux 6.1.0-amd64",
-                                     .consistency = "paused",
-                                     .n_pages = 16384,
-                                     .n_processes = 4},
+    draw_and_compare((struct vt_map_view){.name = "golden",
+                                          .system = "Linux 6.1.0-amd64",
+                                          .consistency = "paused",
+                                          .n_pages = 16384,
+                                          .n_processes = 4},
                      VT_CLASS_HOLE, VT_CLASS_USER_STACK, "map-64-mib");
 }
 
@@ -113,23 +113,23 @@ static void another_palette_and_two_pages_a_cell(void **state)
         {VT_GPA(0), VT_OFF(0), 96 << 20},
         {VT_GPA((uint64_t)4 << 30), VT_OFF(96 << 20), 32 << 20},
     };
-    draw_and_compare((struct vt_map){.name = "colourblind",
-                                     .n_pages = 32768,
-                                     .n_processes = 2,
-                                     .regions = regions,
-                                     .n_regions = 2,
-                                     .palette = VT_PALETTE_COLORBLIND},
+    draw_and_compare((struct vt_map_view){.name = "colourblind",
+                                          .n_pages = 32768,
+                                          .n_processes = 2,
+                                          .regions = regions,
+                                          .n_regions = 2,
+                                          .palette = VT_PALETTE_COLORBLIND},
                      VT_CLASS_HOLE, VT_CLASS_USER_STACK, "map-colorblind");
 }
 
 static void contents_only_and_an_odd_size(void **state)
 {
     (void)state;
-    draw_and_compare((struct vt_map){.name = "an odd size",
-                                     .system = "guest not understood",
-                                     .consistency = "live",
-                                     .note = "by contents alone: no kernel symbols in RAM",
-                                     .n_pages = 200001},
+    draw_and_compare((struct vt_map_view){.name = "an odd size",
+                                          .system = "guest not understood",
+                                          .consistency = "live",
+                                          .note = "by contents alone: no kernel symbols in RAM",
+                                          .n_pages = 200001},
                      VT_CLASS_LIKE_TEXT, VT_CLASS_LIKE_DATA, "map-contents");
 }
 
@@ -137,12 +137,12 @@ static void nonsense_is_drawn_or_refused(void **state)
 {
     (void)state;
     uint8_t classes[3] = {250, VT_CLASSES, 0}, owners[3] = {255, 64, 1};
-    struct vt_map map = {.name = "",
-                         .classes = classes,
-                         .owners = owners,
-                         .n_pages = 3,
-                         .width = 640,
-                         .unix_s = INT64_MIN};
+    struct vt_map_view map = {.name = "",
+                              .classes = classes,
+                              .owners = owners,
+                              .n_pages = 3,
+                              .width = 640,
+                              .unix_s = INT64_MIN};
     struct vt_canvas *canvas = NULL;
     struct vt_error err;
     assert_int_equal(vt_map_draw(&map, &canvas, &err), 0);
