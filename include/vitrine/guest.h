@@ -34,6 +34,9 @@ enum vt_page_flags {
     VT_PAGE_NX = 1 << 6,
 };
 
+/** "write nx kernel accessed dirty"; 64 bytes are enough. */
+void vt_page_flags_text(unsigned flags, char *text, size_t size);
+
 /** One translation: permissions are those of all levels together. */
 struct vt_mapping {
     struct vt_gva gva; /**< first byte of the page */

@@ -155,6 +155,9 @@ int vt_vm_open_settled(const char *name, uint64_t timeout_ms, const volatile int
                        struct vt_vm **vm, struct vt_error *err);
 /** Takes NULL. */
 void vt_vm_close(struct vt_vm *vm);
+/** Gives back the QMP connection that the handle keeps between commands: there are few, and others
+ *  wait for them. For handles that are kept. */
+void vt_vm_release(struct vt_vm *vm);
 /** Belongs to the handle. */
 const struct vt_vm_info *vt_vm_info(const struct vt_vm *vm);
 

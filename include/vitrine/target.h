@@ -36,6 +36,10 @@ int vt_target_close(struct vt_target *target, struct vt_error *err);
 /** Opens the kernel if it is not yet, with the cache and the symbol path every tool shares
  *  (VITRINE_SYMBOL_PATH). Errors: those of vt_kernel_open. */
 int vt_target_kernel(struct vt_target *target, struct vt_error *err);
+/** For handles that are kept: call it when the guest may have run since the last use. Forgets what
+ *  was cached of the guest; a kernel that does not run any more is closed, so that the next
+ *  vt_target_kernel finds the one that does. */
+void vt_target_refresh(struct vt_target *target);
 /** "0x1f", "42", "symbol" or "symbol+0x10" to a number; *is_symbol (may be NULL) tells which. A
  *  symbol needs the kernel: it is opened when it was not. VT_E_INVAL, VT_E_NOT_FOUND. */
 int vt_target_address(struct vt_target *target, const char *text, uint64_t *address,

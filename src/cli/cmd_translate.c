@@ -3,7 +3,6 @@
 #include "cli/target.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const struct vt_column columns[] = {
     {.key = "virtual", .title = "VIRTUAL", .kind = VT_CELL_HEX},
@@ -12,27 +11,6 @@ static const struct vt_column columns[] = {
     {.key = "flags", .title = "FLAGS", .kind = VT_CELL_TEXT},
     {.key = "offset", .title = "OFFSET", .kind = VT_CELL_HEX},
 };
-
-static const struct {
-    unsigned flag;
-    const char *set, *clear;
-} words[] = {
-    {VT_PAGE_WRITE, "write", "read-only"}, {VT_PAGE_NX, "nx", "exec"},
-    {VT_PAGE_USER, "user", "kernel"},      {VT_PAGE_GLOBAL, "global", NULL},
-    {VT_PAGE_ACCESSED, "accessed", NULL},  {VT_PAGE_DIRTY, "dirty", NULL},
-};
-
-static void describe(unsigned flags, char *text, size_t size)
-{
-    text[0] = '\0';
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        const char *word = flags & words[i].flag ? words[i].set : words[i].clear;
-        size_t used = strlen(text);
-        if (word != NULL) {
-            snprintf(text + used, size - used, "%s%s", used > 0 ? " " : "", word);
-        }
-    }
-}
 
 static int run(const struct vt_args *args)
 {
@@ -65,7 +43,7 @@ static int run(const struct vt_args *args)
     char flags[128];
     struct vt_off off;
     uint64_t physical = m.gpa.v + (address - m.gva.v);
-    describe(m.flags, flags, sizeof flags);
+    vt_page_flags_text(m.flags, flags, sizeof flags);
     vt_cell_u64(rows, address);
     vt_cell_u64(rows, physical);
     vt_cell_u64(rows, m.page_bytes);

@@ -1,55 +1,35 @@
 /* cli/nouns.c - one verb for each noun, made from its table of columns. See nouns.h.
  *
- * TRUST stands before the last column, which is often long and ragged; the object's address and
- * the reason of a doubt are in JSON only. Nouns that check have a last column FINDING.
+ * The object's address and the reason of a doubt are in JSON only.
  */
 #include "cli/nouns.h"
 
 #include "base/text.h"
 #include "cli/args.h"
+#include "guest/linux/rows.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
-#define COLUMNS_MAX 32
 struct printing {
-    struct vt_output to;
+    const struct vt_output *to;
     const struct vt_noun *noun;
-    struct vt_column columns[COLUMNS_MAX];
+    struct vt_column columns[VT_NOUN_COLUMNS_MAX];
+    unsigned n_columns, trust;
     struct vt_rows *rows; /* NULL until something is to be printed */
     struct vt_error *err;
 };
 
-/* The common columns stand before this one. */
-static unsigned common_at(const struct vt_noun *noun)
+static int interrupted(void *arg, struct vt_error *err)
 {
-    return noun->checks ? noun->n_columns : noun->n_columns - 1;
-}
-
-static unsigned all_columns(const struct vt_noun *noun, struct vt_column columns[COLUMNS_MAX])
-{
-    static const struct vt_column common[] = {
-        {.key = "trust", .title = "TRUST", .kind = VT_CELL_TEXT},
-        {.key = "at", .kind = VT_CELL_HEX},
-        {.key = "why", .kind = VT_CELL_TEXT},
-    };
-    enum { COMMON = sizeof common / sizeof common[0] };
-    static const struct vt_column finding = {
-        .key = "finding", .title = "FINDING", .kind = VT_CELL_TEXT};
-    unsigned before = common_at(noun);
-    assert(noun->n_columns > 0 && before + COMMON < COLUMNS_MAX);
-    memcpy(columns, noun->columns, before * sizeof *columns);
-    memcpy(columns + before, common, sizeof common);
-    columns[before + COMMON] = noun->checks ? finding : noun->columns[before];
-    return before + COMMON + 1;
+    (void)arg;
+    return vt_interrupted ? vt_fail(err, VT_E_INTERRUPTED, "interrupted") : 0;
 }
 
 static int begin(struct printing *p)
 {
-    const char *member = p->noun->member != NULL ? p->noun->member : p->noun->name;
-    return vt_rows_create_to(&p->to, member, p->columns, all_columns(p->noun, p->columns), &p->rows,
-                             p->err);
+    p->n_columns = vt_noun_columns(p->noun, p->columns, &p->trust);
+    return vt_rows_create_to(p->to, NULL, p->columns, p->n_columns, &p->rows, p->err);
 }
 
 static int print_row(const struct vt_row *row, void *arg)
@@ -59,23 +39,35 @@ static int print_row(const struct vt_row *row, void *arg)
     if (rc != 0) {
         return rc;
     }
-    vt_cell_record(p->rows, row, common_at(p->noun));
+    vt_cell_record(p->rows, row, p->trust);
     vt_cell_text(p->rows, vt_trust_name(row->trust));
-    vt_cell_u64(p->rows, row->at.v);
-    vt_cell_text(p->rows, row->why[0] != '\0' ? row->why : NULL);
-    if (p->noun->checks) {
-        vt_cell_text(p->rows, row->finding[0] != '\0' ? row->finding : NULL);
-    } else {
-        vt_cell_record(p->rows, row, 1);
+    vt_cell_record(p->rows, row, p->n_columns - p->trust - 1);
+    return interrupted(NULL, p->err);
+}
+
+static int write_json(const struct vt_output *to, struct vt_kernel *kernel,
+                      const struct vt_noun *noun, const struct vt_noun_query *query,
+                      struct vt_noun_result *result, int *status, struct vt_error *err)
+{
+    const struct vt_noun_json how = {.check = interrupted};
+    struct vt_json_writer w;
+    vt_json_init(&w, to->out, to->pretty);
+    int rc = vt_noun_write_json(&w, kernel, noun, query, &how, result, err);
+    if (w.has_item[0]) {
+        vt_json_finish(&w);
     }
-    return vt_interrupted ? vt_fail(p->err, VT_E_INTERRUPTED, "interrupted") : 0;
+    *status = vt_output_finish(to->out);
+    return rc;
 }
 
 int vt_noun_write(const struct vt_output *to, struct vt_kernel *kernel, const struct vt_noun *noun,
                   const struct vt_noun_query *query, struct vt_noun_result *result, int *status,
                   struct vt_error *err)
 {
-    struct printing p = {.to = *to, .noun = noun, .err = err};
+    struct printing p = {.to = to, .noun = noun, .err = err};
+    if (to->json) {
+        return write_json(to, kernel, noun, query, result, status, err);
+    }
     *result = (struct vt_noun_result){0};
     int rc = vt_noun_walk(kernel, noun, query, print_row, &p, result, err);
     if (rc == 0 && p.rows == NULL) {
@@ -88,15 +80,6 @@ int vt_noun_write(const struct vt_output *to, struct vt_kernel *kernel, const st
     if (rc != 0) {
         result->torn = true;
         snprintf(result->why, sizeof result->why, "%.150s", err->message);
-    }
-    struct vt_json_writer *w = vt_rows_members(p.rows);
-    if (w != NULL) {
-        if (noun->checks) {
-            vt_json_kv_u64(w, "checked", result->checked != 0 ? result->checked : result->rows);
-            vt_json_kv_u64(w, "findings", result->findings);
-        }
-        vt_json_kv_bool(w, "torn", result->torn);
-        vt_json_kv_string(w, "why", result->torn ? result->why : NULL);
     }
     *status = vt_rows_finish(p.rows);
     return rc;

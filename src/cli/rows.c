@@ -5,12 +5,12 @@
  */
 #include "cli/cli.h"
 
+#include "base/cell.h"
 #include "base/text.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,45 +221,29 @@ void vt_cell_none(struct vt_rows *r)
     end_cell(r);
 }
 
-static uint64_t load(const uint8_t *at, size_t size)
-{
-    uint64_t value = 0;
-    assert(size <= sizeof value);
-    memcpy(&value, at, size); /* little-endian, as the hosts this runs on */
-    return value;
-}
-
 void vt_cell_record(struct vt_rows *r, const void *record, unsigned n)
 {
     for (; n > 0; n--) {
-        const struct vt_column *c = &r->columns[r->at];
-        const uint8_t *at = (const uint8_t *)record + c->offset;
-        if (c->kind == VT_CELL_CHARS) {
-            vt_cell_text(r, c->zero_is_none && at[0] == '\0' ? NULL : (const char *)at);
-            continue;
-        }
-        if (c->kind == VT_CELL_F64) {
-            double value;
-            memcpy(&value, at, sizeof value);
-            if (isnan(value)) {
-                vt_cell_none(r);
-            } else {
-                vt_cell_f64(r, value);
-            }
-            continue;
-        }
-        uint64_t value = load(at, c->size);
-        uint64_t ones = c->size >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * c->size) - 1;
-        if ((value == 0 && c->zero_is_none) || (value == ones && c->ones_are_none)) {
+        struct vt_value v = vt_cell_value(&r->columns[r->at], record);
+        switch (v.type) {
+        case VT_VALUE_NONE:
             vt_cell_none(r);
-        } else if (c->kind == VT_CELL_TEXT) {
-            vt_cell_text(r, (const char *)(uintptr_t)value);
-        } else if (c->kind == VT_CELL_I64) {
-            vt_cell_i64(r, c->size == 4 ? (int32_t)value : (int64_t)value);
-        } else if (c->kind == VT_CELL_BOOL) {
-            vt_cell_bool(r, value != 0);
-        } else {
-            vt_cell_u64(r, value);
+            break;
+        case VT_VALUE_TEXT:
+            vt_cell_text(r, v.text);
+            break;
+        case VT_VALUE_U64:
+            vt_cell_u64(r, v.u64);
+            break;
+        case VT_VALUE_I64:
+            vt_cell_i64(r, v.i64);
+            break;
+        case VT_VALUE_F64:
+            vt_cell_f64(r, v.f64);
+            break;
+        case VT_VALUE_BOOL:
+            vt_cell_bool(r, v.boolean);
+            break;
         }
     }
 }

@@ -10,6 +10,7 @@
 #include "vitrine/guest.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -599,4 +600,27 @@ int vt_space_trace(const struct vt_space *space, struct vt_gva gva,
     }
     *n = met;
     return 0;
+}
+
+/* ---------------------------------------------------------------- flags in words */
+
+static const struct {
+    unsigned flag;
+    const char *set, *clear;
+} flag_words[] = {
+    {VT_PAGE_WRITE, "write", "read-only"}, {VT_PAGE_NX, "nx", "exec"},
+    {VT_PAGE_USER, "user", "kernel"},      {VT_PAGE_GLOBAL, "global", NULL},
+    {VT_PAGE_ACCESSED, "accessed", NULL},  {VT_PAGE_DIRTY, "dirty", NULL},
+};
+
+void vt_page_flags_text(unsigned flags, char *text, size_t size)
+{
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof flag_words / sizeof flag_words[0]; i++) {
+        const char *word = flags & flag_words[i].flag ? flag_words[i].set : flag_words[i].clear;
+        size_t used = strlen(text);
+        if (word != NULL) {
+            snprintf(text + used, size - used, "%s%s", used > 0 ? " " : "", word);
+        }
+    }
 }

@@ -178,6 +178,30 @@ int vt_target_kernel(struct vt_target *target, struct vt_error *err)
     return vt_kernel_open(target->ram, &options, &target->kernel, err);
 }
 
+/* After a reboot another kernel runs, or the same elsewhere. */
+static bool still_runs(struct vt_kernel *kernel)
+{
+    struct vt_gva at;
+    char text[64];
+    const char *banner = vt_kernel_banner(kernel);
+    size_t n = strnlen(banner, sizeof text);
+    return vt_kernel_symbol(kernel, "linux_banner", &at, NULL) == 0 &&
+           vt_space_read(vt_kernel_space(kernel), at, text, n, NULL) == 0 &&
+           memcmp(text, banner, n) == 0;
+}
+
+void vt_target_refresh(struct vt_target *target)
+{
+    if (target->kernel == NULL || target->vm == NULL) {
+        return; /* nothing kept, or a file that does not change */
+    }
+    vt_kernel_refresh(target->kernel);
+    if (!still_runs(target->kernel)) {
+        vt_kernel_close(target->kernel);
+        target->kernel = NULL;
+    }
+}
+
 int vt_target_address(struct vt_target *target, const char *text, uint64_t *address,
                       bool *is_symbol, struct vt_error *err)
 {

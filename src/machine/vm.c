@@ -117,10 +117,16 @@ int vt_vm_open_settled(const char *name, uint64_t timeout_ms, const volatile int
     return rc;
 }
 
+void vt_vm_release(struct vt_vm *vm)
+{
+    vt_qmp_close(vm->qmp);
+    vm->qmp = NULL;
+}
+
 void vt_vm_close(struct vt_vm *vm)
 {
     if (vm != NULL) {
-        vt_qmp_close(vm->qmp);
+        vt_vm_release(vm);
         free(vm);
     }
 }

@@ -33,16 +33,22 @@ int vt_host_create(const struct vt_host_options *options, struct vt_host **host,
 void vt_host_destroy(struct vt_host *host);
 /** Makes leases that are out end early: long work stops with VT_E_INTERRUPTED. */
 void vt_host_interrupt(struct vt_host *host);
+bool vt_host_is_read_only(const struct vt_host *host);
 bool vt_host_may_see(const struct vt_host *host, const char *vm);
 
 struct vt_lease {
-    struct vt_target target; /**< ram always; the kernel through vt_target_kernel */
+    struct vt_target target; /**< ram always; the kernel through vt_lease_kernel */
     struct vt_sql *sql;      /**< NULL until vt_lease_sql */
     const volatile int *stop;
 };
-/** VT_E_NOT_FOUND (none, or not to be seen), those of vt_target_open. */
+/** Writes the audit line and opens the VM, or takes one that is kept. VT_E_INVAL (no name),
+ *  VT_E_NOT_FOUND (none, or not to be seen), VT_E_BUSY (all of the VM's leases stayed out for 10
+ *  seconds), VT_E_INTERRUPTED, those of vt_target_open. */
 int vt_host_lease(struct vt_host *host, const char *vm, const char *operation, const char *detail,
                   struct vt_lease **lease, struct vt_error *err);
+/** The lease's kernel, as vt_target_kernel; but a guest that has none (yet) is looked at once a
+ *  second at most, since that may take long. */
+int vt_lease_kernel(struct vt_host *host, struct vt_lease *lease, struct vt_error *err);
 /** Opens the lease's database; takes a sample first when nobody samples this VM. */
 int vt_lease_sql(struct vt_host *host, struct vt_lease *lease, struct vt_error *err);
 void vt_host_give_back(struct vt_host *host, struct vt_lease *lease);

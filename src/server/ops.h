@@ -11,6 +11,7 @@
 #include "server/host.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 enum vt_param_kind {
     VT_PARAM_TEXT,
@@ -39,12 +40,13 @@ enum vt_op_flags {
     VT_OP_TOOL = 1 << 3,     /**< a tool of MCP */
     VT_OP_DATABASE = 1 << 4, /**< answers from the database alone: the same until the next sample */
     VT_OP_PNG = 1 << 5,      /**< the result is image/png */
+    VT_OP_BY_NAME = 1 << 6,  /**< with VT_OP_VM: no lease; the VM's RAM need not be there */
 };
 
 struct vt_op_call {
     struct vt_host *host;
     const struct vt_op *op;
-    struct vt_lease *lease;     /**< with VT_OP_VM, taken already; else NULL */
+    struct vt_lease *lease;     /**< with VT_OP_VM, taken already; NULL without, or by name */
     const json_t *args;         /**< object; every member was checked against the parameters */
     struct vt_json_writer *out; /**< at the result's place: the operation writes one object */
     FILE *raw;                  /**< with VT_OP_PNG, instead of out */
@@ -64,8 +66,9 @@ struct vt_op {
     int (*run)(struct vt_op_call *call, struct vt_error *err);
 };
 
-/** All of them, ended by NULL: those written by hand, then one a noun ("live_<noun>",
- *  /vms/{vm}/live/<noun>). Made once, on first use; thread-safe. */
+/** All of them, ended by NULL: those written by hand, then one a noun at /vms/{vm}/live/<noun>:
+ *  "live_<noun>", or of those that are tools the tool's name ("ps", "page_tables", …). Made once,
+ * on first use; thread-safe. */
 const struct vt_op *const *vt_ops(void);
 const struct vt_op *vt_op_find(const char *name);
 
@@ -75,13 +78,26 @@ struct vt_op_reply {
     size_t bytes;
 };
 /** Checks the arguments (an unknown, missing or wrong one is VT_E_INVAL that names it), writes the
- *  audit line, takes the lease, runs. `args` is an object, borrowed, "vm" among them; texts in it
- *  hold no zero bytes. */
-int vt_op_run(struct vt_host *host, const struct vt_op *op, const json_t *args,
+ *  audit line, takes the lease, runs. `args` is an object, borrowed, "vm" among them. `origin` says
+ *  who asks ("127.0.0.1", "mcp"), for the log; may be NULL. Errors: VT_E_INVAL, VT_E_PERM (the host
+ *  is read-only), VT_E_LIMIT (the result would be too long), those of vt_host_lease and of the
+ *  operation. */
+int vt_op_run(struct vt_host *host, const struct vt_op *op, const json_t *args, const char *origin,
               struct vt_op_reply *reply, struct vt_error *err);
 
-/** JSON Schema (2020-12) of an operation's parameters and of its result; a new reference. */
+/** The value of a parameter written as text (of a query, a path, a command line); a new reference.
+ *  VT_PARAM_RUNS is JSON text. It is not checked but for its kind: vt_op_run does. VT_E_INVAL. */
+int vt_param_from_text(const struct vt_param *param, const char *text, json_t **value,
+                       struct vt_error *err);
+
+/** The parameters of an operation, "vm" first where it has one; NULL past the end. */
+const struct vt_param *vt_op_param(const struct vt_op *op, unsigned i);
+
+/** JSON Schema (2020-12) of an operation's parameters and of its result; a new reference, NULL when
+ *  out of memory or (result) when it is a picture. */
 json_t *vt_op_params_schema(const struct vt_op *op);
 json_t *vt_op_result_schema(const struct vt_op *op);
+/** Of one parameter's value. */
+json_t *vt_param_schema(const struct vt_param *param);
 
 #endif

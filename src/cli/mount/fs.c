@@ -104,26 +104,13 @@ void vt_fs_end(struct vt_fs *fs)
 
 /* ---------------------------------------------------------------- the kernel and its processes */
 
-/* Is it still the kernel we know? After a reboot another one runs, or the same elsewhere. */
-static bool still_runs(struct vt_kernel *kernel)
-{
-    struct vt_gva at;
-    char text[64];
-    const char *banner = vt_kernel_banner(kernel);
-    size_t n = strlen(banner) < sizeof text - 1 ? strlen(banner) : sizeof text - 1;
-    vt_kernel_refresh(kernel);
-    return vt_kernel_symbol(kernel, "linux_banner", &at, NULL) == 0 &&
-           vt_space_read(vt_kernel_space(kernel), at, text, n, NULL) == 0 &&
-           memcmp(text, banner, n) == 0;
-}
-
 /* The kernel as it is now, or NULL. */
 static struct vt_kernel *take_kernel(struct vt_fs *fs)
 {
     struct vt_target *t = fs->target;
-    if (t->kernel != NULL && t->vm != NULL && !still_runs(t->kernel)) {
-        vt_kernel_close(t->kernel);
-        t->kernel = NULL;
+    bool known = t->kernel != NULL;
+    vt_target_refresh(t);
+    if (known && t->kernel == NULL) {
         fs->kernel_ns = 0;
     }
     uint64_t now = vt_now_ns();

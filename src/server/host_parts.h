@@ -1,0 +1,52 @@
+/* server/host_parts.h - what the files of the host share. */
+#ifndef VT_SERVER_HOST_PARTS_H
+#define VT_SERVER_HOST_PARTS_H
+
+#include "server/host.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+/** Which life of a VM: a VM that was restarted has the same name. */
+struct vt_life {
+    dev_t device;
+    ino_t inode;
+    struct timespec written; /* of vm.json */
+};
+/** VT_E_NOT_FOUND, and its like: none that lives. */
+int vt_life_look(const char *vm, struct vt_life *life, struct vt_error *err);
+bool vt_life_same(const struct vt_life *a, const struct vt_life *b);
+
+/** A lease with what is kept between leases. */
+struct vt_context {
+    struct vt_lease lease; /* first: what is handed out */
+    struct vt_served *vm;
+    struct vt_life life;
+    struct vt_sql *sql; /* or NULL; lease.sql once asked for */
+    struct vt_context *next;
+};
+
+/** What is kept of a VM; gone when nobody uses it. All but the name is the host's lock's. */
+struct vt_served {
+    char name[VT_VM_NAME_MAX + 1];
+    struct vt_served *next;
+    unsigned users;    /* who hold or await a lease */
+    unsigned contexts; /* open or being opened */
+    struct vt_context *idle;
+    /* why the kernel was not found, for a moment: looking for it may take seconds */
+    struct vt_error no_kernel;
+    uint64_t no_kernel_ns; /* 0: it was */
+};
+
+struct vt_host {
+    struct vt_host_options options;
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* something was given back, sampled or ended; CLOCK_MONOTONIC */
+    struct vt_served *vms;
+    volatile int stop;
+};
+
+/** Waits until something changed or `deadline_ns` passed; VT_E_TIMEOUT then. With the lock. */
+int vt_host_wait(struct vt_host *host, uint64_t deadline_ns);
+
+#endif

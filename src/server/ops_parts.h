@@ -1,0 +1,49 @@
+/* server/ops_parts.h - what operations are written with: their arguments and their results. */
+#ifndef VT_SERVER_OPS_PARTS_H
+#define VT_SERVER_OPS_PARTS_H
+
+#include "server/ops.h"
+
+/* Tables of operations, each ended by one without a name. */
+extern const struct vt_op vt_ops_memory[];
+extern const struct vt_op vt_ops_vms[];
+
+/** One operation a noun, ended by one without a name; made by the caller, who calls it once. NULL:
+ *  out of memory. */
+const struct vt_op *vt_ops_of_nouns(void);
+
+/* ---- arguments, checked already ---- */
+
+/** NULL: not given. */
+const char *vt_call_text(const struct vt_op_call *call, const char *name);
+uint64_t vt_call_u64(const struct vt_op_call *call, const char *name, uint64_t fallback);
+double vt_call_number(const struct vt_op_call *call, const char *name, double fallback);
+bool vt_call_bool(const struct vt_op_call *call, const char *name);
+/** A VT_PARAM_ADDRESS, as text for vt_target_address; NULL: not given. */
+const char *vt_call_address(const struct vt_op_call *call, const char *name, char buf[24]);
+/** The parameter "pid"; 0: not given. */
+int32_t vt_call_pid(const struct vt_op_call *call);
+
+/* ---- results ---- */
+
+/** Ask it now and then: VT_E_LIMIT when the result grew too long, VT_E_INTERRUPTED. */
+int vt_call_check(const struct vt_op_call *call, struct vt_error *err);
+/** Takes a struct vt_op_call: for vt_noun_json.check. */
+int vt_call_check_arg(void *call, struct vt_error *err);
+
+/** Result texts are at most this long. */
+#define VT_RESULT_MAX (UINT64_C(16) << 20)
+
+/** Schema of an object made by vt_json_record; a new reference. */
+json_t *vt_record_schema(const struct vt_column *columns, unsigned n);
+
+/** The parameters that many have. */
+#define VT_PARAM_PID                                                                               \
+    {.name = "pid",                                                                                \
+     .kind = VT_PARAM_UINT,                                                                        \
+     .min = 1,                                                                                     \
+     .max = INT32_MAX,                                                                             \
+     .doc = "only of this process",                                                                \
+     .example = "1"}
+
+#endif
