@@ -110,6 +110,9 @@ void vt_host_interrupt(struct vt_host *host)
 {
     pthread_mutex_lock(&host->lock);
     __atomic_store_n(&host->stop, 1, __ATOMIC_RELAXED);
+    for (struct vt_context *c = host->out; c != NULL; c = c->next) {
+        __atomic_store_n(c->stop, 1, __ATOMIC_RELAXED);
+    }
     pthread_cond_broadcast(&host->changed);
     pthread_mutex_unlock(&host->lock);
 }
@@ -197,15 +200,14 @@ static int await_context(struct vt_host *host, struct vt_served *s, struct vt_co
     return 0;
 }
 
-static int open_context(struct vt_host *host, struct vt_served *s, const char *operation,
-                        const char *detail, struct vt_context **context, struct vt_error *err)
+static int open_context(struct vt_served *s, const char *operation, const char *detail,
+                        struct vt_context **context, struct vt_error *err)
 {
     struct vt_context *c = calloc(1, sizeof *c);
     if (c == NULL) {
         return vt_fail(err, VT_E_NOMEM, "%s: out of memory", s->name);
     }
     c->vm = s;
-    c->lease.stop = &host->stop;
     /* Looked at before it is opened: a restart in between shows as another life at the next lease.
      */
     vt_life_look(s->name, &c->life, NULL);
@@ -237,8 +239,40 @@ static int freshen(struct vt_context **context, const char *operation, const cha
     return rc;
 }
 
+/* Makes `stop` end a context's work, be it set by the user or for all by the host. */
+static void lend(struct vt_host *host, struct vt_context *c, volatile int *stop)
+{
+    c->stop = stop;
+    c->lease.stop = stop != NULL ? stop : &host->stop;
+    c->lease.sql = NULL;
+    if (stop == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&host->lock);
+    c->next = host->out;
+    host->out = c;
+    if (host->stop != 0) {
+        __atomic_store_n(stop, 1, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&host->lock);
+}
+
+/* With the lock. */
+static void take_back(struct vt_host *host, struct vt_context *c)
+{
+    struct vt_context **at = &host->out;
+    while (c->stop != NULL && *at != c) {
+        at = &(*at)->next;
+    }
+    if (c->stop != NULL) {
+        *at = c->next;
+        c->stop = NULL;
+    }
+    c->lease.stop = &host->stop;
+}
+
 int vt_host_lease(struct vt_host *host, const char *vm, const char *operation, const char *detail,
-                  struct vt_lease **lease, struct vt_error *err)
+                  volatile int *stop, struct vt_lease **lease, struct vt_error *err)
 {
     if (!vt_name_is_valid(vm)) {
         return vt_fail(err, VT_E_INVAL, "not a VM's name (1-32 letters, digits, '.', '_', '-')");
@@ -261,10 +295,10 @@ int vt_host_lease(struct vt_host *host, const char *vm, const char *operation, c
     pthread_mutex_unlock(&host->lock);
     rc = c != NULL ? freshen(&c, operation, detail, err) : 0;
     if (rc == 0 && c == NULL) {
-        rc = open_context(host, s, operation, detail, &c, err);
+        rc = open_context(s, operation, detail, &c, err);
     }
     if (rc == 0) {
-        c->lease.sql = NULL;
+        lend(host, c, stop);
         *lease = &c->lease;
         return 0;
     }
@@ -313,6 +347,7 @@ void vt_host_give_back(struct vt_host *host, struct vt_lease *lease)
     vt_target_resume(&lease->target, NULL);
     vt_vm_release(lease->target.vm);
     pthread_mutex_lock(&host->lock);
+    take_back(host, c);
     put_idle(s, c);
     leave_vm(host, s);
     pthread_mutex_unlock(&host->lock);

@@ -37,15 +37,16 @@ bool vt_host_is_read_only(const struct vt_host *host);
 bool vt_host_may_see(const struct vt_host *host, const char *vm);
 
 struct vt_lease {
-    struct vt_target target; /**< ram always; the kernel through vt_lease_kernel */
-    struct vt_sql *sql;      /**< NULL until vt_lease_sql */
-    const volatile int *stop;
+    struct vt_target target;  /**< ram always; the kernel through vt_lease_kernel */
+    struct vt_sql *sql;       /**< NULL until vt_lease_sql */
+    const volatile int *stop; /**< non-zero: end early with VT_E_INTERRUPTED; never NULL */
 };
 /** Writes the audit line and opens the VM, or takes one that is kept. VT_E_INVAL (no name),
  *  VT_E_NOT_FOUND (none, or not to be seen), VT_E_BUSY (all of the VM's leases stayed out for 10
- *  seconds), VT_E_INTERRUPTED, those of vt_target_open. */
+ *  seconds), VT_E_INTERRUPTED, those of vt_target_open. `stop` is the user's own way to end his
+ *  work early and outlives the lease; vt_host_interrupt sets it, too. NULL: he has none. */
 int vt_host_lease(struct vt_host *host, const char *vm, const char *operation, const char *detail,
-                  struct vt_lease **lease, struct vt_error *err);
+                  volatile int *stop, struct vt_lease **lease, struct vt_error *err);
 /** The lease's kernel, as vt_target_kernel; but a guest that has none (yet) is looked at once a
  *  second at most, since that may take long. */
 int vt_lease_kernel(struct vt_host *host, struct vt_lease *lease, struct vt_error *err);

@@ -22,8 +22,9 @@ struct vt_context {
     struct vt_lease lease; /* first: what is handed out */
     struct vt_served *vm;
     struct vt_life life;
-    struct vt_sql *sql; /* or NULL; lease.sql once asked for */
-    struct vt_context *next;
+    struct vt_sql *sql;      /* or NULL; lease.sql once asked for */
+    volatile int *stop;      /* the user's, while it is out */
+    struct vt_context *next; /* in the list it is in: idle, or those out that have a stop */
 };
 
 /** What is kept of a VM; gone when nobody uses it. All but the name is the host's lock's. */
@@ -43,6 +44,7 @@ struct vt_host {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* something was given back, sampled or ended; CLOCK_MONOTONIC */
     struct vt_served *vms;
+    struct vt_context *out; /* those with a stop of their users' */
     volatile int stop;
 };
 

@@ -373,7 +373,7 @@ int vt_call_check(const struct vt_op_call *call, struct vt_error *err)
                        call->op->name, VT_RESULT_MAX >> 20);
     }
     return call->lease != NULL && *call->lease->stop != 0
-               ? vt_fail(err, VT_E_INTERRUPTED, "%s: the server ends", call->op->name)
+               ? vt_fail(err, VT_E_INTERRUPTED, "%s: interrupted", call->op->name)
                : 0;
 }
 
@@ -428,14 +428,15 @@ static void describe_call(const struct vt_op *op, const json_t *args, const char
     }
 }
 
-static int take_lease(struct vt_op_call *call, const char *detail, struct vt_error *err)
+static int take_lease(struct vt_op_call *call, const char *detail, volatile int *stop,
+                      struct vt_error *err)
 {
     const char *vm = vt_call_text(call, "vm");
     if (!(call->op->flags & VT_OP_VM)) {
         return 0;
     }
     if (!(call->op->flags & VT_OP_BY_NAME)) {
-        return vt_host_lease(call->host, vm, call->op->name, detail, &call->lease, err);
+        return vt_host_lease(call->host, vm, call->op->name, detail, stop, &call->lease, err);
     }
     if (!vt_name_is_valid(vm)) {
         return vt_fail(err, VT_E_INVAL, "vm: no name (1-32 letters, digits, '.', '_', '-')");
@@ -446,7 +447,7 @@ static int take_lease(struct vt_op_call *call, const char *detail, struct vt_err
 }
 
 int vt_op_run(struct vt_host *host, const struct vt_op *op, const json_t *args, const char *origin,
-              struct vt_op_reply *reply, struct vt_error *err)
+              volatile int *stop, struct vt_op_reply *reply, struct vt_error *err)
 {
     struct vt_op_call call = {.host = host, .op = op, .args = args};
     struct gathered g = {0};
@@ -457,7 +458,7 @@ int vt_op_run(struct vt_host *host, const struct vt_op *op, const json_t *args, 
     }
     if (rc == 0) {
         describe_call(op, args, origin, detail);
-        rc = take_lease(&call, detail, err);
+        rc = take_lease(&call, detail, stop, err);
     }
     if (rc == 0) {
         rc = run_into(&call, &g, err);

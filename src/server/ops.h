@@ -79,11 +79,12 @@ struct vt_op_reply {
 };
 /** Checks the arguments (an unknown, missing or wrong one is VT_E_INVAL that names it), writes the
  *  audit line, takes the lease, runs. `args` is an object, borrowed, "vm" among them. `origin` says
- *  who asks ("127.0.0.1", "mcp"), for the log; may be NULL. Errors: VT_E_INVAL, VT_E_PERM (the host
+ *  who asks ("127.0.0.1", "mcp"), for the log; may be NULL. `stop`, or NULL, becomes non-zero when
+ *  nobody wants the result any more (vt_host_lease). Errors: VT_E_INVAL, VT_E_PERM (the host
  *  is read-only), VT_E_LIMIT (the result would be too long), those of vt_host_lease and of the
  *  operation. */
 int vt_op_run(struct vt_host *host, const struct vt_op *op, const json_t *args, const char *origin,
-              struct vt_op_reply *reply, struct vt_error *err);
+              volatile int *stop, struct vt_op_reply *reply, struct vt_error *err);
 
 /** The value of a parameter written as text (of a query, a path, a command line); a new reference.
  *  VT_PARAM_RUNS is JSON text. It is not checked but for its kind: vt_op_run does. VT_E_INVAL. */

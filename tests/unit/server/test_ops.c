@@ -39,7 +39,7 @@ static json_t *ask(struct world *w, const char *op, const char *args, struct vt_
     struct vt_op_reply reply;
     json_t *a = json_loads(args, 0, NULL);
     assert_non_null(a);
-    int rc = vt_op_run(w->host, vt_op_find(op), a, "test", &reply, err);
+    int rc = vt_op_run(w->host, vt_op_find(op), a, "test", NULL, &reply, err);
     json_decref(a);
     if (rc != 0) {
         assert_int_equal(rc, err->code);
@@ -129,7 +129,8 @@ static void zero_bytes_are_refused(void **state)
     struct vt_op_reply reply;
     json_t *args = json_object();
     json_object_set_new(args, "vm", json_stringn("one\0two", 7));
-    assert_int_equal(vt_op_run(w->host, vt_op_find("ps"), args, NULL, &reply, &err), VT_E_INVAL);
+    assert_int_equal(vt_op_run(w->host, vt_op_find("ps"), args, NULL, NULL, &reply, &err),
+                     VT_E_INVAL);
     assert_non_null(strstr(err.message, "zero byte"));
     json_decref(args);
 }
