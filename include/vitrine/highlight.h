@@ -22,6 +22,7 @@ struct vt_gpa_run {
 #define VT_HIGHLIGHT_LABEL_MAX 128 /**< bytes; may hold guest text */
 #define VT_HIGHLIGHTS_MAX 256      /**< of one VM */
 #define VT_HIGHLIGHT_RUNS_MAX 65536
+#define VT_HIGHLIGHTS_RUNS_MAX 131072 /**< of all highlights of one VM */
 
 struct vt_highlight {
     char name[VT_HIGHLIGHT_NAME_MAX + 1];
@@ -41,15 +42,19 @@ struct vt_highlights {
 /** Those of a VM; none is not an error. VT_E_CORRUPT, VT_E_IO. */
 int vt_highlights_load(const struct vt_vm *vm, struct vt_highlights *set, struct vt_error *err);
 void vt_highlights_fini(struct vt_highlights *set);
-/** Adds one, or replaces that of the same name. Runs may come in any order, overlap and be
- *  unaligned: they are widened to pages, sorted and joined; those outside RAM are refused.
- *  `label` NULL: the name. `colour` NULL: the next of a palette that differs from the classes'.
- *  VT_E_INVAL (name, no runs), VT_E_LIMIT, VT_E_ADDR. */
+/** Adds one, or replaces that of the same name, in its place. Runs may come in any order, overlap
+ * and be unaligned: they are widened to pages, sorted and joined; those outside RAM are refused.
+ *  `label` NULL: the name; bytes that are no UTF-8 become U+FFFD, and it is cut at
+ *  VT_HIGHLIGHT_LABEL_MAX. `colour` NULL: the colour it had, or one of the palette that the fewest
+ *  have. VT_E_INVAL (name, no runs), VT_E_LIMIT, VT_E_ADDR, VT_E_GONE (the VM ended), those of
+ *  vt_highlights_load. */
 int vt_highlights_put(struct vt_vm *vm, const char *name, const char *label,
                       const struct vt_colour *colour, const struct vt_gpa_run *runs, size_t n_runs,
                       struct vt_error *err);
 /** VT_E_NOT_FOUND. */
 int vt_highlights_remove(struct vt_vm *vm, const char *name, struct vt_error *err);
+/** Removes all of them, also when their file cannot be read. */
+int vt_highlights_clear(struct vt_vm *vm, struct vt_error *err);
 /** "#rrggbb" or a name of the palette ("red", "cyan", …). VT_E_INVAL names them. */
 int vt_colour_parse(const char *text, struct vt_colour *colour, struct vt_error *err);
 
