@@ -55,6 +55,7 @@ struct vt_noun {
     const char *description, *examples; /**< paragraphs for the man page, or NULL */
     bool checks;                        /**< its rows may have a finding */
     bool by_pid;                        /**< rows belong to processes: vt_noun_query.pid selects */
+    bool kernel_by_default;             /**< of those: without a pid, rows are the kernel's */
     const char *operands; /**< usage, when it takes a vt_noun_query.text: "VM [PATH]"; else NULL */
     bool text_needed;
     const struct vt_column *columns;

@@ -101,27 +101,51 @@ struct vt_sql_value {
 struct vt_sql_limits {
     uint64_t max_rows;        /**< 0: 100 000 */
     uint64_t max_bytes;       /**< of all values; 0: 64 MiB */
+    uint64_t max_memory;      /**< bytes it may take while it runs; 0: 64 MiB */
     uint64_t timeout_ms;      /**< 0: 10 000 */
     const volatile int *stop; /**< or NULL */
 };
 
-/** Opens for reading. `path` NULL: an empty database with live tables only. `target` (may be NULL:
+/** Opens for reading. `path` NULL: an empty database with live tables only; a path that begins with
+ *  "file:" is a URI, as vt_sampler_path may give one. `target` (may be NULL:
  *  then there are no live tables) is walked by queries that name a live table; its kernel is opened
  *  when first needed. VT_E_NOT_FOUND when the VM was never sampled. */
 int vt_sql_open(const char *path, struct vt_target *target, struct vt_sql **sql,
                 struct vt_error *err);
 void vt_sql_close(struct vt_sql *sql);
-/** Runs one statement that only reads. `params` (n_params of them, TEXT and INTEGER) bind to ?1, ?2
- * … `columns` (may be NULL) is called once before the rows, also when there are none. A non-zero
- *  return of a callback ends the query and is returned. The statement is prepared once and kept for
- *  the next time. Errors: VT_E_INVAL (SQLite's words), VT_E_PERM (it would write, or reach
- *  outside the database), VT_E_LIMIT (rows or bytes: those so far were delivered), VT_E_TIMEOUT,
- *  VT_E_INTERRUPTED. */
+/** Runs one statement that only reads. `params` bind to ?1, ?2 … and there are as many as it has.
+ *  `columns` (may be NULL) is called once before the rows, also when there are none; names are
+ *  valid during the call. A non-zero return of a callback ends the query and is returned; callbacks
+ *  may run queries of their own. The statement is prepared once and kept for the next time. A live
+ *  table is walked when it is first read, and stays as it was until the query ends. Errors:
+ *  VT_E_INVAL (SQLite's words, and what was perhaps meant), VT_E_PERM (it would write, or reach
+ *  outside the database), VT_E_LIMIT (rows or bytes: those so far were delivered; memory),
+ *  VT_E_TIMEOUT, VT_E_INTERRUPTED, VT_E_BUSY, VT_E_CORRUPT, those of vt_noun_walk. */
 int vt_sql_query(struct vt_sql *sql, const char *text, const struct vt_sql_value *params,
                  unsigned n_params, const struct vt_sql_limits *limits,
                  int (*columns)(const char *const *names, unsigned n, void *arg),
                  int (*row)(const struct vt_sql_value *values, unsigned n, void *arg), void *arg,
                  struct vt_error *err);
+/** Why rows of live tables may have been missing in the last query, or NULL: a line, valid until
+ * the next one. */
+const char *vt_sql_warning(const struct vt_sql *sql);
+/** What a statement would read: tables of the database, live tables. Prepares it and fails as
+ *  vt_sql_query would then. */
+int vt_sql_reads(struct vt_sql *sql, const char *text, bool *stored, bool *live,
+                 struct vt_error *err);
+/** What can be asked. */
+struct vt_sql_column {
+    bool live; /**< of a live table: "live.<table>" */
+    const char *table, *column;
+    const char *type; /**< as declared: INTEGER, ADDRESS, REAL, TEXT, BOOLEAN (0 or 1), or "" */
+    bool hidden;      /**< not part of "*" */
+    const char *table_doc; /**< a line about the table, or NULL */
+    const char *doc;       /**< a line about the column, or NULL */
+};
+/** Calls `fn` for every column, those of a table one after the other; texts are valid during the
+ *  call. Non-zero from it ends that and is returned. */
+int vt_sql_columns(struct vt_sql *sql, int (*fn)(const struct vt_sql_column *column, void *arg),
+                   void *arg, struct vt_error *err);
 /** Changes when somebody else committed: what was answered before may be kept until then. */
 int vt_sql_version(struct vt_sql *sql, uint64_t *version, struct vt_error *err);
 

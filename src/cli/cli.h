@@ -99,7 +99,7 @@ extern volatile int vt_interrupted;
 
 struct vt_rows;
 
-/** Begins output on stdout. `columns` must outlive it. */
+/** Begins output on stdout. `columns` must outlive it; a table asks for their kinds at the end. */
 int vt_rows_create(const struct vt_args *args, const struct vt_column *columns, unsigned n,
                    struct vt_rows **rows, struct vt_error *err);
 /** The same; in JSON the rows become the array `member` of an object, which gets more members
@@ -125,6 +125,8 @@ void vt_cell_i64(struct vt_rows *rows, int64_t value);
 void vt_cell_f64(struct vt_rows *rows, double value);
 void vt_cell_bool(struct vt_rows *rows, bool value);
 void vt_cell_none(struct vt_rows *rows); /**< unknown: "-" and null */
+/** Of any kind, as it is to be shown: one line, safe for a terminal. In tables only. */
+void vt_cell_formatted(struct vt_rows *rows, const char *text);
 /** The next cells from a record: those of the next `n` columns. */
 void vt_cell_record(struct vt_rows *rows, const void *record, unsigned n);
 /** Writes what is still held back and frees. Returns VT_EXIT_OK, or VT_EXIT_FAILED when it

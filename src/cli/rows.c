@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VT_COLUMNS_MAX 32
-
 struct vt_rows {
     FILE *out;
     const struct vt_column *columns;
@@ -47,7 +45,7 @@ int vt_rows_create_to(const struct vt_output *to, const char *member,
                       const struct vt_column *columns, unsigned n, struct vt_rows **rows,
                       struct vt_error *err)
 {
-    assert(n > 0 && n <= VT_COLUMNS_MAX);
+    assert(n > 0);
     struct vt_rows *r = calloc(1, sizeof *r);
     if (r == NULL) {
         return vt_fail(err, VT_E_NOMEM, "output: out of memory");
@@ -131,6 +129,13 @@ void vt_cell_text(struct vt_rows *r, const char *text)
         hold(r, safe);
     }
     end_cell(r);
+}
+
+void vt_cell_formatted(struct vt_rows *r, const char *text)
+{
+    assert(!r->json);
+    next_column(r);
+    hold(r, text);
 }
 
 void vt_cell_u64(struct vt_rows *r, uint64_t value)
@@ -263,10 +268,10 @@ static bool is_left(enum vt_cell_kind kind)
     return kind == VT_CELL_TEXT || kind == VT_CELL_CHARS || kind == VT_CELL_BOOL;
 }
 
-static void print_table(const struct vt_rows *r)
+/* `widest`: room for the width of each column. */
+static void print_table(const struct vt_rows *r, int *widest)
 {
     size_t n_rows = r->n_cells / r->n_columns;
-    int widest[VT_COLUMNS_MAX];
     unsigned last = 0; /* the last shown column is not padded on its right */
     for (unsigned c = 0; c < r->n_columns; c++) {
         if (r->columns[c].title == NULL) {
@@ -320,6 +325,7 @@ int vt_output_finish(FILE *out)
 int vt_rows_finish(struct vt_rows *r)
 {
     int result = VT_EXIT_OK;
+    int *widest = calloc(r->n_columns, sizeof *widest);
     assert(r->at == 0);
     if (r->json) {
         if (r->in_object) {
@@ -329,11 +335,11 @@ int vt_rows_finish(struct vt_rows *r)
             vt_json_array_end(&r->writer);
         }
         vt_json_finish(&r->writer);
-    } else if (r->out_of_memory) {
+    } else if (r->out_of_memory || widest == NULL) {
         fputs("vitrine: out of memory\n", stderr);
         result = VT_EXIT_FAILED;
     } else {
-        print_table(r);
+        print_table(r, widest);
     }
     int written = vt_output_finish(r->out);
     result = result == VT_EXIT_OK ? written : result;
@@ -341,6 +347,7 @@ int vt_rows_finish(struct vt_rows *r)
         free(r->cells[i]);
     }
     free(r->cells);
+    free(widest);
     free(r);
     return result;
 }

@@ -26,6 +26,7 @@ extern const struct vt_verb vt_verb_uname;
 extern const struct vt_verb vt_verb_pagecache;
 extern const struct vt_verb vt_verb_read;
 extern const struct vt_verb vt_verb_find_memory;
+extern const struct vt_verb vt_verb_sql;
 extern const struct vt_verb vt_verb_mount;
 extern const struct vt_verb vt_verb_unmount;
 extern const struct vt_verb vt_verb_symbols;
@@ -58,6 +59,7 @@ static const struct vt_verb *const before_nouns[] = {
     NULL,
 };
 static const struct vt_verb *const after_nouns[] = {
+    &vt_verb_sql,
     &vt_verb_read,
     &vt_verb_find_memory,
     &vt_verb_translate,

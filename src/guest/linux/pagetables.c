@@ -427,6 +427,7 @@ const struct vt_noun vt_noun_pagetables = {
     .examples = "vitrine pagetables web\nvitrine pagetables web --pid 1\n"
                 "vitrine pagetables web --translate init_task",
     .by_pid = true,
+    .kernel_by_default = true,
     .columns = vt_page_range_columns,
     .n_columns = VT_PAGE_RANGE_COLUMNS,
     .walk = walk,

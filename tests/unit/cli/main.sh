@@ -38,7 +38,7 @@ if [ -w /dev/full ]; then
         # shellcheck disable=SC2086 # several words
         "$vitrine" $words >/dev/full 2>"$dir/err"
         status=$?
-        if [ $status -ne 1 ] || ! grep -q 'No space left' "$dir/err"; then
+        if [ $status -ne 1 ] || ! grep -qE 'No space left|an earlier write failed' "$dir/err"; then
             echo "vitrine $words on a full disk: status $status" >&2
             bad=1
         fi
