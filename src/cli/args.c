@@ -268,6 +268,12 @@ void vt_progress_share(struct vt_share *share, uint64_t done, uint64_t total)
     }
 }
 
+int vt_cli_progress(uint64_t done, uint64_t total, void *share)
+{
+    vt_progress_share(share, done, total);
+    return vt_interrupted;
+}
+
 int vt_usage_error(const struct vt_args *args, const char *fmt, ...)
 {
     clear_progress();

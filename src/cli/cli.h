@@ -92,6 +92,8 @@ struct vt_share {
     bool told;
 };
 void vt_progress_share(struct vt_share *share, uint64_t done, uint64_t total);
+/** The same as a callback of work that a signal may end: `share` is a struct vt_share. */
+int vt_cli_progress(uint64_t done, uint64_t total, void *share);
 /** Set when SIGINT, SIGTERM or SIGHUP arrived; long verbs pass it as the `stop` of waits. */
 extern volatile int vt_interrupted;
 

@@ -1,5 +1,6 @@
 /* cli/cmd_dump.c - `vitrine dump`: RAM into a file that drgn, crash or Volatility opens. */
-#include "cli/copy.h"
+#include "cli/target.h"
+#include "guest/copy.h"
 
 #include <stdio.h>
 
@@ -126,13 +127,19 @@ static int run(const struct vt_args *args)
     struct vt_copy copy = {0};
     uint64_t stored = 0;
     find_kernel(&t, format);
-    int rc = t.vm != NULL ? vt_copy_take(args, &t, format == VT_DUMP_ELF, &copy, &err) : 0;
+    int rc = t.vm != NULL
+                 ? vt_copy_take(&t, vt_args_flag(args, "pause"), format == VT_DUMP_ELF, &copy, &err)
+                 : 0;
     if (rc == 0) {
-        struct vt_dump dump = {.ram = t.ram,
-                               .copy = copy.snap != NULL ? vt_snapshot_bytes(copy.snap) : NULL,
-                               .kernel = t.kernel,
-                               .cpus = copy.cpus,
-                               .n_cpus = copy.n_cpus};
+        struct vt_share share = {.what = "writing"};
+        const struct vt_dump dump = {.ram = t.ram,
+                                     .copy =
+                                         copy.snap != NULL ? vt_snapshot_bytes(copy.snap) : NULL,
+                                     .kernel = t.kernel,
+                                     .cpus = copy.cpus,
+                                     .n_cpus = copy.n_cpus,
+                                     .progress = vt_cli_progress,
+                                     .arg = &share};
         rc = vt_copy_write(path, &dump, format, &stored, &err);
     }
     result = rc == 0 ? show(args, &t, &copy, format, stored, &err) : vt_report(args, &err);

@@ -1,5 +1,6 @@
 /* cli/cmd_snapshot.c - `vitrine snapshot`: a guest's RAM into a file, with a verdict. */
-#include "cli/copy.h"
+#include "cli/target.h"
+#include "guest/copy.h"
 
 #include <stdlib.h>
 
@@ -16,25 +17,6 @@ static const struct vt_column columns[] = {
     {.key = "torn", .kind = VT_CELL_TEXT},
 };
 
-/* "0x1000,0x5000": guest-physical, or NULL; the caller frees. */
-static char *torn_addresses(const struct vt_ram *ram, const struct vt_snapshot *snap)
-{
-    const uint64_t *pages;
-    size_t n = vt_snapshot_torn(snap, &pages), size = 0;
-    char *text = NULL;
-    FILE *out = n > 0 ? open_memstream(&text, &size) : NULL;
-    for (size_t i = 0; out != NULL && i < n; i++) {
-        struct vt_gpa gpa;
-        if (vt_ram_gpa(ram, VT_OFF(pages[i] << VT_PAGE_SHIFT), &gpa, NULL) == 0) {
-            fprintf(out, "%s0x%llx", i > 0 ? "," : "", (unsigned long long)gpa.v);
-        }
-    }
-    if (out != NULL) {
-        fclose(out);
-    }
-    return text;
-}
-
 static int show(const struct vt_args *args, const struct vt_target *t, const struct vt_copy *copy,
                 uint64_t stored, struct vt_error *err)
 {
@@ -44,7 +26,7 @@ static int show(const struct vt_args *args, const struct vt_target *t, const str
     if (rc != 0) {
         return vt_report(args, err);
     }
-    char *torn = torn_addresses(t->ram, copy->snap);
+    char *torn = vt_copy_torn(copy, t->ram);
     vt_cell_text(rows, t->name);
     vt_cell_text(rows, vt_verdict_name(r->verdict));
     vt_cell_u64(rows, vt_ram_end(t->ram).v);
@@ -72,9 +54,13 @@ static int run(const struct vt_args *args)
     struct vt_copy copy = {0};
     uint64_t stored = 0;
     int rc = t.vm == NULL ? vt_fail(&err, VT_E_INVAL, "%s is a snapshot already", t.name)
-                          : vt_copy_take(args, &t, false, &copy, &err);
+                          : vt_copy_take(&t, vt_args_flag(args, "pause"), false, &copy, &err);
     if (rc == 0) {
-        struct vt_dump dump = {.ram = t.ram, .copy = vt_snapshot_bytes(copy.snap)};
+        struct vt_share share = {.what = "writing"};
+        const struct vt_dump dump = {.ram = t.ram,
+                                     .copy = vt_snapshot_bytes(copy.snap),
+                                     .progress = vt_cli_progress,
+                                     .arg = &share};
         rc = vt_copy_write(path, &dump, VT_DUMP_RAW, &stored, &err);
     }
     result = rc == 0 ? show(args, &t, &copy, stored, &err) : vt_report(args, &err);

@@ -117,6 +117,16 @@ void vt_host_interrupt(struct vt_host *host)
     pthread_mutex_unlock(&host->lock);
 }
 
+const volatile int *vt_host_stop(const struct vt_host *host)
+{
+    return &host->stop;
+}
+
+const char *vt_host_program(const struct vt_host *host)
+{
+    return host->options.program != NULL ? host->options.program : "/proc/self/exe";
+}
+
 bool vt_host_is_read_only(const struct vt_host *host)
 {
     return host->options.read_only;

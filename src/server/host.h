@@ -19,7 +19,8 @@ struct vt_host_options {
     bool sample;       /**< run samplers; else a lease takes one sample when nobody samples */
     double interval_s; /**< of sampling; 0: 1 s */
     struct vt_sampler_options sampler;
-    bool read_only; /**< operations that change a VM or the host are refused */
+    bool read_only;      /**< operations that change a VM or the host are refused */
+    const char *program; /**< vitrine's, which starts VMs; NULL: that of this process */
     void (*on_event)(const char *vm, const struct vt_event *event, void *arg);    /**< any thread */
     void (*on_sample)(const char *vm, const struct vt_sample *sample, void *arg); /**< any thread */
     void *arg;
@@ -33,7 +34,10 @@ int vt_host_create(const struct vt_host_options *options, struct vt_host **host,
 void vt_host_destroy(struct vt_host *host);
 /** Makes leases that are out end early: long work stops with VT_E_INTERRUPTED. */
 void vt_host_interrupt(struct vt_host *host);
+/** Non-zero once it was interrupted: for waits. */
+const volatile int *vt_host_stop(const struct vt_host *host);
 bool vt_host_is_read_only(const struct vt_host *host);
+const char *vt_host_program(const struct vt_host *host);
 bool vt_host_may_see(const struct vt_host *host, const char *vm);
 
 struct vt_lease {

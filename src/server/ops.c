@@ -36,7 +36,8 @@ static size_t count(const struct vt_op *table)
 static void make_table(void)
 {
     static const struct vt_op *none[] = {NULL};
-    const struct vt_op *const tables[] = {vt_ops_vms, vt_ops_memory, vt_ops_of_nouns()};
+    const struct vt_op *const tables[] = {vt_ops_vms, vt_ops_lifecycle, vt_ops_memory,
+                                          vt_ops_of_nouns()};
     enum { TABLES = sizeof tables / sizeof tables[0] };
     size_t n = 0, at = 0;
     all = none;
@@ -372,9 +373,8 @@ int vt_call_check(const struct vt_op_call *call, struct vt_error *err)
                        " MiB: ask for less, with limit or pid where it has them",
                        call->op->name, VT_RESULT_MAX >> 20);
     }
-    return call->lease != NULL && *call->lease->stop != 0
-               ? vt_fail(err, VT_E_INTERRUPTED, "%s: interrupted", call->op->name)
-               : 0;
+    const volatile int *stop = call->lease != NULL ? call->lease->stop : vt_host_stop(call->host);
+    return *stop != 0 ? vt_fail(err, VT_E_INTERRUPTED, "%s: interrupted", call->op->name) : 0;
 }
 
 int vt_call_check_arg(void *call, struct vt_error *err)
@@ -428,21 +428,20 @@ static void describe_call(const struct vt_op *op, const json_t *args, const char
     }
 }
 
-static int take_lease(struct vt_op_call *call, const char *detail, volatile int *stop,
-                      struct vt_error *err)
+static int take_lease(struct vt_op_call *call, volatile int *stop, struct vt_error *err)
 {
     const char *vm = vt_call_text(call, "vm");
     if (!(call->op->flags & VT_OP_VM)) {
         return 0;
     }
     if (!(call->op->flags & VT_OP_BY_NAME)) {
-        return vt_host_lease(call->host, vm, call->op->name, detail, stop, &call->lease, err);
+        return vt_host_lease(call->host, vm, call->op->name, call->detail, stop, &call->lease, err);
     }
     if (!vt_name_is_valid(vm)) {
         return vt_fail(err, VT_E_INVAL, "vm: no name (1-32 letters, digits, '.', '_', '-')");
     }
     return vt_host_may_see(call->host, vm)
-               ? vt_audit(vm, call->op->name, err, "%s", detail)
+               ? vt_audit(vm, call->op->name, err, "%s", call->detail)
                : vt_fail(err, VT_E_NOT_FOUND, "no VM named '%s' is served here", vm);
 }
 
@@ -451,14 +450,15 @@ int vt_op_run(struct vt_host *host, const struct vt_op *op, const json_t *args, 
 {
     struct vt_op_call call = {.host = host, .op = op, .args = args};
     struct gathered g = {0};
-    char detail[DETAIL_MAX];
+    char detail[DETAIL_MAX] = "";
+    call.detail = detail;
     int rc = check_args(op, args, err);
     if (rc == 0 && (op->flags & VT_OP_CHANGES) && vt_host_is_read_only(host)) {
         rc = vt_fail(err, VT_E_PERM, "%s: this server only looks", op->name);
     }
     if (rc == 0) {
         describe_call(op, args, origin, detail);
-        rc = take_lease(&call, detail, stop, err);
+        rc = take_lease(&call, stop, err);
     }
     if (rc == 0) {
         rc = run_into(&call, &g, err);

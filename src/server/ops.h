@@ -48,6 +48,7 @@ struct vt_op_call {
     const struct vt_op *op;
     struct vt_lease *lease;     /**< with VT_OP_VM, taken already; NULL without, or by name */
     const json_t *args;         /**< object; every member was checked against the parameters */
+    const char *detail;         /**< who asks for what, for the log */
     struct vt_json_writer *out; /**< at the result's place: the operation writes one object */
     FILE *raw;                  /**< with VT_OP_PNG, instead of out */
 };

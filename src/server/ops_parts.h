@@ -5,6 +5,7 @@
 #include "server/ops.h"
 
 /* Tables of operations, each ended by one without a name. */
+extern const struct vt_op vt_ops_lifecycle[];
 extern const struct vt_op vt_ops_memory[];
 extern const struct vt_op vt_ops_vms[];
 
@@ -30,6 +31,10 @@ int32_t vt_call_pid(const struct vt_op_call *call);
 int vt_call_check(const struct vt_op_call *call, struct vt_error *err);
 /** Takes a struct vt_op_call: for vt_noun_json.check. */
 int vt_call_check_arg(void *call, struct vt_error *err);
+
+/** Writes what is known of a VM; its schema is vt_vm_result. VT_E_NOT_FOUND. */
+int vt_call_write_vm(struct vt_op_call *call, const char *name, struct vt_error *err);
+extern const char vt_vm_result[];
 
 /** Result texts are at most this long. */
 #define VT_RESULT_MAX (UINT64_C(16) << 20)

@@ -17,7 +17,7 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void write_vm(struct vt_json_writer *w, const char *name, bool regions)
+static void write_vm(struct vt_json_writer *w, const char *name)
 {
     struct vt_vm *vm;
     struct vt_error err;
@@ -49,18 +49,16 @@ static void write_vm(struct vt_json_writer *w, const char *name, bool regions)
     vt_json_kv_f64(w, "started_unix_s", started, 16);
     vt_json_kv_f64(w, "uptime_s", up > 0 ? up : 0, 6);
     vt_json_kv_string(w, "ram_why", info->ram_why[0] != '\0' ? info->ram_why : NULL);
-    if (regions) {
-        vt_json_key(w, "regions");
-        vt_json_array(w);
-        for (unsigned i = 0; i < info->n_regions; i++) {
-            vt_json_object(w);
-            vt_json_kv_hex(w, "gpa", info->regions[i].gpa.v);
-            vt_json_kv_hex(w, "offset", info->regions[i].offset.v);
-            vt_json_kv_u64(w, "bytes", info->regions[i].bytes);
-            vt_json_object_end(w);
-        }
-        vt_json_array_end(w);
+    vt_json_key(w, "regions");
+    vt_json_array(w);
+    for (unsigned i = 0; i < info->n_regions; i++) {
+        vt_json_object(w);
+        vt_json_kv_hex(w, "gpa", info->regions[i].gpa.v);
+        vt_json_kv_hex(w, "offset", info->regions[i].offset.v);
+        vt_json_kv_u64(w, "bytes", info->regions[i].bytes);
+        vt_json_object_end(w);
     }
+    vt_json_array_end(w);
     vt_json_object_end(w);
     vt_vm_close(vm);
 }
@@ -78,7 +76,7 @@ static int list_vms(struct vt_op_call *call, struct vt_error *err)
     vt_json_array(call->out);
     for (size_t i = 0; i < n; i++) {
         if (vt_host_may_see(call->host, names[i])) {
-            write_vm(call->out, names[i], false);
+            write_vm(call->out, names[i]);
         }
     }
     vt_json_array_end(call->out);
@@ -87,10 +85,9 @@ static int list_vms(struct vt_op_call *call, struct vt_error *err)
     return 0;
 }
 
-static int vm_info(struct vt_op_call *call, struct vt_error *err)
+int vt_call_write_vm(struct vt_op_call *call, const char *name, struct vt_error *err)
 {
     struct vt_vm *vm;
-    const char *name = vt_call_text(call, "vm");
     int rc = vt_vm_open(name, &vm, err);
     if (rc == 0) {
         vt_vm_close(vm);
@@ -98,11 +95,18 @@ static int vm_info(struct vt_op_call *call, struct vt_error *err)
     if (rc != 0 && rc != VT_E_BUSY) {
         return rc;
     }
-    write_vm(call->out, name, true);
+    write_vm(call->out, name);
     return call->out->has_item[0] ? 0 : vt_fail(err, VT_E_NOT_FOUND, "no VM named '%s'", name);
 }
 
-#define VM_PROPERTIES                                                                              \
+static int vm_info(struct vt_op_call *call, struct vt_error *err)
+{
+    return vt_call_write_vm(call, vt_call_text(call, "vm"), err);
+}
+
+#define VM_SCHEMA                                                                                  \
+    "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"name\", \"state\"]," \
+    " \"properties\": {"                                                                           \
     "\"name\": {\"type\": \"string\"},"                                                            \
     "\"state\": {\"enum\": [\"unknown\", \"running\", \"paused\", \"shutdown\", \"crashed\","      \
     " \"migrating\", \"dead\"]},"                                                                  \
@@ -116,23 +120,20 @@ static int vm_info(struct vt_op_call *call, struct vt_error *err)
     "\"started_unix_s\": {\"type\": \"number\"},"                                                  \
     "\"uptime_s\": {\"type\": \"number\"},"                                                        \
     "\"ram_why\": {\"type\": [\"string\", \"null\"], \"description\":"                             \
-    " \"why its memory cannot be read; null: it can\"}"
+    " \"why its memory cannot be read; null: it can\"},"                                           \
+    "\"regions\": {\"type\": \"array\", \"description\": \"where RAM lies, guest-physically and "  \
+    "in"                                                                                           \
+    " its file\", \"items\": {\"type\": \"object\", \"additionalProperties\": false,"              \
+    " \"required\": [\"gpa\", \"offset\", \"bytes\"], \"properties\": {"                           \
+    "\"gpa\": {\"type\": \"string\", \"pattern\": \"^0x[0-9a-f]+$\"},"                             \
+    "\"offset\": {\"type\": \"string\", \"pattern\": \"^0x[0-9a-f]+$\"},"                          \
+    "\"bytes\": {\"type\": \"integer\"}}}}}}"
+
+const char vt_vm_result[] = VM_SCHEMA;
 
 static const char list_result[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"vms\"],"
-    " \"properties\": {\"vms\": {\"type\": \"array\", \"items\": {\"type\": \"object\","
-    " \"additionalProperties\": false, \"required\": [\"name\", \"state\"],"
-    " \"properties\": {" VM_PROPERTIES "}}}}}";
-
-static const char info_result[] =
-    "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"name\", \"state\"],"
-    " \"properties\": {" VM_PROPERTIES ","
-    "\"regions\": {\"type\": \"array\", \"description\": \"where RAM lies, guest-physically and in"
-    " its file\", \"items\": {\"type\": \"object\", \"additionalProperties\": false,"
-    " \"required\": [\"gpa\", \"offset\", \"bytes\"], \"properties\": {"
-    "\"gpa\": {\"type\": \"string\", \"pattern\": \"^0x[0-9a-f]+$\"},"
-    "\"offset\": {\"type\": \"string\", \"pattern\": \"^0x[0-9a-f]+$\"},"
-    "\"bytes\": {\"type\": \"integer\"}}}}}}";
+    " \"properties\": {\"vms\": {\"type\": \"array\", \"items\": " VM_SCHEMA "}}}";
 
 const struct vt_op vt_ops_vms[] = {
     {
@@ -154,7 +155,7 @@ const struct vt_op vt_ops_vms[] = {
         .title = "One virtual machine",
         .summary = "Show what is known of a virtual machine",
         .flags = VT_OP_VM | VT_OP_BY_NAME,
-        .result = info_result,
+        .result = vt_vm_result,
         .run = vm_info,
     },
     {0},
