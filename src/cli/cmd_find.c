@@ -1,29 +1,13 @@
 /* cli/cmd_find.c - `vitrine find`: text, bytes and YARA rules in a guest's memory. */
 #include "base/text.h"
 #include "cli/target.h"
-#include "guest/linux/pages.h"
-#include "vitrine/find.h"
+#include "guest/find/shown.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define CONTEXT_MAX 4096u
 #define LIMIT_DEFAULT 10000u
-#define SHOWN_MAX 64u /* bytes of a match in JSON; in the table fewer */
 #define ENOUGH 1
-
-static const struct vt_column columns[] = {
-    {.key = "address", .title = "ADDRESS", .kind = VT_CELL_HEX},
-    {.key = "physical", .title = "PHYSICAL", .kind = VT_CELL_HEX},
-    {.key = "bytes", .title = "BYTES", .kind = VT_CELL_U64},
-    {.key = "pattern", .title = "PATTERN", .kind = VT_CELL_TEXT},
-    {.key = "string", .kind = VT_CELL_TEXT}, /* of a YARA rule */
-    {.key = "in", .title = "IN", .kind = VT_CELL_TEXT},
-    {.key = "trust", .title = "TRUST", .kind = VT_CELL_TEXT},
-    {.key = "context_address", .kind = VT_CELL_HEX},
-    {.key = "hex", .kind = VT_CELL_TEXT},
-    {.key = "text", .title = "TEXT", .kind = VT_CELL_TEXT},
-};
 
 static const struct vt_column count_columns[] = {
     {.key = "pattern", .title = "PATTERN", .kind = VT_CELL_TEXT},
@@ -39,124 +23,18 @@ struct finding {
     uint64_t context, limit, n;
     bool owner;
     uint64_t counts[VT_FIND_PATTERNS_MAX + 1];
+    struct vt_find_shown shown;
 };
-
-/* ---------------------------------------------------------------- where it is */
-
-static const char *page_kind(const struct vt_target *t, struct vt_gpa gpa)
-{
-    static const char *const names[] = {
-        [VT_LINUX_PAGE_UNKNOWN] = "unknown page", [VT_LINUX_PAGE_FREE] = "free page",
-        [VT_LINUX_PAGE_IDLE] = "idle page",       [VT_LINUX_PAGE_RESERVED] = "reserved page",
-        [VT_LINUX_PAGE_SLAB] = "slab page",       [VT_LINUX_PAGE_TABLE] = "page table",
-        [VT_LINUX_PAGE_ANON] = "anonymous page",  [VT_LINUX_PAGE_FILE] = "file page",
-        [VT_LINUX_PAGE_KERNEL] = "kernel page",
-    };
-    uint8_t kind;
-    struct vt_gpa page = VT_GPA(gpa.v & ~(VT_PAGE_BYTES - 1));
-    return vt_linux_page_kinds(t->kernel, page, 1, &kind, NULL) == 0 ? names[kind] : NULL;
-}
-
-/* "symbol+0x10" of an address in the kernel's image, else what the page is when asked for. */
-static const char *describe(const struct finding *f, const struct vt_find_match *m, char *buf,
-                            size_t size)
-{
-    const char *name;
-    char type;
-    uint64_t distance;
-    struct vt_target *t = f->target;
-    if (f->where.space != NULL &&
-        vt_kernel_symbol_at(t->kernel, VT_GVA(m->at), &name, &type, &distance, NULL) == 0) {
-        snprintf(buf, size, distance == 0 ? "%s" : "%s+0x%" PRIx64, name, distance);
-        return buf;
-    }
-    return f->owner ? page_kind(t, m->gpa) : NULL;
-}
-
-/* ---------------------------------------------------------------- what is around it */
-
-static bool peek(const struct finding *f, uint64_t at, uint8_t *buf, uint64_t n)
-{
-    return (f->where.space != NULL ? vt_space_read(f->where.space, VT_GVA(at), buf, n, NULL)
-                                   : vt_ram_read(f->where.ram, VT_GPA(at), buf, n, NULL)) == 0;
-}
-
-/* The match with what is around it, as far as that is there; *at is where it begins. */
-static size_t surroundings(const struct finding *f, const struct vt_find_match *m, uint64_t *at,
-                           uint8_t *buf, size_t size)
-{
-    uint64_t shown = m->bytes < SHOWN_MAX ? m->bytes : SHOWN_MAX;
-    uint64_t from = m->at - (m->at < f->context ? m->at : f->context);
-    uint64_t to = m->at + shown + f->context;
-    to = to < m->at ? UINT64_MAX : to;
-    to = to - from <= size ? to : from + size;
-    /* Whole pages that are not there are given up, the farthest first. */
-    while (from < m->at && !peek(f, from, buf, m->at - from)) {
-        from = (from & ~(VT_PAGE_BYTES - 1)) + VT_PAGE_BYTES;
-        from = from < m->at ? from : m->at;
-    }
-    while (to > m->at && !peek(f, from, buf, to - from)) {
-        to = (to - 1) & ~(VT_PAGE_BYTES - 1);
-    }
-    *at = from;
-    return to > m->at ? (size_t)(to - from) : 0;
-}
-
-/* What can be read of `n` bytes, in which the match begins at `from`: one character a byte, or two
- * bytes when the match is wide text. */
-static void readable(const uint8_t *bytes, size_t n, size_t from, char *text, size_t size)
-{
-    bool wide = n - from >= 4 && bytes[from] != 0 && bytes[from + 1] == 0 && bytes[from + 2] != 0 &&
-                bytes[from + 3] == 0;
-    size_t length = 0, step = wide ? 2 : 1;
-    for (size_t i = wide ? from % 2 : 0; i < n && length + 1 < size; i += step) {
-        text[length++] = bytes[i] >= ' ' && bytes[i] < 0x7f ? (char)bytes[i] : '.';
-    }
-    text[length] = '\0';
-}
-
-static void show_bytes(const struct finding *f, const struct vt_find_match *m)
-{
-    uint8_t bytes[SHOWN_MAX + 2 * CONTEXT_MAX];
-    char hex[2 * sizeof bytes + 1] = "", text[sizeof bytes + 1];
-    uint64_t at;
-    size_t n = m->bytes > 0 ? surroundings(f, m, &at, bytes, sizeof bytes) : 0;
-    if (n == 0) {
-        vt_cell_none(f->rows);
-        vt_cell_none(f->rows);
-        vt_cell_none(f->rows);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
-    }
-    readable(bytes, n, m->at - at, text, sizeof text);
-    vt_cell_u64(f->rows, at);
-    vt_cell_text(f->rows, hex);
-    vt_cell_text(f->rows, text);
-}
 
 /* ---------------------------------------------------------------- searching */
 
 static int on_match(const struct vt_find_match *m, void *arg)
 {
     struct finding *f = arg;
-    char where[300];
     f->counts[m->index]++;
     if (f->rows != NULL) {
-        if (m->bytes > 0) {
-            vt_cell_u64(f->rows, m->at);
-            vt_cell_u64(f->rows, m->gpa.v);
-        } else {
-            vt_cell_none(f->rows);
-            vt_cell_none(f->rows);
-        }
-        vt_cell_u64(f->rows, m->bytes);
-        vt_cell_text(f->rows, m->pattern);
-        vt_cell_text(f->rows, m->string);
-        vt_cell_text(f->rows, m->bytes > 0 ? describe(f, m, where, sizeof where) : NULL);
-        vt_cell_text(f->rows, vt_trust_name(m->trust));
-        show_bytes(f, m);
+        vt_find_show(m, &f->where, f->target->kernel, f->owner, f->context, &f->shown);
+        vt_cell_record(f->rows, &f->shown, VT_FIND_SHOWN_COLUMNS);
     }
     return ++f->n == f->limit ? ENOUGH : 0;
 }
@@ -196,19 +74,19 @@ static int take_patterns(const struct vt_args *args, struct vt_find *find, struc
 static int take_where(const struct vt_args *args, struct vt_target *t, struct finding *f,
                       struct vt_error *err)
 {
-    bool kernel = vt_args_flag(args, "kernel"), process = vt_args_value(args, "pid") != NULL;
-    f->where = (struct vt_find_where){.ram = t->ram};
-    if (!kernel && !process) {
-        return f->owner ? vt_target_kernel(t, err) : 0;
+    const char *text = vt_args_value(args, "pid");
+    enum vt_find_half half = text != NULL                   ? VT_FIND_PROCESS
+                             : vt_args_flag(args, "kernel") ? VT_FIND_KERNEL
+                                                            : VT_FIND_RAM;
+    uint64_t pid = 0;
+    int rc = text != NULL ? vt_parse_u64(text, &pid, err) : 0;
+    if (rc == 0 && text != NULL && (pid == 0 || pid > INT32_MAX)) {
+        rc = vt_fail(err, VT_E_NOT_FOUND, "%s has no process %" PRIu64, t->name, pid);
     }
-    int rc = vt_cli_space(args, t, &f->space, err);
-    if (rc == 0) {
-        uint64_t user = UINT64_C(1) << (f->space.levels == 5 ? 56 : 47);
-        f->where.space = &f->space;
-        f->where.from = kernel ? -user : 0;
-        f->where.to = kernel ? 0 : user;
+    if (rc == 0 && f->owner) {
+        rc = vt_target_kernel(t, err);
     }
-    return rc;
+    return rc != 0 ? rc : vt_find_in(t, half, (int32_t)pid, &f->space, &f->where, err);
 }
 
 static int run_counts(const struct vt_args *args, const struct vt_find *find,
@@ -240,7 +118,7 @@ static int search(const struct vt_args *args, struct vt_target *t, struct vt_fin
     int rc = take_where(args, t, f, &err);
     rc = rc != 0 ? rc : vt_cli_pause(args, t, &err);
     if (rc == 0 && !count) {
-        rc = vt_rows_create_in(args, "matches", columns, sizeof columns / sizeof columns[0],
+        rc = vt_rows_create_in(args, "matches", vt_find_shown_columns, VT_FIND_SHOWN_COLUMNS,
                                &f->rows, &err);
     }
     if (rc != 0) {
@@ -285,8 +163,8 @@ static int run(const struct vt_args *args)
     if (result != 0) {
         return result;
     }
-    if (f.context > CONTEXT_MAX) {
-        return vt_usage_error(args, "--context: at most %u bytes", CONTEXT_MAX);
+    if (f.context > VT_FIND_CONTEXT_MAX) {
+        return vt_usage_error(args, "--context: at most %u bytes", VT_FIND_CONTEXT_MAX);
     }
     if (vt_args_flag(args, "kernel") && vt_args_value(args, "pid") != NULL) {
         return vt_usage_error(args, "--kernel excludes --pid");
