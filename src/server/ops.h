@@ -62,7 +62,10 @@ struct vt_op {
     const char *description; /**< paragraphs for documents and language models, or NULL */
     const struct vt_param *params; /**< besides "vm"; or NULL */
     unsigned flags;
-    const char *result;         /**< JSON Schema of the result as text, or NULL: made of `noun` */
+    /* JSON Schema of the result: as text, else made by a function (a new reference), else of `noun`
+     */
+    const char *result;
+    json_t *(*make_result)(void);
     const struct vt_noun *noun; /**< the noun whose rows it lists, or NULL */
     int (*run)(struct vt_op_call *call, struct vt_error *err);
 };
