@@ -33,6 +33,7 @@ extern const struct vt_verb vt_verb_symbols;
 extern const struct vt_verb vt_verb_pagetables;
 extern const struct vt_verb vt_verb_translate;
 extern const struct vt_verb vt_verb_isf;
+extern const struct vt_verb vt_verb_highlight;
 extern const struct vt_verb vt_verb_shot;
 extern const struct vt_verb vt_verb_bench;
 extern const struct vt_verb vt_verb_help;
@@ -71,6 +72,7 @@ static const struct vt_verb *const after_nouns[] = {
     &vt_verb_dump,
     &vt_verb_mount,
     &vt_verb_unmount,
+    &vt_verb_highlight,
     &vt_verb_shot,
     &vt_verb_bench,
     &vt_verb_help,
