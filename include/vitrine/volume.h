@@ -119,6 +119,7 @@ struct vt_colour vt_palette_owner(enum vt_palette palette, enum vt_page_class pa
 /* ---------------------------------------------------------------- the map */
 
 struct vt_canvas;
+struct vt_highlight;
 
 /** What a map shows. Strings are borrowed for the call and may hold guest text. */
 struct vt_map_view {
@@ -136,7 +137,9 @@ struct vt_map_view {
     const struct vt_ram_region *regions; /**< for addresses; n_regions 0: identity */
     unsigned n_regions;
     enum vt_palette palette;
-    uint32_t width; /**< of the picture in pixels, 640–8192 */
+    uint32_t width;                        /**< of the picture in pixels, 640–8192 */
+    const struct vt_highlight *highlights; /**< shown above the classes, the later the higher */
+    unsigned n_highlights;                 /**< 0: nothing is dimmed; past 255 they are left out */
 };
 
 /** Draws map, title and legend. *canvas is the caller's. */

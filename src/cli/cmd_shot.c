@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "cli/target.h"
+#include "vitrine/highlight.h"
 #include "vitrine/version.h"
 #include "vitrine/volume.h"
 
@@ -22,6 +23,7 @@ struct shot {
     const struct vt_args *args;
     struct vt_target target;
     struct vt_classes *classes;
+    struct vt_highlights highlights;
     struct vt_canvas *canvas;
     enum vt_palette palette;
     uint64_t width, top;
@@ -77,6 +79,16 @@ static int look(struct shot *s, struct vt_error *err)
     return rc;
 }
 
+/* Those that cannot be read are left out: a picture is there to look at RAM. */
+static void find_highlights(struct shot *s)
+{
+    struct vt_error why;
+    if (s->target.vm != NULL && !vt_args_flag(s->args, "no-highlights") &&
+        vt_highlights_load(s->target.vm, &s->highlights, &why) != 0) {
+        snprintf(s->note, sizeof s->note, "highlights left out: %.280s", why.message);
+    }
+}
+
 static int draw(struct shot *s, const char *path, struct vt_error *err)
 {
     uint64_t from = vt_now_ns();
@@ -92,6 +104,8 @@ static int draw(struct shot *s, const char *path, struct vt_error *err)
         .n_pages = vt_classes_pages(s->classes),
         .palette = s->palette,
         .width = (uint32_t)s->width,
+        .highlights = s->highlights.all,
+        .n_highlights = (unsigned)s->highlights.n,
     };
     size_t n = vt_classes_processes(s->classes, &map.processes);
     map.n_processes = (unsigned)(n < s->top ? n : s->top);
@@ -162,6 +176,16 @@ static void print_json(const struct shot *s, const char *path)
         vt_json_object_end(&w);
     }
     vt_json_array_end(&w);
+    vt_json_key(&w, "highlights");
+    vt_json_array(&w);
+    for (size_t i = 0; i < s->highlights.n; i++) {
+        vt_json_object(&w);
+        vt_json_kv_string(&w, "name", s->highlights.all[i].name);
+        vt_json_kv_string(&w, "label", s->highlights.all[i].label);
+        vt_json_kv_u64(&w, "bytes", s->highlights.all[i].bytes);
+        vt_json_object_end(&w);
+    }
+    vt_json_array_end(&w);
     vt_json_object_end(&w);
     vt_json_finish(&w);
 }
@@ -171,6 +195,7 @@ static int take(struct shot *s, struct vt_error *err)
     const char *path = vt_args_operand(s->args, 1), *pages = vt_args_value(s->args, "pages");
     int rc = look(s, err);
     if (rc == 0) {
+        find_highlights(s);
         rc = draw(s, path, err);
     }
     if (rc == 0 && pages != NULL) {
@@ -224,6 +249,7 @@ static int run(const struct vt_args *args)
     const char *slash = strrchr(s.target.name, '/');
     s.name = slash != NULL ? slash + 1 : s.target.name;
     rc = take(&s, &err) == 0 ? VT_EXIT_OK : vt_report(args, &err);
+    vt_highlights_fini(&s.highlights);
     vt_canvas_destroy(s.canvas);
     vt_classes_destroy(s.classes);
     return vt_cli_close(args, &s.target, rc);
@@ -233,6 +259,7 @@ static const struct vt_option options[] = {
     {"width", "PIXELS", "width of the picture, 640 to 8192 (default 1600)", false},
     {"palette", "NAME", "default, or colorblind (Okabe and Ito's colours)", false},
     {"top", "N", "give the N largest processes shades of their own (default 6)", false},
+    {"no-highlights", NULL, "leave the VM's highlights out", false},
     VT_CLI_PAUSE,
     {"pages", "FILE", "also write every page's class code, one byte each by RAM offset", false},
     {0},
@@ -251,6 +278,9 @@ const struct vt_verb vt_verb_shot = {
         "picture. Where the guest is a Linux that can be read, its own bookkeeping says what a\n"
         "page holds: struct page, the kernel's mappings and the page tables of all processes.\n"
         "Where it is not (yet), pages are coloured by what their bytes look like.\n"
+        "\n"
+        "The VM's highlights (vitrine highlight) stand out, outlined in their colours, and all\n"
+        "else is dimmed.\n"
         "\n"
         "With --json the totals of every class and of the largest processes are printed; the\n"
         "class totals add up to the number of pages.",

@@ -7,10 +7,12 @@
 #include "volume/draw.h"
 #include "volume/field.h"
 #include "volume/hilbert2d.h"
+#include "volume/marks.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -28,6 +30,7 @@
 #define ROW 27.0F
 #define CURVE_SIDE 112.0F
 #define PROCESS_ROWS_MAX 12
+#define HIGHLIGHT_ROWS_MAX 8u
 
 static const struct vt_colour ink = {0xf2, 0xf4, 0xf8, 0xff};
 static const struct vt_colour ink_soft = {0xb3, 0xba, 0xc7, 0xff};
@@ -42,7 +45,8 @@ struct view {
     struct vt_canvas *canvas;
     float unit; /* pixels a layout unit */
     uint64_t totals[VT_CLASSES];
-    float y; /* the panel's next row, layout units */
+    uint8_t *marks; /* highlights of pages; NULL: there are none */
+    float y;        /* the panel's next row, layout units */
 };
 
 static struct vt_pen pen(const struct view *v, const struct vt_font *font, float size,
@@ -121,9 +125,8 @@ static struct vt_colour colour_at(const struct vt_map_view *map, uint64_t page)
 
 /* The class most of the pages have; between equals, the one in use wins over the one that is not
  * (the order of the enum). */
-static struct vt_colour paint(uint64_t first, uint64_t n, void *arg)
+static struct vt_colour class_colour(const struct view *v, uint64_t first, uint64_t n)
 {
-    const struct view *v = arg;
     if (n == 1) {
         return colour_at(v->map, first);
     }
@@ -138,6 +141,13 @@ static struct vt_colour paint(uint64_t first, uint64_t n, void *arg)
         most = count[c] > 0 && count[c] >= count[most] ? c : most;
     }
     return colour_at(v->map, page_of[most]);
+}
+
+static struct vt_colour paint(uint64_t first, uint64_t n, void *arg)
+{
+    const struct view *v = arg;
+    struct vt_colour plain = class_colour(v, first, n);
+    return v->marks != NULL ? vt_marks_colour(v->map, v->marks, first, n, plain) : plain;
 }
 
 static bool address_of_page(const struct vt_map_view *map, uint64_t page, uint64_t *address)
@@ -272,6 +282,41 @@ static void class_group(struct view *v, const char *title, enum vt_page_class fr
     v->y += 15;
 }
 
+static void highlight_row(struct view *v, const struct vt_highlight *h)
+{
+    struct vt_pen name = pen(v, &vt_font_regular, 15, ink, VT_LEFT);
+    struct vt_pen number = pen(v, &vt_font_regular, 14, ink_soft, VT_RIGHT);
+    struct vt_pen percent = pen(v, &vt_font_semibold, 14, ink, VT_RIGHT);
+    char s[2 * VT_HIGHLIGHT_LABEL_MAX];
+    float base = v->y + 14, unit = v->unit;
+    vt_canvas_round_rect(v->canvas, PANEL_LEFT * unit, (v->y + 2) * unit, 15 * unit, 15 * unit,
+                         4 * unit, h->colour);
+    vt_canvas_round_rect(v->canvas, (PANEL_LEFT + 2) * unit, (v->y + 4) * unit, 11 * unit,
+                         11 * unit, 2.5F * unit, (struct vt_colour){0x0d, 0x10, 0x15, 0x80});
+    name.max_width = (PANEL_RIGHT - 170 - PANEL_LEFT - 26) * unit;
+    text(v, &name, PANEL_LEFT + 26, base, printable(s, sizeof s, h->label));
+    text(v, &number, PANEL_RIGHT - 80, base, size_of_pages(s, h->bytes >> VT_PAGE_SHIFT));
+    text(v, &percent, PANEL_RIGHT, base, share(s, h->bytes >> VT_PAGE_SHIFT, v->map->n_pages));
+    v->y += ROW;
+}
+
+static void highlight_rows(struct view *v)
+{
+    unsigned n = v->map->n_highlights, shown = n < HIGHLIGHT_ROWS_MAX ? n : HIGHLIGHT_ROWS_MAX;
+    heading(v, "Highlights", "the rest is dimmed");
+    for (unsigned i = 0; i < shown; i++) {
+        highlight_row(v, &v->map->highlights[i]);
+    }
+    if (n > shown) {
+        struct vt_pen p = pen(v, &vt_font_regular, 14, ink_faint, VT_LEFT);
+        char s[32];
+        snprintf(s, sizeof s, "and %u more", n - shown);
+        text(v, &p, PANEL_LEFT + 26, v->y + 14, s);
+        v->y += ROW;
+    }
+    v->y += 15;
+}
+
 static void process_rows(struct view *v, unsigned n)
 {
     const struct vt_map_view *map = v->map;
@@ -385,6 +430,9 @@ static void draw_panel(struct view *v, const struct vt_field *field, float botto
     v->y = FIELD_TOP;
     stacked_bar(v, PANEL_LEFT, v->y, PANEL_RIGHT - PANEL_LEFT, 16, v->totals, v->map->n_pages, -1);
     v->y += 16 + 22;
+    if (v->map->n_highlights > 0) {
+        highlight_rows(v);
+    }
     class_group(v, "Kernel", VT_CLASS_KERNEL_TEXT, VT_CLASS_PAGE_CACHE);
     class_group(v, "Processes", VT_CLASS_USER_CODE, VT_CLASS_USER_STACK);
     class_group(v, "By contents", VT_CLASS_LIKE_TEXT, VT_CLASS_LIKE_DATA);
@@ -405,6 +453,20 @@ static void draw_panel(struct view *v, const struct vt_field *field, float botto
     }
 }
 
+static int draw_field(const struct view *v, const struct vt_field *field, struct vt_error *err)
+{
+    int32_t x = px(v, MARGIN), y = px(v, FIELD_TOP), side = (int32_t)field->side;
+    vt_canvas_rect(v->canvas, x, y, side, side, past_end);
+    vt_field_draw(field, v->canvas, x, y, paint, (void *)(uintptr_t)v);
+    int rc = v->marks != NULL
+                 ? vt_marks_draw(v->map, v->marks, field, v->canvas, x, y, v->unit, err)
+                 : 0;
+    if (field->log2_pages >= 8) {
+        draw_grid(v, field, x, y);
+    }
+    return rc;
+}
+
 int vt_map_draw(const struct vt_map_view *map, struct vt_canvas **canvas, struct vt_error *err)
 {
     if (map->width < MAP_WIDTH_MIN || map->width > MAP_WIDTH_MAX) {
@@ -417,8 +479,12 @@ int vt_map_draw(const struct vt_map_view *map, struct vt_canvas **canvas, struct
     struct view v = {.map = map, .unit = (float)map->width / DESIGN_WIDTH};
     struct vt_field field = vt_field_fit(map->n_pages, (uint32_t)(FIELD_ROOM * v.unit));
     float height = FIELD_TOP + FIELD_ROOM + FOOT;
-    int rc = vt_canvas_create(map->width, (uint32_t)lroundf(height * v.unit), &v.canvas, err);
+    int rc = vt_marks_create(map, &v.marks, err);
+    if (rc == 0) {
+        rc = vt_canvas_create(map->width, (uint32_t)lroundf(height * v.unit), &v.canvas, err);
+    }
     if (rc != 0) {
+        free(v.marks);
         return rc;
     }
     for (uint64_t i = 0; i < map->n_pages; i++) {
@@ -427,11 +493,11 @@ int vt_map_draw(const struct vt_map_view *map, struct vt_canvas **canvas, struct
     vt_canvas_rect(v.canvas, 0, 0, (int32_t)map->width, (int32_t)vt_canvas_height(v.canvas), paper);
     draw_title(&v);
 
-    int32_t x = px(&v, MARGIN), y = px(&v, FIELD_TOP), side = (int32_t)field.side;
-    vt_canvas_rect(v.canvas, x, y, side, side, past_end);
-    vt_field_draw(&field, v.canvas, x, y, paint, &v);
-    if (field.log2_pages >= 8) {
-        draw_grid(&v, &field, x, y);
+    rc = draw_field(&v, &field, err);
+    free(v.marks);
+    if (rc != 0) {
+        vt_canvas_destroy(v.canvas);
+        return rc;
     }
     draw_panel(&v, &field, FIELD_TOP + FIELD_ROOM);
     struct vt_pen p = pen(&v, &vt_font_regular, 13, ink_faint, VT_LEFT);

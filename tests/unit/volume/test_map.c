@@ -4,6 +4,7 @@
  * Look at the pictures before committing rebased ones. */
 #include "tests/unit/harness.h"
 
+#include "vitrine/highlight.h"
 #include "vitrine/volume.h"
 
 #include <png.h>
@@ -133,6 +134,64 @@ static void contents_only_and_an_odd_size(void **state)
                      VT_CLASS_LIKE_TEXT, VT_CLASS_LIKE_DATA, "map-contents");
 }
 
+/* A block, scattered pages, and a run across the hole in memory; the last lies over the first. */
+static struct vt_gpa_run block = {VT_GPA(8 << 20), 6 << 20};
+static struct vt_gpa_run scattered[40];
+static struct vt_gpa_run across[] = {
+    {VT_GPA(94 << 20), 2 << 20}, {VT_GPA((uint64_t)4 << 30), 1 << 20}, {VT_GPA(9 << 20), 1 << 20}};
+static struct vt_highlight highlights[] = {
+    {.label = "sshd [heap]", .colour = {0x00, 0xe5, 0xff, 255}, .runs = &block, .n_runs = 1},
+    {.label = "a\033[31mname\xff that is much too long for the legend's column",
+     .colour = {0xff, 0xff, 0xff, 255},
+     .runs = scattered,
+     .n_runs = 40},
+    {.label = "page tables", .colour = {0xff, 0x3f, 0xd8, 255}, .runs = across, .n_runs = 3},
+};
+
+static void fill_highlights(void)
+{
+    uint32_t x = 7;
+    for (unsigned i = 0; i < 40; i++) {
+        x = x * 1664525 + 1013904223;
+        scattered[i] = (struct vt_gpa_run){VT_GPA((32 << 20) + (uint64_t)(x >> 20) * 4096), 4096};
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        highlights[i].bytes = 0;
+        for (size_t k = 0; k < highlights[i].n_runs; k++) {
+            highlights[i].bytes += highlights[i].runs[k].bytes;
+        }
+    }
+}
+
+static void highlights_stand_out(void **state)
+{
+    (void)state;
+    static const struct vt_ram_region regions[] = {
+        {VT_GPA(0), VT_OFF(0), 96 << 20},
+        {VT_GPA((uint64_t)4 << 30), VT_OFF(96 << 20), 32 << 20},
+    };
+    fill_highlights();
+    draw_and_compare((struct vt_map_view){.name = "highlights",
+                                          .n_pages = 32768,
+                                          .n_processes = 2,
+                                          .regions = regions,
+                                          .n_regions = 2,
+                                          .highlights = highlights,
+                                          .n_highlights = 3},
+                     VT_CLASS_HOLE, VT_CLASS_USER_STACK, "map-highlights");
+    /* Four pages a dot, without regions, and more highlights than the legend has rows for. */
+    struct vt_highlight many[12];
+    for (unsigned i = 0; i < 12; i++) {
+        many[i] = highlights[i % 3];
+    }
+    draw_and_compare((struct vt_map_view){.name = "many highlights",
+                                          .n_pages = 262144,
+                                          .palette = VT_PALETTE_COLORBLIND,
+                                          .highlights = many,
+                                          .n_highlights = 12},
+                     VT_CLASS_HOLE, VT_CLASS_USER_STACK, "map-highlights-many");
+}
+
 static void nonsense_is_drawn_or_refused(void **state)
 {
     (void)state;
@@ -147,6 +206,19 @@ static void nonsense_is_drawn_or_refused(void **state)
     struct vt_error err;
     assert_int_equal(vt_map_draw(&map, &canvas, &err), 0);
     vt_canvas_destroy(canvas);
+    /* Highlights of another VM, larger than this one; more than there are marks for. */
+    struct vt_gpa_run run = {VT_GPA(4096), UINT64_MAX - 8191};
+    struct vt_highlight *many = calloc(300, sizeof *many);
+    assert_non_null(many);
+    for (unsigned i = 0; i < 300; i++) {
+        many[i] = (struct vt_highlight){.runs = &run, .n_runs = 1, .bytes = run.bytes};
+    }
+    map.highlights = many;
+    map.n_highlights = 300;
+    assert_int_equal(vt_map_draw(&map, &canvas, &err), 0);
+    vt_canvas_destroy(canvas);
+    free(many);
+    map.n_highlights = 0;
     canvas = NULL;
     map.width = 639;
     assert_int_equal(vt_map_draw(&map, &canvas, &err), VT_E_INVAL);
@@ -168,6 +240,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_understood_guest),
         cmocka_unit_test(another_palette_and_two_pages_a_cell),
         cmocka_unit_test(contents_only_and_an_odd_size),
+        cmocka_unit_test(highlights_stand_out),
         cmocka_unit_test(nonsense_is_drawn_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
