@@ -74,13 +74,19 @@ int vt_host_create(const struct vt_host_options *options, struct vt_host **host,
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    int rc = vt_host_watch(h, err);
+    if (rc != 0) {
+        vt_host_destroy(h);
+        return rc;
+    }
     *host = h;
     return 0;
 }
 
-static void close_context(struct vt_context *c)
+void vt_context_close(struct vt_context *c)
 {
     if (c != NULL) {
+        vt_sql_close(c->sql);
         vt_target_close(&c->lease.target, NULL);
         free(c);
     }
@@ -91,13 +97,16 @@ void vt_host_destroy(struct vt_host *host)
     if (host == NULL) {
         return;
     }
+    vt_host_interrupt(host);
+    vt_host_unwatch(host);
     while (host->vms != NULL) {
         struct vt_served *s = host->vms;
         host->vms = s->next;
+        pthread_mutex_destroy(&s->once);
         while (s->idle != NULL) {
             struct vt_context *c = s->idle;
             s->idle = c->next;
-            close_context(c);
+            vt_context_close(c);
         }
         free(s);
     }
@@ -143,8 +152,7 @@ bool vt_host_may_see(const struct vt_host *host, const char *vm)
 
 /* ---------------------------------------------------------------- what is kept of a VM */
 
-/* The VM's entry, made when missing; one more user. With the lock. NULL: out of memory. */
-static struct vt_served *use_vm(struct vt_host *host, const char *name)
+struct vt_served *vt_host_use(struct vt_host *host, const char *name)
 {
     struct vt_served *s = host->vms;
     while (s != NULL && strcmp(s->name, name) != 0) {
@@ -156,6 +164,7 @@ static struct vt_served *use_vm(struct vt_host *host, const char *name)
             return NULL;
         }
         snprintf(s->name, sizeof s->name, "%s", name);
+        pthread_mutex_init(&s->once, NULL);
         s->next = host->vms;
         host->vms = s;
     }
@@ -163,8 +172,7 @@ static struct vt_served *use_vm(struct vt_host *host, const char *name)
     return s;
 }
 
-/* One user less; an entry that holds nothing goes. With the lock. */
-static void leave_vm(struct vt_host *host, struct vt_served *s)
+void vt_host_leave(struct vt_host *host, struct vt_served *s)
 {
     s->users--;
     pthread_cond_broadcast(&host->changed);
@@ -176,6 +184,7 @@ static void leave_vm(struct vt_host *host, struct vt_served *s)
         at = &(*at)->next;
     }
     *at = s->next;
+    pthread_mutex_destroy(&s->once);
     free(s);
 }
 
@@ -210,8 +219,8 @@ static int await_context(struct vt_host *host, struct vt_served *s, struct vt_co
     return 0;
 }
 
-static int open_context(struct vt_served *s, const char *operation, const char *detail,
-                        struct vt_context **context, struct vt_error *err)
+int vt_context_open(struct vt_served *s, const char *operation, const char *detail,
+                    struct vt_context **context, struct vt_error *err)
 {
     struct vt_context *c = calloc(1, sizeof *c);
     if (c == NULL) {
@@ -221,7 +230,8 @@ static int open_context(struct vt_served *s, const char *operation, const char *
     /* Looked at before it is opened: a restart in between shows as another life at the next lease.
      */
     vt_life_look(s->name, &c->life, NULL);
-    int rc = vt_target_open(s->name, operation, detail, &c->lease.target, err);
+    int rc = vt_target_open(s->name, operation != NULL ? operation : "database", detail,
+                            &c->lease.target, err);
     if (rc != 0) {
         free(c);
         return rc;
@@ -238,8 +248,11 @@ static int freshen(struct vt_context **context, const char *operation, const cha
     struct vt_life now;
     if (vt_life_look(c->vm->name, &now, NULL) != 0 || !vt_life_same(&now, &c->life) ||
         vt_ram_check(c->lease.target.ram, NULL) != 0) {
-        close_context(c);
+        vt_context_close(c);
         *context = NULL;
+        return 0;
+    }
+    if (operation == NULL) {
         return 0;
     }
     int rc = vt_audit(c->vm->name, operation, err, "%s", detail);
@@ -247,6 +260,37 @@ static int freshen(struct vt_context **context, const char *operation, const cha
         vt_target_refresh(&c->lease.target);
     }
     return rc;
+}
+
+void vt_host_sweep(struct vt_host *host)
+{
+    struct vt_context *stale = NULL;
+    pthread_mutex_lock(&host->lock);
+    struct vt_served *next;
+    for (struct vt_served *s = host->vms; s != NULL; s = next) {
+        struct vt_life life;
+        next = s->next;
+        bool lives = s->idle == NULL || vt_life_look(s->name, &life, NULL) == 0;
+        for (struct vt_context **at = &s->idle; *at != NULL;) {
+            struct vt_context *c = *at;
+            if (lives && vt_life_same(&life, &c->life)) {
+                at = &c->next;
+                continue;
+            }
+            *at = c->next;
+            c->next = stale;
+            stale = c;
+            s->contexts--;
+        }
+        s->users++;
+        vt_host_leave(host, s); /* an entry that holds nothing any more goes */
+    }
+    pthread_mutex_unlock(&host->lock);
+    while (stale != NULL) {
+        struct vt_context *c = stale;
+        stale = c->next;
+        vt_context_close(c);
+    }
 }
 
 /* Makes `stop` end a context's work, be it set by the user or for all by the host. */
@@ -292,12 +336,12 @@ int vt_host_lease(struct vt_host *host, const char *vm, const char *operation, c
     }
     struct vt_context *c = NULL;
     pthread_mutex_lock(&host->lock);
-    struct vt_served *s = use_vm(host, vm);
+    struct vt_served *s = vt_host_use(host, vm);
     int rc = s != NULL ? await_context(host, s, &c, err)
                        : vt_fail(err, VT_E_NOMEM, "%s: out of memory", vm);
     if (rc != 0) {
         if (s != NULL) {
-            leave_vm(host, s);
+            vt_host_leave(host, s);
         }
         pthread_mutex_unlock(&host->lock);
         return rc;
@@ -305,7 +349,7 @@ int vt_host_lease(struct vt_host *host, const char *vm, const char *operation, c
     pthread_mutex_unlock(&host->lock);
     rc = c != NULL ? freshen(&c, operation, detail, err) : 0;
     if (rc == 0 && c == NULL) {
-        rc = open_context(s, operation, detail, &c, err);
+        rc = vt_context_open(s, operation, detail, &c, err);
     }
     if (rc == 0) {
         lend(host, c, stop);
@@ -318,7 +362,7 @@ int vt_host_lease(struct vt_host *host, const char *vm, const char *operation, c
     } else {
         s->contexts--;
     }
-    leave_vm(host, s);
+    vt_host_leave(host, s);
     pthread_mutex_unlock(&host->lock);
     return rc;
 }
@@ -359,6 +403,6 @@ void vt_host_give_back(struct vt_host *host, struct vt_lease *lease)
     pthread_mutex_lock(&host->lock);
     take_back(host, c);
     put_idle(s, c);
-    leave_vm(host, s);
+    vt_host_leave(host, s);
     pthread_mutex_unlock(&host->lock);
 }

@@ -30,7 +30,7 @@ struct vt_host_options {
  *  looks for new ones now and then. A named VM that somebody else samples is VT_E_BUSY. */
 int vt_host_create(const struct vt_host_options *options, struct vt_host **host,
                    struct vt_error *err);
-/** Stops and joins the samplers; every lease must be back. Takes NULL. */
+/** Interrupts, joins the samplers; every lease must be back. Takes NULL. */
 void vt_host_destroy(struct vt_host *host);
 /** Makes leases that are out end early: long work stops with VT_E_INTERRUPTED. */
 void vt_host_interrupt(struct vt_host *host);
@@ -45,9 +45,10 @@ struct vt_lease {
     struct vt_sql *sql;       /**< NULL until vt_lease_sql */
     const volatile int *stop; /**< non-zero: end early with VT_E_INTERRUPTED; never NULL */
 };
-/** Writes the audit line and opens the VM, or takes one that is kept. VT_E_INVAL (no name),
- *  VT_E_NOT_FOUND (none, or not to be seen), VT_E_BUSY (all of the VM's leases stayed out for 10
- *  seconds), VT_E_INTERRUPTED, those of vt_target_open. `stop` is the user's own way to end his
+/** Writes the audit line and opens the VM, or takes one that is kept. `operation` NULL: only the
+ *  database will be asked, which is no look into the guest; nothing is written then. VT_E_INVAL (no
+ * name), VT_E_NOT_FOUND (none, or not to be seen), VT_E_BUSY (all of the VM's leases stayed out for
+ * 10 seconds), VT_E_INTERRUPTED, those of vt_target_open. `stop` is the user's own way to end his
  *  work early and outlives the lease; vt_host_interrupt sets it, too. NULL: he has none. */
 int vt_host_lease(struct vt_host *host, const char *vm, const char *operation, const char *detail,
                   volatile int *stop, struct vt_lease **lease, struct vt_error *err);

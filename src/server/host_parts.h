@@ -37,6 +37,21 @@ struct vt_served {
     /* why the kernel was not found, for a moment: looking for it may take seconds */
     struct vt_error no_kernel;
     uint64_t no_kernel_ns; /* 0: it was */
+    /* the thread that samples it */
+    bool sampling; /* it was started and not joined yet; counts as a user */
+    bool ended;    /* it is about to return: join it */
+    bool busy;     /* somebody else samples the VM: the thread waits for its turn */
+    pthread_t thread;
+    struct vt_host *host;
+    struct vt_sampler *sampler; /* opened for it; its own once it runs */
+    struct vt_context *context;
+    struct vt_sample last; /* number 0: none yet */
+    uint64_t samples, failures;
+    double cpu_seconds;
+    char error[VT_ERROR_MESSAGE_MAX]; /* why the last tick failed, or "" */
+    /* samples taken for leases while nobody samples */
+    pthread_mutex_t once; /* one at a time; taken before the host's lock */
+    uint64_t once_ns;     /* when the last one was, with `once` */
 };
 
 struct vt_host {
@@ -46,9 +61,30 @@ struct vt_host {
     struct vt_served *vms;
     struct vt_context *out; /* those with a stop of their users' */
     volatile int stop;
+    bool watching;
+    pthread_t watcher;
 };
 
 /** Waits until something changed or `deadline_ns` passed; VT_E_TIMEOUT then. With the lock. */
 int vt_host_wait(struct vt_host *host, uint64_t deadline_ns);
+
+/** The VM's entry, made when missing; one more user. With the lock. NULL: out of memory. */
+struct vt_served *vt_host_use(struct vt_host *host, const char *name);
+/** One user less; an entry that holds nothing goes. With the lock. */
+void vt_host_leave(struct vt_host *host, struct vt_served *served);
+/** Opens a VM outside the count of contexts, and closes one. */
+int vt_context_open(struct vt_served *served, const char *operation, const char *detail,
+                    struct vt_context **context, struct vt_error *err);
+void vt_context_close(struct vt_context *context);
+/** Closes idle contexts of VMs that ended. */
+void vt_host_sweep(struct vt_host *host);
+
+/* ---- host_sampler.c ---- */
+
+/** Starts samplers of the VMs there are, when the host samples, and the thread that looks for new
+ *  ones and tidies up. VT_E_BUSY: somebody else samples a VM that was named. */
+int vt_host_watch(struct vt_host *host, struct vt_error *err);
+/** Ends and joins all threads; the host was interrupted. */
+void vt_host_unwatch(struct vt_host *host);
 
 #endif

@@ -435,7 +435,8 @@ static int take_lease(struct vt_op_call *call, volatile int *stop, struct vt_err
         return 0;
     }
     if (!(call->op->flags & VT_OP_BY_NAME)) {
-        return vt_host_lease(call->host, vm, call->op->name, call->detail, stop, &call->lease, err);
+        const char *name = call->op->flags & VT_OP_DATABASE ? NULL : call->op->name;
+        return vt_host_lease(call->host, vm, name, call->detail, stop, &call->lease, err);
     }
     if (!vt_name_is_valid(vm)) {
         return vt_fail(err, VT_E_INVAL, "vm: no name (1-32 letters, digits, '.', '_', '-')");
