@@ -65,7 +65,7 @@ struct vt_op {
     /* JSON Schema of the result: as text, else made by a function (a new reference), else of `noun`
      */
     const char *result;
-    json_t *(*make_result)(void);
+    json_t *(*make_result)(const struct vt_op *op);
     const struct vt_noun *noun; /**< the noun whose rows it lists, or NULL */
     int (*run)(struct vt_op_call *call, struct vt_error *err);
 };

@@ -9,11 +9,14 @@ extern const struct vt_op vt_ops_lifecycle[];
 extern const struct vt_op vt_ops_memory[];
 extern const struct vt_op vt_ops_search[];
 extern const struct vt_op vt_ops_snapshot[];
+extern const struct vt_op vt_ops_sql[];
 extern const struct vt_op vt_ops_vms[];
 
 /** One operation a noun, ended by one without a name; made by the caller, who calls it once. NULL:
  *  out of memory. */
 const struct vt_op *vt_ops_of_nouns(void);
+/** One operation a table of the database, and its like; called once, too. */
+const struct vt_op *vt_ops_of_tables(void);
 
 /* ---- arguments, checked already ---- */
 

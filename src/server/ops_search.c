@@ -160,8 +160,9 @@ static const struct vt_param find_params[] = {
     {0},
 };
 
-static json_t *find_result(void)
+static json_t *find_result(const struct vt_op *op)
 {
+    (void)op;
     json_t *row = vt_record_schema(vt_find_shown_columns, VT_FIND_SHOWN_COLUMNS);
     return json_pack(
         "{s:s, s:b, s:[s,s,s,s], s:{s:{s:s, s:o}, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:[s,s], s:s}}}",
@@ -307,8 +308,9 @@ static int symbols(struct vt_op_call *call, struct vt_error *err)
     return rc;
 }
 
-static json_t *symbols_result(void)
+static json_t *symbols_result(const struct vt_op *op)
 {
+    (void)op;
     return json_pack("{s:s, s:b, s:[s,s], s:{s:{s:s, s:o}, s:{s:s, s:s}}}", "type", "object",
                      "additionalProperties", false, "required", "symbols", "truncated",
                      "properties", "symbols", "type", "array", "items",

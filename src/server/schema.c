@@ -186,7 +186,7 @@ json_t *vt_op_result_schema(const struct vt_op *op)
         return json_loads(op->result, JSON_REJECT_DUPLICATES, NULL);
     }
     if (op->make_result != NULL) {
-        return op->make_result();
+        return op->make_result(op);
     }
     return op->noun != NULL ? noun_schema(op->noun) : NULL;
 }
