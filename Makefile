@@ -57,7 +57,7 @@ check-long: setup-check all fuzz-all
 	@tools/run-tests $(BUILD):long:1
 
 setup-check:
-	@tools/setup build test lint qemu guest
+	@tools/setup build test lint qemu guest node
 
 lint: all
 	@tools/setup lint

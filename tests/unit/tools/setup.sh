@@ -190,6 +190,24 @@ said 'QEMU 10.0.13 is in'
 run 0 old-qemus
 not_called '^mmdebstrap'
 
+new_machine 'npm packages, once'
+shim npm <<<'[ -f "$3/package-lock.json" ] && mkdir "$3/node_modules"'
+run 0 node
+called "npm ci --prefix $top/cache/node.unpacking --ignore-scripts"
+[ -d "$top/cache/node/node_modules" ] || complain 'not installed'
+run 0 node
+not_called '^npm'
+echo other >"$top/cache/node/package-lock.json"
+run 0 node
+called 'npm ci'
+
+new_machine 'npm cannot reach its registry'
+shim npm <<<'exit 1'
+run 0 node
+said 'will be skipped'
+[ ! -e "$top/cache/node" ] || complain 'made it all the same'
+[ -z "$(find "$top/cache" -name '*unpacking*')" ] || complain 'left something behind'
+
 new_machine 'an unknown word'
 run 2 build nonsense
 said "unknown word 'nonsense'"
