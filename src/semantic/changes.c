@@ -14,6 +14,7 @@
 /* Ids of processes by pid, of those in this sample. */
 struct numbered {
     int64_t pid, id;
+    bool over; /* it has ended, and waits for its parent to see that */
 };
 
 struct applying {
@@ -36,6 +37,7 @@ static int number_processes(struct applying *a)
 {
     const struct vt_records *r = &a->take->tables[VT_DB_PROCESSES];
     unsigned pid = vt_db_column(&vt_db_tables[VT_DB_PROCESSES], "pid");
+    unsigned state = vt_db_column(&vt_db_tables[VT_DB_PROCESSES], "state");
     a->processes = calloc(r->n_rows + 1, sizeof *a->processes);
     if (a->processes == NULL) {
         return vt_fail(a->err, VT_E_NOMEM, "sampling: out of memory");
@@ -44,23 +46,30 @@ static int number_processes(struct applying *a)
         const uint8_t *record = r->bytes + r->rows[i].at;
         const struct vt_present *row =
             vt_store_find(a->store, VT_DB_PROCESSES, record, r->rows[i].identity);
+        struct vt_record_cell is = vt_record_cell(record, r->rows[i].bytes, state);
         if (row != NULL) {
-            a->processes[a->n_processes++] = (struct numbered){
-                .pid = vt_record_cell(record, r->rows[i].bytes, pid).integer, .id = row->id};
+            a->processes[a->n_processes++] =
+                (struct numbered){.pid = vt_record_cell(record, r->rows[i].bytes, pid).integer,
+                                  .id = row->id,
+                                  .over = is.bytes > 0 && (is.text[0] == 'Z' || is.text[0] == 'X')};
         }
     }
     qsort(a->processes, a->n_processes, sizeof *a->processes, by_pid);
     return 0;
 }
 
-static int64_t process_id(const struct applying *a, int64_t pid)
+static const struct numbered *process_of(const struct applying *a, int64_t pid)
 {
     const struct numbered key = {.pid = pid};
-    const struct numbered *found =
-        pid == 0 || a->n_processes == 0
-            ? NULL
-            : bsearch(&key, a->processes, a->n_processes, sizeof *a->processes, by_pid);
-    return found != NULL ? found->id : 0;
+    return pid == 0 || a->n_processes == 0
+               ? NULL
+               : bsearch(&key, a->processes, a->n_processes, sizeof *a->processes, by_pid);
+}
+
+static int64_t process_id(const struct applying *a, int64_t pid)
+{
+    const struct numbered *process = process_of(a, pid);
+    return process != NULL ? process->id : 0;
 }
 
 /* Files that a process came with, or went with, are no news. */
@@ -75,7 +84,9 @@ static bool is_news(const struct applying *a, enum vt_db_table_id id, const stru
         return process != 0 && process <= a->last_process;
     }
     unsigned pid = vt_db_column(&vt_db_tables[id], "pid");
-    return process_id(a, vt_record_cell(row->record, row->bytes, pid).integer) == process;
+    const struct numbered *now =
+        process_of(a, vt_record_cell(row->record, row->bytes, pid).integer);
+    return now != NULL && now->id == process && !now->over;
 }
 
 static bool is_live(const uint8_t *record, uint32_t bytes)

@@ -289,8 +289,24 @@ static const char step_1[] =
                                     "address") "CREATE INDEX symbols_module ON "
                                                "symbols_history(module) WHERE module IS NOT NULL;";
 
+/* What came and went, of all tables at once; not what a boot began with. */
+#define CHANGES(table, pid, name)                                                                  \
+    "SELECT h.first_seen AS time, 'appeared' AS change, '" table "' AS noun, h.id AS row, " pid    \
+    " AS pid, " name " AS name FROM " table "_history AS h WHERE h.first_seen > "                  \
+    "(SELECT b.first_seen FROM boots AS b WHERE b.id = h.boot) UNION ALL "                         \
+    "SELECT h.last_seen, 'gone', '" table "', h.id, " pid ", " name " FROM " table                 \
+    "_history AS h WHERE h.last_seen IS NOT NULL"
+
+static const char step_2[] =
+    "CREATE VIEW changes AS " CHANGES("processes", "h.pid", "h.name") " UNION ALL " CHANGES(
+        "modules", "NULL", "h.name") " UNION ALL " CHANGES("mounts", "NULL",
+                                                           "h.target") " UNION ALL " //
+    CHANGES("files", "h.pid", "h.path") " UNION ALL " CHANGES("sockets", "h.pid",
+                                                              "h.local") " UNION ALL " //
+    CHANGES("memory_regions", "h.pid", "h.name") ";";
+
 /* Step n leads from version n to n + 1. */
-static const char *const steps[] = {step_1};
+static const char *const steps[] = {step_1, step_2};
 const int vt_db_version = sizeof steps / sizeof steps[0];
 
 /* ---------------------------------------------------------------- SQLite */
