@@ -297,13 +297,16 @@ static const char step_1[] =
     "SELECT h.last_seen, 'gone', '" table "', h.id, " pid ", " name " FROM " table                 \
     "_history AS h WHERE h.last_seen IS NOT NULL"
 
+/* clang-format off */
 static const char step_2[] =
-    "CREATE VIEW changes AS " CHANGES("processes", "h.pid", "h.name") " UNION ALL " CHANGES(
-        "modules", "NULL", "h.name") " UNION ALL " CHANGES("mounts", "NULL",
-                                                           "h.target") " UNION ALL " //
-    CHANGES("files", "h.pid", "h.path") " UNION ALL " CHANGES("sockets", "h.pid",
-                                                              "h.local") " UNION ALL " //
+    "CREATE VIEW changes AS "
+    CHANGES("processes", "h.pid", "h.name") " UNION ALL "
+    CHANGES("modules", "NULL", "h.name") " UNION ALL "
+    CHANGES("mounts", "NULL", "h.target") " UNION ALL "
+    CHANGES("files", "h.pid", "h.path") " UNION ALL "
+    CHANGES("sockets", "h.pid", "h.local") " UNION ALL "
     CHANGES("memory_regions", "h.pid", "h.name") ";";
+/* clang-format on */
 
 /* Step n leads from version n to n + 1. */
 static const char *const steps[] = {step_1, step_2};
