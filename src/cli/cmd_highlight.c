@@ -266,13 +266,19 @@ static int look(const struct vt_args *args, const char *name, int32_t pid)
     struct vt_error err;
     struct vt_target target;
     struct vt_colour colour;
+    enum vt_memory_kind kind;
     struct source s = {.args = args, .pid = pid, .err = &err};
-    const char *text = vt_args_value(args, "colour");
+    const char *text = vt_args_value(args, "colour"), *area;
+    for (unsigned i = 0; (area = vt_args_value_at(args, "area", i)) != NULL; i++) {
+        if (vt_memory_kind_parse(area, pid != 0, &kind, &err) != 0) {
+            return vt_usage_error(args, "--area: %s", err.message);
+        }
+    }
     if (text != NULL && vt_colour_parse(text, &colour, &err) != 0) {
         return vt_usage_error(args, "--colour: %s", err.message);
     }
     char detail[96];
-    const char *area = vt_args_value(args, "area");
+    area = vt_args_value(args, "area");
     snprintf(detail, sizeof detail, "pid %" PRId32 " %s", pid, area != NULL ? area : "");
     int result = vt_cli_open(args, "highlight", VT_CLI_RAM, detail, &target);
     if (result != 0) {
