@@ -151,6 +151,8 @@ uint32_t vt_canvas_height(const struct vt_canvas *canvas);
 const uint8_t *vt_canvas_pixels(const struct vt_canvas *canvas);
 /** Takes NULL. */
 void vt_canvas_destroy(struct vt_canvas *canvas);
+/** The canvas as a PNG in memory, malloc'ed. VT_E_NOMEM. */
+int vt_canvas_png(const struct vt_canvas *canvas, void **bytes, size_t *n, struct vt_error *err);
 /** Writes a PNG (ISO/IEC 15948). A regular file appears complete or not at all; anything else at
  *  `path` (a pipe, a terminal) is written to. VT_E_IO with errno (disk full), VT_E_PERM, … */
 int vt_canvas_write_png(const struct vt_canvas *canvas, const char *path, struct vt_error *err);

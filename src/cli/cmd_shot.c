@@ -1,122 +1,14 @@
 /* cli/cmd_shot.c - `vitrine shot`: a picture of a VM's RAM, every page coloured by what it holds.
  *
- * Pause if asked, classify, resume; then draw and write: the PNG, the raw classes, JSON or one
- * line.
+ * What was looked at and drawn is written: the PNG, the raw classes, JSON or one line.
  */
 #include "base/io.h"
 #include "base/text.h"
 #include "cli/target.h"
-#include "vitrine/highlight.h"
-#include "vitrine/version.h"
-#include "vitrine/volume.h"
+#include "volume/shot.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#define STATE_TIMEOUT_MS 2000
-#define WIDTH_DEFAULT 1600
-#define TOP_DEFAULT 6
-
-struct shot {
-    const struct vt_args *args;
-    struct vt_target target;
-    struct vt_classes *classes;
-    struct vt_highlights highlights;
-    struct vt_canvas *canvas;
-    enum vt_palette palette;
-    uint64_t width, top;
-    const char *name; /* the VM's, or the file's without its directory */
-    const char *consistency;
-    char system[300];
-    char note[VT_ERROR_MESSAGE_MAX];
-    int64_t unix_s;
-    uint64_t scan_ns, draw_ns;
-};
-
-/* A guest that is not understood is no failure. */
-static void find_kernel(struct shot *s)
-{
-    struct vt_error why;
-    if (vt_target_kernel(&s->target, &why) == 0) {
-        snprintf(s->system, sizeof s->system, "Linux %.256s", vt_kernel_release(s->target.kernel));
-    } else {
-        snprintf(s->system, sizeof s->system, "guest not understood");
-        snprintf(s->note, sizeof s->note, "by contents alone: %.280s", why.message);
-    }
-}
-
-/* Classifies, with the VM standing still if that was asked for; it runs again before drawing. */
-static int look(struct shot *s, struct vt_error *err)
-{
-    enum vt_vm_state state = VT_VM_UNKNOWN;
-    int rc = vt_classes_create(s->target.ram, &s->classes, err);
-    if (rc == 0) {
-        find_kernel(s);
-        rc = vt_cli_pause(s->args, &s->target, err);
-    }
-    if (rc == 0 && s->target.vm != NULL && !s->target.paused) {
-        rc = vt_vm_query_state(s->target.vm, STATE_TIMEOUT_MS, &state, err);
-    }
-    if (rc != 0) {
-        return rc;
-    }
-    bool paused = s->target.paused || state == VT_VM_PAUSED;
-    s->consistency = s->target.vm == NULL ? "a saved copy" : paused ? "paused" : "live";
-    s->unix_s = (int64_t)time(NULL);
-    uint64_t from = vt_now_ns();
-    rc = vt_classes_scan(s->classes, s->target.kernel, err);
-    s->scan_ns = vt_now_ns() - from;
-    if (rc == 0 && vt_classes_note(s->classes)[0] != '\0') {
-        snprintf(s->note, sizeof s->note, "%s", vt_classes_note(s->classes));
-    }
-    struct vt_error resume;
-    if (vt_target_resume(&s->target, &resume) != 0 && rc == 0) {
-        *err = resume;
-        rc = (int)resume.code;
-    }
-    return rc;
-}
-
-/* Those that cannot be read are left out: a picture is there to look at RAM. */
-static void find_highlights(struct shot *s)
-{
-    struct vt_error why;
-    if (s->target.vm != NULL && !vt_args_flag(s->args, "no-highlights") &&
-        vt_highlights_load(s->target.vm, &s->highlights, &why) != 0) {
-        snprintf(s->note, sizeof s->note, "highlights left out: %.280s", why.message);
-    }
-}
-
-static int draw(struct shot *s, const char *path, struct vt_error *err)
-{
-    uint64_t from = vt_now_ns();
-    struct vt_map_view map = {
-        .name = s->name,
-        .system = s->system,
-        .consistency = s->consistency,
-        .note = s->note,
-        .credit = "vitrine " VITRINE_VERSION,
-        .unix_s = s->unix_s,
-        .classes = vt_classes_bytes(s->classes),
-        .owners = vt_classes_owners(s->classes),
-        .n_pages = vt_classes_pages(s->classes),
-        .palette = s->palette,
-        .width = (uint32_t)s->width,
-        .highlights = s->highlights.all,
-        .n_highlights = (unsigned)s->highlights.n,
-    };
-    size_t n = vt_classes_processes(s->classes, &map.processes);
-    map.n_processes = (unsigned)(n < s->top ? n : s->top);
-    map.n_regions = vt_ram_regions(s->target.ram, &map.regions);
-    int rc = vt_map_draw(&map, &s->canvas, err);
-    if (rc == 0) {
-        rc = vt_canvas_write_png(s->canvas, path, err);
-    }
-    s->draw_ns = vt_now_ns() - from;
-    return rc;
-}
 
 static void print_classes(struct vt_json_writer *w, const uint64_t *pages, uint64_t whole)
 {
@@ -134,14 +26,14 @@ static void print_classes(struct vt_json_writer *w, const uint64_t *pages, uint6
     vt_json_array_end(w);
 }
 
-static void print_json(const struct shot *s, const char *path)
+static void print_json(const struct vt_args *args, const struct vt_shot *s, const char *path)
 {
     struct vt_json_writer w;
     uint64_t totals[VT_CLASSES], pages = vt_classes_pages(s->classes);
     const struct vt_owner *owners;
     size_t n = vt_classes_processes(s->classes, &owners);
     vt_classes_totals(s->classes, totals);
-    vt_json_init(&w, stdout, vt_args_pretty(s->args));
+    vt_json_init(&w, stdout, vt_args_pretty(args));
     vt_json_object(&w);
     vt_json_kv_string(&w, "vm", s->name);
     vt_json_kv_string(&w, "file", path);
@@ -190,14 +82,14 @@ static void print_json(const struct shot *s, const char *path)
     vt_json_finish(&w);
 }
 
-static int take(struct shot *s, struct vt_error *err)
+static int take(const struct vt_args *args, struct vt_target *target,
+                const struct vt_shot_options *options, struct vt_shot *s, struct vt_error *err)
 {
-    const char *path = vt_args_operand(s->args, 1), *pages = vt_args_value(s->args, "pages");
-    int rc = look(s, err);
-    if (rc == 0) {
-        find_highlights(s);
-        rc = draw(s, path, err);
-    }
+    const char *path = vt_args_operand(args, 1), *pages = vt_args_value(args, "pages");
+    int rc = vt_shot_take(target, options, s, err);
+    uint64_t from = vt_now_ns();
+    rc = rc != 0 ? rc : vt_canvas_write_png(s->canvas, path, err);
+    s->draw_ns += vt_now_ns() - from;
     if (rc == 0 && pages != NULL) {
         rc = vt_write_file_atomic(pages, vt_classes_bytes(s->classes), vt_classes_pages(s->classes),
                                   0644, err);
@@ -205,11 +97,11 @@ static int take(struct shot *s, struct vt_error *err)
     if (rc != 0) {
         return rc;
     }
-    if (vt_args_json(s->args)) {
-        print_json(s, path);
+    if (vt_args_json(args)) {
+        print_json(args, s, path);
     } else {
         char size[32];
-        vt_format_bytes(size, sizeof size, vt_ram_size(s->target.ram));
+        vt_format_bytes(size, sizeof size, vt_ram_size(target->ram));
         printf("%s: %" PRIu32 " x %" PRIu32 ", %s of %s, %s\n", path, vt_canvas_width(s->canvas),
                vt_canvas_height(s->canvas), size, s->name, s->consistency);
         if (s->note[0] != '\0') {
@@ -223,36 +115,39 @@ static int take(struct shot *s, struct vt_error *err)
 
 static int run(const struct vt_args *args)
 {
-    struct shot s = {.args = args};
+    struct vt_shot_options options = {.pause = vt_args_flag(args, "pause"),
+                                      .no_highlights = vt_args_flag(args, "no-highlights")};
+    struct vt_target target;
+    struct vt_shot s;
     struct vt_error err;
     const char *palette = vt_args_value(args, "palette");
-    int rc = vt_args_u64(args, "width", WIDTH_DEFAULT, &s.width);
+    uint64_t width, top;
+    int rc = vt_args_u64(args, "width", VT_SHOT_WIDTH, &width);
     if (rc == 0) {
-        rc = vt_args_u64(args, "top", TOP_DEFAULT, &s.top);
+        rc = vt_args_u64(args, "top", VT_SHOT_TOP, &top);
     }
     if (rc != 0) {
         return rc;
     }
-    if (s.width < 640 || s.width > 8192) {
-        return vt_usage_error(args, "--width: %" PRIu64 " pixels: 640 to 8192", s.width);
+    if (width < VT_SHOT_WIDTH_MIN || width > VT_SHOT_WIDTH_MAX) {
+        return vt_usage_error(args, "--width: %" PRIu64 " pixels: %u to %u", width,
+                              VT_SHOT_WIDTH_MIN, VT_SHOT_WIDTH_MAX);
     }
-    if (s.top > VT_OWNERS_MAX) {
-        return vt_usage_error(args, "--top: %" PRIu64 " processes: 0 to %d", s.top, VT_OWNERS_MAX);
+    if (top > VT_OWNERS_MAX) {
+        return vt_usage_error(args, "--top: %" PRIu64 " processes: 0 to %d", top, VT_OWNERS_MAX);
     }
-    if (palette != NULL && vt_palette_parse(palette, &s.palette, &err) != 0) {
+    if (palette != NULL && vt_palette_parse(palette, &options.palette, &err) != 0) {
         return vt_usage_error(args, "--palette: %s", err.message);
     }
-    rc = vt_cli_open(args, "shot", VT_CLI_RAM, "all of RAM", &s.target);
+    options.width = (uint32_t)width;
+    options.top = (unsigned)top;
+    rc = vt_cli_open(args, "shot", VT_CLI_RAM, "all of RAM", &target);
     if (rc != 0) {
         return rc;
     }
-    const char *slash = strrchr(s.target.name, '/');
-    s.name = slash != NULL ? slash + 1 : s.target.name;
-    rc = take(&s, &err) == 0 ? VT_EXIT_OK : vt_report(args, &err);
-    vt_highlights_fini(&s.highlights);
-    vt_canvas_destroy(s.canvas);
-    vt_classes_destroy(s.classes);
-    return vt_cli_close(args, &s.target, rc);
+    rc = take(args, &target, &options, &s, &err) == 0 ? VT_EXIT_OK : vt_report(args, &err);
+    vt_shot_fini(&s);
+    return vt_cli_close(args, &target, rc);
 }
 
 static const struct vt_option options[] = {

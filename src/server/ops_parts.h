@@ -7,6 +7,7 @@
 /* Tables of operations, each ended by one without a name. */
 extern const struct vt_op vt_ops_lifecycle[];
 extern const struct vt_op vt_ops_memory[];
+extern const struct vt_op vt_ops_picture[];
 extern const struct vt_op vt_ops_search[];
 extern const struct vt_op vt_ops_snapshot[];
 extern const struct vt_op vt_ops_sql[];

@@ -5,7 +5,7 @@
 #include <png.h>
 #include <stdlib.h>
 
-int vt_canvas_write_png(const struct vt_canvas *canvas, const char *path, struct vt_error *err)
+int vt_canvas_png(const struct vt_canvas *canvas, void **bytes, size_t *n, struct vt_error *err)
 {
     png_image image = {
         .version = PNG_IMAGE_VERSION,
@@ -14,17 +14,31 @@ int vt_canvas_write_png(const struct vt_canvas *canvas, const char *path, struct
         .format = PNG_FORMAT_RGBA,
     };
     png_alloc_size_t count = PNG_IMAGE_PNG_SIZE_MAX(image);
-    void *bytes = malloc(count);
-    if (bytes == NULL) {
-        return vt_fail(err, VT_E_NOMEM, "%s: out of memory", path);
-    }
-    int rc;
-    if (!png_image_write_to_memory(&image, bytes, &count, 0, canvas->rgba, 0, NULL)) {
-        rc = vt_fail(err, VT_E_NOMEM, "%s: PNG: %s", path, image.message);
-    } else {
-        rc = vt_write_file_atomic(path, bytes, count, 0644, err);
+    void *png = malloc(count);
+    int rc = 0;
+    if (png == NULL) {
+        rc = vt_fail(err, VT_E_NOMEM, "PNG: out of memory");
+    } else if (!png_image_write_to_memory(&image, png, &count, 0, canvas->rgba, 0, NULL)) {
+        rc = vt_fail(err, VT_E_NOMEM, "PNG: %s", image.message);
     }
     png_image_free(&image);
-    free(bytes);
+    if (rc != 0) {
+        free(png);
+        return rc;
+    }
+    *bytes = png;
+    *n = count;
+    return 0;
+}
+
+int vt_canvas_write_png(const struct vt_canvas *canvas, const char *path, struct vt_error *err)
+{
+    void *bytes;
+    size_t n;
+    int rc = vt_canvas_png(canvas, &bytes, &n, err);
+    if (rc == 0) {
+        rc = vt_write_file_atomic(path, bytes, n, 0644, err);
+        free(bytes);
+    }
     return rc;
 }

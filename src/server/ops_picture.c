@@ -1,0 +1,375 @@
+/* server/ops_picture.c - operations on what pictures show: highlights, and the picture itself. */
+#include "base/text.h"
+#include "server/ops_parts.h"
+#include "vitrine/highlight.h"
+#include "vitrine/linux.h"
+#include "volume/shot.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- a highlight as JSON */
+
+static void write_highlight(struct vt_json_writer *w, const struct vt_highlight *h, bool runs)
+{
+    char colour[8];
+    snprintf(colour, sizeof colour, "#%02x%02x%02x", h->colour.r, h->colour.g, h->colour.b);
+    vt_json_object(w);
+    vt_json_kv_string(w, "name", h->name);
+    vt_json_kv_string(w, "label", h->label);
+    vt_json_kv_string(w, "colour", colour);
+    vt_json_kv_f64(w, "made_unix_s", h->made_unix_s, 16);
+    vt_json_kv_u64(w, "bytes", h->bytes);
+    vt_json_kv_u64(w, "n_runs", h->n_runs);
+    if (runs) {
+        vt_json_key(w, "runs");
+        vt_json_array(w);
+        for (size_t i = 0; i < h->n_runs; i++) {
+            vt_json_object(w);
+            vt_json_kv_hex(w, "gpa", h->runs[i].gpa.v);
+            vt_json_kv_u64(w, "bytes", h->runs[i].bytes);
+            vt_json_object_end(w);
+        }
+        vt_json_array_end(w);
+    }
+    vt_json_object_end(w);
+}
+
+#define HIGHLIGHT_PROPERTIES                                                                       \
+    "\"name\": {\"type\": \"string\"},"                                                            \
+    "\"label\": {\"type\": \"string\"},"                                                           \
+    "\"colour\": {\"type\": \"string\", \"pattern\": \"^#[0-9a-f]{6}$\"},"                         \
+    "\"made_unix_s\": {\"type\": \"number\"},"                                                     \
+    "\"bytes\": {\"type\": \"integer\", \"description\": \"of all its runs\"},"                    \
+    "\"n_runs\": {\"type\": \"integer\"}"
+#define HIGHLIGHT_REQUIRED                                                                         \
+    "\"required\": [\"name\", \"label\", \"colour\", \"made_unix_s\", \"bytes\", \"n_runs\""
+
+static const char list_result[] =
+    "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"highlights\"],"
+    " \"properties\": {\"highlights\": {\"type\": \"array\", \"items\": {\"type\": \"object\","
+    " \"additionalProperties\": false, " HIGHLIGHT_REQUIRED
+    "], \"properties\": {" HIGHLIGHT_PROPERTIES "}}}}}";
+
+static const char one_result[] =
+    "{\"type\": \"object\", \"additionalProperties\": false, " HIGHLIGHT_REQUIRED
+    "], \"properties\": {" HIGHLIGHT_PROPERTIES "}}";
+
+static const char runs_result[] =
+    "{\"type\": \"object\", \"additionalProperties\": false, " HIGHLIGHT_REQUIRED
+    ", \"runs\"], \"properties\": {" HIGHLIGHT_PROPERTIES
+    ", \"runs\": {\"type\": \"array\", \"items\": {\"type\": \"object\","
+    " \"additionalProperties\": false, \"required\": [\"gpa\", \"bytes\"], \"properties\": {"
+    "\"gpa\": {\"type\": \"string\", \"pattern\": \"^0x[0-9a-f]+$\"},"
+    "\"bytes\": {\"type\": \"integer\"}}}}}}";
+
+/* ---------------------------------------------------------------- those there are */
+
+static int list_highlights(struct vt_op_call *call, struct vt_error *err)
+{
+    struct vt_highlights set;
+    struct vt_vm *vm;
+    int rc = vt_vm_open(vt_call_text(call, "vm"), &vm, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = vt_highlights_load(vm, &set, err);
+    vt_vm_close(vm);
+    if (rc != 0) {
+        return rc;
+    }
+    vt_json_object(call->out);
+    vt_json_key(call->out, "highlights");
+    vt_json_array(call->out);
+    for (size_t i = 0; i < set.n; i++) {
+        write_highlight(call->out, &set.all[i], false);
+    }
+    vt_json_array_end(call->out);
+    vt_json_object_end(call->out);
+    vt_highlights_fini(&set);
+    return 0;
+}
+
+static int write_one(struct vt_op_call *call, const struct vt_vm *vm, const char *name, bool runs,
+                     struct vt_error *err)
+{
+    struct vt_highlights set;
+    int rc = vt_highlights_load(vm, &set, err);
+    if (rc != 0) {
+        return rc;
+    }
+    size_t i = 0;
+    while (i < set.n && strcmp(set.all[i].name, name) != 0) {
+        i++;
+    }
+    if (i < set.n) {
+        write_highlight(call->out, &set.all[i], runs);
+    } else {
+        rc = vt_fail(err, VT_E_NOT_FOUND, "%s has no highlight of that name", vt_vm_info(vm)->name);
+    }
+    vt_highlights_fini(&set);
+    return rc;
+}
+
+static int show_highlight(struct vt_op_call *call, struct vt_error *err)
+{
+    struct vt_vm *vm;
+    int rc = vt_vm_open(vt_call_text(call, "vm"), &vm, err);
+    if (rc == 0) {
+        rc = write_one(call, vm, vt_call_text(call, "name"), true, err);
+        vt_vm_close(vm);
+    }
+    return rc;
+}
+
+static int remove_highlight(struct vt_op_call *call, struct vt_error *err)
+{
+    struct vt_vm *vm;
+    const char *name = vt_call_text(call, "name");
+    int rc = vt_vm_open(vt_call_text(call, "vm"), &vm, err);
+    if (rc == 0) {
+        rc = vt_highlights_remove(vm, name, err);
+        vt_vm_close(vm);
+    }
+    if (rc == 0) {
+        vt_json_object(call->out);
+        vt_json_kv_string(call->out, "removed", name);
+        vt_json_object_end(call->out);
+    }
+    return rc;
+}
+
+/* ---------------------------------------------------------------- making one */
+
+struct making {
+    struct vt_op_call *call;
+    struct vt_gpa_run *runs;
+    size_t n, room;
+    struct vt_error *err;
+};
+
+static int add_run(struct making *m, struct vt_gpa gpa, uint64_t bytes)
+{
+    struct vt_gpa_run *last = m->n > 0 ? &m->runs[m->n - 1] : NULL;
+    if (last != NULL && last->gpa.v + last->bytes == gpa.v) {
+        last->bytes += bytes;
+        return 0;
+    }
+    if (m->n == m->room) {
+        size_t room = m->room == 0 ? 256 : 2 * m->room;
+        struct vt_gpa_run *more = realloc(m->runs, room * sizeof *more);
+        if (more == NULL) {
+            return vt_fail(m->err, VT_E_NOMEM, "highlight: out of memory");
+        }
+        m->runs = more;
+        m->room = room;
+    }
+    m->runs[m->n++] = (struct vt_gpa_run){gpa, bytes};
+    return 0;
+}
+
+static int on_memory(const struct vt_memory_run *run, void *arg)
+{
+    struct making *m = arg;
+    int rc = vt_call_check(m->call, m->err);
+    return rc != 0 ? rc : add_run(m, run->gpa, run->bytes);
+}
+
+static int add_area(struct making *m, const char *area, int32_t pid, struct vt_error *err)
+{
+    enum vt_memory_kind kind = VT_MEMORY_PROCESS;
+    struct vt_lease *lease = m->call->lease;
+    int rc = area != NULL ? vt_memory_kind_parse(area, pid != 0, &kind, err) : 0;
+    rc = rc != 0 ? rc : vt_lease_kernel(m->call->host, lease, err);
+    return rc != 0 ? rc : vt_linux_memory_runs(lease->target.kernel, kind, pid, on_memory, m, err);
+}
+
+static int add_given(struct making *m, const json_t *runs)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < json_array_size(runs); i++) {
+        const json_t *run = json_array_get(runs, i);
+        struct vt_gpa gpa = VT_GPA(0);
+        vt_parse_u64(json_string_value(json_object_get(run, "gpa")), &gpa.v, NULL);
+        rc = add_run(m, gpa, (uint64_t)json_integer_value(json_object_get(run, "bytes")));
+    }
+    return rc;
+}
+
+static int highlight(struct vt_op_call *call, struct vt_error *err)
+{
+    struct vt_vm *vm = call->lease->target.vm;
+    const char *name = vt_call_text(call, "name"), *label = vt_call_text(call, "label");
+    const char *area = vt_call_text(call, "area"), *colour_text = vt_call_text(call, "colour");
+    const json_t *runs = json_object_get(call->args, "runs");
+    int32_t pid = vt_call_pid(call);
+    struct making m = {.call = call, .err = err};
+    struct vt_colour colour;
+    int rc = colour_text != NULL ? vt_colour_parse(colour_text, &colour, err) : 0;
+    if (rc == 0 && runs == NULL && area == NULL && pid == 0) {
+        rc = vt_fail(err, VT_E_INVAL, "highlight: runs, an area or a pid is needed");
+    }
+    rc = rc == 0 && runs != NULL ? add_given(&m, runs) : rc;
+    if (rc == 0 && (area != NULL || pid != 0)) {
+        rc = add_area(&m, area, pid, err);
+    }
+    if (rc == 0 && m.n == 0) {
+        rc = vt_fail(err, VT_E_NOT_FOUND, "highlight: there is no such memory");
+    }
+    if (rc == 0) {
+        rc = vt_highlights_put(vm, name, label != NULL ? label : area,
+                               colour_text != NULL ? &colour : NULL, m.runs, m.n, err);
+    }
+    free(m.runs);
+    return rc != 0 ? rc : write_one(call, vm, name, false, err);
+}
+
+/* ---------------------------------------------------------------- the picture */
+
+#define WIDTH_MAX 4096u
+
+static int shot(struct vt_op_call *call, struct vt_error *err)
+{
+    struct vt_shot_options options = {
+        .no_highlights = json_is_false(json_object_get(call->args, "highlights")),
+        .width = (uint32_t)vt_call_u64(call, "width", VT_SHOT_WIDTH),
+        .top = (unsigned)vt_call_u64(call, "top", VT_SHOT_TOP),
+    };
+    const char *palette = vt_call_text(call, "palette");
+    struct vt_shot taken = {0};
+    void *png = NULL;
+    size_t n = 0;
+    int rc = palette != NULL ? vt_palette_parse(palette, &options.palette, err) : 0;
+    rc = rc != 0 ? rc : vt_shot_take(&call->lease->target, &options, &taken, err);
+    rc = rc != 0 ? rc : vt_canvas_png(taken.canvas, &png, &n, err);
+    if (rc == 0) {
+        fwrite(png, 1, n, call->raw);
+    }
+    free(png);
+    vt_shot_fini(&taken);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- the table */
+
+#define NAME_PARAM                                                                                 \
+    {.name = "name",                                                                               \
+     .kind = VT_PARAM_TEXT,                                                                        \
+     .required = true,                                                                             \
+     .min = 1,                                                                                     \
+     .max = VT_HIGHLIGHT_NAME_MAX,                                                                 \
+     .doc = "of the highlight: letters, digits, '.', '_', '-'",                                    \
+     .example = "sshd-stack"}
+
+static const struct vt_param name_params[] = {NAME_PARAM, {0}};
+
+static const struct vt_param highlight_params[] = {
+    NAME_PARAM,
+    {.name = "area",
+     .kind = VT_PARAM_TEXT,
+     .min = 1,
+     .max = 32,
+     .doc = "memory of this kind: slab, vmalloc, page_tables, kernel_stacks, modules, page_cache, "
+            "…; with a pid heap, stack, code, …",
+     .example = "slab"},
+    {.name = "pid",
+     .kind = VT_PARAM_UINT,
+     .min = 1,
+     .max = INT32_MAX,
+     .doc = "of this process; without an area, all of its memory"},
+    {.name = "runs",
+     .kind = VT_PARAM_RUNS,
+     .doc = "guest-physical ranges, as answers and memory_pages have them",
+     .example = "[{\"gpa\": \"0x1000\", \"bytes\": 4096}]"},
+    {.name = "label",
+     .kind = VT_PARAM_TEXT,
+     .max = VT_HIGHLIGHT_LABEL_MAX,
+     .doc = "what pictures call it",
+     .example = "stack of sshd"},
+    {.name = "colour",
+     .kind = VT_PARAM_TEXT,
+     .min = 1,
+     .max = 16,
+     .doc = "\"#rrggbb\" or a name such as cyan; one that is free when not given",
+     .example = "cyan"},
+    {0},
+};
+
+static const char *const palettes[] = {"default", "colorblind", NULL};
+
+static const struct vt_param shot_params[] = {
+    {.name = "width",
+     .kind = VT_PARAM_UINT,
+     .min = VT_SHOT_WIDTH_MIN,
+     .max = WIDTH_MAX,
+     .doc = "of the picture in pixels; 1600 when not given"},
+    {.name = "palette", .kind = VT_PARAM_TEXT, .choices = palettes, .doc = "of colours"},
+    {.name = "top",
+     .kind = VT_PARAM_UINT,
+     .max = VT_OWNERS_MAX,
+     .doc = "give so many of the largest processes shades of their own; 6 when not given"},
+    {.name = "highlights", .kind = VT_PARAM_BOOL, .doc = "false leaves them out"},
+    {0},
+};
+
+const struct vt_op vt_ops_picture[] = {
+    {
+        .name = "highlights",
+        .method = "GET",
+        .path = "/vms/{vm}/highlights",
+        .title = "Highlights",
+        .summary = "List the named places of a VM's memory",
+        .flags = VT_OP_VM | VT_OP_BY_NAME,
+        .result = list_result,
+        .run = list_highlights,
+    },
+    {
+        .name = "show_highlight",
+        .method = "GET",
+        .path = "/vms/{vm}/highlights/{name}",
+        .title = "One highlight",
+        .summary = "Show a highlight with its guest-physical runs",
+        .params = name_params,
+        .flags = VT_OP_VM | VT_OP_BY_NAME,
+        .result = runs_result,
+        .run = show_highlight,
+    },
+    {
+        .name = "highlight",
+        .method = "PUT",
+        .path = "/vms/{vm}/highlights/{name}",
+        .title = "Highlight memory",
+        .summary = "Name a place of a VM's memory, so that pictures show it",
+        .description = "Of a kind of memory, of a process, or of guest-physical runs; several of\n"
+                       "these together are one highlight. One of the same name is replaced.",
+        .params = highlight_params,
+        .flags = VT_OP_VM | VT_OP_CHANGES | VT_OP_TOOL,
+        .result = one_result,
+        .run = highlight,
+    },
+    {
+        .name = "remove_highlight",
+        .method = "DELETE",
+        .path = "/vms/{vm}/highlights/{name}",
+        .title = "Remove a highlight",
+        .summary = "Remove a highlight",
+        .params = name_params,
+        .flags = VT_OP_VM | VT_OP_BY_NAME | VT_OP_CHANGES | VT_OP_DESTROYS,
+        .result = "{\"type\": \"object\", \"additionalProperties\": false,"
+                  " \"required\": [\"removed\"],"
+                  " \"properties\": {\"removed\": {\"type\": \"string\"}}}",
+        .run = remove_highlight,
+    },
+    {
+        .name = "shot",
+        .method = "GET",
+        .path = "/vms/{vm}/shot",
+        .title = "Picture of memory",
+        .summary = "Draw a map of a VM's RAM by what each page holds",
+        .params = shot_params,
+        .flags = VT_OP_VM | VT_OP_PNG,
+        .run = shot,
+    },
+    {0},
+};
