@@ -27,6 +27,7 @@ extern const struct vt_verb vt_verb_pagecache;
 extern const struct vt_verb vt_verb_read;
 extern const struct vt_verb vt_verb_find_memory;
 extern const struct vt_verb vt_verb_sql;
+extern const struct vt_verb vt_verb_mcp;
 extern const struct vt_verb vt_verb_mount;
 extern const struct vt_verb vt_verb_unmount;
 extern const struct vt_verb vt_verb_symbols;
@@ -74,6 +75,7 @@ static const struct vt_verb *const after_nouns[] = {
     &vt_verb_unmount,
     &vt_verb_highlight,
     &vt_verb_shot,
+    &vt_verb_mcp,
     &vt_verb_bench,
     &vt_verb_help,
     NULL,
