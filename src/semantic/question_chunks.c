@@ -1,0 +1,773 @@
+/* semantic/question_chunks.c - words to concepts, and neighbours to phrases. See question.h.
+ *
+ * A word that no lexicon knows is the name of a known program, or a typing error for something
+ * known, or a NAME. Phrases are tried in the order of their table over the whole sentence, so that
+ * later ones are made of earlier ones.
+ */
+#include "semantic/question.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct vt_slots vt_slots_none = {
+    .pid = -1,
+    .uid = -1,
+    .port = -1,
+    .limit = -1,
+    .since_s = -1,
+    .until_s = -1,
+    .address = UINT64_MAX,
+};
+
+void vt_slots_merge(struct vt_slots *into, const struct vt_slots *from)
+{
+#define MERGE(member, none)                                                                        \
+    if (from->member != (none)) {                                                                  \
+        into->member = from->member;                                                               \
+    }
+    MERGE(role, NULL)
+    MERGE(name, NULL)
+    MERGE(path, NULL)
+    MERGE(host, NULL)
+    MERGE(area, NULL)
+    MERGE(proto, NULL)
+    MERGE(pid, -1)
+    MERGE(uid, -1)
+    MERGE(port, -1)
+    MERGE(limit, -1)
+    MERGE(since_s, -1)
+    MERGE(until_s, -1)
+    MERGE(address, UINT64_MAX)
+#undef MERGE
+    into->highlight |= from->highlight;
+    into->count |= from->count;
+    into->recent |= from->recent;
+}
+
+/* ---------------------------------------------------------------- elements of patterns */
+
+bool vt_element_next(const char **pattern, struct vt_element *element)
+{
+    const char *p = *pattern + strspn(*pattern, " ");
+    if (*p == '\0') {
+        return false;
+    }
+    *element = (struct vt_element){.ahead = *p == '='};
+    p += element->ahead;
+    element->names = p;
+    element->bytes = strcspn(p, " ?>");
+    p += element->bytes;
+    if (*p == '>') {
+        size_t bytes = strcspn(++p, " ?");
+        for (size_t i = 0; i < bytes && i + 1 < sizeof element->slot; i++) {
+            element->slot[i] = p[i];
+        }
+        p += bytes;
+    }
+    if (*p == '?') {
+        element->optional = true;
+        p++;
+    }
+    *pattern = p;
+    return true;
+}
+
+static bool is_who(const char *concept)
+{
+    return strcmp(concept, "PROC") == 0 || strcmp(concept, "ROLE") == 0 ||
+           strcmp(concept, "PROGRAM") == 0;
+}
+
+static bool is_named(const char *name, size_t bytes, const struct vt_chunk *chunk)
+{
+    const char *value = memchr(name, ':', bytes);
+    if (value != NULL) {
+        size_t before = (size_t)(value - name);
+        size_t rest = bytes - before - 1;
+        const char *said = chunk->slots.area != NULL ? chunk->slots.area : chunk->slots.role;
+        return strncmp(chunk->concept, name, before) == 0 && chunk->concept[before] == '\0' &&
+               said != NULL && strncmp(said, value + 1, rest) == 0 && said[rest] == '\0';
+    }
+    if (bytes == 3 && memcmp(name, "WHO", 3) == 0) {
+        return is_who(chunk->concept);
+    }
+    if (bytes == 7 && memcmp(name, "SERVICE", 7) == 0) {
+        const struct vt_role *role =
+            strcmp(chunk->concept, "ROLE") == 0 ? vt_role_find(chunk->slots.role) : NULL;
+        return role != NULL && role->ports != NULL;
+    }
+    return strncmp(chunk->concept, name, bytes) == 0 && chunk->concept[bytes] == '\0';
+}
+
+bool vt_element_takes(const struct vt_element *element, const struct vt_chunk *chunk)
+{
+    const char *end = element->names + element->bytes;
+    for (const char *name = element->names; name < end;) {
+        const char *bar = memchr(name, '|', (size_t)(end - name));
+        size_t bytes = (size_t)((bar != NULL ? bar : end) - name);
+        if (is_named(name, bytes, chunk)) {
+            return true;
+        }
+        name += bytes + 1;
+    }
+    return false;
+}
+
+void vt_element_fill(const struct vt_element *element, const struct vt_chunk *chunk,
+                     struct vt_slots *slots)
+{
+    const struct {
+        const char *slot;
+        int64_t *number;
+        const char **text;
+    } targets[] = {
+        {"pid", &slots->pid, NULL},     {"uid", &slots->uid, NULL},   {"port", &slots->port, NULL},
+        {"limit", &slots->limit, NULL}, {"name", NULL, &slots->name}, {"path", NULL, &slots->path},
+    };
+    if (element->slot[0] == '\0') {
+        vt_slots_merge(slots, &chunk->slots);
+        return;
+    }
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        if (strcmp(targets[i].slot, element->slot) != 0) {
+            continue;
+        }
+        if (targets[i].number != NULL) {
+            *targets[i].number = chunk->number > INT64_MAX ? INT64_MAX : (int64_t)chunk->number;
+        } else {
+            *targets[i].text = chunk->text;
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- words against the lexicon */
+
+enum fit { FIT_NONE, FIT_PLURAL, FIT_EXACT };
+
+/* Whether `word` is the phrase's word, or its plural. */
+static enum fit word_fits(const char *known, size_t bytes, const char *word)
+{
+    size_t length = strlen(word);
+    if (length == bytes) {
+        return memcmp(known, word, bytes) == 0 ? FIT_EXACT : FIT_NONE;
+    }
+    if (bytes < 2 || length < bytes || length > bytes + 2) {
+        return FIT_NONE;
+    }
+    char last = known[bytes - 1];
+    if (last == 'y' && length == bytes + 2) {
+        return memcmp(known, word, bytes - 1) == 0 && strcmp(word + bytes - 1, "ies") == 0
+                   ? FIT_PLURAL
+                   : FIT_NONE;
+    }
+    if (memcmp(known, word, bytes) != 0) {
+        return FIT_NONE;
+    }
+    return strcmp(word + bytes, "s") == 0 ||
+                   (strcmp(word + bytes, "es") == 0 && strchr("sxzho", last) != NULL)
+               ? FIT_PLURAL
+               : FIT_NONE;
+}
+
+/* How many words from `at` on are the phrase, 0: they are not; *exact counts those not plural. */
+static unsigned phrase_fits(const char *phrase, size_t bytes, const struct vt_words *words,
+                            unsigned at, unsigned last, unsigned *exact)
+{
+    unsigned n = 0;
+    *exact = 0;
+    for (const char *p = phrase, *end = phrase + bytes; p < end; n++) {
+        const char *blank = memchr(p, ' ', (size_t)(end - p));
+        size_t length = (size_t)((blank != NULL ? blank : end) - p);
+        if (at + n >= last || words->at[at + n].kind != VT_WORD_PLAIN) {
+            return 0;
+        }
+        enum fit fit = word_fits(p, length, words->at[at + n].text);
+        if (fit == FIT_NONE) {
+            return 0;
+        }
+        *exact += fit == FIT_EXACT;
+        p += length + 1;
+    }
+    return n;
+}
+
+/* The longest phrase that begins at a word; of equally long ones the one nearest to the letters. */
+static const struct vt_lexeme *longest_phrase(const struct vt_words *words, unsigned at,
+                                              unsigned last, unsigned *length)
+{
+    const struct vt_lexeme *found = NULL;
+    unsigned best = 0;
+    for (const struct vt_lexeme *row = vt_lexicon; row->concept != NULL; row++) {
+        for (const char *p = row->phrases; *p != '\0';) {
+            size_t bytes = strcspn(p, "|");
+            unsigned exact = 0;
+            unsigned n =
+                *p == words->at[at].text[0] ? phrase_fits(p, bytes, words, at, last, &exact) : 0;
+            if (n * VT_WORDS_MAX + exact > best && n > 0) {
+                best = n * VT_WORDS_MAX + exact;
+                *length = n;
+                found = row;
+            }
+            p += bytes + (p[bytes] == '|');
+        }
+    }
+    return found;
+}
+
+/* Calls `fn` for each word of all phrases until it returns true. */
+static bool each_known_word(bool (*fn)(const char *word, size_t bytes, void *arg), void *arg)
+{
+    for (const struct vt_lexeme *row = vt_lexicon; row->concept != NULL; row++) {
+        for (const char *p = row->phrases; *p != '\0';) {
+            size_t bytes = strcspn(p, "| ");
+            if (fn(p, bytes, arg)) {
+                return true;
+            }
+            p += bytes + (p[bytes] != '\0');
+        }
+    }
+    return false;
+}
+
+static bool same_word(const char *word, size_t bytes, void *arg)
+{
+    const char *const *text = arg;
+    return *word == **text && word_fits(word, bytes, *text) != FIT_NONE;
+}
+
+bool vt_lexicon_orders_to(const char *word)
+{
+    size_t bytes = strlen(word);
+    for (const char *p = vt_lexicon_orders; *p != '\0';) {
+        size_t length = strcspn(p, "|");
+        if (length == bytes && memcmp(p, word, bytes) == 0) {
+            return true;
+        }
+        p += length + (p[length] == '|');
+    }
+    return false;
+}
+
+bool vt_lexicon_knows(const char *word)
+{
+    return vt_lexicon_orders_to(word) || each_known_word(same_word, &word);
+}
+
+/* A program's name as the roles have it, in any case; "python3" is a python. */
+static const char *program_of(const char *text, const struct vt_role **role)
+{
+    for (const struct vt_role *r = vt_roles; r->name != NULL && text[0] != '\0'; r++) {
+        for (const char *const *known = r->programs; *known != NULL; known++) {
+            size_t bytes = strlen(*known);
+            bool open = (*known)[bytes - 1] == '*';
+            size_t fixed = bytes - open;
+            if (strncasecmp(*known, text, fixed) == 0 && fixed > 1 &&
+                (text[fixed] == '\0' || (open && !isalpha((unsigned char)text[fixed])))) {
+                *role = r;
+                return open ? text : *known;
+            }
+        }
+    }
+    return NULL;
+}
+
+bool vt_program_known(const char *text)
+{
+    const struct vt_role *role;
+    return program_of(text, &role) != NULL;
+}
+
+/* ---------------------------------------------------------------- typing errors */
+
+enum { WORD_MAX = 24 };
+
+/* Edits between two words (a letter more, less, other, or two swapped), or more than `most`. */
+static unsigned distance(const char *a, size_t na, const char *b, size_t nb, unsigned most)
+{
+    unsigned rows[3][WORD_MAX + 1];
+    if (na > WORD_MAX || nb > WORD_MAX || na > nb + most || nb > na + most) {
+        return most + 1;
+    }
+    for (unsigned j = 0; j <= nb; j++) {
+        rows[0][j] = j;
+    }
+    for (unsigned i = 1; i <= na; i++) {
+        unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3], *two = rows[(i + 1) % 3];
+        row[0] = i;
+        unsigned least = i;
+        for (unsigned j = 1; j <= nb; j++) {
+            unsigned edits = above[j - 1] + (a[i - 1] != b[j - 1]);
+            edits = edits < above[j] + 1 ? edits : above[j] + 1;
+            edits = edits < row[j - 1] + 1 ? edits : row[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                two[j - 2] + 1 < edits) {
+                edits = two[j - 2] + 1;
+            }
+            row[j] = edits;
+            least = edits < least ? edits : least;
+        }
+        if (least > most) {
+            return most + 1;
+        }
+    }
+    return rows[na % 3][nb];
+}
+
+struct nearest {
+    const char *text;
+    size_t bytes;
+    unsigned best;
+    const char *word;
+    size_t word_bytes;
+};
+
+/* People rarely mistype a word's first letter, but they swap it with the second. */
+static bool nearer(const char *word, size_t bytes, void *arg)
+{
+    struct nearest *near = arg;
+    if (bytes < 4 ||
+        (word[0] != near->text[0] && (word[0] != near->text[1] || word[1] != near->text[0]))) {
+        return false;
+    }
+    char plural[WORD_MAX + 2];
+    unsigned edits = distance(near->text, near->bytes, word, bytes, near->best);
+    if (bytes < WORD_MAX && near->text[near->bytes - 1] == 's') {
+        memcpy(plural, word, bytes);
+        size_t more = strchr("sx", word[bytes - 1]) != NULL ? 2 : 1;
+        memcpy(plural + bytes, more == 2 ? "es" : "s", more);
+        unsigned other = distance(near->text, near->bytes, plural, bytes + more, near->best);
+        edits = other < edits ? other : edits;
+    }
+    if (edits < near->best && (edits < 2 || bytes >= 8)) {
+        near->best = edits;
+        near->word = word;
+        near->word_bytes = bytes;
+    }
+    return false;
+}
+
+/* What a word that nothing knows was meant to be. Short ones are not guessed at. */
+static void correct(struct vt_words *words, struct vt_word *word)
+{
+    size_t bytes = strlen(word->text);
+    if (word->kind != VT_WORD_PLAIN || bytes < 5 || bytes > WORD_MAX ||
+        vt_lexicon_knows(word->text) || vt_program_known(word->text)) {
+        return;
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        if (!islower((unsigned char)word->text[i])) {
+            return;
+        }
+    }
+    struct nearest near = {word->text, bytes, bytes >= 8 ? 3 : 2, NULL, 0};
+    each_known_word(nearer, &near);
+    for (const struct vt_role *r = vt_roles; r->name != NULL; r++) {
+        for (const char *const *known = r->programs; *known != NULL; known++) {
+            size_t length = strcspn(*known, "*");
+            if (length >= 5) {
+                nearer(*known, length, &near);
+            }
+        }
+    }
+    if (near.word != NULL) {
+        word->text = vt_words_keep(words, near.word, near.word_bytes);
+    }
+}
+
+/* ---------------------------------------------------------------- chunks */
+
+static bool looks_like_library(const char *text)
+{
+    return strstr(text, ".so") != NULL ||
+           (strncmp(text, "lib", 3) == 0 && strlen(text) > 3 && !vt_program_known(text));
+}
+
+static void set_plain(struct vt_chunk *chunk, const struct vt_word *word)
+{
+    const struct vt_role *role = NULL;
+    const char *program = program_of(word->text, &role);
+    chunk->weight = VT_WEIGHT_WORD;
+    if (program != NULL) {
+        chunk->concept = "PROGRAM";
+        chunk->slots.name = program;
+        chunk->slots.role = role->name;
+        chunk->text = program;
+    } else if (looks_like_library(word->text)) {
+        chunk->concept = "LIB";
+        chunk->slots.path = word->raw;
+    } else {
+        chunk->concept = "NAME";
+        chunk->slots.name = word->raw;
+        chunk->weight = VT_WEIGHT_UNKNOWN;
+    }
+}
+
+static void set_word(struct vt_chunk *chunk, const struct vt_word *word)
+{
+    chunk->weight = VT_WEIGHT_WORD;
+    chunk->number = word->number;
+    chunk->text = word->raw;
+    switch (word->kind) {
+    case VT_WORD_PLAIN:
+        set_plain(chunk, word);
+        break;
+    case VT_WORD_NUMBER:
+        chunk->concept = "NUMBER";
+        break;
+    case VT_WORD_ADDRESS:
+        chunk->concept = "ADDRESS";
+        chunk->slots.address = word->number;
+        break;
+    case VT_WORD_PATH:
+        chunk->concept = "PATH";
+        chunk->slots.path = word->raw;
+        break;
+    case VT_WORD_HOST:
+        chunk->concept = "HOST";
+        chunk->slots.host = word->raw;
+        break;
+    case VT_WORD_QUOTED:
+        chunk->concept = "NAME";
+        chunk->slots.name = word->raw;
+        break;
+    case VT_WORD_SYMBOL:
+        chunk->concept = "SYMBOL";
+        chunk->slots.name = word->raw;
+        break;
+    case VT_WORD_COMMA:
+    case VT_WORD_STOP:
+        chunk->concept = ",";
+        chunk->weight = VT_WEIGHT_NONE;
+        break;
+    case VT_WORD_JUNK:
+        chunk->concept = "junk";
+        chunk->weight = VT_WEIGHT_HEAVY;
+        break;
+    }
+}
+
+static void set_value(struct vt_chunk *chunk, const struct vt_lexeme *row, const char *text)
+{
+    static const struct {
+        const char *name;
+        int64_t since_s;
+    } once[] = {
+        {"ever", VT_QUESTION_EVER}, {"day", 86400}, {"moment", 1}, {"minute", 60}, {"hour", 3600}};
+    const char *class = row->concept;
+    if (strcmp(class, "ROLE") == 0) {
+        chunk->slots.role = row->value;
+    } else if (strcmp(class, "PROGRAM") == 0) {
+        chunk->slots.role = row->value;
+        chunk->slots.name = text;
+        chunk->text = text;
+    } else if (strcmp(class, "NUMERAL") == 0) {
+        chunk->concept = "NUMBER";
+        chunk->number = strtoull(row->value, NULL, 10);
+    } else if (strcmp(class, "UNIT") == 0) {
+        chunk->number = strtoull(row->value, NULL, 10);
+    } else if (strcmp(class, "UID") == 0) {
+        chunk->slots.uid = 0;
+    } else if (strcmp(class, "MOUNTPATH") == 0) {
+        chunk->slots.path = row->value;
+    } else if (strcmp(class, "TOPIC") == 0) {
+        chunk->slots.name = row->value;
+    } else if (strcmp(class, "PROTO") == 0) {
+        chunk->slots.proto = row->value;
+    } else if (strcmp(class, "HIGHLIGHT") == 0) {
+        chunk->slots.highlight = true;
+    } else if (strcmp(class, "COUNT") == 0) {
+        chunk->slots.count = true;
+    } else if (strcmp(class, "RECENT") == 0) {
+        chunk->slots.recent = true;
+    } else if (strcmp(class, "ONCE") == 0) {
+        chunk->concept = "SINCE";
+        for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
+            if (strcmp(once[i].name, row->value) == 0) {
+                chunk->slots.since_s = once[i].since_s;
+            }
+        }
+    } else if (row->value != NULL) {
+        chunk->slots.area = row->value; /* AREA, KAREA, STATE, FSTYPE, NOUN */
+    } else if (strcmp(class, "FSTYPE") == 0) {
+        chunk->slots.area = text;
+    }
+}
+
+/* The word at `at` as a chunk, or the phrase that begins there. `named`: it is a name whatever it
+ * means. */
+static unsigned set_chunk(struct vt_chunk *chunk, const struct vt_words *words, unsigned at,
+                          unsigned last, bool named)
+{
+    unsigned length = 1;
+    const struct vt_lexeme *row = named ? NULL : longest_phrase(words, at, last, &length);
+    *chunk = (struct vt_chunk){.slots = vt_slots_none, .first = at};
+    if (row != NULL) {
+        chunk->concept = row->concept;
+        chunk->weight = row->weight;
+        chunk->text = words->at[at].raw;
+        set_value(chunk, row, words->at[at].text);
+    } else {
+        set_word(chunk, &words->at[at]);
+        if (named && chunk->weight == VT_WEIGHT_UNKNOWN) {
+            chunk->weight = VT_WEIGHT_WORD;
+        }
+        if (named) {
+            chunk->concept = "NAME";
+            chunk->slots.name = chunk->text;
+        }
+    }
+    chunk->words = length;
+    return length;
+}
+
+/* ---------------------------------------------------------------- phrases */
+
+static void replace(struct vt_chunks *chunks, unsigned at, unsigned end, const struct vt_chunk *by)
+{
+    struct vt_chunk chunk = *by;
+    chunk.first = chunks->at[at].first;
+    chunk.words = chunks->at[end - 1].first + chunks->at[end - 1].words - chunk.first;
+    chunks->at[at] = chunk;
+    memmove(&chunks->at[at + 1], &chunks->at[end], (chunks->n - end) * sizeof chunks->at[0]);
+    chunks->n -= end - at - 1;
+}
+
+/* Where the pattern ends when it begins at chunk `at`, or 0; chunks that say nothing may stand in
+ * between. */
+static unsigned phrase_ends(const struct vt_chunks *chunks, unsigned at, const char *pattern,
+                            struct vt_chunk *made)
+{
+    struct vt_element element;
+    unsigned i = at, end = at;
+    while (vt_element_next(&pattern, &element)) {
+        unsigned look = i;
+        while (look > at && look < chunks->n && chunks->at[look].weight == VT_WEIGHT_NONE &&
+               !vt_element_takes(&element, &chunks->at[look])) {
+            look++;
+        }
+        bool takes = look < chunks->n && vt_element_takes(&element, &chunks->at[look]);
+        if (!takes && !element.optional) {
+            return 0;
+        }
+        if (takes && !element.ahead) {
+            vt_element_fill(&element, &chunks->at[look], &made->slots);
+            i = end = look + 1;
+        }
+    }
+    return end;
+}
+
+static enum vt_weight phrase_weight(const char *concept)
+{
+    return strcmp(concept, "in_vm") == 0   ? VT_WEIGHT_NONE
+           : strcmp(concept, "THING") == 0 ? VT_WEIGHT_UNKNOWN
+                                           : VT_WEIGHT_WORD;
+}
+
+static void make_phrases(struct vt_chunks *chunks)
+{
+    for (const struct vt_phrase *phrase = vt_phrases; phrase->concept != NULL; phrase++) {
+        for (unsigned i = 0; i < chunks->n; i++) {
+            struct vt_chunk made = {.concept = phrase->concept,
+                                    .weight = phrase_weight(phrase->concept),
+                                    .slots = vt_slots_none};
+            unsigned end = phrase_ends(chunks, i, phrase->pattern, &made);
+            if (end > i) {
+                made.text = chunks->at[made.weight == VT_WEIGHT_UNKNOWN ? end - 1 : i].text;
+                made.number = chunks->at[i].number;
+                replace(chunks, i, end, &made);
+            }
+        }
+    }
+}
+
+/* "ports 22, 80 and 443": numbers after one that has a meaning have the same. */
+static void spread_numbers(struct vt_chunks *chunks)
+{
+    const struct vt_chunk *before = NULL;
+    for (unsigned i = 0; i < chunks->n; i++) {
+        struct vt_chunk *chunk = &chunks->at[i];
+        if (strcmp(chunk->concept, "NUMBER") == 0 && before != NULL) {
+            uint64_t number = chunk->number;
+            struct vt_chunk same = *before;
+            same.first = chunk->first;
+            same.words = chunk->words;
+            int64_t value = number > INT64_MAX ? INT64_MAX : (int64_t)number;
+            if (same.slots.port >= 0) {
+                same.slots.port = value;
+            } else {
+                same.slots.pid = value;
+            }
+            *chunk = same;
+        }
+        bool numbered = (strcmp(chunk->concept, "PORT") == 0 && chunk->slots.port >= 0) ||
+                        (strcmp(chunk->concept, "PROC") == 0 && chunk->slots.pid >= 0);
+        bool joins = strcmp(chunk->concept, "and") == 0 || strcmp(chunk->concept, ",") == 0;
+        before = numbered ? chunk : joins ? before : NULL;
+    }
+}
+
+/* ---------------------------------------------------------------- times */
+
+static bool is(const struct vt_chunks *chunks, unsigned i, const char *concept)
+{
+    return i < chunks->n && strcmp(chunks->at[i].concept, concept) == 0;
+}
+
+/* The next chunk that says something. */
+static unsigned after(const struct vt_chunks *chunks, unsigned i)
+{
+    for (i++; i < chunks->n && chunks->at[i].weight == VT_WEIGHT_NONE; i++) {
+    }
+    return i;
+}
+
+/* The one before, or chunks->n. */
+static unsigned ahead_of(const struct vt_chunks *chunks, unsigned i)
+{
+    while (i > 0 && chunks->at[i - 1].weight == VT_WEIGHT_NONE) {
+        i--;
+    }
+    return i > 0 ? i - 1 : chunks->n;
+}
+
+/* "5 minutes", "an hour", "half an hour" from chunk i on: seconds, and where it ends. */
+static bool duration_at(const struct vt_chunks *chunks, unsigned i, int64_t *seconds, unsigned *end)
+{
+    uint64_t count = 1, divide = 1, total;
+    if (is(chunks, i, "half") || is(chunks, i, "quarter")) {
+        divide = is(chunks, i, "half") ? 2 : 4;
+        i = after(chunks, i);
+    } else if (is(chunks, i, "NUMBER")) {
+        count = chunks->at[i].number;
+        i = after(chunks, i);
+    }
+    if (!is(chunks, i, "UNIT") || __builtin_mul_overflow(count, chunks->at[i].number, &total)) {
+        return false;
+    }
+    total /= divide;
+    *seconds = total < VT_QUESTION_EVER ? (int64_t)total : VT_QUESTION_EVER - 1;
+    *end = i + 1;
+    return true;
+}
+
+static unsigned before_all(const struct vt_chunks *chunks, unsigned i, const char *const *words)
+{
+    for (;;) {
+        unsigned before = ahead_of(chunks, i);
+        bool one = false;
+        for (const char *const *w = words; *w != NULL; w++) {
+            one |= is(chunks, before, *w);
+        }
+        if (!one) {
+            return i;
+        }
+        i = before;
+    }
+}
+
+static void replace_time(struct vt_chunks *chunks, unsigned from, unsigned end, int64_t since,
+                         int64_t until)
+{
+    struct vt_chunk chunk = {.concept = since >= 0 ? "SINCE" : "AGO",
+                             .weight = VT_WEIGHT_WORD,
+                             .slots = vt_slots_none,
+                             .text = chunks->at[from].text};
+    chunk.slots.since_s = since;
+    chunk.slots.until_s = until;
+    replace(chunks, from, end, &chunk);
+}
+
+/* "between 10 and 5 minutes ago", the first number standing at `i`. */
+static bool between_at(struct vt_chunks *chunks, unsigned i)
+{
+    unsigned first = after(chunks, i), end;
+    int64_t seconds, other;
+    if (!is(chunks, i, "between")) {
+        return false;
+    }
+    unsigned unit = first;
+    bool whole = duration_at(chunks, first, &seconds, &unit);
+    unsigned and = whole ? unit : after(chunks, first);
+    while (and< chunks->n && chunks->at[and].weight == VT_WEIGHT_NONE) {
+        and++;
+    }
+    if ((!whole && !is(chunks, first, "NUMBER")) || !is(chunks, and, "and") ||
+        !duration_at(chunks, after(chunks, and), &other, &end) ||
+        !is(chunks, after(chunks, end - 1), "ago")) {
+        return false;
+    }
+    uint64_t each = chunks->at[end - 1].number, total;
+    if (!whole && __builtin_mul_overflow(chunks->at[first].number, each, &total)) {
+        return false;
+    }
+    if (!whole) {
+        seconds = total < VT_QUESTION_EVER ? (int64_t)total : VT_QUESTION_EVER - 1;
+    }
+    replace_time(chunks, i, after(chunks, end - 1) + 1, seconds > other ? seconds : other,
+                 seconds > other ? other : seconds);
+    return true;
+}
+
+static void make_times(struct vt_chunks *chunks)
+{
+    static const char *const to_since[] = {"in", "on", "for", "from", "of", "at", "last", NULL};
+    for (unsigned i = 0; i < chunks->n; i++) {
+        int64_t seconds;
+        unsigned end;
+        if (between_at(chunks, i) || !duration_at(chunks, i, &seconds, &end)) {
+            continue;
+        }
+        unsigned ago = after(chunks, end - 1);
+        unsigned before = ahead_of(chunks, i);
+        if (is(chunks, ago, "ago")) {
+            bool since = is(chunks, before, "since") || is(chunks, before, "from");
+            unsigned from = since ? before : i;
+            replace_time(chunks, from, ago + 1, since ? seconds : -1, since ? -1 : seconds);
+            i = from;
+        } else if (is(chunks, before, "last") || is(chunks, before, "in")) {
+            unsigned from = before_all(chunks, i, to_since);
+            replace_time(chunks, from, end, seconds, -1);
+            i = from;
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+/* After these words stands somebody else's name. */
+static bool announces_name(const char *word)
+{
+    static const char *const words[] = {"called", "named", "function", "symbol", "variable"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void vt_words_correct(struct vt_words *words)
+{
+    for (unsigned i = 0; i < words->n; i++) {
+        if (i == 0 || !announces_name(words->at[i - 1].text)) {
+            correct(words, &words->at[i]);
+        }
+    }
+}
+
+void vt_chunks_make(struct vt_chunks *chunks, const struct vt_words *words, unsigned first,
+                    unsigned last)
+{
+    bool named = false;
+    chunks->n = 0;
+    for (unsigned i = first; i < last;) {
+        struct vt_chunk *chunk = &chunks->at[chunks->n++];
+        i += set_chunk(chunk, words, i, last, named);
+        named = strcmp(chunk->concept, "called") == 0;
+    }
+    make_times(chunks);
+    make_phrases(chunks);
+    spread_numbers(chunks);
+}

@@ -1,0 +1,430 @@
+/* semantic/question_say.c - a reading in plain words, intents' names, and what can be asked.
+ *
+ * Two readings of an ambiguous question always differ in their words: everything a question holds
+ * is said.
+ */
+#include "semantic/question.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct line {
+    char *at;
+    size_t left;
+};
+
+static void say(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct line *line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line->at, line->left, format, args);
+    va_end(args);
+    size_t bytes = n > 0 ? (size_t)n : 0;
+    bytes = bytes < line->left ? bytes : line->left - 1;
+    line->at += bytes;
+    line->left -= bytes;
+}
+
+static bool has_who(const struct vt_question *q)
+{
+    return q->pid >= 0 || q->name[0] != '\0' || q->role[0] != '\0';
+}
+
+static void say_who(struct line *line, const struct vt_question *q)
+{
+    const struct vt_role *role = vt_role_find(q->role);
+    if (q->pid >= 0) {
+        say(line, "process %" PRId64, q->pid);
+    } else if (q->name[0] != '\0') {
+        say(line, "%.80s", q->name);
+    } else if (role != NULL) {
+        say(line, "the %s", role->noun);
+    }
+}
+
+static void say_whose(struct line *line, const struct vt_question *q, const char *everybody)
+{
+    say(line, " of ");
+    if (has_who(q)) {
+        say_who(line, q);
+    } else {
+        say(line, "%s", everybody);
+    }
+}
+
+static void say_seconds(struct line *line, int64_t seconds)
+{
+    static const struct {
+        int64_t seconds;
+        const char *name;
+    } units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (seconds % units[i].seconds == 0 && (seconds > 0 || units[i].seconds == 1)) {
+            int64_t n = seconds / units[i].seconds;
+            say(line, "%" PRId64 " %s%s", n, units[i].name, n == 1 ? "" : "s");
+            return;
+        }
+    }
+}
+
+static void say_time(struct line *line, const struct vt_question *q)
+{
+    if (q->since_s == VT_QUESTION_EVER) {
+        say(line, ", ever");
+    } else if (q->since_s >= 0 && q->until_s >= 0) {
+        say(line, ", from ");
+        say_seconds(line, q->since_s);
+        say(line, " to ");
+        say_seconds(line, q->until_s);
+        say(line, " ago");
+    } else if (q->since_s >= 0) {
+        say(line, " in the last ");
+        say_seconds(line, q->since_s);
+    } else if (q->until_s >= 0) {
+        say(line, ", ");
+        say_seconds(line, q->until_s);
+        say(line, " ago");
+    }
+}
+
+/* An area in words: the first of a pair is the area's name, the second what is said. */
+static const char *words_for(const char *area, const char *const *pairs)
+{
+    for (; pairs[0] != NULL; pairs += 2) {
+        if (strcmp(pairs[0], area) == 0) {
+            return pairs[1];
+        }
+    }
+    return area;
+}
+#define WORDS_FOR(area, ...) words_for(area, (const char *const[]){__VA_ARGS__, NULL})
+
+static void say_processes(struct line *line, const struct vt_question *q)
+{
+    say(line, "%s%s", q->count ? "how many are " : "",
+        WORDS_FOR(q->area, "", "the processes", "kernel", "the kernel's threads", "user",
+                  "the processes that are not the kernel's", "zombie", "the zombies", "stopped",
+                  "the stopped processes", "running", "the processes that run on a CPU", "sleeping",
+                  "the sleeping processes", "newest", "the processes started last", "oldest",
+                  "the processes started first", "tree", "the tree of processes"));
+}
+
+static void say_find(struct line *line, const struct vt_question *q)
+{
+    say(line, "%s",
+        WORDS_FOR(q->area, "", "", "parent", "the parent of ", "children", "the children of ",
+                  "user", "the user of ", "arguments", "the command line of "));
+    if (q->count) {
+        say(line, "how many there are of ");
+    }
+    if (q->area[0] == '\0' && (q->pid >= 0 || q->name[0] == '\0')) {
+        say_who(line, q);
+    } else if (q->area[0] == '\0') {
+        say(line, "the process %.80s", q->name);
+    } else {
+        say_who(line, q);
+    }
+}
+
+static void say_memory(struct line *line, const struct vt_question *q)
+{
+    if (q->path[0] != '\0') {
+        say(line, "where %.80s is mapped", q->path);
+        if (has_who(q)) {
+            say(line, " by ");
+            say_who(line, q);
+        }
+        return;
+    }
+    say(line, "%s",
+        WORDS_FOR(q->area, "", "the memory", "stack", "the stack", "heap", "the heap", "code",
+                  "the code", "data", "the data", "files", "the mapped files", "libraries",
+                  "the libraries", "anon", "the anonymous memory", "executable",
+                  "the executable memory", "writable", "the writable memory", "shared",
+                  "the shared memory"));
+    say_whose(line, q, "every process");
+}
+
+static void say_kernel_memory(struct line *line, const struct vt_question *q)
+{
+    if (q->name[0] != '\0') {
+        say(line, "the kernel's cache of %.80s objects", q->name);
+        return;
+    }
+    say(line, "%s%s", q->count ? "how many are " : "",
+        WORDS_FOR(q->area, "", "all of the kernel's memory", "allocations",
+                  "the kernel's memory allocations", "slab", "the kernel's slab caches", "vmalloc",
+                  "the kernel's vmalloc areas", "page_tables", "the memory page tables lie in",
+                  "modules", "the memory of the kernel's modules", "stacks",
+                  "the memory kernel stacks lie in", "code", "the kernel's code", "data",
+                  "the kernel's data", "page_cache", "the page cache", "free",
+                  "the memory that is free"));
+}
+
+static void say_changes(struct line *line, const struct vt_question *q)
+{
+    if (q->area[0] != '\0') {
+        say(line, "the %s that came or went", q->area);
+    } else {
+        say(line, "what changed");
+    }
+    if (q->path[0] != '\0') {
+        say(line, " at %.80s", q->path);
+    }
+    if (has_who(q)) {
+        say_whose(line, q, "");
+    }
+}
+
+static void say_ports(struct line *line, const struct vt_question *q)
+{
+    if (q->port >= 0) {
+        say(line, " %s port %" PRId64, q->intent == VT_INTENT_LISTENERS ? "on" : "at", q->port);
+    }
+    if (strcmp(q->area, "tcp") == 0 || strcmp(q->area, "udp") == 0 ||
+        strcmp(q->area, "unix") == 0) {
+        say(line, " (%s)", q->area);
+    }
+}
+
+static void say_listeners(struct line *line, const struct vt_question *q)
+{
+    if (has_who(q)) {
+        say(line, "%s", q->count ? "on how many ports " : "where ");
+        say_who(line, q);
+        say(line, " listens");
+    } else {
+        say(line, "%s", q->count ? "how many listen" : "who listens");
+    }
+    say_ports(line, q);
+}
+
+static void say_connections(struct line *line, const struct vt_question *q)
+{
+    say(line, "%sthe %s", q->count ? "how many are " : "",
+        strcmp(q->area, "all") == 0 ? "sockets in any state" : "connections");
+    say_ports(line, q);
+    if (q->host[0] != '\0') {
+        say(line, " with %s", q->host);
+    }
+    if (has_who(q)) {
+        say_whose(line, q, "");
+    }
+}
+
+static void say_files(struct line *line, const struct vt_question *q)
+{
+    bool deleted = strcmp(q->area, "deleted") == 0;
+    if (q->path[0] != '\0') {
+        say(line, "who has %.80s open", q->path);
+        if (has_who(q)) {
+            say(line, ", and whether it is ");
+            say_who(line, q);
+        }
+        return;
+    }
+    say(line, "%sthe %sopen files", q->count ? "how many are " : "", deleted ? "deleted but " : "");
+    say_whose(line, q, "every process");
+}
+
+static void say_symbol(struct line *line, const struct vt_question *q)
+{
+    if (q->address == UINT64_MAX) {
+        say(line, "where the kernel symbol %.80s is", q->name);
+        return;
+    }
+    say(line, "what is at 0x%" PRIx64, q->address);
+    if (has_who(q)) {
+        say(line, " in ");
+        say_who(line, q);
+    }
+}
+
+static void say_log(struct line *line, const struct vt_question *q)
+{
+    say(line, "%sthe kernel's %s", q->count ? "how many are " : "",
+        WORDS_FOR(q->area, "", "messages", "errors", "messages of errors", "warnings",
+                  "messages of warnings and errors"));
+    if (q->name[0] != '\0') {
+        say(line, " about %.80s", q->name);
+    }
+}
+
+static void say_history(struct line *line, const struct vt_question *q)
+{
+    say(line, "%s", q->count ? "how often " : "");
+    if (has_who(q)) {
+        say(line, "when ");
+        say_who(line, q);
+    } else {
+        say(line, "what processes");
+    }
+    say(line, " %s",
+        WORDS_FOR(q->area, "", "ran and ended", "started", "started", "ended", "ended"));
+}
+
+static void say_noun(struct line *line, const struct vt_question *q)
+{
+    say(line, "%sthe %s", q->count ? "how many are " : "",
+        WORDS_FOR(q->area, "env", "environment", "creds", "users and groups", "net",
+                  "network interfaces", "bpf", "BPF programs", "bpfmaps", "BPF maps", "bpflinks",
+                  "BPF links", "idt", "interrupt table", "ttys", "terminal lines", "cgroups",
+                  "control groups", "zones", "memory zones", "syscalls", "system call table",
+                  "neighbours", "neighbours on the network", "netfilter", "packet hooks"));
+    if (has_who(q)) {
+        say_whose(line, q, "");
+    }
+}
+
+static void say_intent(struct line *line, const struct vt_question *q)
+{
+    switch (q->intent) {
+    case VT_INTENT_PROCESSES:
+        say_processes(line, q);
+        break;
+    case VT_INTENT_FIND_PROCESS:
+        say_find(line, q);
+        break;
+    case VT_INTENT_PROCESS_MEMORY:
+        say_memory(line, q);
+        break;
+    case VT_INTENT_PAGE_TABLES:
+        say(line, "the page tables");
+        say_whose(line, q, "every process");
+        if (q->address != UINT64_MAX) {
+            say(line, " around 0x%" PRIx64, q->address);
+        }
+        break;
+    case VT_INTENT_KERNEL_STACKS:
+        say(line, "the kernel stacks");
+        say_whose(line, q, "all tasks");
+        break;
+    case VT_INTENT_KERNEL_MEMORY:
+        say_kernel_memory(line, q);
+        break;
+    case VT_INTENT_CHANGES:
+        say_changes(line, q);
+        break;
+    case VT_INTENT_LISTENERS:
+        say_listeners(line, q);
+        break;
+    case VT_INTENT_BIGGEST:
+        say(line, "who uses most %s",
+            WORDS_FOR(q->area, "cpu", "CPU time", "page_tables", "page tables"));
+        break;
+    case VT_INTENT_RECENT_WRITES:
+        say(line, "the %smemory written lately", strcmp(q->area, "kernel") == 0 ? "kernel's " : "");
+        if (has_who(q)) {
+            say(line, " by ");
+            say_who(line, q);
+        }
+        break;
+    case VT_INTENT_MODULES:
+        say(line, q->name[0] != '\0' ? "the kernel module %.80s" : "the kernel's modules%.80s",
+            q->name);
+        break;
+    case VT_INTENT_MOUNTS:
+        say(line, "the mounted %s%sfile systems", q->area, q->area[0] != '\0' ? " " : "");
+        if (q->path[0] != '\0') {
+            say(line, " at %.80s", q->path);
+        }
+        break;
+    case VT_INTENT_FILES:
+        say_files(line, q);
+        break;
+    case VT_INTENT_CONNECTIONS:
+        say_connections(line, q);
+        break;
+    case VT_INTENT_SYMBOL:
+        say_symbol(line, q);
+        break;
+    case VT_INTENT_SYSTEM:
+        say(line, "%s",
+            WORDS_FOR(q->area, "kernel", "which kernel runs", "uptime", "how long the VM is up",
+                      "memory", "how much memory there is and how much is free", "cpus", "the CPUs",
+                      "time", "the VM's clock", "load", "how busy the VM is"));
+        break;
+    case VT_INTENT_LOG:
+        say_log(line, q);
+        break;
+    case VT_INTENT_SUSPICIOUS:
+        say(line, "%s",
+            WORDS_FOR(q->area, "", "what hides or was changed", "processes",
+                      "processes that hide or look wrong", "modules",
+                      "modules that hide or look wrong", "syscalls",
+                      "system calls that lead elsewhere", "code", "code injected into processes",
+                      "hooks", "hooks in the kernel", "network",
+                      "who sees the network's packets, or hides on it"));
+        if (has_who(q)) {
+            say_whose(line, q, "");
+        }
+        break;
+    case VT_INTENT_HISTORY:
+        say_history(line, q);
+        break;
+    case VT_INTENT_NOUN:
+        say_noun(line, q);
+        break;
+    case VT_INTENTS:
+        break;
+    }
+}
+
+void vt_question_say(struct vt_question *q)
+{
+    struct line line = {q->reading, sizeof q->reading};
+    say_intent(&line, q);
+    if (q->uid == 0) {
+        say(&line, ", of root");
+    } else if (q->uid > 0) {
+        say(&line, ", of user %" PRId64, q->uid);
+    }
+    say_time(&line, q);
+    if (q->limit > 0) {
+        say(&line, ", %" PRId64 " of them", q->limit);
+    }
+    if (q->highlight) {
+        say(&line, ", highlighted");
+    }
+}
+
+static const struct {
+    const char *name;
+    const char *example;
+} intents[VT_INTENTS] = {
+    [VT_INTENT_PROCESSES] = {"processes", "What processes are running?"},
+    [VT_INTENT_FIND_PROCESS] = {"find_process", "Where is the SSH daemon?"},
+    [VT_INTENT_PROCESS_MEMORY] = {"process_memory", "Where is the heap of nginx?"},
+    [VT_INTENT_PAGE_TABLES] = {"page_tables", "Show me the page tables for PID 42"},
+    [VT_INTENT_KERNEL_STACKS] = {"kernel_stacks", "Kernel stack of process 1"},
+    [VT_INTENT_KERNEL_MEMORY] = {"kernel_memory", "Highlight kernel memory allocations"},
+    [VT_INTENT_CHANGES] = {"changes", "What changed in the last 5 minutes?"},
+    [VT_INTENT_LISTENERS] = {"listeners", "Who is listening on port 22?"},
+    [VT_INTENT_BIGGEST] = {"biggest", "Top 5 memory users"},
+    [VT_INTENT_RECENT_WRITES] = {"recent_writes", "What wrote to memory recently?"},
+    [VT_INTENT_MODULES] = {"modules", "Which kernel modules are loaded?"},
+    [VT_INTENT_MOUNTS] = {"mounts", "Which file systems are mounted?"},
+    [VT_INTENT_FILES] = {"files", "Who has /var/log/messages open?"},
+    [VT_INTENT_CONNECTIONS] = {"connections", "Show the established connections"},
+    [VT_INTENT_SYMBOL] = {"symbol", "Where is init_task?"},
+    [VT_INTENT_SYSTEM] = {"system", "Which kernel version is this?"},
+    [VT_INTENT_LOG] = {"log", "Are there errors in the kernel log?"},
+    [VT_INTENT_SUSPICIOUS] = {"suspicious", "Is anything hidden?"},
+    [VT_INTENT_HISTORY] = {"history", "When did nginx start?"},
+    [VT_INTENT_NOUN] = {"noun", "Show the network interfaces"},
+};
+
+const char *vt_intent_name(enum vt_intent intent)
+{
+    return (unsigned)intent < VT_INTENTS ? intents[intent].name : "unknown";
+}
+
+void vt_question_examples(void (*fn)(enum vt_intent intent, const char *example, void *arg),
+                          void *arg)
+{
+    for (unsigned i = 0; i < VT_INTENTS; i++) {
+        fn((enum vt_intent)i, intents[i].example, arg);
+    }
+}
