@@ -15,12 +15,14 @@
 
 extern const struct vt_bench vt_bench_guest;
 extern const struct vt_bench vt_bench_memory;
+extern const struct vt_bench vt_bench_semantic;
 extern const struct vt_bench vt_bench_vms;
 
 /* clang-format off */
 static const struct vt_bench *const benches[] = {
     &vt_bench_guest,
     &vt_bench_memory,
+    &vt_bench_semantic,
     &vt_bench_vms,
     NULL,
 };
@@ -166,7 +168,7 @@ static int run(const struct vt_args *args)
 
 static const struct vt_option options[] = {
     {"memory", "SIZE", "RAM of the guest that is booted for it (default: 256M)", false},
-    {"ticks", "N", "memory, vms: how many refreshes (default: 600)", false},
+    {"ticks", "N", "memory, vms: how many refreshes (default: 600); semantic: samples (60)", false},
     {"hz", "N", "memory, vms: refreshes a second (default: 60)", false},
     {"pages", "N", "memory, vms: pages a guest of its own writes each tick (default: 200)", false},
     {0},
