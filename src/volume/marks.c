@@ -83,19 +83,23 @@ static struct vt_colour blend(struct vt_colour a, struct vt_colour b, unsigned t
 /* The mark that most of the marked pages have, and how many are marked at all. */
 static uint8_t mark_at(const uint8_t *marks, uint64_t first, uint64_t n, uint64_t *marked)
 {
-    uint64_t count[VT_MARKS_MAX + 1] = {0};
+    uint64_t at = first, end = first + n;
     uint8_t most = 0;
-    if (n == 1) {
-        *marked = marks[first] != 0;
-        return marks[first];
+    while (at < end && marks[at] == 0) {
+        at++;
     }
-    for (uint64_t i = 0; i < n; i++) {
-        count[marks[first + i]]++;
+    *marked = end - at;
+    if (end - at <= 1) { /* almost everywhere, in most pictures */
+        return at < end ? marks[at] : 0;
+    }
+    uint64_t count[VT_MARKS_MAX + 1] = {0};
+    for (; at < end; at++) {
+        count[marks[at]]++;
     }
     for (unsigned m = 1; m <= VT_MARKS_MAX; m++) {
         most = count[m] > (most > 0 ? count[most] : 0) ? (uint8_t)m : most;
     }
-    *marked = n - count[0];
+    *marked -= count[0];
     return most;
 }
 
