@@ -57,6 +57,7 @@ struct vt_op {
     const char *name;        /**< "page_tables": the operation's id and the tool's name */
     const char *method;      /**< "GET", "POST", "PUT", "DELETE" */
     const char *path;        /**< below /api/v1: "/vms/{vm}/page-tables"; {name} are parameters */
+    const char *group;       /**< "Machines": heading in documents, one of openapi.c's */
     const char *title;       /**< "Page tables" */
     const char *summary;     /**< one line, no full stop */
     const char *description; /**< paragraphs for documents and language models, or NULL */

@@ -93,6 +93,7 @@ static struct vt_op make_op(const struct vt_noun *noun, struct noun_op *own)
         .name = own->name,
         .method = "GET",
         .path = own->path,
+        .group = "Live",
         .title = tool ? tools[t].title : noun->summary,
         .summary = tool ? tools[t].summary : noun->summary,
         .description = tool && tools[t].description != NULL ? tools[t].description : NULL,

@@ -1,11 +1,13 @@
 /* tests/system/run_op.c - runs operations of the server without a server.
  *
  *   run_op list            one JSON object: of each operation its method, path and schemas
+ *   run_op openapi         the OpenAPI document
  *   run_op NAME ARGS…      the result of each ARGS (a JSON object), a line each; a failure is a
  * line
  *                          {"error": word, "detail": text}
  *   run_op --sample …      the same, with samplers
  */
+#include "server/openapi.h"
 #include "server/ops.h"
 #include "server/problem.h"
 
@@ -39,6 +41,9 @@ int main(int argc, char **argv)
     int at = 1, status = 0;
     if (argc == 2 && strcmp(argv[1], "list") == 0) {
         return list();
+    }
+    if (argc == 2 && strcmp(argv[1], "openapi") == 0) {
+        return vt_openapi_write(stdout, NULL) == 0 ? 0 : 1;
     }
     if (argc > 1 && strcmp(argv[1], "--sample") == 0) {
         options.sample = true;
