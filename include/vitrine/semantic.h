@@ -149,6 +149,18 @@ int vt_sql_columns(struct vt_sql *sql, int (*fn)(const struct vt_sql_column *col
 /** Changes when somebody else committed: what was answered before may be kept until then. */
 int vt_sql_version(struct vt_sql *sql, uint64_t *version, struct vt_error *err);
 
+/** A database to ask. */
+struct vt_database {
+    struct vt_sql *sql;
+    struct vt_sampler *sampler; /**< of a file, whose database is in memory; else NULL */
+};
+/** Opens the database of `target`, with live tables, for one who is not the VM's sampler: when
+ *  nobody samples it just now, one sample is taken first, so that what is read is of now and the
+ *  history grows with every use. Errors: those of vt_sampler_tick and vt_sql_open. */
+int vt_database_open(struct vt_target *target, struct vt_database *db, struct vt_error *err);
+/** Takes one that holds nothing. */
+void vt_database_close(struct vt_database *db);
+
 /* ---------------------------------------------------------------- questions */
 
 /** What is asked for. docs/queries.md has examples of each. Which slots of struct vt_question an
@@ -265,19 +277,25 @@ struct vt_place {
 
 struct json_t;
 
+#define VT_ANSWER_PLACES_MAX 4096
+
 struct vt_answer {
     struct vt_question question; /**< as understood, or the first reading */
     char *text;                  /**< for people: a sentence or a few lines */
     char *sql;                   /**< what produced it, or NULL */
     char *verb;                  /**< a vitrine command that shows the same, or NULL */
     struct json_t *rows;         /**< array of objects, all with the same members */
+    bool rows_cut;               /**< there are more */
     struct vt_place *places;
-    size_t n_places;
-    uint64_t place_bytes; /**< of all places, those past the limit included */
-    bool places_cut;      /**< there are more than fit */
+    size_t n_places;      /**< to be shown: the first VT_ANSWER_PLACES_MAX */
+    size_t n_all_places;  /**< with those behind them, for highlights */
+    uint64_t place_bytes; /**< of all places, those that did not fit included */
+    bool places_cut;      /**< there are more than n_places */
     bool understood;      /**< else text says what can be asked, or what it could mean */
     struct vt_understood readings;
     unsigned volume_order; /**< of the boxes */
+    char **labels;         /**< of the places */
+    size_t n_labels;
 };
 
 /** Answers a question about a VM. `sql` is open on its database and has live tables of `target`.
@@ -286,8 +304,9 @@ struct vt_answer {
 int vt_ask(struct vt_target *target, struct vt_sql *sql, const char *question,
            const volatile int *stop, struct vt_answer *answer, struct vt_error *err);
 void vt_answer_fini(struct vt_answer *answer);
-/** Makes a highlight of an answer's places; `name` NULL: made from the question. VT_E_INVAL when
- * the answer has none. */
+/** Makes a highlight of an answer's places; `name` NULL: made from the question. Where they are of
+ *  several kinds, as the kernel's allocations are, one a kind: NAME-slab, NAME-stacks. VT_E_INVAL
+ *  when the answer has none. */
 int vt_answer_highlight(const struct vt_answer *answer, struct vt_vm *vm, const char *name,
                         struct vt_error *err);
 

@@ -26,6 +26,7 @@ extern const struct vt_verb vt_verb_uname;
 extern const struct vt_verb vt_verb_pagecache;
 extern const struct vt_verb vt_verb_read;
 extern const struct vt_verb vt_verb_find_memory;
+extern const struct vt_verb vt_verb_ask;
 extern const struct vt_verb vt_verb_sql;
 extern const struct vt_verb vt_verb_mcp;
 extern const struct vt_verb vt_verb_mount;
@@ -61,6 +62,7 @@ static const struct vt_verb *const before_nouns[] = {
     NULL,
 };
 static const struct vt_verb *const after_nouns[] = {
+    &vt_verb_ask,
     &vt_verb_sql,
     &vt_verb_read,
     &vt_verb_find_memory,

@@ -1,0 +1,249 @@
+/* semantic/answer.c - from a question to its answer: reads it, has the function of its intent
+ * answer, puts places into the volume; and makes highlights of them. See answer.h.
+ */
+#include "semantic/answer.h"
+
+#include "base/text.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* clang-format off */
+static vt_intent_fn *const intents[VT_INTENTS] = {
+    [VT_INTENT_PROCESSES]      = vt_answer_processes,
+    [VT_INTENT_FIND_PROCESS]   = vt_answer_find_process,
+    [VT_INTENT_PROCESS_MEMORY] = vt_answer_process_memory,
+    [VT_INTENT_PAGE_TABLES]    = vt_answer_page_tables,
+    [VT_INTENT_KERNEL_STACKS]  = vt_answer_kernel_stacks,
+    [VT_INTENT_KERNEL_MEMORY]  = vt_answer_kernel_memory,
+    [VT_INTENT_CHANGES]        = vt_answer_changes,
+    [VT_INTENT_LISTENERS]      = vt_answer_listeners,
+    [VT_INTENT_BIGGEST]        = vt_answer_biggest,
+    [VT_INTENT_RECENT_WRITES]  = vt_answer_recent_writes,
+    [VT_INTENT_MODULES]        = vt_answer_modules,
+    [VT_INTENT_MOUNTS]         = vt_answer_mounts,
+    [VT_INTENT_FILES]          = vt_answer_files,
+    [VT_INTENT_CONNECTIONS]    = vt_answer_connections,
+    [VT_INTENT_SYMBOL]         = vt_answer_symbol,
+    [VT_INTENT_SYSTEM]         = vt_answer_system,
+    [VT_INTENT_LOG]            = vt_answer_log,
+    [VT_INTENT_SUSPICIOUS]     = vt_answer_suspicious,
+    [VT_INTENT_HISTORY]        = vt_answer_history,
+    [VT_INTENT_NOUN]           = vt_answer_noun,
+};
+/* clang-format on */
+
+/* ---------------------------------------------------------------- what is no question */
+
+static void say_example(enum vt_intent intent, const char *example, void *arg)
+{
+    static const enum vt_intent shown[] = {
+        VT_INTENT_PROCESSES,     VT_INTENT_FIND_PROCESS,  VT_INTENT_PAGE_TABLES,
+        VT_INTENT_KERNEL_MEMORY, VT_INTENT_KERNEL_STACKS, VT_INTENT_CHANGES,
+    };
+    struct vt_answering *a = arg;
+    for (unsigned i = 0; i < sizeof shown / sizeof shown[0]; i++) {
+        if (shown[i] == intent && (a->examples & (1u << i)) == 0) {
+            a->examples |= 1u << i;
+            vt_say(a, "\n  %s", example);
+        }
+    }
+}
+
+static void say_not_understood(struct vt_answering *a, const struct vt_understood *u)
+{
+    if (u->why[0] != '\0') {
+        vt_say(a, "%s", vt_said(a, u->why));
+    } else if (u->unknown[0] != '\0') {
+        vt_say(a, "That was not understood: what does \"%s\" mean here?", vt_said(a, u->unknown));
+    } else {
+        vt_say(a, "That was not understood.");
+    }
+    vt_say(a, "\nThese can be asked, among others:");
+    vt_question_examples(say_example, a);
+}
+
+static void say_ambiguous(struct vt_answering *a, const struct vt_understood *u)
+{
+    vt_say(a, "%s", u->why[0] != '\0' ? vt_said(a, u->why) : "That could mean:");
+    for (unsigned i = 0; i < u->n; i++) {
+        vt_say(a, "\n  %s", vt_said(a, u->readings[i].reading));
+    }
+}
+
+/* ---------------------------------------------------------------- asking */
+
+static int finish(struct vt_answering *a, struct vt_error *err)
+{
+    struct vt_answer *answer = a->answer;
+    for (size_t i = 0; i < answer->n_all_places; i++) {
+        struct vt_place *p = &answer->places[i];
+        struct vt_off off;
+        int rc = vt_ram_offset(a->target->ram, p->gpa, &off, NULL, err);
+        if (rc == 0) {
+            rc = vt_volume_box(answer->volume_order, off, p->bytes, &p->box, err);
+        }
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    answer->n_places =
+        answer->n_all_places < VT_ANSWER_PLACES_MAX ? answer->n_all_places : VT_ANSWER_PLACES_MAX;
+    answer->places_cut |= answer->n_all_places > answer->n_places;
+    if (answer->rows == NULL) {
+        answer->rows = json_array();
+    }
+    return a->nomem || answer->rows == NULL ? vt_fail(err, VT_E_NOMEM, "out of memory") : 0;
+}
+
+static int answer_it(struct vt_answering *a, struct vt_error *err)
+{
+    struct vt_answer *answer = a->answer;
+    const struct vt_understood *u = &answer->readings;
+    if (u->n > 0) {
+        answer->question = u->readings[0];
+    }
+    if (u->n == 0) {
+        say_not_understood(a, u);
+    } else if (u->n > 1) {
+        say_ambiguous(a, u);
+    } else {
+        answer->understood = true;
+        assert(answer->question.intent < VT_INTENTS);
+        int rc = intents[answer->question.intent](a, err);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return finish(a, err);
+}
+
+int vt_ask(struct vt_target *target, struct vt_sql *sql, const char *question,
+           const volatile int *stop, struct vt_answer *answer, struct vt_error *err)
+{
+    struct vt_answer made = {.volume_order = vt_volume_order(vt_ram_size(target->ram))};
+    struct vt_answering a = {
+        .target = target, .sql = sql, .stop = stop, .q = &made.question, .answer = &made};
+    size_t bytes;
+    int rc = vt_question_parse(question, &made.readings, err);
+    if (rc != 0) {
+        return rc;
+    }
+    a.text = open_memstream(&made.text, &bytes);
+    if (a.text == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "out of memory");
+    }
+    rc = answer_it(&a, err);
+    bool lost = ferror(a.text) != 0;
+    lost |= fclose(a.text) != 0;
+    if (rc == 0 && lost) {
+        rc = vt_fail(err, VT_E_NOMEM, "out of memory");
+    }
+    if (rc != 0) {
+        vt_answer_fini(&made);
+        return rc;
+    }
+    *answer = made;
+    return 0;
+}
+
+void vt_answer_fini(struct vt_answer *answer)
+{
+    for (size_t i = 0; i < answer->n_labels; i++) {
+        free(answer->labels[i]);
+    }
+    free(answer->labels);
+    free(answer->places);
+    free(answer->text);
+    free(answer->sql);
+    free(answer->verb);
+    json_decref(answer->rows);
+    *answer = (struct vt_answer){0};
+}
+
+/* ---------------------------------------------------------------- highlights */
+
+static void add_to_name(char name[VT_HIGHLIGHT_NAME_MAX + 1], const char *text)
+{
+    size_t n = strlen(name);
+    if (n > 0 && n < VT_HIGHLIGHT_NAME_MAX) {
+        name[n++] = '-';
+    }
+    for (; *text != '\0' && n < VT_HIGHLIGHT_NAME_MAX; text++) {
+        bool plain = (*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'z') ||
+                     (*text >= 'A' && *text <= 'Z');
+        name[n++] = plain ? *text : '_';
+    }
+    name[n] = '\0';
+}
+
+/* "process_memory-ssh-stack" */
+static void name_of(const struct vt_question *q, char name[VT_HIGHLIGHT_NAME_MAX + 1])
+{
+    char number[24];
+    const char *parts[] = {vt_intent_name(q->intent), q->role, q->name, q->area};
+    name[0] = '\0';
+    for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (parts[i][0] != '\0') {
+            add_to_name(name, parts[i]);
+        }
+    }
+    if (q->pid >= 0) {
+        snprintf(number, sizeof number, "%" PRId64, q->pid);
+        add_to_name(name, number);
+    }
+}
+
+/* Those with the label, or with NULL all. */
+static int put(const struct vt_answer *answer, struct vt_vm *vm, const char *name, const char *only,
+               const char *label, struct vt_error *err)
+{
+    struct vt_gpa_run *runs = calloc(answer->n_all_places, sizeof *runs);
+    size_t n = 0;
+    if (runs == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < answer->n_all_places; i++) {
+        const struct vt_place *p = &answer->places[i];
+        if (only == NULL || strcmp(p->label, only) == 0) {
+            runs[n++] = (struct vt_gpa_run){p->gpa, p->bytes};
+        }
+    }
+    int rc = vt_highlights_put(vm, name, label, NULL, runs, n, err);
+    free(runs);
+    return rc;
+}
+
+int vt_answer_highlight(const struct vt_answer *answer, struct vt_vm *vm, const char *name,
+                        struct vt_error *err)
+{
+    const struct vt_question *q = &answer->question;
+    char whole[VT_HIGHLIGHT_NAME_MAX + 1];
+    if (answer->n_all_places == 0) {
+        return vt_fail(err, VT_E_INVAL, "the answer speaks of no place in memory");
+    }
+    if (name == NULL) {
+        name_of(q, whole);
+        name = whole;
+    }
+    if (q->intent != VT_INTENT_KERNEL_MEMORY) {
+        return put(answer, vm, name, NULL, q->reading[0] != '\0' ? q->reading : name, err);
+    }
+    /* Of several kinds: each gets a highlight of its own, and so a colour. Places of a kind stand
+     * together. */
+    int rc = 0;
+    const char *last = "";
+    for (size_t i = 0; i < answer->n_all_places && rc == 0; i++) {
+        const char *label = answer->places[i].label;
+        if (strcmp(label, last) != 0) {
+            char part[VT_HIGHLIGHT_NAME_MAX + 1];
+            snprintf(part, sizeof part, "%s", name);
+            add_to_name(part, label);
+            rc = put(answer, vm, part, label, label, err);
+            last = label;
+        }
+    }
+    return rc;
+}
