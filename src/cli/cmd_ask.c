@@ -49,12 +49,13 @@ static bool is_time(const char *key)
 static void print_cell(struct vt_rows *rows, const char *key, enum vt_cell_kind kind,
                        const json_t *value)
 {
-    char text[64];
+    char text[1024];
     time_t seconds;
     struct tm t;
     switch (json_typeof(value)) {
     case JSON_STRING:
-        vt_cell_text(rows, json_string_value(value));
+        vt_text_printable(text, sizeof text, json_string_value(value), json_string_length(value));
+        vt_cell_formatted(rows, text);
         break;
     case JSON_INTEGER:
         if (kind == VT_CELL_BYTES) {

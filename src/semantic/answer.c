@@ -6,6 +6,7 @@
 #include "base/text.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,20 +55,15 @@ static void say_example(enum vt_intent intent, const char *example, void *arg)
 
 static void say_not_understood(struct vt_answering *a, const struct vt_understood *u)
 {
-    if (u->why[0] != '\0') {
-        vt_say(a, "%s", vt_said(a, u->why));
-    } else if (u->unknown[0] != '\0') {
-        vt_say(a, "That was not understood: what does \"%s\" mean here?", vt_said(a, u->unknown));
-    } else {
-        vt_say(a, "That was not understood.");
-    }
+    const char *why = u->why[0] != '\0' ? vt_said(a, u->why) : "that was not understood";
+    vt_say(a, "%c%s.", toupper((unsigned char)why[0]), why + 1);
     vt_say(a, "\nThese can be asked, among others:");
     vt_question_examples(say_example, a);
 }
 
 static void say_ambiguous(struct vt_answering *a, const struct vt_understood *u)
 {
-    vt_say(a, "%s", u->why[0] != '\0' ? vt_said(a, u->why) : "That could mean:");
+    vt_say(a, "That could mean %u things. Ask for one of them:", u->n);
     for (unsigned i = 0; i < u->n; i++) {
         vt_say(a, "\n  %s", vt_said(a, u->readings[i].reading));
     }

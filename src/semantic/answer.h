@@ -41,6 +41,9 @@ int vt_answer_sql(struct vt_answering *a, struct vt_error *err, const char *form
 /** The same beside the answer: *rows is a new reference. */
 int vt_answer_look(struct vt_answering *a, json_t **rows, struct vt_error *err, const char *format,
                    ...);
+/** " WHERE a AND b" of those that are not "", or ""; NULL when one is NULL or memory is out. The
+ *  caller frees it. */
+char *vt_answer_where(char *const *conditions, unsigned n);
 /** The verb that shows the same: "vitrine " is put before it. */
 void vt_answer_verb(struct vt_answering *a, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -101,6 +104,9 @@ bool vt_answer_has_subject(const struct vt_question *q);
 int vt_answer_subjects(struct vt_answering *a, bool become, json_t **found, struct vt_error *err);
 /** "(88, 91)" of their pids, malloc'ed. */
 char *vt_answer_pids(const json_t *found);
+struct vt_role;
+/** The condition on p.name and p.args that tells programs of a role; malloc'ed. */
+int vt_answer_programs(const struct vt_role *role, char **condition, struct vt_error *err);
 /** "dropbear (pid 88)". */
 const char *vt_said_process(struct vt_answering *a, const json_t *row);
 

@@ -14,50 +14,45 @@
 
 /* ---------------------------------------------------------------- of whom, of when */
 
-/* " AND …" on a table with columns pid and name, of those a question names; "": of all. Unlike
- * subjects they need not be there any more. Freed with sqlite3_free. */
-static char *of_whom(const struct vt_question *q)
+/* Of those a question names, on a table p with columns pid, name and args; "": of all. Unlike
+ * subjects they need not be there any more. */
+static int of_whom(const struct vt_question *q, char **condition, struct vt_error *err)
 {
-    if (q->pid >= 0) {
-        return sqlite3_mprintf(" AND pid = %lld", (long long)q->pid);
-    }
     const struct vt_role *role = q->role[0] != '\0' ? vt_role_find(q->role) : NULL;
-    if (q->name[0] == '\0' && role == NULL) {
-        return sqlite3_mprintf("");
+    if (q->pid < 0 && q->name[0] == '\0' && role != NULL) {
+        return vt_answer_programs(role, condition, err);
     }
-    char *text =
-        q->name[0] != '\0'
-            ? sqlite3_mprintf(" AND (substr(name, 1, length(%.15Q)) = %.15Q COLLATE NOCASE",
-                              q->name, q->name)
-            : sqlite3_mprintf(" AND (0");
-    /* A name that goes with a role: whoever plays it is meant as well. */
-    for (const char *const *p = role != NULL ? role->programs : NULL;
-         p != NULL && *p != NULL && text != NULL; p++) {
-        char *more = (*p)[strlen(*p) - 1] == '*' ? sqlite3_mprintf("%s OR name GLOB %Q", text, *p)
-                                                 : sqlite3_mprintf("%s OR name = %.15Q", text, *p);
-        sqlite3_free(text);
-        text = more;
-    }
-    char *whole = text != NULL ? sqlite3_mprintf("%s)", text) : NULL;
-    sqlite3_free(text);
-    return whole;
+    char *sql = q->pid >= 0 ? sqlite3_mprintf("p.pid = %lld", (long long)q->pid)
+                : q->name[0] != '\0'
+                    ? sqlite3_mprintf("substr(p.name, 1, length(%.15Q)) = %.15Q COLLATE NOCASE",
+                                      q->name, q->name)
+                    : sqlite3_mprintf("");
+    *condition = sql != NULL ? strdup(sql) : NULL;
+    sqlite3_free(sql);
+    return *condition == NULL ? vt_fail(err, VT_E_NOMEM, "out of memory") : 0;
 }
 
-/* "time >= (SELECT time FROM sample) - 60" for a column. */
-static char *of_when(const struct vt_question *q, const char *column, int64_t fallback_s)
+/* "time >= (SELECT time FROM sample) - 60" for a column; "": ever. */
+static int of_when(const struct vt_question *q, const char *column, int64_t fallback_s, char **from,
+                   char **until, struct vt_error *err)
 {
     int64_t since = q->since_s >= 0 ? q->since_s : q->until_s >= 0 ? VT_QUESTION_EVER : fallback_s;
-    char *from =
-        since == VT_QUESTION_EVER
-            ? sqlite3_mprintf("1")
-            : sqlite3_mprintf("%s >= (SELECT time FROM sample) - %lld", column, (long long)since);
-    if (from == NULL || q->until_s <= 0) {
-        return from;
+    int n = since == VT_QUESTION_EVER
+                ? asprintf(from, "%s", "")
+                : asprintf(from, "%s >= (SELECT time FROM sample) - %" PRId64, column, since);
+    *from = n < 0 ? NULL : *from;
+    n = q->until_s <= 0
+            ? asprintf(until, "%s", "")
+            : asprintf(until, "%s <= (SELECT time FROM sample) - %" PRId64, column, q->until_s);
+    *until = n < 0 ? NULL : *until;
+    return *from == NULL || *until == NULL ? vt_fail(err, VT_E_NOMEM, "out of memory") : 0;
+}
+
+static void free_all(char **texts, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        free(texts[i]);
     }
-    char *both = sqlite3_mprintf("%s AND %s <= (SELECT time FROM sample) - %lld", from, column,
-                                 (long long)q->until_s);
-    sqlite3_free(from);
-    return both;
 }
 
 static void say_when(struct vt_answering *a, int64_t fallback_s)
@@ -86,7 +81,7 @@ static int say_known_since(struct vt_answering *a, int64_t fallback_s, struct vt
     double first = vt_row_real(json_array_get(rows, 0), "first");
     double now = vt_row_real(json_array_get(rows, 0), "time");
     if (!isnan(first) && (since == VT_QUESTION_EVER || now - first < (double)since)) {
-        vt_say(a, " It is known since %s only.", vt_said_time(a, first));
+        vt_say(a, "\nThe guest is known since %s only.", vt_said_time(a, first));
     }
     json_decref(rows);
     return 0;
@@ -133,18 +128,35 @@ static void say_kinds(struct vt_answering *a, const json_t *rows)
 int vt_answer_changes(struct vt_answering *a, struct vt_error *err)
 {
     const struct vt_question *q = a->q;
-    char *whom = of_whom(q), *when = of_when(q, "time", CHANGES_SPAN_S);
-    char *noun =
-        q->area[0] != '\0' ? sqlite3_mprintf(" AND noun = %Q", q->area) : sqlite3_mprintf("");
-    int rc = whom == NULL || when == NULL || noun == NULL
+    /* whose, from, until, of what */
+    char *conditions[4] = {NULL, NULL, NULL, strdup("")}, *where = NULL;
+    int rc = of_whom(q, &conditions[0], err);
+    if (rc == 0 && q->role[0] != '\0' && q->pid < 0 && q->name[0] == '\0') {
+        /* Events do not say what a process was started with. */
+        char *programs = conditions[0];
+        rc = asprintf(&conditions[0], "p.pid IN (SELECT p.pid FROM processes_history p WHERE %s)",
+                      programs) < 0
+                 ? vt_fail(err, VT_E_NOMEM, "out of memory")
+                 : 0;
+        conditions[0] = rc == 0 ? conditions[0] : NULL;
+        free(programs);
+    }
+    rc = rc != 0 ? rc : of_when(q, "time", CHANGES_SPAN_S, &conditions[1], &conditions[2], err);
+    if (q->area[0] != '\0') {
+        free(conditions[3]);
+        conditions[3] = asprintf(&where, "noun = '%s'", q->area) < 0 ? NULL : where;
+    }
+    where = rc == 0 ? vt_answer_where(conditions, 4) : NULL;
+    if (rc == 0) {
+        rc = where == NULL
                  ? vt_fail(err, VT_E_NOMEM, "out of memory")
                  : vt_answer_sql(a, err,
-                                 "SELECT time, kind, noun, pid, name, detail FROM events"
-                                 " WHERE %s%s%s ORDER BY time DESC, id DESC LIMIT %lld",
-                                 when, noun, whom, q->limit > 0 ? (long long)q->limit : 1000LL);
-    sqlite3_free(whom);
-    sqlite3_free(when);
-    sqlite3_free(noun);
+                                 "SELECT time, kind, noun, pid, name, detail FROM events p"
+                                 "%s ORDER BY time DESC, id DESC LIMIT %lld",
+                                 where, q->limit > 0 ? (long long)q->limit : 1000LL);
+    }
+    free_all(conditions, 4);
+    free(where);
     if (rc != 0) {
         return rc;
     }
@@ -177,27 +189,36 @@ int vt_answer_history(struct vt_answering *a, struct vt_error *err)
 {
     const struct vt_question *q = a->q;
     bool ended = strcmp(q->area, "ended") == 0, started = strcmp(q->area, "started") == 0;
-    char *whom = of_whom(q);
-    char *when = of_when(q, started ? "first_seen" : "ifnull(last_seen, (SELECT time FROM sample))",
-                         VT_QUESTION_EVER);
+    /* whose, from, until, which */
+    char *conditions[4] = {NULL, NULL, NULL,
+                           strdup(ended     ? "p.last_seen IS NOT NULL"
+                                  : started ? "seen_starting"
+                                            : "")};
     json_t *row;
     size_t i;
+    int rc = of_whom(q, &conditions[0], err);
+    rc = rc != 0
+             ? rc
+             : of_when(q,
+                       started ? "p.first_seen" : "ifnull(p.last_seen, (SELECT time FROM sample))",
+                       VT_QUESTION_EVER, &conditions[1], &conditions[2], err);
+    char *where = rc == 0 ? vt_answer_where(conditions, 4) : NULL;
     /* What was there in the first sample of a boot may have started at any time before. */
-    int rc =
-        whom == NULL || when == NULL
-            ? vt_fail(err, VT_E_NOMEM, "out of memory")
-            : vt_answer_sql(a, err,
-                            "SELECT pid, ppid, name, args, uid, first_seen, last_seen,"
-                            " first_seen > (SELECT b.first_seen FROM boots b WHERE b.id = p.boot)"
-                            " AS seen_starting, rss_bytes FROM processes_history p"
-                            " WHERE %s%s%s%s ORDER BY %s LIMIT %lld",
-                            when, whom, ended ? " AND last_seen IS NOT NULL" : "",
-                            started ? " AND seen_starting" : "",
-                            started ? "first_seen DESC, id DESC"
-                                    : "last_seen IS NULL, last_seen DESC, id DESC",
-                            q->limit > 0 ? (long long)q->limit : 100LL);
-    sqlite3_free(whom);
-    sqlite3_free(when);
+    if (rc == 0) {
+        rc = where == NULL
+                 ? vt_fail(err, VT_E_NOMEM, "out of memory")
+                 : vt_answer_sql(a, err,
+                                 "SELECT p.pid, p.ppid, p.name, p.args, p.uid, p.first_seen,"
+                                 " p.last_seen, p.first_seen > b.first_seen AS seen_starting"
+                                 " FROM processes_history p JOIN boots b ON b.id = p.boot"
+                                 "%s ORDER BY %s LIMIT %lld",
+                                 where,
+                                 started ? "p.first_seen DESC, p.id DESC"
+                                         : "p.last_seen IS NULL, p.last_seen DESC, p.id DESC",
+                                 q->limit > 0 ? (long long)q->limit : 100LL);
+    }
+    free_all(conditions, 4);
+    free(where);
     if (rc != 0) {
         return rc;
     }

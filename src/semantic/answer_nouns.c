@@ -192,13 +192,17 @@ int vt_answer_noun(struct vt_answering *a, struct vt_error *err)
     for (unsigned i = 0; i < noun->n_columns; i++) {
         has_pid |= strcmp(noun->columns[i].key, "pid") == 0;
     }
+    char limit[32] = "";
+    if (q->limit > 0) {
+        snprintf(limit, sizeof limit, " LIMIT %" PRId64, q->limit);
+    }
     const char *column = noun->by_pid ? "query_pid" : "pid";
     char *where = pid >= 0 && (noun->by_pid || has_pid)
                       ? sqlite3_mprintf(" WHERE %s = %lld", column, (long long)pid)
                       : sqlite3_mprintf("");
-    rc = where == NULL ? vt_fail(err, VT_E_NOMEM, "out of memory")
-                       : vt_answer_sql(a, err, "SELECT * FROM live.%s%s LIMIT %lld", noun->name,
-                                       where, q->limit > 0 ? (long long)q->limit : -1LL);
+    rc = where == NULL
+             ? vt_fail(err, VT_E_NOMEM, "out of memory")
+             : vt_answer_sql(a, err, "SELECT * FROM live.%s%s%s", noun->name, where, limit);
     if (rc == 0 && noun->by_pid && pid >= 0) {
         vt_answer_verb(a, "%s %s --pid %" PRId64, noun->name, a->target->name, pid);
     } else if (rc == 0) {

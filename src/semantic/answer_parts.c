@@ -153,6 +153,31 @@ int vt_answer_sql(struct vt_answering *a, struct vt_error *err, const char *form
     return 0;
 }
 
+char *vt_answer_where(char *const *conditions, unsigned n)
+{
+    char *text = NULL;
+    size_t bytes;
+    bool any = false, lost = false;
+    FILE *out = open_memstream(&text, &bytes);
+    if (out == NULL) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        lost |= conditions[i] == NULL;
+        if (conditions[i] != NULL && conditions[i][0] != '\0') {
+            fprintf(out, "%s%s", any ? " AND " : " WHERE ", conditions[i]);
+            any = true;
+        }
+    }
+    lost |= ferror(out) != 0;
+    lost |= fclose(out) != 0;
+    if (lost) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
+
 void vt_answer_verb(struct vt_answering *a, const char *format, ...)
 {
     char *rest, *verb;

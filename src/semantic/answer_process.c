@@ -78,7 +78,7 @@ static int add_pages_of(struct vt_answering *a, const json_t *found, struct vt_e
 
 /* ---------------------------------------------------------------- what runs */
 
-/* Of a condition: what of all processes is asked for. */
+/* What of all processes is asked for; "": all. malloc'ed. */
 static char *which_processes(const struct vt_question *q)
 {
     static const struct {
@@ -88,14 +88,21 @@ static char *which_processes(const struct vt_question *q)
         {"zombie", "p.state = 'Z'"},  {"stopped", "p.state IN ('T', 't')"},
         {"running", "p.state = 'R'"}, {"sleeping", "p.state IN ('S', 'D', 'I')"},
     };
-    const char *condition = "1";
+    char user[48] = "", area[48] = "", then[128] = "";
+    char *conditions[] = {area, user, then};
     for (unsigned i = 0; i < sizeof areas / sizeof areas[0]; i++) {
         if (strcmp(q->area, areas[i].area) == 0) {
-            condition = areas[i].condition;
+            snprintf(area, sizeof area, "%s", areas[i].condition);
         }
     }
-    return q->uid >= 0 ? sqlite3_mprintf("%s AND p.uid = %lld", condition, (long long)q->uid)
-                       : sqlite3_mprintf("%s", condition);
+    if (q->uid >= 0) {
+        snprintf(user, sizeof user, "p.uid = %" PRId64, q->uid);
+    }
+    if (q->until_s > 0) {
+        snprintf(then, sizeof then,
+                 "p.first_seen <= moment AND ifnull(p.last_seen, moment) >= moment");
+    }
+    return vt_answer_where(conditions, 3);
 }
 
 #define PROCESS_COLUMNS                                                                            \
@@ -109,9 +116,11 @@ static int list_processes(struct vt_answering *a, struct vt_error *err)
     const char *order = strcmp(q->area, "newest") == 0   ? "p.started_s DESC, p.pid DESC"
                         : strcmp(q->area, "oldest") == 0 ? "p.started_s, p.pid"
                                                          : "p.pid";
-    long long limit = q->limit > 0                                                       ? q->limit
-                      : strcmp(q->area, "newest") == 0 || strcmp(q->area, "oldest") == 0 ? 10
-                                                                                         : -1;
+    bool some = strcmp(q->area, "newest") == 0 || strcmp(q->area, "oldest") == 0;
+    char limit[32] = "";
+    if (q->limit > 0 || some) {
+        snprintf(limit, sizeof limit, " LIMIT %" PRId64, q->limit > 0 ? q->limit : 10);
+    }
     int rc;
     if (which == NULL) {
         return vt_fail(err, VT_E_NOMEM, "out of memory");
@@ -124,16 +133,14 @@ static int list_processes(struct vt_answering *a, struct vt_error *err)
         rc = vt_answer_sql(a, err,
                            "SELECT " PROCESS_COLUMNS ", p.first_seen, p.last_seen"
                            " FROM processes_history p, (SELECT time - %lld AS moment FROM sample)"
-                           " WHERE %s AND p.first_seen <= moment"
-                           " AND ifnull(p.last_seen, moment) >= moment ORDER BY %s LIMIT %lld",
+                           "%s ORDER BY %s%s",
                            (long long)q->until_s, which, order, limit);
     } else {
         vt_answer_verb(a, "ps %s", a->target->name);
-        rc = vt_answer_sql(
-            a, err, "SELECT " PROCESS_COLUMNS " FROM processes p WHERE %s ORDER BY %s LIMIT %lld",
-            which, order, limit);
+        rc = vt_answer_sql(a, err, "SELECT " PROCESS_COLUMNS " FROM processes p%s ORDER BY %s%s",
+                           which, order, limit);
     }
-    sqlite3_free(which);
+    free(which);
     return rc;
 }
 

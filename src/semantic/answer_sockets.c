@@ -147,7 +147,7 @@ int vt_answer_connections(struct vt_answering *a, struct vt_error *err)
     }
     vt_answer_verb(a, "sockets %s", a->target->name);
     bool all = strcmp(q->area, "all") == 0, of_unix = strcmp(q->area, "unix") == 0;
-    const char *state = all ? "1"
+    const char *state = all ? "family <> ''"
                         : strcmp(q->area, "established") == 0
                             ? "state = 'ESTABLISHED' AND family IN ('inet', 'inet6')"
                         : of_unix ? "state = 'ESTABLISHED'"

@@ -77,6 +77,25 @@ static void add_programs(struct sql_text *t, const struct vt_role *role)
     }
 }
 
+int vt_answer_programs(const struct vt_role *role, char **condition, struct vt_error *err)
+{
+    struct sql_text t;
+    int rc = begin_text(&t, err);
+    if (rc != 0) {
+        return rc;
+    }
+    add(&t, "(");
+    add_programs(&t, role);
+    add(&t, ")");
+    rc = end_text(&t, err);
+    if (rc != 0) {
+        free(t.text);
+        return rc;
+    }
+    *condition = t.text;
+    return 0;
+}
+
 /* Programs that busybox runs under its own name: told apart here, by pid. */
 static int add_applets(struct vt_answering *a, struct sql_text *t, const struct vt_role *role,
                        struct vt_error *err)
@@ -137,7 +156,7 @@ static void add_ports(struct sql_text *t, const struct vt_role *role)
     " FROM processes p WHERE %s ORDER BY listens IS NULL, p.pid"
 #define FIND_PAST                                                                                  \
     "SELECT p.pid, p.name, p.args, p.uid, p.first_seen, p.last_seen FROM processes_history p"      \
-    " WHERE (%s) AND p.last_seen IS NOT NULL ORDER BY p.last_seen DESC LIMIT 5"
+    " WHERE %s AND p.last_seen IS NOT NULL ORDER BY p.last_seen DESC LIMIT 5"
 
 static int find(struct vt_answering *a, bool become, const char *condition, json_t **found,
                 struct vt_error *err)
@@ -275,17 +294,14 @@ static int by_role(struct vt_answering *a, bool become, json_t **found, struct v
     if (role == NULL) {
         return vt_fail(err, VT_E_INVAL, "there is no role '%s'", a->q->role);
     }
-    struct sql_text names = {0}, all = {0};
-    int rc = begin_text(&names, err);
-    if (rc == 0) {
-        add_programs(&names, role);
-        rc = end_text(&names, err);
-    }
+    struct sql_text all = {0};
+    char *names = NULL;
+    int rc = vt_answer_programs(role, &names, err);
     if (rc == 0) {
         rc = begin_text(&all, err);
     }
     if (rc == 0) {
-        fputs(names.text, all.out);
+        fputs(names, all.out);
         rc = add_applets(a, &all, role, err);
         add_ports(&all, role);
         int ended = end_text(&all, rc == 0 ? err : NULL);
@@ -296,12 +312,12 @@ static int by_role(struct vt_answering *a, bool become, json_t **found, struct v
     }
     if (rc == 0 && json_array_size(*found) == 0) {
         say_role_missing(a, role);
-        rc = tell_past(a, become, names.text, err);
+        rc = tell_past(a, become, names, err);
         if (rc != 0) {
             json_decref(*found);
         }
     }
-    free(names.text);
+    free(names);
     free(all.text);
     return rc;
 }

@@ -12,27 +12,26 @@
 static int look_for_files(struct vt_answering *a, const json_t *found, struct vt_error *err)
 {
     const struct vt_question *q = a->q;
-    char *pids = found != NULL ? vt_answer_pids(found) : NULL;
-    char *whose = pids != NULL ? sqlite3_mprintf("pid IN %s", pids) : sqlite3_mprintf("1");
-    char *which =
-        q->path[0] == '/'
-            ? sqlite3_mprintf("(path = %Q OR substr(path, 1, length(%Q) + 1) = %Q || '/')", q->path,
-                              q->path, q->path)
-        : q->path[0] != '\0' ? sqlite3_mprintf("instr(path, %Q) > 0", q->path)
-                             : sqlite3_mprintf("1");
-    int rc = found != NULL && pids == NULL ? VT_E_NOMEM : 0;
-    if (rc != 0 || whose == NULL || which == NULL) {
-        rc = vt_fail(err, VT_E_NOMEM, "out of memory");
-    } else {
-        rc = vt_answer_sql(
-            a, err,
-            "SELECT pid, name, fd, kind, modes, path, position, bytes, file FROM files"
-            " WHERE %s AND %s ORDER BY pid, typeof(fd), fd",
-            whose, which);
-    }
+    char *pids = found != NULL ? vt_answer_pids(found) : strdup("");
+    char *sql = q->path[0] == '/'
+                    ? sqlite3_mprintf("(path = %Q OR substr(path, 1, length(%Q) + 1) = %Q || '/')",
+                                      q->path, q->path, q->path)
+                : q->path[0] != '\0' ? sqlite3_mprintf("instr(path, %Q) > 0", q->path)
+                                     : sqlite3_mprintf("");
+    char *whose = NULL;
+    int n = pids == NULL ? -1 : asprintf(&whose, "%s%s", found != NULL ? "pid IN " : "", pids);
+    char *conditions[] = {n < 0 ? NULL : whose, sql};
+    char *where = vt_answer_where(conditions, 2);
+    int rc = where == NULL
+                 ? vt_fail(err, VT_E_NOMEM, "out of memory")
+                 : vt_answer_sql(a, err,
+                                 "SELECT pid, name, fd, kind, modes, path, position, bytes, file"
+                                 " FROM files%s ORDER BY pid, typeof(fd), fd",
+                                 where);
     free(pids);
-    sqlite3_free(whose);
-    sqlite3_free(which);
+    free(conditions[0]);
+    free(where);
+    sqlite3_free(sql);
     return rc;
 }
 
@@ -128,13 +127,14 @@ int vt_answer_mounts(struct vt_answering *a, struct vt_error *err)
                           " ORDER BY length(target) DESC, namespace, mount_id DESC LIMIT 1",
                           q->path, q->path);
     } else {
-        char *type = q->area[0] != '\0'
-                         ? sqlite3_mprintf("type = %Q OR type LIKE %Q || '.%%'", q->area, q->area)
-                         : sqlite3_mprintf("1");
+        char *type =
+            q->area[0] != '\0'
+                ? sqlite3_mprintf(" WHERE type = %Q OR type LIKE %Q || '.%%'", q->area, q->area)
+                : sqlite3_mprintf("");
         rc = type == NULL ? vt_fail(err, VT_E_NOMEM, "out of memory")
                           : vt_answer_sql(a, err,
                                           "SELECT target, type, source, device, options, namespace,"
-                                          " mount_id, mount FROM mounts WHERE %s"
+                                          " mount_id, mount FROM mounts%s"
                                           " ORDER BY namespace, mount_id",
                                           type);
         sqlite3_free(type);
@@ -226,16 +226,16 @@ int vt_answer_modules(struct vt_answering *a, struct vt_error *err)
     size_t i;
     vt_answer_verb(a, "modules %s", a->target->name);
     /* In the kernel's own names, '-' is '_'. */
-    char *which = q->name[0] != '\0' ? sqlite3_mprintf("name = replace(%Q, '-', '_') OR"
+    char *which = q->name[0] != '\0' ? sqlite3_mprintf(" WHERE name = replace(%Q, '-', '_') OR"
                                                        " instr(name, replace(%Q, '-', '_')) = 1",
                                                        q->name, q->name)
-                                     : sqlite3_mprintf("1");
+                                     : sqlite3_mprintf("");
     int rc =
         which == NULL
             ? vt_fail(err, VT_E_NOMEM, "out of memory")
             : vt_answer_sql(a, err,
                             "SELECT name, base, size_bytes, refs, used_by, state,"
-                            " taints, first_seen, module FROM modules WHERE %s ORDER BY %s",
+                            " taints, first_seen, module FROM modules%s ORDER BY %s",
                             which, q->name[0] != '\0' ? "length(name), name" : "size_bytes DESC");
     sqlite3_free(which);
     struct pieces pieces;
