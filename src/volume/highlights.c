@@ -440,8 +440,8 @@ static int add(struct vt_highlights *set, struct vt_highlight *h, const struct v
         if (more == NULL) {
             return vt_fail(err, VT_E_NOMEM, "highlights: out of memory");
         }
-        h->colour = colour != NULL ? *colour : next_colour(set);
         set->all = more;
+        h->colour = colour != NULL ? *colour : next_colour(set);
         set->all[set->n++] = *h;
     } else {
         h->colour = colour != NULL ? *colour : old->colour;
