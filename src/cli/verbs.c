@@ -27,6 +27,7 @@ extern const struct vt_verb vt_verb_pagecache;
 extern const struct vt_verb vt_verb_read;
 extern const struct vt_verb vt_verb_find_memory;
 extern const struct vt_verb vt_verb_ask;
+extern const struct vt_verb vt_verb_sample;
 extern const struct vt_verb vt_verb_sql;
 extern const struct vt_verb vt_verb_mcp;
 extern const struct vt_verb vt_verb_mount;
@@ -63,6 +64,7 @@ static const struct vt_verb *const before_nouns[] = {
 };
 static const struct vt_verb *const after_nouns[] = {
     &vt_verb_ask,
+    &vt_verb_sample,
     &vt_verb_sql,
     &vt_verb_read,
     &vt_verb_find_memory,
