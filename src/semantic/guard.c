@@ -366,7 +366,11 @@ int vt_sql_guard(struct vt_sql *sql, struct vt_error *err)
     if (sqlite3_drop_modules(db, modules) != SQLITE_OK || own_functions(db) != SQLITE_OK ||
         sqlite3_exec(db,
                      "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096;"
-                     "PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA query_only = ON",
+                     "PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA query_only = ON;"
+                     /* When first named, a function that is a table is declared, which would look
+                      * like a change of the schema. */
+                     "SELECT 1 FROM json_each(''), json_tree(''), pragma_table_info(''),"
+                     " pragma_table_xinfo(''), pragma_table_list LIMIT 0",
                      NULL, NULL, NULL) != SQLITE_OK) {
         return vt_sql_explain(sql, sqlite3_extended_errcode(db), "", err);
     }

@@ -127,7 +127,12 @@ static int live_connect(sqlite3 *db, void *arg, int argc, const char *const *arg
     }
     sqlite3_str_appendall(s, ")");
     char *text = sqlite3_str_finish(s);
+    /* It is again when the schema was read anew, amid a statement; the authorizer would take it for
+     * a change. */
+    bool inside = t->sql->inside;
+    t->sql->inside = true;
     int rc = text != NULL ? sqlite3_declare_vtab(db, text) : SQLITE_NOMEM;
+    t->sql->inside = inside;
     sqlite3_free(text);
     if (rc == SQLITE_OK) {
         /* Walks are asked for by people, not by a view in somebody's file. */

@@ -164,7 +164,7 @@ static int compile(struct vt_sql *sql, const char *text, sqlite3_stmt **out, str
     }
     if (stmt == NULL || *vt_sql_skip(rest) != '\0') {
         rc = vt_fail(err, VT_E_INVAL, "one statement at a time, please");
-    } else if (!sqlite3_stmt_readonly(stmt)) {
+    } else if (!sqlite3_stmt_readonly(stmt) || sqlite3_column_count(stmt) == 0) {
         rc = vt_fail(err, VT_E_PERM, "a statement may only read");
     } else {
         *out = stmt;
