@@ -297,38 +297,55 @@ static char *read_statement(const char *path, struct vt_error *err)
     return text;
 }
 
-static int open_sql(struct vt_target *target, struct vt_sql **sql, struct vt_error *err)
+/* What there is, without a sample. */
+static int open_as_it_is(struct vt_target *target, struct vt_sql **sql, struct vt_error *err)
 {
     char path[VT_VM_PATH_MAX];
     if (target->vm == NULL) {
         return vt_sql_open(NULL, target, sql, err);
     }
     int rc = vt_db_path(target->name, path, err);
-    if (rc == 0) {
-        rc = vt_sql_open(access(path, F_OK) == 0 ? path : NULL, target, sql, err);
-    }
-    return rc;
+    rc = rc != 0 ? rc : vt_sql_open(path, target, sql, err);
+    return rc == VT_E_NOT_FOUND ? vt_sql_open(NULL, target, sql, err) : rc;
 }
 
+/* A statement that reads nothing from the database needs no sample; nor does a list of its tables
+ * when they are there. */
+static int open_for(const struct vt_args *args, struct vt_target *target, const char *text,
+                    struct vt_database *db, struct vt_error *err)
+{
+    bool stored = true, live;
+    int rc = open_as_it_is(target, &db->sql, err);
+    if (rc != 0 || vt_args_flag(args, "no-sample")) {
+        return rc;
+    }
+    const char *asks = text != NULL ? text : "SELECT 1 FROM boots";
+    bool prepared = vt_sql_reads(db->sql, asks, &stored, &live, NULL) == 0;
+    if (prepared && (text == NULL || !stored)) {
+        return 0;
+    }
+    vt_sql_close(db->sql);
+    db->sql = NULL;
+    return vt_database_open(target, db, err);
+}
+
+/* `text` NULL: what can be asked is listed. */
 static int run_open(const struct vt_args *args, struct vt_target *target, const char *text,
                     uint64_t timeout_ns)
 {
-    bool columns = vt_args_flag(args, "schema"), tables = vt_args_flag(args, "tables");
+    struct vt_database db = {0};
     struct vt_error err;
-    struct vt_sql *sql = NULL;
     int rc = vt_target_kernel(target, &err);
-    if (rc == 0 && vt_args_flag(args, "pause")) {
-        rc = vt_target_stop(target, &err);
-    }
-    if (rc == 0) {
-        rc = open_sql(target, &sql, &err);
-    }
+    rc = rc != 0 ? rc : vt_cli_pause(args, target, &err);
+    rc = rc != 0 ? rc : open_for(args, target, text, &db, &err);
     if (rc != 0) {
+        vt_database_close(&db);
         return vt_report(args, &err);
     }
-    int result = columns || tables ? list(args, sql, columns, vt_args_operand(args, 1))
-                                   : query(args, sql, text, timeout_ns);
-    vt_sql_close(sql);
+    bool columns = vt_args_flag(args, "schema");
+    int result = text != NULL ? query(args, db.sql, text, timeout_ns)
+                              : list(args, db.sql, columns, vt_args_operand(args, 1));
+    vt_database_close(&db);
     return result;
 }
 
@@ -350,7 +367,9 @@ static int run(const struct vt_args *args)
     if (vt_args_json(args) && vt_args_flag(args, "csv")) {
         return vt_usage_error(args, "--json and --csv: one of them");
     }
-    if (!list_only && (file != NULL || strcmp(text, "-") == 0)) {
+    if (list_only) {
+        text = NULL;
+    } else if (file != NULL || strcmp(text, "-") == 0) {
         text = read = read_statement(file != NULL ? file : "-", &err);
         if (read == NULL) {
             return vt_report(args, &err);
@@ -370,7 +389,8 @@ static const struct vt_option options[] = {
     {"tables", NULL, "list what tables there are", false},
     {"schema", NULL, "list their columns, or those of one table", false},
     {"timeout", "TIME", "give up after that long; 0: never (default: 60s)", false},
-    {"pause", NULL, "stop the VM while it is read: one point in time", false},
+    {"no-sample", NULL, "read what was sampled before, even when nobody samples now", false},
+    VT_CLI_PAUSE,
     {0},
 };
 
@@ -383,17 +403,26 @@ const struct vt_verb vt_verb_sql = {
     .max_operands = 2,
     .options = options,
     .description =
-        "Runs one SELECT. Tables live.NOUN (live.ps, live.sockets, …) are the guest's memory, "
-        "read\n"
-        "when the statement names them; a noun that is named twice is read once. A name without\n"
-        "\"live.\" is looked for in the VM's database first.\n"
+        "Runs one SELECT over what was sampled of the guest and over its memory.\n"
         "\n"
-        "Addresses compare with 0x literals and are shown as \"0x…\"; address(x) makes such a text "
-        "of\n"
-        "any number. Of nouns that belong to processes, WHERE pid = N reads that process only.",
+        "processes, threads, memory_regions, files, sockets, … are tables of the VM's database "
+        "(see\n"
+        "docs/database.md); PLURAL_history has what was. When nobody samples the VM and the\n"
+        "statement reads them, one sample is taken first. Of saved RAM the database is in memory.\n"
+        "\n"
+        "live.ps, live.maps, live.slabs, …: every noun is a table that is read from the guest's\n"
+        "memory when the statement names it, once however often it does. \"live.\" may be left "
+        "out\n"
+        "where the database has no such table. WHERE pid = N reads one process only, and\n"
+        "live.pagetables(N) asks for one; so does live.pagecache('PATH') for a file.\n"
+        "\n"
+        "Addresses compare with 0x literals and are shown as \"0x…\"; address(x) makes such a "
+        "text\n"
+        "of any number. Output is one line a row: what a terminal would act on is shown as \\xNN.",
     .examples =
-        "vitrine sql web \"SELECT pid, comm, rss_bytes FROM live.ps ORDER BY 3 DESC LIMIT 5\"\n"
-        "vitrine sql web \"SELECT p.args, s.local FROM sockets s JOIN ps p USING (pid)\" --json\n"
+        "vitrine sql web \"SELECT pid, name, rss_bytes FROM processes ORDER BY 3 DESC LIMIT 5\"\n"
+        "vitrine sql web \"SELECT pid, comm, local FROM live.sockets WHERE state = 'LISTEN'\" "
+        "--json\n"
         "vitrine sql web --schema live.maps\n"
         "vitrine sql ./web.ram --file report.sql --csv",
     .run = run,

@@ -160,7 +160,7 @@ int vt_sql_explain(struct vt_sql *sql, int rc, const char *text, struct vt_error
     char message[200], more[256] = "", place[96] = "";
     enum vt_code code = VT_E_INVAL;
     snprintf(message, sizeof message, "%s", sqlite3_errmsg(sql->db));
-    if (sql->seen.refused[0] != '\0' || strstr(message, " may not be modified") != NULL ||
+    if (sql->refused[0] != '\0' || strstr(message, " may not be modified") != NULL ||
         strstr(message, "cannot modify ") != NULL) {
         rc = SQLITE_AUTH; /* which SQLite does not always say */
     }
@@ -170,7 +170,7 @@ int vt_sql_explain(struct vt_sql *sql, int rc, const char *text, struct vt_error
     case SQLITE_PERM:
         code = VT_E_PERM;
         snprintf(message, sizeof message, "%s",
-                 sql->seen.refused[0] != '\0' ? sql->seen.refused : "a statement may only read");
+                 sql->refused[0] != '\0' ? sql->refused : "a statement may only read");
         break;
     case SQLITE_NOMEM:
         code = VT_E_LIMIT;

@@ -19,6 +19,9 @@
 #define TIMEOUT_MS UINT64_C(10000)
 #define BUSY_MS 2000
 #define CACHED_TEXT_MAX 16384u
+/* How a statement's program numbers them; 1 is that of temporary tables. */
+#define MAIN_SCHEMA 0
+#define LIVE_SCHEMA 2
 
 /* ---------------------------------------------------------------- opening */
 
@@ -68,7 +71,8 @@ static int open_stored(struct vt_sql *sql, const char *path, struct vt_error *er
                        path);
     }
     int rc = open_file(sql, path);
-    if (!uri && (rc & 0xff) == SQLITE_CANTOPEN && access(path, R_OK) == 0 && !has_log(path)) {
+    bool no_index = (rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY;
+    if (!uri && no_index && !has_log(path)) {
         /* Others' file in others' directory: the log's index cannot be made there. */
         char *name = immutable_uri(path);
         rc = name != NULL ? open_file(sql, name) : SQLITE_NOMEM;
@@ -153,7 +157,7 @@ static int compile(struct vt_sql *sql, const char *text, sqlite3_stmt **out, str
 {
     sqlite3_stmt *stmt = NULL;
     const char *rest = NULL;
-    sql->seen = (struct vt_sql_seen){0};
+    sql->refused[0] = '\0';
     const char *first = vt_sql_skip(text);
     if (*first == '\0') {
         return vt_fail(err, VT_E_INVAL, "there is no statement");
@@ -188,7 +192,6 @@ static int take(struct vt_sql *sql, const char *text, sqlite3_stmt **stmt,
         if (c->text != NULL && strcmp(c->text, text) == 0) {
             c->busy = true;
             c->last_use = ++sql->uses;
-            sql->seen = c->seen;
             *stmt = c->stmt;
             *slot = c;
             return 0;
@@ -204,7 +207,7 @@ static int take(struct vt_sql *sql, const char *text, sqlite3_stmt **stmt,
     if (copy != NULL) {
         forget(oldest);
         *oldest = (struct vt_sql_cached){
-            .text = copy, .stmt = *stmt, .last_use = ++sql->uses, .busy = true, .seen = sql->seen};
+            .text = copy, .stmt = *stmt, .last_use = ++sql->uses, .busy = true};
         *slot = oldest;
     }
     return 0;
@@ -449,19 +452,31 @@ const char *vt_sql_warning(const struct vt_sql *sql)
     return sql->warning[0] != '\0' ? sql->warning : NULL;
 }
 
+/* The authorizer is not told of every table (not of the right one of USING); the program is. */
 int vt_sql_reads(struct vt_sql *sql, const char *text, bool *stored, bool *live,
                  struct vt_error *err)
 {
-    struct vt_sql_cached *slot;
-    sqlite3_stmt *stmt;
     struct vt_sql_budget outer = vt_sql_budget(MEMORY_MAX);
-    int rc = take(sql, text, &stmt, &slot, err);
-    if (rc == 0) {
-        give_back(stmt, slot);
-        *stored = sql->seen.stored;
-        *live = sql->seen.live;
+    bool reads[2] = {false, false};
+    sqlite3_stmt *stmt = NULL;
+    char *explain = sqlite3_mprintf("EXPLAIN %s", vt_sql_skip(text));
+    int rc = explain != NULL ? compile(sql, explain, &stmt, err)
+                             : vt_fail(err, VT_E_LIMIT, "the statement is too long");
+    while (rc == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
+        const char *operation = (const char *)sqlite3_column_text(stmt, 1);
+        if (operation != NULL && strcmp(operation, "OpenRead") == 0) {
+            reads[0] |= sqlite3_column_int(stmt, 4) == MAIN_SCHEMA;
+        } else if (operation != NULL && strcmp(operation, "Transaction") == 0) {
+            reads[1] |= sqlite3_column_int(stmt, 2) == LIVE_SCHEMA;
+        }
     }
+    sqlite3_finalize(stmt);
+    sqlite3_free(explain);
     vt_sql_unbudget(outer);
+    if (rc == 0) {
+        *stored = reads[0];
+        *live = reads[1];
+    }
     return rc;
 }
 

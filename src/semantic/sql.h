@@ -22,12 +22,6 @@ struct vt_sql_run {
     char warning[256];
 };
 
-/* What the authorizer saw while a statement was prepared. */
-struct vt_sql_seen {
-    bool stored, live; /* tables it reads */
-    char refused[160]; /* why the statement may not be, or "" */
-};
-
 #define VT_SQL_CACHED 64
 
 struct vt_sql_cached {
@@ -35,7 +29,6 @@ struct vt_sql_cached {
     sqlite3_stmt *stmt;
     uint64_t last_use;
     bool busy;
-    struct vt_sql_seen seen;
 };
 
 struct vt_sql {
@@ -44,7 +37,7 @@ struct vt_sql {
     bool stored; /* there is a database of the VM */
     bool inside; /* a statement of our own is being prepared */
     struct vt_sql_run *run;
-    struct vt_sql_seen seen;
+    char refused[160]; /* why the authorizer did, or "" */
     struct vt_sql_cached cached[VT_SQL_CACHED];
     uint64_t uses;
     sqlite3_stmt *version;
