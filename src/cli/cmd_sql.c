@@ -204,38 +204,15 @@ static int query(const struct vt_args *args, struct vt_sql *sql, const char *tex
 /* ---------------------------------------------------------------- what can be asked */
 
 struct listing {
-    struct vt_rows *rows;
+    const struct vt_args *args;
     const char *only; /* a table, or NULL */
     bool columns;
-    char table[160]; /* the one before, as it is shown */
-    unsigned listed;
+    struct vt_rows *rows; /* NULL until there is one */
+    char table[160];      /* the one before, as it is shown */
+    struct vt_error *err;
 };
 
-static int list_column(const struct vt_sql_column *c, void *arg)
-{
-    struct listing *l = arg;
-    char table[sizeof l->table];
-    snprintf(table, sizeof table, "%s%s", c->live ? "live." : "", c->table);
-    if (l->only != NULL && strcmp(l->only, table) != 0 && strcmp(l->only, c->table) != 0) {
-        return 0;
-    }
-    if (l->columns) {
-        vt_cell_text(l->rows, table);
-        vt_cell_text(l->rows, c->column);
-        vt_cell_text(l->rows, c->type);
-        vt_cell_bool(l->rows, c->hidden);
-        vt_cell_text(l->rows, c->doc);
-        l->listed++;
-    } else if (strcmp(l->table, table) != 0) {
-        memcpy(l->table, table, sizeof table);
-        vt_cell_text(l->rows, table);
-        vt_cell_text(l->rows, c->table_doc);
-        l->listed++;
-    }
-    return 0;
-}
-
-static int list(const struct vt_args *args, struct vt_sql *sql, bool columns, const char *only)
+static int begin_list(struct listing *l)
 {
     static const struct vt_column of_columns[] = {
         {.key = "table", .title = "TABLE", .kind = VT_CELL_TEXT},
@@ -248,18 +225,45 @@ static int list(const struct vt_args *args, struct vt_sql *sql, bool columns, co
         {.key = "table", .title = "TABLE", .kind = VT_CELL_TEXT},
         {.key = "doc", .title = "WHAT IT HOLDS", .kind = VT_CELL_TEXT},
     };
-    struct listing l = {.only = only, .columns = columns};
-    struct vt_error err;
-    int rc = columns ? vt_rows_create(args, of_columns, 5, &l.rows, &err)
-                     : vt_rows_create(args, of_tables, 2, &l.rows, &err);
-    if (rc != 0) {
-        return vt_report(args, &err);
+    return l->columns ? vt_rows_create(l->args, of_columns, 5, &l->rows, l->err)
+                      : vt_rows_create(l->args, of_tables, 2, &l->rows, l->err);
+}
+
+static int list_column(const struct vt_sql_column *c, void *arg)
+{
+    struct listing *l = arg;
+    char table[sizeof l->table];
+    snprintf(table, sizeof table, "%s%s", c->live ? "live." : "", c->table);
+    bool wanted = l->only == NULL || strcmp(l->only, table) == 0 || strcmp(l->only, c->table) == 0;
+    if (!wanted || (!l->columns && strcmp(l->table, table) == 0)) {
+        return 0;
     }
-    rc = vt_sql_columns(sql, list_column, &l, &err);
-    int result = vt_rows_finish(l.rows);
-    if (rc == 0 && l.listed == 0) {
+    int rc = l->rows == NULL ? begin_list(l) : 0;
+    if (rc != 0) {
+        return rc;
+    }
+    memcpy(l->table, table, sizeof table);
+    vt_cell_text(l->rows, table);
+    if (l->columns) {
+        vt_cell_text(l->rows, c->column);
+        vt_cell_text(l->rows, c->type);
+        vt_cell_bool(l->rows, c->hidden);
+        vt_cell_text(l->rows, c->doc);
+    } else {
+        vt_cell_text(l->rows, c->table_doc);
+    }
+    return 0;
+}
+
+static int list(const struct vt_args *args, struct vt_sql *sql, bool columns, const char *only)
+{
+    struct vt_error err;
+    struct listing l = {.args = args, .only = only, .columns = columns, .err = &err};
+    int rc = vt_sql_columns(sql, list_column, &l, &err);
+    if (rc == 0 && l.rows == NULL) {
         rc = vt_fail(&err, VT_E_NOT_FOUND, "there is no table '%.100s'", only);
     }
+    int result = l.rows != NULL ? vt_rows_finish(l.rows) : VT_EXIT_OK;
     return rc != 0 ? vt_report(args, &err) : result;
 }
 

@@ -139,8 +139,8 @@ static const struct {
     {"SELECT hex(zeroblob(8000000))", VT_E_LIMIT},
     {"SELECT replace(printf('%.*c', 4000000, 'a'), 'a', printf('%.*c', 4000000, 'b'))", VT_E_LIMIT},
     {"SELECT printf('%.*c', 2000000, 'x')", VT_E_LIMIT},
-    {"SELECT 'a' LIKE printf('%.*c', 1000, '%')", VT_E_LIMIT},
-    {"SELECT 'a' GLOB printf('%.*c', 1000, '*')", VT_E_LIMIT},
+    {"SELECT 'a' LIKE printf('%.*c', 1000, '%')", VT_E_INVAL},
+    {"SELECT 'a' GLOB printf('%.*c', 1000, '*')", VT_E_INVAL},
     {"SELECT count(*) FROM json_each('[' || printf('%.*c', 3000, '[')", VT_E_INVAL},
 };
 
