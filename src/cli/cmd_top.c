@@ -9,12 +9,12 @@
 
 #include "base/io.h"
 #include "base/text.h"
+#include "machine/usage.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,10 +28,8 @@ struct look {
     uint64_t started_unix_ns; /* tells two VMs of one name apart */
     enum vt_vm_state state;
     uint64_t at_ns;
-    bool has_process;
-    uint64_t cpu_ticks, rss_bytes;
-    bool has_ram;
-    uint64_t ram_bytes, ram_allocated_bytes;
+    struct vt_vm_usage usage;
+    uint64_t ram_bytes;
     struct vt_track *track; /* or NULL; handed from look to look */
     uint64_t dirty_pages, dirty_at_ns;
 };
@@ -55,30 +53,6 @@ static const struct vt_column columns[] = {
 
 /* ---------------------------------------------------------------- looking */
 
-/* utime, stime and rss: fields 14, 15 and 24, counted after the name's closing parenthesis, which
- * is the last one on the line (proc(5)). */
-static bool look_at_process(pid_t pid, struct look *l)
-{
-    char path[64], *text;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    if (pid <= 0 || vt_read_file(path, 65536, &text, NULL, NULL) != 0) {
-        return false;
-    }
-    const char *rest = strrchr(text, ')');
-    unsigned long long user, system;
-    long rss;
-    bool ok = rest != NULL && sscanf(rest + 1,
-                                     " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu %*s "
-                                     "%*s %*s %*s %*s %*s %*s %*s %ld",
-                                     &user, &system, &rss) == 3;
-    free(text);
-    if (ok) {
-        l->cpu_ticks = user + system;
-        l->rss_bytes = (uint64_t)(rss > 0 ? rss : 0) * (uint64_t)sysconf(_SC_PAGESIZE);
-    }
-    return ok;
-}
-
 static struct look *find(struct looks *all, const struct look *now)
 {
     for (unsigned i = 0; i < all->n; i++) {
@@ -95,7 +69,7 @@ static void look_at_pages(struct vt_vm *vm, struct look *l)
 {
     uint32_t tick;
     struct vt_track_stats stats;
-    if (l->track == NULL && (!l->has_ram || vt_track_open(vm, &l->track, NULL) != 0)) {
+    if (l->track == NULL && (!l->usage.has_ram || vt_track_open(vm, &l->track, NULL) != 0)) {
         l->track = NULL;
         return;
     }
@@ -113,7 +87,6 @@ static void look_at_pages(struct vt_vm *vm, struct look *l)
 static bool look_at(const char *name, struct looks *before, struct look *l, struct vt_error *err)
 {
     struct vt_vm *vm;
-    struct stat st;
     if (vt_vm_open(name, &vm, err) != 0) {
         return false;
     }
@@ -124,11 +97,7 @@ static bool look_at(const char *name, struct looks *before, struct look *l, stru
         l->state = VT_VM_UNKNOWN;
     }
     l->at_ns = vt_now_ns();
-    l->has_process = look_at_process(info->qemu_pid, l);
-    if (info->ram_path[0] != '\0' && stat(info->ram_path, &st) == 0) {
-        l->has_ram = true;
-        l->ram_allocated_bytes = (uint64_t)st.st_blocks * 512;
-    }
+    vt_vm_usage(info, &l->usage);
     struct look *last = find(before, l);
     if (last != NULL) {
         l->track = last->track;
@@ -184,21 +153,20 @@ static void show_vm(struct vt_rows *rows, const struct look *before, const struc
     uint64_t ns = before != NULL ? now->at_ns - before->at_ns : 0;
     vt_cell_text(rows, now->name);
     vt_cell_text(rows, vt_vm_state_name(now->state));
-    if (ns > 0 && before->has_process && now->has_process && now->cpu_ticks >= before->cpu_ticks) {
-        double seconds =
-            (double)(now->cpu_ticks - before->cpu_ticks) / (double)sysconf(_SC_CLK_TCK);
-        vt_cell_f64(rows, 100.0 * seconds / ((double)ns / 1e9));
+    if (ns > 0 && before->usage.has_process && now->usage.has_process &&
+        now->usage.cpu_ns >= before->usage.cpu_ns) {
+        vt_cell_f64(rows, 100.0 * (double)(now->usage.cpu_ns - before->usage.cpu_ns) / (double)ns);
     } else {
         vt_cell_none(rows);
     }
-    if (now->has_ram) {
-        vt_cell_u64(rows, now->ram_allocated_bytes);
+    if (now->usage.has_ram) {
+        vt_cell_u64(rows, now->usage.ram_allocated_bytes);
     } else {
         vt_cell_none(rows);
     }
     vt_cell_u64(rows, now->ram_bytes);
-    if (now->has_process) {
-        vt_cell_u64(rows, now->rss_bytes);
+    if (now->usage.has_process) {
+        vt_cell_u64(rows, now->usage.rss_bytes);
     } else {
         vt_cell_none(rows);
     }
