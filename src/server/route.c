@@ -7,8 +7,6 @@
 
 #include "base/text.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,74 +96,27 @@ static bool cut(const char *text, size_t bytes, struct path *path)
 
 /* ---------------------------------------------------------------- values */
 
-static json_t *number(const char *text, bool whole)
-{
-    size_t n = strlen(text);
-    if (whole) {
-        if (n == 0 || strspn(text, "0123456789") != n) {
-            return NULL;
-        }
-        errno = 0;
-        unsigned long long value = strtoull(text, NULL, 10);
-        return errno == 0 && value <= INT64_MAX ? json_integer((json_int_t)value) : NULL;
-    }
-    if (n == 0 || n > 64 || strspn(text, "0123456789.eE+-") != n) {
-        return NULL;
-    }
-    char *end;
-    double value = strtod(text, &end);
-    return *end == '\0' && isfinite(value) ? json_real(value) : NULL;
-}
-
-static json_t *typed(enum vt_param_kind kind, const char *text, const char **wanted)
-{
-    switch (kind) {
-    case VT_PARAM_TEXT:
-    case VT_PARAM_ADDRESS:
-        return json_string(text);
-    case VT_PARAM_UINT:
-        *wanted = "a whole number";
-        return number(text, true);
-    case VT_PARAM_NUMBER:
-        *wanted = "a number";
-        return number(text, false);
-    case VT_PARAM_BOOL:
-        *wanted = "true or false";
-        if (strcmp(text, "true") == 0 || strcmp(text, "1") == 0) {
-            return json_true();
-        }
-        return strcmp(text, "false") == 0 || strcmp(text, "0") == 0 ? json_false() : NULL;
-    case VT_PARAM_RUNS:
-        *wanted = "in the body";
-        return NULL;
-    }
-    return NULL;
-}
-
 /* Adds a decoded value to the arguments. */
 static int put(const struct vt_op *op, const char *name, const char *text, json_t *args,
                struct vt_error *err)
 {
-    const struct vt_param *param = op->params;
-    const char *wanted = "text";
-    while (param != NULL && param->name != NULL && strcmp(param->name, name) != 0) {
-        param++;
+    const struct vt_param *param;
+    json_t *value;
+    unsigned i = 0;
+    while ((param = vt_op_param(op, i)) != NULL && strcmp(param->name, name) != 0) {
+        i++;
     }
-    bool vm = (op->flags & VT_OP_VM) != 0 && strcmp(name, "vm") == 0;
-    if (!vm && (param == NULL || param->name == NULL)) {
+    if (param == NULL) {
         return vt_fail(err, VT_E_INVAL, "%s takes no '%.64s'", op->name, name);
     }
     if (json_object_get(args, name) != NULL) {
         return vt_fail(err, VT_E_INVAL, "'%s' is there twice", name);
     }
-    json_t *value = typed(vm ? VT_PARAM_TEXT : param->kind, text, &wanted);
-    if (value == NULL) {
-        return vt_fail(err, VT_E_INVAL, "'%s' must be %s", name, wanted);
+    int rc = vt_param_from_text(param, text, &value, err);
+    if (rc == 0 && json_object_set_new(args, name, value) != 0) {
+        rc = vt_fail(err, VT_E_NOMEM, "out of memory");
     }
-    if (json_object_set_new(args, name, value) != 0) {
-        return vt_fail(err, VT_E_NOMEM, "out of memory");
-    }
-    return 0;
+    return rc;
 }
 
 static int put_query(const struct vt_op *op, const char *query, json_t *args, struct vt_error *err)
