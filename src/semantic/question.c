@@ -23,13 +23,13 @@ enum {
 struct match {
     int score;
     struct vt_slots slots;
-    const struct vt_chunk *unknown; /* left unexplained, or NULL */
+    const char *unknown; /* a word left unexplained, or NULL */
 };
 
 struct candidate {
     int score;
     struct vt_question question;
-    const struct vt_chunk *unknown;
+    const char *unknown;
 };
 
 struct candidates {
@@ -108,7 +108,7 @@ static bool charge(const struct vt_chunks *chunks, const bool *used, struct matc
         } else if (chunk->weight == VT_WEIGHT_ASK) {
             match->score -= COST_ASK;
         } else if (chunk->weight == VT_WEIGHT_UNKNOWN && unknown++ == 0) {
-            match->unknown = chunk;
+            match->unknown = chunk->text;
         } else if (!repeats(chunks, used, i)) {
             return false;
         }
@@ -210,7 +210,7 @@ static bool same(const struct vt_question *a, const struct vt_question *b)
 
 /* Keeps the readings with the best score, each once. */
 static void consider(struct candidates *best, int score, const struct vt_question *question,
-                     const struct vt_chunk *unknown)
+                     const char *unknown)
 {
     if (best->n > 0 && score < best->at[0].score) {
         return;
@@ -450,7 +450,7 @@ static void read_sentence(struct reading *reading, const struct vt_words *words,
         return;
     }
     if (best.at[0].unknown != NULL && reading->to->unknown[0] == '\0') {
-        copy(reading->to->unknown, sizeof reading->to->unknown, best.at[0].unknown->text);
+        copy(reading->to->unknown, sizeof reading->to->unknown, best.at[0].unknown);
     }
     add_all(&reading->all, &best);
 }

@@ -80,8 +80,12 @@ extern const char vt_lexicon_orders[];
 bool vt_lexicon_orders_to(const char *word);
 /* Whether a word, or the singular of it, stands in any phrase or orders a change. */
 bool vt_lexicon_knows(const char *word);
-/* Whether it is a program that plays a role. Case does not matter. */
-bool vt_program_known(const char *text);
+/* The row with the longest phrase that begins at a word, of equally long ones the one that is
+ * nearest to the letters; *length is in words. NULL: there is none. */
+const struct vt_lexeme *vt_lexicon_find(const struct vt_words *words, unsigned at, unsigned last,
+                                        unsigned *length, bool *plural);
+/* A program that plays a role, in any case, as its role has it ("python3" is a python); or NULL. */
+const char *vt_program_find(const char *text, const struct vt_role **role);
 
 /* ---------------------------------------------------------------- chunks */
 
@@ -103,6 +107,7 @@ struct vt_chunk {
     uint64_t number;  /* for one that takes a number */
     struct vt_slots slots;
     unsigned first, words; /* of struct vt_words */
+    bool plural;
 };
 
 struct vt_chunks {
@@ -116,11 +121,12 @@ void vt_chunks_make(struct vt_chunks *chunks, const struct vt_words *words, unsi
 
 /* One element of a pattern: alternatives separated by '|', then '?' when it may be missing, then
  * ">slot" of the one that takes a chunk's number or text. One that begins with '=' must follow and
- * is left where it is. WHO is any way to say which process, SERVICE a role with ports. */
+ * is left where it is; with '1' it is no plural. ANY takes whatever means something. WHO is any way
+ * to say which process, SERVICE a role with ports. */
 struct vt_element {
     const char *names;
     size_t bytes; /* of the names */
-    bool optional, ahead;
+    bool optional, ahead, single;
     char slot[8];
 };
 /* Reads the element at *pattern and steps over it; false at the end. */

@@ -1,8 +1,7 @@
 /* semantic/question_chunks.c - words to concepts, and neighbours to phrases. See question.h.
  *
- * A word that no lexicon knows is the name of a known program, or a typing error for something
- * known, or a NAME. Phrases are tried in the order of their table over the whole sentence, so that
- * later ones are made of earlier ones.
+ * A word that no lexicon knows is the name of a known program, or a NAME. Phrases are tried in the
+ * order of their table over the whole sentence, so that later ones are made of earlier ones.
  */
 #include "semantic/question.h"
 
@@ -53,8 +52,8 @@ bool vt_element_next(const char **pattern, struct vt_element *element)
     if (*p == '\0') {
         return false;
     }
-    *element = (struct vt_element){.ahead = *p == '='};
-    p += element->ahead;
+    *element = (struct vt_element){.ahead = *p == '=', .single = *p == '1'};
+    p += element->ahead || element->single;
     element->names = p;
     element->bytes = strcspn(p, " ?>");
     p += element->bytes;
@@ -92,6 +91,9 @@ static bool is_named(const char *name, size_t bytes, const struct vt_chunk *chun
     if (bytes == 3 && memcmp(name, "WHO", 3) == 0) {
         return is_who(chunk->concept);
     }
+    if (bytes == 3 && memcmp(name, "ANY", 3) == 0) {
+        return chunk->weight >= VT_WEIGHT_WORD && chunk->weight != VT_WEIGHT_HEAVY;
+    }
     if (bytes == 7 && memcmp(name, "SERVICE", 7) == 0) {
         const struct vt_role *role =
             strcmp(chunk->concept, "ROLE") == 0 ? vt_role_find(chunk->slots.role) : NULL;
@@ -102,6 +104,9 @@ static bool is_named(const char *name, size_t bytes, const struct vt_chunk *chun
 
 bool vt_element_takes(const struct vt_element *element, const struct vt_chunk *chunk)
 {
+    if (element->single && chunk->plural) {
+        return false;
+    }
     const char *end = element->names + element->bytes;
     for (const char *name = element->names; name < end;) {
         const char *bar = memchr(name, '|', (size_t)(end - name));
@@ -141,252 +146,19 @@ void vt_element_fill(const struct vt_element *element, const struct vt_chunk *ch
     }
 }
 
-/* ---------------------------------------------------------------- words against the lexicon */
-
-enum fit { FIT_NONE, FIT_PLURAL, FIT_EXACT };
-
-/* Whether `word` is the phrase's word, or its plural. */
-static enum fit word_fits(const char *known, size_t bytes, const char *word)
-{
-    size_t length = strlen(word);
-    if (length == bytes) {
-        return memcmp(known, word, bytes) == 0 ? FIT_EXACT : FIT_NONE;
-    }
-    if (bytes < 2 || length < bytes || length > bytes + 2) {
-        return FIT_NONE;
-    }
-    char last = known[bytes - 1];
-    if (last == 'y' && length == bytes + 2) {
-        return memcmp(known, word, bytes - 1) == 0 && strcmp(word + bytes - 1, "ies") == 0
-                   ? FIT_PLURAL
-                   : FIT_NONE;
-    }
-    if (memcmp(known, word, bytes) != 0) {
-        return FIT_NONE;
-    }
-    return strcmp(word + bytes, "s") == 0 ||
-                   (strcmp(word + bytes, "es") == 0 && strchr("sxzho", last) != NULL)
-               ? FIT_PLURAL
-               : FIT_NONE;
-}
-
-/* How many words from `at` on are the phrase, 0: they are not; *exact counts those not plural. */
-static unsigned phrase_fits(const char *phrase, size_t bytes, const struct vt_words *words,
-                            unsigned at, unsigned last, unsigned *exact)
-{
-    unsigned n = 0;
-    *exact = 0;
-    for (const char *p = phrase, *end = phrase + bytes; p < end; n++) {
-        const char *blank = memchr(p, ' ', (size_t)(end - p));
-        size_t length = (size_t)((blank != NULL ? blank : end) - p);
-        if (at + n >= last || words->at[at + n].kind != VT_WORD_PLAIN) {
-            return 0;
-        }
-        enum fit fit = word_fits(p, length, words->at[at + n].text);
-        if (fit == FIT_NONE) {
-            return 0;
-        }
-        *exact += fit == FIT_EXACT;
-        p += length + 1;
-    }
-    return n;
-}
-
-/* The longest phrase that begins at a word; of equally long ones the one nearest to the letters. */
-static const struct vt_lexeme *longest_phrase(const struct vt_words *words, unsigned at,
-                                              unsigned last, unsigned *length)
-{
-    const struct vt_lexeme *found = NULL;
-    unsigned best = 0;
-    for (const struct vt_lexeme *row = vt_lexicon; row->concept != NULL; row++) {
-        for (const char *p = row->phrases; *p != '\0';) {
-            size_t bytes = strcspn(p, "|");
-            unsigned exact = 0;
-            unsigned n =
-                *p == words->at[at].text[0] ? phrase_fits(p, bytes, words, at, last, &exact) : 0;
-            if (n * VT_WORDS_MAX + exact > best && n > 0) {
-                best = n * VT_WORDS_MAX + exact;
-                *length = n;
-                found = row;
-            }
-            p += bytes + (p[bytes] == '|');
-        }
-    }
-    return found;
-}
-
-/* Calls `fn` for each word of all phrases until it returns true. */
-static bool each_known_word(bool (*fn)(const char *word, size_t bytes, void *arg), void *arg)
-{
-    for (const struct vt_lexeme *row = vt_lexicon; row->concept != NULL; row++) {
-        for (const char *p = row->phrases; *p != '\0';) {
-            size_t bytes = strcspn(p, "| ");
-            if (fn(p, bytes, arg)) {
-                return true;
-            }
-            p += bytes + (p[bytes] != '\0');
-        }
-    }
-    return false;
-}
-
-static bool same_word(const char *word, size_t bytes, void *arg)
-{
-    const char *const *text = arg;
-    return *word == **text && word_fits(word, bytes, *text) != FIT_NONE;
-}
-
-bool vt_lexicon_orders_to(const char *word)
-{
-    size_t bytes = strlen(word);
-    for (const char *p = vt_lexicon_orders; *p != '\0';) {
-        size_t length = strcspn(p, "|");
-        if (length == bytes && memcmp(p, word, bytes) == 0) {
-            return true;
-        }
-        p += length + (p[length] == '|');
-    }
-    return false;
-}
-
-bool vt_lexicon_knows(const char *word)
-{
-    return vt_lexicon_orders_to(word) || each_known_word(same_word, &word);
-}
-
-/* A program's name as the roles have it, in any case; "python3" is a python. */
-static const char *program_of(const char *text, const struct vt_role **role)
-{
-    for (const struct vt_role *r = vt_roles; r->name != NULL && text[0] != '\0'; r++) {
-        for (const char *const *known = r->programs; *known != NULL; known++) {
-            size_t bytes = strlen(*known);
-            bool open = (*known)[bytes - 1] == '*';
-            size_t fixed = bytes - open;
-            if (strncasecmp(*known, text, fixed) == 0 && fixed > 1 &&
-                (text[fixed] == '\0' || (open && !isalpha((unsigned char)text[fixed])))) {
-                *role = r;
-                return open ? text : *known;
-            }
-        }
-    }
-    return NULL;
-}
-
-bool vt_program_known(const char *text)
-{
-    const struct vt_role *role;
-    return program_of(text, &role) != NULL;
-}
-
-/* ---------------------------------------------------------------- typing errors */
-
-enum { WORD_MAX = 24 };
-
-/* Edits between two words (a letter more, less, other, or two swapped), or more than `most`. */
-static unsigned distance(const char *a, size_t na, const char *b, size_t nb, unsigned most)
-{
-    unsigned rows[3][WORD_MAX + 1];
-    if (na > WORD_MAX || nb > WORD_MAX || na > nb + most || nb > na + most) {
-        return most + 1;
-    }
-    for (unsigned j = 0; j <= nb; j++) {
-        rows[0][j] = j;
-    }
-    for (unsigned i = 1; i <= na; i++) {
-        unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3], *two = rows[(i + 1) % 3];
-        row[0] = i;
-        unsigned least = i;
-        for (unsigned j = 1; j <= nb; j++) {
-            unsigned edits = above[j - 1] + (a[i - 1] != b[j - 1]);
-            edits = edits < above[j] + 1 ? edits : above[j] + 1;
-            edits = edits < row[j - 1] + 1 ? edits : row[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                two[j - 2] + 1 < edits) {
-                edits = two[j - 2] + 1;
-            }
-            row[j] = edits;
-            least = edits < least ? edits : least;
-        }
-        if (least > most) {
-            return most + 1;
-        }
-    }
-    return rows[na % 3][nb];
-}
-
-struct nearest {
-    const char *text;
-    size_t bytes;
-    unsigned best;
-    const char *word;
-    size_t word_bytes;
-};
-
-/* People rarely mistype a word's first letter, but they swap it with the second. */
-static bool nearer(const char *word, size_t bytes, void *arg)
-{
-    struct nearest *near = arg;
-    if (bytes < 4 ||
-        (word[0] != near->text[0] && (word[0] != near->text[1] || word[1] != near->text[0]))) {
-        return false;
-    }
-    char plural[WORD_MAX + 2];
-    unsigned edits = distance(near->text, near->bytes, word, bytes, near->best);
-    if (bytes < WORD_MAX && near->text[near->bytes - 1] == 's') {
-        memcpy(plural, word, bytes);
-        size_t more = strchr("sx", word[bytes - 1]) != NULL ? 2 : 1;
-        memcpy(plural + bytes, more == 2 ? "es" : "s", more);
-        unsigned other = distance(near->text, near->bytes, plural, bytes + more, near->best);
-        edits = other < edits ? other : edits;
-    }
-    if (edits < near->best && (edits < 2 || bytes >= 8)) {
-        near->best = edits;
-        near->word = word;
-        near->word_bytes = bytes;
-    }
-    return false;
-}
-
-/* What a word that nothing knows was meant to be. Short ones are not guessed at. */
-static void correct(struct vt_words *words, struct vt_word *word)
-{
-    size_t bytes = strlen(word->text);
-    if (word->kind != VT_WORD_PLAIN || bytes < 5 || bytes > WORD_MAX ||
-        vt_lexicon_knows(word->text) || vt_program_known(word->text)) {
-        return;
-    }
-    for (size_t i = 0; i < bytes; i++) {
-        if (!islower((unsigned char)word->text[i])) {
-            return;
-        }
-    }
-    struct nearest near = {word->text, bytes, bytes >= 8 ? 3 : 2, NULL, 0};
-    each_known_word(nearer, &near);
-    for (const struct vt_role *r = vt_roles; r->name != NULL; r++) {
-        for (const char *const *known = r->programs; *known != NULL; known++) {
-            size_t length = strcspn(*known, "*");
-            if (length >= 5) {
-                nearer(*known, length, &near);
-            }
-        }
-    }
-    if (near.word != NULL) {
-        word->text = vt_words_keep(words, near.word, near.word_bytes);
-    }
-}
-
 /* ---------------------------------------------------------------- chunks */
 
 static bool looks_like_library(const char *text)
 {
-    return strstr(text, ".so") != NULL ||
-           (strncmp(text, "lib", 3) == 0 && strlen(text) > 3 && !vt_program_known(text));
+    const struct vt_role *role;
+    return strstr(text, ".so") != NULL || (strncmp(text, "lib", 3) == 0 && strlen(text) > 3 &&
+                                           vt_program_find(text, &role) == NULL);
 }
 
 static void set_plain(struct vt_chunk *chunk, const struct vt_word *word)
 {
     const struct vt_role *role = NULL;
-    const char *program = program_of(word->text, &role);
+    const char *program = vt_program_find(word->text, &role);
     chunk->weight = VT_WEIGHT_WORD;
     if (program != NULL) {
         chunk->concept = "PROGRAM";
@@ -500,8 +272,9 @@ static unsigned set_chunk(struct vt_chunk *chunk, const struct vt_words *words, 
                           unsigned last, bool named)
 {
     unsigned length = 1;
-    const struct vt_lexeme *row = named ? NULL : longest_phrase(words, at, last, &length);
-    *chunk = (struct vt_chunk){.slots = vt_slots_none, .first = at};
+    bool plural = false;
+    const struct vt_lexeme *row = named ? NULL : vt_lexicon_find(words, at, last, &length, &plural);
+    *chunk = (struct vt_chunk){.slots = vt_slots_none, .first = at, .plural = plural};
     if (row != NULL) {
         chunk->concept = row->concept;
         chunk->weight = row->weight;
@@ -542,7 +315,9 @@ static unsigned phrase_ends(const struct vt_chunks *chunks, unsigned at, const c
     unsigned i = at, end = at;
     while (vt_element_next(&pattern, &element)) {
         unsigned look = i;
+        bool after_name = i > at && chunks->at[i - 1].weight == VT_WEIGHT_UNKNOWN;
         while (look > at && look < chunks->n && chunks->at[look].weight == VT_WEIGHT_NONE &&
+               !(after_name && strcmp(chunks->at[look].concept, "the") == 0) &&
                !vt_element_takes(&element, &chunks->at[look])) {
             look++;
         }
@@ -735,27 +510,6 @@ static void make_times(struct vt_chunks *chunks)
 }
 
 /* ---------------------------------------------------------------- all of it */
-
-/* After these words stands somebody else's name. */
-static bool announces_name(const char *word)
-{
-    static const char *const words[] = {"called", "named", "function", "symbol", "variable"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strcmp(word, words[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void vt_words_correct(struct vt_words *words)
-{
-    for (unsigned i = 0; i < words->n; i++) {
-        if (i == 0 || !announces_name(words->at[i - 1].text)) {
-            correct(words, &words->at[i]);
-        }
-    }
-}
 
 void vt_chunks_make(struct vt_chunks *chunks, const struct vt_words *words, unsigned first,
                     unsigned last)

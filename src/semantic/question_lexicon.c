@@ -10,14 +10,14 @@
 const struct vt_lexeme vt_lexicon[] = {
     /* What says nothing of what is asked. */
     {"the", NULL, VT_WEIGHT_NONE, "the|teh|a|an|this|that|these|those|there|here|it|its|they|them|their|such|one|your|my|our"},
-    {"all", NULL, VT_WEIGHT_NONE, "all|any|some|every|each|everything|anything|something|complete|entire|whole|full|various|different kind|list of|kind of|sort of|type of|set of|bunch of|details of|detail on|details on|info on|info about|information on|information about|overview of|rundown of|summary of|status of|state of|everybody|anybody|somebody|anyone|someone|everyone"},
-    {"please", NULL, VT_WEIGHT_NONE, "please|pls|plz|kindly|thank|thanks|thx|thank you|thanks a lot|many thanks|cheers|hi|hello|hey|hey there|good morning|ok|okay|so|well|um|uh|hmm|erm|oh|ah|yes|right|sorry|excuse me|awesome|great|cool|nice|dear|vitrine|man|dude|mate|buddy|folk|guys|by the way|btw|fyi|asap|if you can|if possible|if you would|would you mind|do you mind|if you don not mind|for once|quick question|question"},
+    {"all", NULL, VT_WEIGHT_NONE, "all|any|some|stuff|thing|every|each|everything|anything|something|complete|entire|whole|full|various|different kind|list of|kind of|sort of|type of|set of|bunch of|details of|detail on|details on|info on|info about|information on|information about|overview of|rundown of|summary of|status of|state of|everybody|anybody|somebody|anyone|someone|everyone"},
+    {"please", NULL, VT_WEIGHT_NONE, "please|would you be so kind as to|be so kind as to|so kind as to|be so kind and|kind enough to|be kind enough to|pls|plz|kindly|thank|thanks|thx|thank you|thanks a lot|many thanks|cheers|hi|hello|hey|hey there|good morning|ok|okay|so|well|um|uh|hmm|erm|oh|ah|yes|right|sorry|excuse me|awesome|great|cool|nice|dear|vitrine|man|dude|mate|buddy|folk|guys|by the way|btw|fyi|asap|if you can|if possible|if you would|would you mind|do you mind|if you don not mind|for once|quick question|question"},
     {"can", NULL, VT_WEIGHT_NONE, "can|could|would|will|should|shall|may|might|must|able|are you able|is it possible"},
     {"you", NULL, VT_WEIGHT_NONE, "you|i|we|me|us|im|i am|i have|let|lets|let us|do you know|do you happen to know|does anybody know|does anyone know|do we know|wonder|wondering|curious|interested in|i am looking for|i was wondering|want|wanna|need|like|would like|love|trying to|try to|like to know|have a look at|take a look at|look|look at|look into|go ahead and|go|help|help me|just tell|say|hear|learn|understand|figure out|work out|have to|got to|if|whether|i am debugging|i am curious"},
     {"now", NULL, VT_WEIGHT_NONE, "now|right now|just now at|currently|current|at the moment|at this moment|at present|presently|as of now|today right now|already|still|actually|exactly|precisely|really|simply|just|only|quickly|also|then|again|too|as well|maybe|perhaps|possibly|basically|live|ever so|specific|specifically|particular|particularly|given|certain|relevant|for now|at all|in detail|detailed|briefly|in total|overall|altogether|together|individual|actual|real|exact|existing|available|exist|visible|itself|known|physically|exactly how|else|otherwise|first of all"},
     {"in_vm", NULL, VT_WEIGHT_NONE, "on the server|on this server|on my server|on that server|on the server now|in ram|in the ram|inside ram|over there|in there|on there|on it|in it|inside it"},
-    {"show", NULL, VT_WEIGHT_NONE, "show|display|list|lst|lsit|shwo|print|give|tell|enumerate|get|see|view|report|fetch|output|describe|inspect|examine|explain|list out|list up|print out|scan|scan for|pull up|bring up|tell me about|dump|present|check|check whether|check if|find out|look up|identify|name all|return|retrieve|reveal|know|share|analyze|analyse|ls"},
-    {"find", NULL, VT_WEIGHT_ASK, "find|locate|look for|search for|search|point me to|point me at|point to|point out|pinpoint|spot|track down|hunt down|discover|seek|find me|location of|whereabouts of|place of"},
+    {"show", NULL, VT_WEIGHT_NONE, "show|gimme|lemme see|display|list|lst|lsit|shwo|print|give|tell|enumerate|get|see|view|report|fetch|output|describe|inspect|examine|explain|list out|list up|print out|scan|scan for|pull up|bring up|tell me about|dump|present|check|check whether|check if|find out|look up|identify|name all|return|retrieve|reveal|know|share|analyze|analyse|ls"},
+    {"find", NULL, VT_WEIGHT_ASK, "find|locate|look for|looking for|searching for|trying to find|search for|search|point me to|point me at|point to|point out|pinpoint|spot|track down|hunt down|discover|seek|find me|location of|whereabouts of|place of"},
 
     /* Little words. */
     {"is", NULL, VT_WEIGHT_LIGHT, "is|are|was|were|be|been|being|am|seem|appear"},
@@ -28,9 +28,9 @@ const struct vt_lexeme vt_lexicon[] = {
     {"'s", NULL, VT_WEIGHT_LIGHT, "'s"},
     {"for", NULL, VT_WEIGHT_LIGHT, "for"},
     {"from", NULL, VT_WEIGHT_LIGHT, "from"},
-    {"in", NULL, VT_WEIGHT_LIGHT, "in|inside|within|into|inside of"},
+    {"in", NULL, VT_WEIGHT_LIGHT, "in|during|throughout|inside|within|into|inside of"},
     {"on", NULL, VT_WEIGHT_LIGHT, "on|upon|onto|over|via|through"},
-    {"at", NULL, VT_WEIGHT_LIGHT, "at|around|near"},
+    {"at", NULL, VT_WEIGHT_LIGHT, "at|around|near|under|underneath|below"},
     {"by", NULL, VT_WEIGHT_LIGHT, "by"},
     {"to", NULL, VT_WEIGHT_LIGHT, "to"},
     {"as", NULL, VT_WEIGHT_LIGHT, "as"},
@@ -66,9 +66,9 @@ const struct vt_lexeme vt_lexicon[] = {
     {"kernel", NULL, VT_WEIGHT_WORD, "kernel|linux|linux kernel|kernel space|kernelspace|kernel side|kern|kernel mode"},
     {"system", NULL, VT_WEIGHT_WORD, "operating system|os|distro|distribution|os version"},
     {"vm", NULL, VT_WEIGHT_LIGHT, "vm|guest|machine|virtual machine|computer|box|system|guest os|host name|vms|guest system|platform|virtual server|environment here"},
-    {"memory", NULL, VT_WEIGHT_WORD, "memory|ram|mem|address space|memory map|memory mapping|memory region|memory area|memory segment|memory layout|memory range|region|mapping|vma|map|segment|memory page|page|virtual memory|physical memory|memory block|memory footprint|rss|resident memory|resident set|memory usage|virtual address space|memory consumption|memory space|main memory|pages of memory|footprint|resident set size"},
+    {"memory", NULL, VT_WEIGHT_WORD, "memory|ram|mem|address space|memory map|memory mapping|memory region|memory area|memory segment|memory layout|memory range|region|mapping|vma|map|segment|memory page|page|virtual memory|physical memory|physical page|physical address space|physical range|memory block|memory footprint|rss|resident memory|resident set|memory usage|virtual address space|memory consumption|memory space|main memory|pages of memory|footprint|resident set size"},
     {"process_memory", NULL, VT_WEIGHT_WORD, "process memory|user memory|userspace memory|user space memory|memory of all process|memory of every process|memory of each process"},
-    {"mapped", NULL, VT_WEIGHT_WORD, "mapped|linked|linked against|linked with|linked to|mapped in|mapped into|maps into"},
+    {"mapped", NULL, VT_WEIGHT_WORD, "mapped|link|link against|link with|linked|linked against|linked with|linked to|mapped in|mapped into|maps into"},
     {"AREA", "stack", VT_WEIGHT_WORD, "stack|call stack|callstack|stack memory|stack area|stack region|stack segment|stack page|stack space"},
     {"ustack", NULL, VT_WEIGHT_WORD, "user stack|userspace stack|user space stack|user mode stack|process stack|program stack|userland stack"},
     {"AREA", "heap", VT_WEIGHT_WORD, "heap|heap memory|heap area|heap region|heap segment|brk|brk area|malloc area|malloc memory|malloc heap|heap space|heap page"},
@@ -81,7 +81,7 @@ const struct vt_lexeme vt_lexicon[] = {
     {"AREA", "writable", VT_WEIGHT_WORD, "writable|writeable|writable memory|writeable memory|writable region|writable page|writeable page|writable mapping|writeable region|writable area"},
     {"AREA", "shared", VT_WEIGHT_WORD, "shared memory|shm|shared memory segment|shared mapping|shared region|shared page|shared area"},
     {"page_tables", NULL, VT_WEIGHT_WORD, "page table|pagetable|page-table|pgd|cr3|pml4|page directory|page table root|address translation|translation table|paging structure|page table entry|pte|ptes|page map|page table tree|pagetable entry|paging table|page table page|page table hierarchy|tlb root|page mapping table"},
-    {"translate", NULL, VT_WEIGHT_WORD, "translate|translation of|physical address|physical address of|convert|resolve|physical page|physical frame|virtual to physical|walk|physical location|page frame|mapped to|map to"},
+    {"translate", NULL, VT_WEIGHT_WORD, "translate|translation of|physical address|physical address of|convert|resolve|physical frame|virtual to physical|walk|physical location|page frame|mapped to|map to"},
 
     /* The kernel's memory. */
     {"KAREA", "slab", VT_WEIGHT_WORD, "slab|slab cache|slab allocation|slab memory|slab page|slab allocator|kmalloc|kmalloc memory|kmalloc allocation|object cache|kmem cache|slabinfo|slub|kernel heap|slab object|kmem|slab cache object|cache of object|kernel object cache"},
@@ -104,14 +104,14 @@ const struct vt_lexeme vt_lexicon[] = {
     {"read", NULL, VT_WEIGHT_WORD, "read|reading|reads|access|accessing|accessed|touching|lock|locking|locks|locked|busy with"},
 
     /* Network. */
-    {"listen", NULL, VT_WEIGHT_WORD, "listen|listening|listens|listener|listened|bound|bind|binds|bound to|binding|serving on|accept connection|accepting connection|accepts connection|wait for connection|waiting for connection|listening socket|listening process|reachable|exposed|accessible from outside|answering|answer|listening service|listening server|listening program"},
+    {"listen", NULL, VT_WEIGHT_WORD, "listen|listening|listens|listener|listened|bound|bind|binds|bound to|binding|serving on|accept connection|accepting connection|accepts connection|wait for connection|waiting for connection|listening socket|listening process|reachable|exposed|accessible from outside|listening service|listening server|listening program"},
     {"port", NULL, VT_WEIGHT_WORD, "port|port number|network port|listening port|port no|portnumber"},
-    {"open_port", NULL, VT_WEIGHT_WORD, "open port|open network port|opened port|port that are open|port which are open|exposed port|network service|server socket|open tcp port|open udp port|exposed service|attack surface"},
+    {"open_port", NULL, VT_WEIGHT_WORD, "open port|open network port|opened port|port that are open|port which are open|exposed port|network service|server socket|exposed service|attack surface"},
     {"PROTO", "tcp", VT_WEIGHT_WORD, "tcp|tcp/ip|tcp6|tcp4"},
     {"PROTO", "udp", VT_WEIGHT_WORD, "udp|udp6|udp4"},
     {"PROTO", "unix", VT_WEIGHT_WORD, "unix|unix domain|local socket|unix-domain|af_unix|uds"},
     {"socket", NULL, VT_WEIGHT_WORD, "socket|network socket|open socket"},
-    {"connection", NULL, VT_WEIGHT_WORD, "connection|connected|connect|connects|connecting|connected to|network connection|established|established connection|active connection|peer|session|network session|network peer|netstat|network activity|network traffic|client|connected client|open connection|tcp session|live connection|outgoing connection|incoming connection|outbound connection|inbound connection|remote connection|remote host|remote address|internet connection|current connection|ongoing connection"},
+    {"connection", NULL, VT_WEIGHT_WORD, "connection|connected|connect|connects|connecting|connected to|network connection|established|established connection|active connection|peer|session|network session|network peer|netstat|network activity|network traffic|client|connected client|open connection|live connection|outgoing connection|incoming connection|outbound connection|inbound connection|remote connection|remote host|remote address|internet connection|current connection|ongoing connection"},
     {"talk", NULL, VT_WEIGHT_WORD, "talk|talking|talks|speak|speaking|communicate|communicating|communicates|communication|exchanging data|phoning home|call home|talking to"},
     {"network", NULL, VT_WEIGHT_WORD, "network|net|networking|internet|online"},
 
@@ -205,7 +205,7 @@ const struct vt_lexeme vt_lexicon[] = {
     {"parent", NULL, VT_WEIGHT_WORD, "parent|parent process|ppid|parent of|creator|ancestor|parent pid|father|mother"},
     {"child", NULL, VT_WEIGHT_WORD, "child|children|child process|subprocess|sub process|descendant|offspring|kid|children process|sub-process|child task"},
     {"arguments", NULL, VT_WEIGHT_WORD, "argument|command line|commandline|cmdline|command line argument|args|argv|parameter|command-line|option|cmd line|flags it was started with|startup argument"},
-    {"serve", NULL, VT_WEIGHT_WORD, "serve|serves|serving|handle|handles|handling|provide|provides|providing|offer|offers|offering|responsible|responsible for|in charge of|take care of|takes care of|taking care of|manage|manages|managing|implement|implementing|host|hosting|hosts|act|acts|acting|act as|powers|powering"},
+    {"serve", NULL, VT_WEIGHT_WORD, "serve|serves|serving|answer|handle|handles|handling|provide|provides|providing|offer|offers|offering|responsible|responsible for|in charge of|take care of|takes care of|taking care of|manage|manages|managing|implement|implementing|host|hosting|hosts|act|acts|acting|act as|powers|powering"},
 
     /* What else the kernel keeps; the value is a noun's name. */
     {"NOUN", "threads", VT_WEIGHT_WORD, "thread|user thread|tid|thread id|lwp|execution thread|thread list"},

@@ -12,6 +12,7 @@
 const struct vt_phrase vt_phrases[] = {
     /* Numbers that belong to something. */
     {"PORT", "PROTO? port NUMBER>port PROTO?"},
+    {"PORT", "open_port NUMBER>port"},
     {"PORT", "NUMBER>port PROTO"},
     {"PORT", "PROTO NUMBER>port"},
     {"PORT", "listen on NUMBER>port"},
@@ -21,6 +22,7 @@ const struct vt_phrase vt_phrases[] = {
     {"UID", "as|by|of|for|from? user NUMBER>uid"},
     {"UID", "as|by|of|for|from UID"},
     {"LIMIT", "last NUMBER>limit"},
+    {"LIMIT", "NUMBER>limit last"},
     {"most", "most NUMBER>limit"},
     {"most", "NUMBER>limit most"},
     {"top", "top NUMBER>limit"},
@@ -45,7 +47,6 @@ const struct vt_phrase vt_phrases[] = {
     {"LIB", "LIB AREA:libraries"},
     {"SLAB", "KAREA:slab called|for? NAME|SYMBOL>name"},
     {"SLAB", "NAME|SYMBOL>name KAREA:slab"},
-    {"TOPIC", "about NAME|SYMBOL|PROGRAM|FSTYPE|TOPIC|PATH>name"},
     {"PROC", "process called NAME>name"},
     {"PROC", "called NAME>name process?"},
     {"PROC", "WHO called NAME>name"},
@@ -54,7 +55,7 @@ const struct vt_phrase vt_phrases[] = {
     {"PROC", "ROLE|PROGRAM process"},
     {"PROC", "process PROGRAM|ROLE"},
     {"PROC", "NAME|SYMBOL>name process"},
-    {"PROC", "process NAME|SYMBOL>name"},
+    {"PROC", "1process NAME|SYMBOL>name"},
     {"PROC", "of|for|by|from NAME>name"},
     {"PROC", "of|for NUMBER>pid"},
     {"PROC", "NAME|SYMBOL>name 's"},
@@ -83,7 +84,7 @@ const struct vt_rule vt_rules[] = {
     /* What runs. */
     {VT_INTENT_PROCESSES, "", LISTED, "process run? what?"},
     {VT_INTENT_PROCESSES, "", LISTED, "what run vm?"},
-    {VT_INTENT_PROCESSES, "", LISTED, "run vm"},
+    {VT_INTENT_PROCESSES, "", LISTED, "run vm?"},
     {VT_INTENT_PROCESSES, "", AGO | COUNT | USER | NEEDS, "process? ran|run|start what?"},
     {VT_INTENT_PROCESSES, "", USER | COUNT | NEEDS, "process? have what?"},
     {VT_INTENT_PROCESSES, "kernel", LISTED, "thread_of run? what? process? kernel?"},
@@ -209,7 +210,7 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_LISTENERS, "", PROTO, "network"},
 
     /* Who uses most. */
-    {VT_INTENT_BIGGEST, "memory", LIMIT | USER, "most|top memory what? used? process? hog? have? by? allocation? run?"},
+    {VT_INTENT_BIGGEST, "memory", LIMIT | USER, "most|top memory what? used? process? hog? have? by? allocation? run? user?"},
     {VT_INTENT_BIGGEST, "memory", LIMIT | USER, "memory_hog what? process? most|top? have?"},
     {VT_INTENT_BIGGEST, "memory", LIMIT | USER, "memory hog what? process? most|top? by?"},
     {VT_INTENT_BIGGEST, "memory", LIMIT | USER, "memory used what process?"},
@@ -300,16 +301,17 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_SYSTEM, "load", 0, "load vm? system? what?"},
 
     /* What the kernel says. */
-    {VT_INTENT_LOG, "", SINCE | LIMIT, "log kernel? what? say? have? in? find? vm? system?"},
+    {VT_INTENT_LOG, "", SINCE | LIMIT, "log kernel? what? have? in? find? vm? system?"},
     {VT_INTENT_LOG, "errors", SINCE | LIMIT | COUNT, "error log? kernel? what? in? have? find? vm? system? warning? boot? change?"},
     {VT_INTENT_LOG, "warnings", SINCE | LIMIT | COUNT, "warning log? kernel? what? in? have? find? vm? boot?"},
     {VT_INTENT_LOG, "", SINCE | LIMIT, "TOPIC log? kernel? error? what? warning? in? have? find? run? change?"},
-    {VT_INTENT_LOG, "", SINCE | LIMIT, "log NAME|SYMBOL>name kernel? in? find? what?"},
+    {VT_INTENT_LOG, "", SEQ | SINCE | LIMIT, "kernel? log kernel? about ANY>name"},
+    {VT_INTENT_LOG, "", SEQ | SINCE | LIMIT, "log kernel? NAME|SYMBOL>name kernel? in? find? what?"},
     {VT_INTENT_LOG, "", SINCE, "TOPIC WHO|end what? process? error? by?"},
     {VT_INTENT_LOG, "errors", SINCE, "kernel end what? when?"},
 
     /* What cannot be trusted. */
-    {VT_INTENT_SUSPICIOUS, "", 0, "suspicious what? vm? kernel? memory? run? have? in? system? find? hidden? change? open_file? file? with?"},
+    {VT_INTENT_SUSPICIOUS, "", 0, "suspicious what? vm? kernel? memory? run? have? in? system? find? hidden? change? open_file? file?"},
     {VT_INTENT_SUSPICIOUS, "", 0, "hidden what? vm? in? find? kernel? have? memory? where? run?"},
     {VT_INTENT_SUSPICIOUS, "processes", COUNT, "suspicious|hidden process|NOUN:threads|thread_of what? run? find? have?"},
     {VT_INTENT_SUSPICIOUS, "modules", COUNT, "suspicious|hidden|hook module what? kernel? find? load? have?"},
@@ -337,7 +339,7 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_HISTORY, "", SINCE | LIMIT | COUNT, "ran what? process?"},
     {VT_INTENT_HISTORY, "", SINCE | COUNT | NEEDS, "run|process what? process? run?"},
     {VT_INTENT_HISTORY, "", SINCE | COUNT, "WHO ran when? what? process?"},
-    {VT_INTENT_HISTORY, "", SINCE | NEEDS, "WHO run process?"},
+    {VT_INTENT_HISTORY, "", SINCE | NEEDS, "WHO run? process? is?"},
     {VT_INTENT_HISTORY, "", SINCE | COUNT, "WHO restart when? what? have?"},
     {VT_INTENT_HISTORY, "", SINCE | LIMIT | COUNT, "start end what? process? WHO?"},
     {VT_INTENT_HISTORY, "", SINCE | LIMIT | COUNT, "restart what? process? have?"},

@@ -5,6 +5,8 @@
  */
 #include "semantic/question.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +29,20 @@ static void say(struct line *line, const char *format, ...)
     line->left -= bytes;
 }
 
+/* How many bytes of the text are whole characters within `most`. */
+static int whole(const char *text, size_t most)
+{
+    size_t bytes = strlen(text), n = 0;
+    for (size_t step; n < bytes; n += step) {
+        step = vt_utf8_length(text + n, bytes - n);
+        if (step == 0 || n + step > most) {
+            break;
+        }
+    }
+    return (int)n;
+}
+#define CLIP(text) whole(text, 56), text
+
 static bool has_who(const struct vt_question *q)
 {
     return q->pid >= 0 || q->name[0] != '\0' || q->role[0] != '\0';
@@ -38,7 +54,7 @@ static void say_who(struct line *line, const struct vt_question *q)
     if (q->pid >= 0) {
         say(line, "process %" PRId64, q->pid);
     } else if (q->name[0] != '\0') {
-        say(line, "%.80s", q->name);
+        say(line, "%.*s", CLIP(q->name));
     } else if (role != NULL) {
         say(line, "the %s", role->noun);
     }
@@ -122,7 +138,7 @@ static void say_find(struct line *line, const struct vt_question *q)
     if (q->area[0] == '\0' && (q->pid >= 0 || q->name[0] == '\0')) {
         say_who(line, q);
     } else if (q->area[0] == '\0') {
-        say(line, "the process %.80s", q->name);
+        say(line, "the process %.*s", CLIP(q->name));
     } else {
         say_who(line, q);
     }
@@ -131,7 +147,7 @@ static void say_find(struct line *line, const struct vt_question *q)
 static void say_memory(struct line *line, const struct vt_question *q)
 {
     if (q->path[0] != '\0') {
-        say(line, "where %.80s is mapped", q->path);
+        say(line, "where %.*s is mapped", CLIP(q->path));
         if (has_who(q)) {
             say(line, " by ");
             say_who(line, q);
@@ -150,7 +166,7 @@ static void say_memory(struct line *line, const struct vt_question *q)
 static void say_kernel_memory(struct line *line, const struct vt_question *q)
 {
     if (q->name[0] != '\0') {
-        say(line, "the kernel's cache of %.80s objects", q->name);
+        say(line, "the kernel's cache of %.*s objects", CLIP(q->name));
         return;
     }
     say(line, "%s%s", q->count ? "how many are " : "",
@@ -171,7 +187,7 @@ static void say_changes(struct line *line, const struct vt_question *q)
         say(line, "what changed");
     }
     if (q->path[0] != '\0') {
-        say(line, " at %.80s", q->path);
+        say(line, " at %.*s", CLIP(q->path));
     }
     if (has_who(q)) {
         say_whose(line, q, "");
@@ -218,7 +234,7 @@ static void say_files(struct line *line, const struct vt_question *q)
 {
     bool deleted = strcmp(q->area, "deleted") == 0;
     if (q->path[0] != '\0') {
-        say(line, "who has %.80s open", q->path);
+        say(line, "who has %.*s open", CLIP(q->path));
         if (has_who(q)) {
             say(line, ", and whether it is ");
             say_who(line, q);
@@ -232,7 +248,7 @@ static void say_files(struct line *line, const struct vt_question *q)
 static void say_symbol(struct line *line, const struct vt_question *q)
 {
     if (q->address == UINT64_MAX) {
-        say(line, "where the kernel symbol %.80s is", q->name);
+        say(line, "where the kernel symbol %.*s is", CLIP(q->name));
         return;
     }
     say(line, "what is at 0x%" PRIx64, q->address);
@@ -248,7 +264,7 @@ static void say_log(struct line *line, const struct vt_question *q)
         WORDS_FOR(q->area, "", "messages", "errors", "messages of errors", "warnings",
                   "messages of warnings and errors"));
     if (q->name[0] != '\0') {
-        say(line, " about %.80s", q->name);
+        say(line, " about %.*s", CLIP(q->name));
     }
 }
 
@@ -322,13 +338,13 @@ static void say_intent(struct line *line, const struct vt_question *q)
         }
         break;
     case VT_INTENT_MODULES:
-        say(line, q->name[0] != '\0' ? "the kernel module %.80s" : "the kernel's modules%.80s",
-            q->name);
+        say(line, q->name[0] != '\0' ? "the kernel module %.*s" : "the kernel's modules%.*s",
+            CLIP(q->name));
         break;
     case VT_INTENT_MOUNTS:
         say(line, "the mounted %s%sfile systems", q->area, q->area[0] != '\0' ? " " : "");
         if (q->path[0] != '\0') {
-            say(line, " at %.80s", q->path);
+            say(line, " at %.*s", CLIP(q->path));
         }
         break;
     case VT_INTENT_FILES:
@@ -388,6 +404,7 @@ void vt_question_say(struct vt_question *q)
     if (q->highlight) {
         say(&line, ", highlighted");
     }
+    q->reading[whole(q->reading, sizeof q->reading)] = '\0';
 }
 
 static const struct {

@@ -157,7 +157,8 @@ static bool add_numeric(struct vt_words *words, const char *text, size_t bytes)
         add(words, VT_WORD_NUMBER, text, bytes)->number = number;
         return true;
     }
-    if (digits > 0 && among("s|m|h|d|sec|secs|min|mins|hr|hrs", text + digits, bytes - digits) &&
+    if (digits > 0 && !among("2d|3d", text, bytes) &&
+        among("s|m|h|d|sec|secs|min|mins|hr|hrs", text + digits, bytes - digits) &&
         number_of(text, digits, 10, &number)) {
         add(words, VT_WORD_NUMBER, text, digits)->number = number;
         /* "m" and its like are units only here. */
@@ -201,6 +202,8 @@ static bool add_contracted(struct vt_words *words, const char *text, size_t byte
         add_plain(words, "'s");
     } else if (among("re", after, rest)) {
         add_plain(words, "are");
+    } else if (among("ed", after, rest)) {
+        return true; /* "vmalloc'ed" */
     } else if (among("ve|d|ll|m", after, rest)) {
         add_plain(words, "have");
     } else {
@@ -266,6 +269,7 @@ static bool add_divided(struct vt_words *words, const char *text, size_t bytes)
 /* "page-tables" is two words, "sshd-session" is one. */
 static bool add_hyphened(struct vt_words *words, const char *text, size_t bytes)
 {
+    const struct vt_role *role;
     char part[VT_QUESTION_MAX + 1];
     if (memchr(text, '-', bytes) == NULL) {
         return false;
@@ -275,7 +279,7 @@ static bool add_hyphened(struct vt_words *words, const char *text, size_t bytes)
     for (size_t i = 0; i < bytes; i++) {
         part[i] = (char)tolower((unsigned char)part[i]);
     }
-    if (vt_lexicon_knows(part) || vt_program_known(part)) {
+    if (vt_lexicon_knows(part) || vt_program_find(part, &role) != NULL) {
         return false;
     }
     for (size_t pass = 0; pass < 2; pass++) {
