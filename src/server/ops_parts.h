@@ -5,6 +5,7 @@
 #include "server/ops.h"
 
 /* Tables of operations, each ended by one without a name. */
+extern const struct vt_op vt_ops_ask[];
 extern const struct vt_op vt_ops_lifecycle[];
 extern const struct vt_op vt_ops_memory[];
 extern const struct vt_op vt_ops_picture[];
@@ -41,6 +42,9 @@ int vt_call_check_arg(void *call, struct vt_error *err);
 /** Writes what is known of a VM; its schema is vt_vm_result. VT_E_NOT_FOUND. */
 int vt_call_write_vm(struct vt_op_call *call, const char *name, struct vt_error *err);
 extern const char vt_vm_result[];
+
+/** Answers the parameter "question". Errors: those of vt_lease_kernel, vt_lease_sql and vt_ask. */
+int vt_call_ask(struct vt_op_call *call, struct vt_answer *answer, struct vt_error *err);
 
 /** Result texts are at most this long. */
 #define VT_RESULT_MAX (UINT64_C(16) << 20)

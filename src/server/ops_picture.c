@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---------------------------------------------------------------- a highlight as JSON */
 
@@ -52,10 +53,6 @@ static const char list_result[] =
     " \"additionalProperties\": false, " HIGHLIGHT_REQUIRED
     "], \"properties\": {" HIGHLIGHT_PROPERTIES "}}}}}";
 
-static const char one_result[] =
-    "{\"type\": \"object\", \"additionalProperties\": false, " HIGHLIGHT_REQUIRED
-    "], \"properties\": {" HIGHLIGHT_PROPERTIES "}}";
-
 static const char runs_result[] =
     "{\"type\": \"object\", \"additionalProperties\": false, " HIGHLIGHT_REQUIRED
     ", \"runs\"], \"properties\": {" HIGHLIGHT_PROPERTIES
@@ -91,7 +88,7 @@ static int list_highlights(struct vt_op_call *call, struct vt_error *err)
     return 0;
 }
 
-static int write_one(struct vt_op_call *call, const struct vt_vm *vm, const char *name, bool runs,
+static int write_one(struct vt_op_call *call, const struct vt_vm *vm, const char *name,
                      struct vt_error *err)
 {
     struct vt_highlights set;
@@ -104,7 +101,7 @@ static int write_one(struct vt_op_call *call, const struct vt_vm *vm, const char
         i++;
     }
     if (i < set.n) {
-        write_highlight(call->out, &set.all[i], runs);
+        write_highlight(call->out, &set.all[i], true);
     } else {
         rc = vt_fail(err, VT_E_NOT_FOUND, "%s has no highlight of that name", vt_vm_info(vm)->name);
     }
@@ -117,7 +114,7 @@ static int show_highlight(struct vt_op_call *call, struct vt_error *err)
     struct vt_vm *vm;
     int rc = vt_vm_open(vt_call_text(call, "vm"), &vm, err);
     if (rc == 0) {
-        rc = write_one(call, vm, vt_call_text(call, "name"), true, err);
+        rc = write_one(call, vm, vt_call_text(call, "name"), err);
         vt_vm_close(vm);
     }
     return rc;
@@ -197,20 +194,14 @@ static int add_given(struct making *m, const json_t *runs)
     return rc;
 }
 
-static int highlight(struct vt_op_call *call, struct vt_error *err)
+static int put_runs(struct vt_op_call *call, const char *name, const struct vt_colour *colour,
+                    struct vt_error *err)
 {
-    struct vt_vm *vm = call->lease->target.vm;
-    const char *name = vt_call_text(call, "name"), *label = vt_call_text(call, "label");
-    const char *area = vt_call_text(call, "area"), *colour_text = vt_call_text(call, "colour");
+    const char *label = vt_call_text(call, "label"), *area = vt_call_text(call, "area");
     const json_t *runs = json_object_get(call->args, "runs");
     int32_t pid = vt_call_pid(call);
     struct making m = {.call = call, .err = err};
-    struct vt_colour colour;
-    int rc = colour_text != NULL ? vt_colour_parse(colour_text, &colour, err) : 0;
-    if (rc == 0 && runs == NULL && area == NULL && pid == 0) {
-        rc = vt_fail(err, VT_E_INVAL, "highlight: runs, an area or a pid is needed");
-    }
-    rc = rc == 0 && runs != NULL ? add_given(&m, runs) : rc;
+    int rc = runs != NULL ? add_given(&m, runs) : 0;
     if (rc == 0 && (area != NULL || pid != 0)) {
         rc = add_area(&m, area, pid, err);
     }
@@ -218,11 +209,75 @@ static int highlight(struct vt_op_call *call, struct vt_error *err)
         rc = vt_fail(err, VT_E_NOT_FOUND, "highlight: there is no such memory");
     }
     if (rc == 0) {
-        rc = vt_highlights_put(vm, name, label != NULL ? label : area,
-                               colour_text != NULL ? &colour : NULL, m.runs, m.n, err);
+        rc = vt_highlights_put(call->lease->target.vm, name, label != NULL ? label : area, colour,
+                               m.runs, m.n, err);
     }
     free(m.runs);
-    return rc != 0 ? rc : write_one(call, vm, name, false, err);
+    return rc;
+}
+
+static int put_answer(struct vt_op_call *call, const char *name, struct vt_error *err)
+{
+    struct vt_answer answer;
+    int rc = vt_call_ask(call, &answer, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = answer.understood ? vt_answer_highlight(&answer, call->lease->target.vm, name, err)
+                           : vt_fail(err, VT_E_INVAL, "question: %.250s", answer.text);
+    vt_answer_fini(&answer);
+    return rc;
+}
+
+/* Those made by a call: of the name, or of several kinds NAME-kind. */
+static int write_made(struct vt_op_call *call, const char *name, double since_s,
+                      struct vt_error *err)
+{
+    struct vt_highlights set;
+    size_t n = strlen(name);
+    int rc = vt_highlights_load(call->lease->target.vm, &set, err);
+    if (rc != 0) {
+        return rc;
+    }
+    vt_json_object(call->out);
+    vt_json_key(call->out, "highlights");
+    vt_json_array(call->out);
+    for (size_t i = 0; i < set.n; i++) {
+        const struct vt_highlight *h = &set.all[i];
+        if (h->made_unix_s >= since_s && strncmp(h->name, name, n) == 0 &&
+            (h->name[n] == '\0' || h->name[n] == '-')) {
+            write_highlight(call->out, h, false);
+        }
+    }
+    vt_json_array_end(call->out);
+    vt_json_object_end(call->out);
+    vt_highlights_fini(&set);
+    return 0;
+}
+
+static int highlight(struct vt_op_call *call, struct vt_error *err)
+{
+    const char *name = vt_call_text(call, "name"), *text = vt_call_text(call, "colour");
+    bool question = vt_call_text(call, "question") != NULL;
+    bool places = json_object_get(call->args, "runs") != NULL || vt_call_pid(call) != 0 ||
+                  vt_call_text(call, "area") != NULL;
+    struct vt_colour colour;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    double since_s = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - 0.001;
+    if (question == places) {
+        return vt_fail(err, VT_E_INVAL,
+                       "highlight: runs, an area or a pid is needed, or else a question");
+    }
+    if (question && (text != NULL || vt_call_text(call, "label") != NULL)) {
+        return vt_fail(err, VT_E_INVAL, "highlight: an answer brings its own colour and label");
+    }
+    int rc = text != NULL ? vt_colour_parse(text, &colour, err) : 0;
+    if (rc == 0) {
+        rc = question ? put_answer(call, name, err)
+                      : put_runs(call, name, text != NULL ? &colour : NULL, err);
+    }
+    return rc != 0 ? rc : write_made(call, name, since_s, err);
 }
 
 /* ---------------------------------------------------------------- the picture */
@@ -278,6 +333,12 @@ static const struct vt_param highlight_params[] = {
      .min = 1,
      .max = INT32_MAX,
      .doc = "of this process; without an area, all of its memory"},
+    {.name = "question",
+     .kind = VT_PARAM_TEXT,
+     .min = 1,
+     .max = VT_QUESTION_MAX,
+     .doc = "the places of its answer; of several kinds, one highlight a kind: name-kind",
+     .example = "highlight kernel memory allocations"},
     {.name = "runs",
      .kind = VT_PARAM_RUNS,
      .doc = "guest-physical ranges, as answers and memory_pages have them",
@@ -344,11 +405,12 @@ const struct vt_op vt_ops_picture[] = {
         .group = "Pictures",
         .title = "Highlight memory",
         .summary = "Name a place of a VM's memory, so that pictures show it",
-        .description = "Of a kind of memory, of a process, or of guest-physical runs; several of\n"
-                       "these together are one highlight. One of the same name is replaced.",
+        .description =
+            "Of a kind of memory, of a process, of guest-physical runs, or of the answer\n"
+            "to a question. One of the same name is replaced.",
         .params = highlight_params,
         .flags = VT_OP_VM | VT_OP_CHANGES | VT_OP_TOOL,
-        .result = one_result,
+        .result = list_result,
         .run = highlight,
     },
     {

@@ -46,7 +46,7 @@ def call(name, _ok=True, /, **args):
     tried.add(name)
     takes = [e.message for e in validators[name, "params"].iter_errors(args)]
     text = run_op(name, json.dumps(args))
-    if OPS[name]["png"]:
+    if OPS[name]["png"] and _ok:
         check(f"{name}: a PNG", b"\x89PNG\r\n\x1a\n", text[:8])
         return text
     result = json.loads(text)
@@ -82,6 +82,15 @@ console = call("console", vm=VM)
 if "shell ready" not in console["text"]:
     fail("console: does not show what the guest printed")
 check("console: the last bytes", console["text"][-10:], call("console", vm=VM, bytes=10)["text"])
+
+answer = call("ask", vm=VM, question="what processes are running?")
+check("ask", True, answer["understood"] and len(answer["rows"]) > 10)
+told = cli("ask", VM, "where is the SSH daemon?")
+got = call("ask_get", vm=VM, question="where is the SSH daemon?", limit=10000, places=4096)
+check("ask: as the command line", {k: told[k] for k in ("text", "intent", "reading", "verb")},
+      {k: got[k] for k in ("text", "intent", "reading", "verb")})
+check("ask: not understood", False,
+      call("ask", vm=VM, question="colourless green ideas")["understood"])
 
 # ---- the guest, standing still -----------------------------------------------------------------
 
@@ -190,14 +199,14 @@ check("sql: cut", (1, True), (lambda r: (len(r["rows"]), r["truncated"]))(
     call("sql", vm=VM, query=query, limit=1)))
 refused("invalid", "sql", vm=VM, query="SELECT nothing FROM processes")
 refused("forbidden", "sql", vm=VM, query="DELETE FROM events")
-tables = {t["name"]: [c["name"] for c in t["columns"]] for t in call("sql_tables", vm=VM)["tables"]}
+tables = {t["name"]: [c["name"] for c in t["columns"]] for t in call("sql_tables", vm=VM).get("tables", [])}
 for table in ("processes", "processes_history", "memory_pages", "events", "live.ps"):
     if table not in tables:
         fail(f"sql_tables: no {table}")
 
 # ---- pictures ----------------------------------------------------------------------------------
 
-made = call("highlight", vm=VM, name="slab", area="slab", colour="#123456", label="the \u2588 slab")
+made, = call("highlight", vm=VM, name="slab", area="slab", colour="#123456", label="the \u2588 slab")["highlights"]
 check("highlight", ("slab", "#123456", "the \u2588 slab"),
       (made["name"], made["colour"], made["label"]))
 call("highlight", vm=VM, name="two", runs=[{"gpa": "0x1234", "bytes": 1},
@@ -205,6 +214,12 @@ call("highlight", vm=VM, name="two", runs=[{"gpa": "0x1234", "bytes": 1},
 check("show_highlight", [{"gpa": "0x1000", "bytes": 4096}, {"gpa": "0x5000", "bytes": 8192}],
       call("show_highlight", vm=VM, name="two")["runs"])
 call("highlight", vm=VM, name="init", pid=1, area="stack")
+asked = call("highlight", vm=VM, name="ask", question="where is the stack of init?")["highlights"]
+check("highlight: of an answer", True, bool(asked) and asked[0]["bytes"] > 0)
+for each in asked:
+    call("remove_highlight", vm=VM, name=each["name"])
+refused("invalid", "highlight", vm=VM, name="ask", question="where is the stack of init?", pid=1)
+refused("invalid", "highlight", vm=VM, name="ask", question="colourless green ideas")
 check("highlights", ["slab", "two", "init"],
       [h["name"] for h in call("highlights", vm=VM)["highlights"]])
 check("remove_highlight", {"removed": "two"}, call("remove_highlight", vm=VM, name="two"))
