@@ -354,6 +354,9 @@ static int walk(const struct live_table *t, const struct vt_noun_query *query,
     struct vt_noun_result result;
     struct vt_error err;
     bool opened = target->kernel != NULL;
+    if (vt_sql_checkpoint(run) != 0) {
+        return SQLITE_ERROR; /* a statement may ask for walk after walk */
+    }
     int rc = vt_target_kernel(target, &err);
     if (rc == 0) {
         if (opened && run->live == NULL) {
