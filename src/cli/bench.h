@@ -30,8 +30,9 @@ int vt_bench_vm_write(struct vt_vm *vm, uint64_t pages, uint64_t hz, struct vt_e
 /** Ends it when it is ours. */
 void vt_bench_vm_close(struct vt_bench_vm *vm);
 
-/* These sort `ms`. */
+/* These sort `ms`; percentiles are nearest ranks. */
 double vt_bench_median(double *ms, size_t n);
+double vt_bench_percentile(double *ms, size_t n, unsigned percent);
 /** "key": {"median", "p99"} */
 void vt_bench_times(struct vt_json_writer *w, const char *key, double *ms, size_t n);
 /** A line for the terminal. */

@@ -2,14 +2,17 @@
  *
  *   tick  a sample of a guest with a hundred processes, once a second: time and CPU
  *   ask   a question in words, answered from the database and the guest's memory
+ *   http  its processes asked of a server over 64 connections
  */
 #include "base/io.h"
 #include "cli/bench.h"
+#include "cli/bench_http.h"
 #include "cli/target.h"
 #include "machine/console_client.h"
 #include "vitrine/semantic.h"
 
 #include <errno.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +23,7 @@
 #define PROCESSES 100u
 #define START_TIMEOUT_MS 60000
 #define ASK_ROUNDS 20u
+#define HTTP_S 10u
 
 /* Of each kind that requirement D7 names. */
 static const char *const questions[] = {
@@ -36,6 +40,8 @@ struct result {
     double *tick_ms;
     double cpu_percent;
     double ask_ms[ASK_ROUNDS * QUESTIONS];
+    double *http_ms; /* n_http of them */
+    size_t n_http;
 };
 
 /* ---------------------------------------------------------------- a guest with processes */
@@ -149,23 +155,31 @@ static int measure(struct vt_target *t, const char *path, bool ours, struct resu
     return rc != 0 ? rc : measure_asking(t, path, r, err);
 }
 
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *where)
+{
+    (void)st;
+    (void)flag;
+    (void)where;
+    return remove(path);
+}
+
 /* A database of its own: the VM's may be in use, and is not ours to fill. */
 static int measure_in(struct vt_target *t, bool ours, struct result *r, struct vt_error *err)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
     const char *top = getenv("TMPDIR");
-    char dir[64], path[96], file[112];
+    char dir[64], path[128];
     snprintf(dir, sizeof dir, "%.40s/vitrine-bench-XXXXXX", top != NULL ? top : "/tmp");
     if (mkdtemp(dir) == NULL) {
         return vt_fail_errno(err, VT_E_IO, errno, "%s", dir);
     }
-    snprintf(path, sizeof path, "%s/vm.db", dir);
+    snprintf(path, sizeof path, "%s/%s.db", dir, t->name);
     int rc = measure(t, path, ours, r, err);
-    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        snprintf(file, sizeof file, "%s%s", path, suffixes[i]);
-        unlink(file);
+    if (rc == 0) {
+        vt_progress("asking a server for %u s …", HTTP_S);
+        rc = vt_bench_http(t->name, dir, HTTP_S, &r->http_ms, &r->n_http, err);
+        vt_progress("%s", "");
     }
-    rmdir(dir);
+    nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     return rc;
 }
 
@@ -182,6 +196,8 @@ static void print_json(const struct vt_args *args, struct result *r)
     vt_bench_times(&w, "tick_ms", r->tick_ms, r->ticks);
     vt_json_kv_f64(&w, "cpu_percent", r->cpu_percent, 4);
     vt_bench_times(&w, "ask_ms", r->ask_ms, ASK_ROUNDS * QUESTIONS);
+    vt_json_kv_u64(&w, "http_requests", r->n_http);
+    vt_json_kv_f64(&w, "http_p99_ms", vt_bench_percentile(r->http_ms, r->n_http, 99), 4);
     vt_json_object_end(&w);
     vt_json_finish(&w);
 }
@@ -194,6 +210,8 @@ static void print_text(struct result *r)
     vt_bench_print("a sample", r->tick_ms, r->ticks);
     printf("%-28s %9.2f %% of one core\n", "CPU", r->cpu_percent);
     vt_bench_print("a question", r->ask_ms, ASK_ROUNDS * QUESTIONS);
+    vt_bench_print("processes over HTTP", r->http_ms, r->n_http);
+    printf("%-28s %9.0f requests a second over 64 connections\n", "", (double)r->n_http / HTTP_S);
 }
 
 static int run(const struct vt_args *args)
@@ -230,6 +248,7 @@ static int run(const struct vt_args *args)
     } else if (result == 0) {
         print_text(&r);
     }
+    free(r.http_ms);
     free(r.tick_ms);
     return result;
 }

@@ -119,8 +119,7 @@ static int compare(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-/* Nearest rank. */
-static double percentile(double *ms, size_t n, unsigned percent)
+double vt_bench_percentile(double *ms, size_t n, unsigned percent)
 {
     size_t rank = (n * percent + 99) / 100;
     qsort(ms, n, sizeof *ms, compare);
@@ -129,22 +128,22 @@ static double percentile(double *ms, size_t n, unsigned percent)
 
 double vt_bench_median(double *ms, size_t n)
 {
-    return percentile(ms, n, 50);
+    return vt_bench_percentile(ms, n, 50);
 }
 
 void vt_bench_times(struct vt_json_writer *w, const char *key, double *ms, size_t n)
 {
     vt_json_key(w, key);
     vt_json_object(w);
-    vt_json_kv_f64(w, "median", percentile(ms, n, 50), 4);
-    vt_json_kv_f64(w, "p99", percentile(ms, n, 99), 4);
+    vt_json_kv_f64(w, "median", vt_bench_percentile(ms, n, 50), 4);
+    vt_json_kv_f64(w, "p99", vt_bench_percentile(ms, n, 99), 4);
     vt_json_object_end(w);
 }
 
 void vt_bench_print(const char *what, double *ms, size_t n)
 {
-    printf("%-28s %9.3f ms median %9.3f ms p99\n", what, percentile(ms, n, 50),
-           percentile(ms, n, 99));
+    printf("%-28s %9.3f ms median %9.3f ms p99\n", what, vt_bench_percentile(ms, n, 50),
+           vt_bench_percentile(ms, n, 99));
 }
 
 /* ---------------------------------------------------------------- the verb */

@@ -116,8 +116,8 @@ static int run(const struct vt_args *args)
     uint64_t interval_ns, retention_ns, count;
     int result = vt_args_u64(args, "count", 0, &count);
     result = result != 0 ? result : vt_args_duration(args, "interval", INTERVAL_NS, &interval_ns);
-    result = result != 0 ? result : vt_args_duration(args, "retention", 0, &retention_ns);
-    result = result != 0 ? result : vt_args_bytes(args, "max-size", 0, &options.max_bytes);
+    result = result != 0 ? result : vt_args_duration(args, "keep", 0, &retention_ns);
+    result = result != 0 ? result : vt_args_bytes(args, "database-size", 0, &options.max_bytes);
     if (result != 0) {
         return result;
     }
@@ -125,7 +125,7 @@ static int run(const struct vt_args *args)
         return vt_usage_error(args, "--interval: between 10ms and 1h");
     }
     if (retention_ns != 0 && retention_ns < 1000000000) {
-        return vt_usage_error(args, "--retention: at least a second");
+        return vt_usage_error(args, "--keep: at least a second");
     }
     options.retention_s = retention_ns / 1000000000;
     result = vt_cli_open(args, "sample", VT_CLI_RAM, "", &target);
@@ -147,8 +147,8 @@ static int run(const struct vt_args *args)
 static const struct vt_option sample_options[] = {
     {"count", "N", "end after N samples (default: go on until the VM ends)", false},
     {"interval", "TIME", "time between two samples (default: 1s)", false},
-    {"retention", "TIME", "forget history that is older (default: 168h)", false},
-    {"max-size", "SIZE", "forget the oldest history when the file is larger (default: 512M)",
+    {"keep", "TIME", "forget history that is older (default: 168h)", false},
+    {"database-size", "SIZE", "forget the oldest history when the file is larger (default: 512M)",
      false},
     VT_CLI_PAUSE,
     {0},
@@ -169,6 +169,6 @@ const struct vt_verb vt_verb_sample = {
         "files, listening sockets. With --json each event is an object on a line of its own.\n\n"
         "A VM has one sampler: the one of `vitrine serve`, or this.",
     .examples = "vitrine sample web\nvitrine sample web --json --count 60\n"
-                "vitrine sample web --interval 10s --retention 720h --max-size 4G",
+                "vitrine sample web --interval 10s --keep 720h --database-size 4G",
     .run = run,
 };
