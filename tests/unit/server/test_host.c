@@ -1,6 +1,8 @@
 /* tests/unit/server/test_host.c - leases on VMs by many threads, VMs that end and begin again, and
  * samplers.
  */
+#include "tests/unit/harness.h"
+
 #include "tests/unit/server/fake_vm.h"
 
 #include "server/host.h"

@@ -1,4 +1,6 @@
 /* tests/unit/server/test_ops.c - the table of operations: its names, its schemas, its checks. */
+#include "tests/unit/harness.h"
+
 #include "tests/unit/server/fake_vm.h"
 
 #include "server/ops.h"
