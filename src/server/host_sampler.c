@@ -122,6 +122,7 @@ static void *sample_vm(void *arg)
     const double interval = interval_s(host);
     double wait_s = interval; /* for a VM that cannot be opened */
     uint64_t due = vt_now_ns();
+    bool over = false;
     for (bool go_on = true; go_on; go_on = go_on && wait_until(host, due)) {
         struct vt_error err;
         struct vt_sample sample;
@@ -144,8 +145,14 @@ static void *sample_vm(void *arg)
             wait_s = 2 * wait_s < OPEN_WAIT_MAX_S ? 2 * wait_s : OPEN_WAIT_MAX_S;
             due = now + ns_of(wait_s);
         }
-        go_on = rc != VT_E_GONE && vt_life_look(s->name, &life, NULL) == 0 &&
-                (s->context == NULL || vt_life_same(&life, &s->context->life));
+        bool same = vt_life_look(s->name, &life, NULL) == 0 &&
+                    (s->context == NULL || vt_life_same(&life, &s->context->life));
+        if (rc == 0 && !same && !over) {
+            due = now; /* once more, to note that all of it is gone */
+        } else {
+            go_on = rc != VT_E_GONE && same;
+        }
+        over = !same;
     }
     close_sampler(s);
     pthread_mutex_lock(&host->lock);
@@ -286,17 +293,22 @@ static int sample_once(struct vt_host *host, struct vt_served *s, struct vt_targ
     const struct vt_sampler_options options = sampler_options(host);
     struct vt_sampler *sampler;
     struct vt_sample sample;
+    struct vt_error why;
     int rc = 0;
     pthread_mutex_lock(&s->once);
     if (s->once_ns == 0 || vt_now_ns() - s->once_ns > ns_of(interval_s(host))) {
-        rc = vt_sampler_create(target, &options, &sampler, err);
+        rc = vt_audit(s->name, "sample", &why, "%s", "");
+        rc = rc != 0 ? rc : vt_sampler_create(target, &options, &sampler, &why);
         if (rc == 0) {
-            rc = vt_sampler_tick(sampler, &sample, err);
+            rc = vt_sampler_tick(sampler, &sample, &why);
             vt_sampler_destroy(sampler);
         } else if (rc == VT_E_BUSY) {
             rc = 0; /* another process samples */
         }
         s->once_ns = rc == 0 ? vt_now_ns() : 0;
+    }
+    if (rc != 0 && err != NULL) {
+        *err = why;
     }
     pthread_mutex_unlock(&s->once);
     return rc;
