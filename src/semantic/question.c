@@ -24,12 +24,14 @@ struct match {
     int score;
     struct vt_slots slots;
     const char *unknown; /* a word left unexplained, or NULL */
+    bool joined;         /* an "and" was left unexplained */
 };
 
 struct candidate {
     int score;
     struct vt_question question;
     const char *unknown;
+    bool joined;
 };
 
 struct candidates {
@@ -100,6 +102,7 @@ static bool charge(const struct vt_chunks *chunks, const bool *used, struct matc
     unsigned unknown = 0;
     for (unsigned i = 0; i < chunks->n; i++) {
         const struct vt_chunk *chunk = &chunks->at[i];
+        match->joined |= !used[i] && strcmp(chunk->concept, "and") == 0;
         if (used[i] || chunk->weight <= VT_WEIGHT_LIGHT) {
             continue;
         }
@@ -209,9 +212,10 @@ static bool same(const struct vt_question *a, const struct vt_question *b)
 }
 
 /* Keeps the readings with the best score, each once. */
-static void consider(struct candidates *best, int score, const struct vt_question *question,
-                     const char *unknown)
+static void consider(struct candidates *best, const struct match *match,
+                     const struct vt_question *question)
 {
+    int score = match->score;
     if (best->n > 0 && score < best->at[0].score) {
         return;
     }
@@ -224,7 +228,7 @@ static void consider(struct candidates *best, int score, const struct vt_questio
         }
     }
     if (best->n < VT_READINGS_MAX) {
-        best->at[best->n++] = (struct candidate){score, *question, unknown};
+        best->at[best->n++] = (struct candidate){score, *question, match->unknown, match->joined};
     }
 }
 
@@ -236,7 +240,7 @@ static void read_clause(const struct vt_chunks *chunks, struct candidates *best)
         struct vt_question question;
         if (try_rule(rule, chunks, &match)) {
             make_question(rule, &match.slots, &question);
-            consider(best, match.score, &question, match.unknown);
+            consider(best, &match, &question);
         }
     }
 }
@@ -328,8 +332,10 @@ static void add_all(struct candidates *to, const struct candidates *from)
     }
 }
 
-/* "sshd and nginx" in one place of the question: a reading for each. */
-static bool read_group(const struct vt_chunks *chunks, bool all_alike, struct candidates *best)
+/* "sshd and nginx" in one place of the question: a reading for each. `clear`: none of them may be
+ * ambiguous. */
+static bool read_group(const struct vt_chunks *chunks, bool all_alike, bool clear,
+                       struct candidates *best)
 {
     unsigned members[VT_READINGS_MAX];
     unsigned n = find_group(chunks, all_alike, members);
@@ -338,17 +344,19 @@ static bool read_group(const struct vt_chunks *chunks, bool all_alike, struct ca
     for (unsigned i = 0; i < n; i++) {
         without(chunks, members, n, i, &some);
         read_clause(&some, &one);
-        if (one.n == 0) {
+        if (one.n == 0 || (clear && one.n > 1)) {
             return false;
         }
         add_all(&all, &one);
     }
-    *best = all;
+    if (n > 0) {
+        *best = all;
+    }
     return n > 0;
 }
 
-/* "processes and modules": two questions in one. */
-static bool read_parts(const struct vt_chunks *chunks, struct candidates *best)
+/* "processes and who listens": two questions in one. */
+static void read_parts(const struct vt_chunks *chunks, bool clear, struct candidates *best)
 {
     struct candidates all = {0}, one;
     struct vt_chunks part = {0};
@@ -364,16 +372,25 @@ static bool read_parts(const struct vt_chunks *chunks, struct candidates *best)
         }
         if (says) {
             read_clause(&part, &one);
-            if (one.n == 0) {
-                return false;
+            if (one.n == 0 || (clear && one.n > 1)) {
+                return;
             }
             add_all(&all, &one);
             parts++;
         }
         part.n = 0;
     }
-    *best = all;
-    return parts > 1;
+    if (parts > 1) {
+        *best = all;
+    }
+}
+
+/* Leaves `best` alone when the question cannot be divided. */
+static void read_several(const struct vt_chunks *chunks, bool clear, struct candidates *best)
+{
+    if (!read_group(chunks, true, clear, best) && !read_group(chunks, false, clear, best)) {
+        read_parts(chunks, clear, best);
+    }
 }
 
 /* ---------------------------------------------------------------- sentences */
@@ -444,8 +461,10 @@ static void read_sentence(struct reading *reading, const struct vt_words *words,
         return;
     }
     read_clause(&chunks, &best);
-    if (best.n == 0 && !read_group(&chunks, true, &best) && !read_group(&chunks, false, &best) &&
-        !read_parts(&chunks, &best)) {
+    if (best.n == 0 || best.at[0].joined) {
+        read_several(&chunks, best.n > 0, &best);
+    }
+    if (best.n == 0) {
         fail(reading, stands_in_the_way(&chunks));
         return;
     }

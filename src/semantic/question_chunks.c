@@ -282,12 +282,13 @@ static unsigned set_chunk(struct vt_chunk *chunk, const struct vt_words *words, 
         set_value(chunk, row, words->at[at].text);
     } else {
         set_word(chunk, &words->at[at]);
-        if (named && chunk->weight == VT_WEIGHT_UNKNOWN) {
-            chunk->weight = VT_WEIGHT_WORD;
-        }
         if (named) {
-            chunk->concept = "NAME";
+            const char *role = chunk->slots.role;
+            chunk->slots = vt_slots_none;
             chunk->slots.name = chunk->text;
+            chunk->slots.role = role;
+            chunk->concept = "NAME";
+            chunk->weight = VT_WEIGHT_WORD;
         }
     }
     chunk->words = length;
@@ -335,7 +336,8 @@ static unsigned phrase_ends(const struct vt_chunks *chunks, unsigned at, const c
 
 static enum vt_weight phrase_weight(const char *concept)
 {
-    return strcmp(concept, "in_vm") == 0   ? VT_WEIGHT_NONE
+    bool says_nothing = strcmp(concept, "in_vm") == 0 || strcmp(concept, "show") == 0;
+    return says_nothing                    ? VT_WEIGHT_NONE
            : strcmp(concept, "THING") == 0 ? VT_WEIGHT_UNKNOWN
                                            : VT_WEIGHT_WORD;
 }
@@ -351,6 +353,9 @@ static void make_phrases(struct vt_chunks *chunks)
             if (end > i) {
                 made.text = chunks->at[made.weight == VT_WEIGHT_UNKNOWN ? end - 1 : i].text;
                 made.number = chunks->at[i].number;
+                if (strcmp(made.concept, "LIMIT") == 0 && made.slots.limit < 0) {
+                    made.slots.limit = 1; /* "the last message" */
+                }
                 replace(chunks, i, end, &made);
             }
         }
@@ -511,6 +516,17 @@ static void make_times(struct vt_chunks *chunks)
 
 /* ---------------------------------------------------------------- all of it */
 
+/* BIND's daemon has an unlucky name. "A process named x" is not it, "where is named" is. */
+static bool is_bind(const struct vt_chunks *chunks, const struct vt_words *words, unsigned at,
+                    unsigned last)
+{
+    unsigned before = ahead_of(chunks, chunks->n - 1);
+    bool of_noun = before < chunks->n && chunks->at[before].weight >= VT_WEIGHT_WORD &&
+                   strcmp(chunks->at[before].concept, "where") != 0;
+    return strcmp(words->at[at].text, "named") == 0 && !of_noun &&
+           (at + 1 == last || vt_lexicon_knows(words->at[at + 1].text));
+}
+
 void vt_chunks_make(struct vt_chunks *chunks, const struct vt_words *words, unsigned first,
                     unsigned last)
 {
@@ -518,8 +534,13 @@ void vt_chunks_make(struct vt_chunks *chunks, const struct vt_words *words, unsi
     chunks->n = 0;
     for (unsigned i = first; i < last;) {
         struct vt_chunk *chunk = &chunks->at[chunks->n++];
-        i += set_chunk(chunk, words, i, last, named);
+        unsigned length = set_chunk(chunk, words, i, last, named);
         named = strcmp(chunk->concept, "called") == 0;
+        if (named && is_bind(chunks, words, i, last)) {
+            set_word(chunk, &words->at[i]);
+            named = false;
+        }
+        i += length;
     }
     make_times(chunks);
     make_phrases(chunks);

@@ -35,6 +35,7 @@ const struct vt_phrase vt_phrases[] = {
 
     /* Names that belong to something. */
     {"MODULE", "module called? NAME|SYMBOL|FSTYPE|PROGRAM>name"},
+    {"MODULE", "module is NAME|SYMBOL|FSTYPE>name"},
     {"MODULE", "NAME|SYMBOL|FSTYPE|PROGRAM>name module"},
     {"SYM", "symbol called? for|of? NAME|SYMBOL|PROGRAM>name"},
     {"SYM", "NAME|SYMBOL>name symbol"},
@@ -47,9 +48,9 @@ const struct vt_phrase vt_phrases[] = {
     {"LIB", "LIB AREA:libraries"},
     {"SLAB", "KAREA:slab called|for? NAME|SYMBOL>name"},
     {"SLAB", "NAME|SYMBOL>name KAREA:slab"},
-    {"PROC", "process called NAME>name"},
-    {"PROC", "called NAME>name process?"},
-    {"PROC", "WHO called NAME>name"},
+    {"PROC", "process called NAME"},
+    {"PROC", "called NAME process?"},
+    {"PROC", "WHO called NAME"},
     {"PROC", "process? serve for|of? ROLE|PROGRAM process?"},
     {"PROC", "process for|of ROLE"},
     {"PROC", "ROLE|PROGRAM process"},
@@ -61,6 +62,9 @@ const struct vt_phrase vt_phrases[] = {
     {"PROC", "NAME|SYMBOL>name 's"},
     {"PROC", "NUMBER>pid 's"},
     {"PROC", "is|do|have NAME|SYMBOL>name =run|start|end|listen|open|talk|connection|used|read|write|restart|have|ran|talk"},
+
+    {"LIMIT", "last =kernel|log|error|warning|process|PROC|connection|module|start|end|open_file"},
+    {"show", "name =the|process|NUMBER|module"},
 
     /* The VM as a whole goes without saying. */
     /* "Where is foo" asks for a program, "where is the foo" for nothing that is here. */
@@ -95,8 +99,8 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_PROCESSES, NULL, LISTED, "STATE:zombie run? what?"},
     {VT_INTENT_PROCESSES, NULL, LISTED, "STATE what?"},
     {VT_INTENT_PROCESSES, "tree", AGO | USER, "tree process? run? what?"},
+    {VT_INTENT_PROCESSES, "tree", AGO | USER, "process parent|child what? run?"},
     {VT_INTENT_PROCESSES, "newest", LISTED, "newest process run? what? start?"},
-    {VT_INTENT_PROCESSES, "newest", USER, "last process start what?"},
     {VT_INTENT_PROCESSES, "oldest", LISTED, "oldest process run? what? start?"},
     {VT_INTENT_PROCESSES, "kernel", LISTED, "kernel"},
 
@@ -120,13 +124,13 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_FIND_PROCESS, "arguments", 0, "arguments WHO run? what? have? start? process?"},
 
     /* A process's memory, or everybody's. */
-    {VT_INTENT_PROCESS_MEMORY, "", 0, "memory WHO used? where? lives? how_much? what? process? in? do? have? run? find? allocation?"},
+    {VT_INTENT_PROCESS_MEMORY, "", 0, "memory WHO translate? used? where? lives? how_much? what? process? in? do? have? run? find? allocation?"},
     {VT_INTENT_PROCESS_MEMORY, "", 0, "process_memory WHO? where? how_much? used? find? lives?"},
     {VT_INTENT_PROCESS_MEMORY, "", 0, "allocation WHO what? where? how_much?"},
     {VT_INTENT_PROCESS_MEMORY, "", 0, "mapped|load WHO what? memory? where? have?"},
-    {VT_INTENT_PROCESS_MEMORY, NULL, 0, "AREA WHO memory? where? find? lives? process? what? used? how_much? have? load? mapped? open? address?"},
+    {VT_INTENT_PROCESS_MEMORY, NULL, 0, "AREA WHO translate? memory? where? find? lives? process? what? used? how_much? have? load? mapped? open? address?"},
     {VT_INTENT_PROCESS_MEMORY, NULL, 0, "AREA process memory? where? find? lives? what? used? how_much? have? mapped? load?"},
-    {VT_INTENT_PROCESS_MEMORY, NULL, 0, "AREA AREA:executable|AREA:writable|AREA:shared memory? WHO? where? what? process?"},
+    {VT_INTENT_PROCESS_MEMORY, NULL, 0, "AREA AREA:executable|AREA:writable|AREA:shared and? memory? WHO? where? what? process?"},
     {VT_INTENT_PROCESS_MEMORY, "stack", 0, "ustack WHO? process? where? find? what? lives?"},
     {VT_INTENT_PROCESS_MEMORY, "files", 0, "file mapped WHO? what? process? have?"},
     {VT_INTENT_PROCESS_MEMORY, "", 0, "PATH mapped what? process? have? WHO? where? memory?"},
@@ -202,7 +206,7 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_LISTENERS, "", PROTO | COUNT, "port WHO used? what? on? in? open? run? have? listen? serve? lives?"},
     {VT_INTENT_LISTENERS, "", PROTO | COUNT, "open_port WHO what? have?"},
     {VT_INTENT_LISTENERS, "", PROTO, "PORT WHO used? run? on? open? what? serve? listen? lives?"},
-    {VT_INTENT_LISTENERS, "", PROTO | COUNT | USER, "open_port what? have? run?"},
+    {VT_INTENT_LISTENERS, "", PROTO | COUNT | USER, "open_port what? have? run? process?"},
     {VT_INTENT_LISTENERS, "", PROTO | COUNT | USER, "port open? used? what? in? have? listen? run?"},
     {VT_INTENT_LISTENERS, "", PROTO | COUNT | USER, "network process run? listen? what? have?"},
     {VT_INTENT_LISTENERS, "", PROTO, "NUMBER>port open?"},
@@ -278,10 +282,10 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_SYMBOL, "", 0, "SYMBOL where? what? address? find? lives? kernel? in? translate?"},
     {VT_INTENT_SYMBOL, "", 0, "ADDRESS WHO? what? where? find? symbol? memory? lives? kernel? address? process? have? translate? mapped? AREA? module? file? used? in? at? is? load?"},
     {VT_INTENT_SYMBOL, "", 0, "address NAME where? kernel? lives?"},
-    {VT_INTENT_SYMBOL, "", 0, "where|find NAME kernel|memory lives? address?"},
+    {VT_INTENT_SYMBOL, "", SEQ, "where|find NAME in kernel"},
 
     /* The guest as a whole. */
-    {VT_INTENT_SYSTEM, "kernel", 0, "version kernel? what? vm? run? system? have? used?"},
+    {VT_INTENT_SYSTEM, "kernel", 0, "version kernel? what? vm? run? system? have? used? boot?"},
     {VT_INTENT_SYSTEM, "kernel", 0, "what kernel run? used? vm? system? have?"},
     {VT_INTENT_SYSTEM, "kernel", 0, "system what? run? vm? kernel? have?"},
     {VT_INTENT_SYSTEM, "kernel", 0, "kernel"},
@@ -341,7 +345,7 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_HISTORY, "", SINCE | COUNT, "WHO ran when? what? process?"},
     {VT_INTENT_HISTORY, "", SINCE | NEEDS, "WHO run? process? is?"},
     {VT_INTENT_HISTORY, "", SINCE | COUNT, "WHO restart when? what? have?"},
-    {VT_INTENT_HISTORY, "", SINCE | LIMIT | COUNT, "start end what? process? WHO?"},
+    {VT_INTENT_HISTORY, "", SINCE | LIMIT | COUNT, "start end and? what? process? WHO?"},
     {VT_INTENT_HISTORY, "", SINCE | LIMIT | COUNT, "restart what? process? have?"},
 
     /* What else the kernel keeps. */
