@@ -406,6 +406,29 @@ static void say_kinds(struct vt_answering *a, const json_t *rows)
     }
 }
 
+/* Who has a file mapped, each once; rows are in the order of pids. */
+static void say_mappers(struct vt_answering *a, const json_t *rows)
+{
+    uint64_t resident = 0, processes = 0;
+    int64_t last = -1;
+    json_t *row;
+    size_t i;
+    vt_say(a, "%s is mapped in ", vt_said(a, a->q->path));
+    json_array_foreach(rows, i, row)
+    {
+        int64_t pid = vt_row_int(row, "pid");
+        resident += (uint64_t)vt_row_int(row, "resident_bytes");
+        if (pid != last && ++processes <= 8) {
+            char name[80];
+            snprintf(name, sizeof name, "%s", vt_said(a, vt_row_text(row, "owner")));
+            vt_say(a, "%s%s (pid %" PRId64 ")", processes == 1 ? "" : ", ", name, pid);
+        }
+        last = pid;
+    }
+    vt_say(a, "%s: %s, %s resident.", processes > 8 ? ", …" : "",
+           vt_said_count(a, i, "region", "regions"), vt_said_bytes(a, resident));
+}
+
 static void say_memory(struct vt_answering *a, const json_t *found, const json_t *rows)
 {
     const struct vt_question *q = a->q;
@@ -423,6 +446,10 @@ static void say_memory(struct vt_answering *a, const json_t *found, const json_t
     }
     if (json_array_size(found) > 4) {
         vt_say(a, "and %zu more", json_array_size(found) - 4);
+    }
+    if (found == NULL && q->path[0] != '\0' && n > 0) {
+        say_mappers(a, rows);
+        return;
     }
     if (found == NULL) {
         vt_say(a, "All processes together");

@@ -87,8 +87,9 @@ static int on_run(const struct vt_memory_run *run, void *arg)
 {
     struct map *m = arg;
     const char *slash = run->name != NULL ? strrchr(run->name, '/') : NULL;
-    const char *what = run->pid == 0 || run->name == NULL || run->kind >= VT_MEMORY_KERNEL
-                           ? vt_memory_kind_name(run->kind)
+    const char *kind = vt_memory_kind_name(run->kind);
+    kind += run->pid == 0 && strncmp(kind, "kernel_", 7) == 0 ? 7 : 0;
+    const char *what = run->pid == 0 || run->name == NULL || run->kind >= VT_MEMORY_KERNEL ? kind
                        : slash != NULL ? slash + 1
                                        : run->name;
     uint32_t owner = 0;
