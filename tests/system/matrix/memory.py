@@ -160,8 +160,8 @@ def runs(check):
     for kind, names in ("page_cache", ("Cached", "Buffers")), ("free", ("MemFree",)):
         both = sorted(meminfo(view, *names) for view in (check.before, check.after))
         # A look takes memory, and the view itself lies in a tmpfs.
-        check.between(kind, both[0] - (24 << 20), total(check.rows("runs", "runs_" + kind)),
-                      both[1] + (24 << 20))
+        check.between(kind, both[0] - (32 << 20), total(check.rows("runs", "runs_" + kind)),
+                      both[1] + (32 << 20))
 
 
 def suspects(view):
