@@ -92,7 +92,8 @@ json_t *vt_mcp_page(struct vt_mcp_call *call, const char *member, const json_t *
     }
     json_t *page = json_array();
     for (size_t i = first; i < n && i < first + PAGE_ITEMS; i++) {
-        json_array_append(page, json_array_get(all, i));
+        /* A copy: counting references is not for several threads at once. */
+        json_array_append_new(page, json_deep_copy(json_array_get(all, i)));
     }
     json_t *result = json_pack("{s:o}", member, page);
     if (first + PAGE_ITEMS < n) {

@@ -55,10 +55,10 @@ static const struct prompt {
      "permissions. Name what is both writable and executable."},
     {"kernel_allocations", "Kernel memory allocations",
      "How the kernel uses memory, highlighted in the volume", NULL,
-     "Highlight the kernel memory allocations{vm}. Call `ask` with \"highlight kernel memory "
-     "allocations\" to learn how much is slab, vmalloc, page tables, modules and stacks and to "
-     "mark "
-     "it; if highlighting is refused, still report the numbers and ranges. Say what takes most."},
+     "Highlight the kernel memory allocations{vm}. Call `highlight` with the name \"kernel\" and "
+     "the question \"highlight kernel memory allocations\" to mark them in pictures of the VM, and "
+     "`ask` with the same question to learn how much is slab, vmalloc, page tables, modules and "
+     "stacks. If marking is refused, report the numbers all the same. Say what takes most."},
 };
 enum { PROMPTS = sizeof prompts / sizeof prompts[0] };
 

@@ -159,14 +159,14 @@ static void add_thread(struct server *s)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* Hands a message over. False: too many are there already, or no thread could be made. */
+/* Hands a message over, for good. False: too many are there already, or no thread could be made. */
 static bool enqueue(struct server *s, json_t *message)
 {
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL) {
         return false;
     }
-    job->message = json_incref(message);
+    job->message = message;
     job->session = s->session;
     pthread_mutex_lock(&s->lock);
     bool ok = s->n_jobs < JOBS_MAX;
@@ -185,7 +185,6 @@ static bool enqueue(struct server *s, json_t *message)
     }
     pthread_mutex_unlock(&s->lock);
     if (!ok) {
-        json_decref(job->message);
         free(job);
     }
     return ok;
@@ -229,7 +228,9 @@ static void take_line(struct server *s, const char *text, size_t bytes)
             send(s, fault);
         }
     } else if (takes_long(message)) {
-        if (!enqueue(s, message)) {
+        if (enqueue(s, message)) {
+            message = NULL;
+        } else {
             json_t *busy = vt_mcp_error(json_object_get(message, "id"), VT_RPC_INTERNAL,
                                         "too many requests at once", NULL);
             send(s, busy);

@@ -73,7 +73,8 @@ static int sql(struct vt_op_call *call, struct vt_error *err)
 static int wait_here(struct vt_op_call *call, struct vt_error *err)
 {
     fake_waiting++;
-    while (!fake_release && !fake_interrupted && *call->lease->stop == 0) {
+    while (!fake_release && !fake_interrupted &&
+           __atomic_load_n(call->lease->stop, __ATOMIC_RELAXED) == 0) {
         usleep(1000);
     }
     fake_waiting--;
