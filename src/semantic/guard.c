@@ -251,7 +251,8 @@ static void replace(sqlite3_context *context, int n, sqlite3_value **values)
     }
     sqlite3_str *out = sqlite3_str_new(sqlite3_context_db_handle(context));
     const char *at = text.at, *end = text.at + text.bytes, *found;
-    while ((found = memmem(at, (size_t)(end - at), from.at, from.bytes)) != NULL) {
+    while (sqlite3_str_errcode(out) == SQLITE_OK &&
+           (found = memmem(at, (size_t)(end - at), from.at, from.bytes)) != NULL) {
         sqlite3_str_append(out, at, (int)(found - at));
         sqlite3_str_append(out, to.at, (int)to.bytes);
         at = found + from.bytes;

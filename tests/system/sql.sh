@@ -111,7 +111,7 @@ before=$(sqlite3 -readonly "$db" 'SELECT count(*) FROM processes_history')
 expect_error 1 'may only read' vitrine sql "$vm" 'DELETE FROM processes_history'
 expect_error 1 'may only read' vitrine sql "$vm" "ATTACH '$scratch/x.db' AS x"
 expect_error 1 'one statement' vitrine sql "$vm" 'SELECT 1; DROP TABLE processes_history'
-expect_error 1 'no such table: proceses; there is processes' vitrine sql "$vm" 'SELECT * FROM proceses'
+expect_error 1 'no such table: procesess; there is processes' vitrine sql "$vm" 'SELECT * FROM procesess'
 expect_error 124 'too long' vitrine sql "$vm" --timeout 200ms \
     'WITH RECURSIVE c(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c'
 expect_error 2 'a statement is needed' vitrine sql "$vm"

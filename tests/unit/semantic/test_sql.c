@@ -238,11 +238,11 @@ static void says_what_was_meant(void **state)
     char path[256];
     sqlite3 *db = make(*state, path);
     struct vt_sql *sql = open_sql(path);
-    refuse(sql, "SELECT * FROM proceses", VT_E_INVAL,
-           "no such table: proceses; there is processes");
+    refuse(sql, "SELECT * FROM procesess", VT_E_INVAL,
+           "no such table: procesess; there is processes");
     refuse(sql, "SELECT * FROM main.process", VT_E_INVAL, "there is processes");
-    refuse(sql, "SELECT p.nmae FROM processes p", VT_E_INVAL, "there is name");
-    refuse(sql, "SELECT lenght(name) FROM h", VT_E_INVAL, "there is length");
+    refuse(sql, "SELECT p.nxme FROM processes p", VT_E_INVAL, "there is name");
+    refuse(sql, "SELECT lngth(name) FROM h", VT_E_INVAL, "there is length");
     refuse(sql, "SELECT * FROM h WHERE name = \"sshd\"", VT_E_INVAL, "single quotes: 'sshd'");
     refuse(sql, "SELECT pid FORM h", VT_E_INVAL, "at character 17: h");
     refuse(sql, " ; SELECT\tpid FORM h \x1b[2J", VT_E_INVAL, "at character 20: h \\x1b[2J");

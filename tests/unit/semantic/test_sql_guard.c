@@ -135,6 +135,7 @@ static const struct {
      " o AS (SELECT 1 FROM n, n LIMIT 9), p AS (SELECT 1 FROM o, o LIMIT 9)"
      " SELECT count(*) FROM p, p",
      VT_E_LIMIT},
+    {"SELECT replace(printf('%.*c', 1000000, 'a'), 'a', printf('%.*c', 1000000, 'b'))", VT_E_LIMIT},
     {"SELECT zeroblob(1000000000)", VT_E_LIMIT},
     {"SELECT hex(zeroblob(8000000))", VT_E_LIMIT},
     {"SELECT replace(printf('%.*c', 4000000, 'a'), 'a', printf('%.*c', 4000000, 'b'))", VT_E_LIMIT},
