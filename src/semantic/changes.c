@@ -189,6 +189,20 @@ static int gone(struct applying *a, enum vt_db_table_id id, struct vt_present *r
     return rc != 0 ? rc : vt_store_gone(a->store, id, row, a->err);
 }
 
+/* Whatever a torn walk missed of a process that has ended is gone with it. */
+static bool lost_its_process(const struct applying *a, enum vt_db_table_id id,
+                             const struct vt_present *row)
+{
+    if (vt_db_tables[id].columns[0].source != VT_DB_PROCESS ||
+        a->take->tables[VT_DB_PROCESSES].torn) {
+        return false;
+    }
+    unsigned pid = vt_db_column(&vt_db_tables[id], "pid");
+    int64_t process = vt_record_cell(row->record, row->bytes, 0).integer;
+    return process != 0 &&
+           process_id(a, vt_record_cell(row->record, row->bytes, pid).integer) != process;
+}
+
 static int apply_missing(struct applying *a, enum vt_db_table_id id)
 {
     struct vt_present_table *t = &a->store->tables[id];
@@ -197,8 +211,12 @@ static int apply_missing(struct applying *a, enum vt_db_table_id id)
     for (size_t b = 0; rc == 0 && b < t->n_buckets; b++) {
         for (struct vt_present *row = t->buckets[b], *next; rc == 0 && row != NULL; row = next) {
             next = row->next;
-            if (row->seen != a->changes->number && (!torn || ++row->missed >= MISSED_MAX)) {
-                rc = gone(a, id, row, !torn);
+            if (row->seen == a->changes->number) {
+                continue;
+            }
+            bool sure = !torn || lost_its_process(a, id, row);
+            if (sure || ++row->missed >= MISSED_MAX) {
+                rc = gone(a, id, row, sure);
             }
         }
     }

@@ -236,6 +236,23 @@ static void files_belong_to_their_process(void **state)
     expect(b, "SELECT group_concat(typeof(fd)) FROM files", "integer,text");
 }
 
+static void what_a_process_had_goes_with_it_also_when_the_walk_is_torn(void **state)
+{
+    struct base *b = *state;
+    begin(b);
+    process(b, 1, "init", false);
+    process(b, 2, "sh", false);
+    file(b, 1, 0, "/a");
+    file(b, 2, 1, "/b");
+    apply(b);
+    begin(b);
+    process(b, 1, "init", false);
+    fabricated_empty(&b->take, VT_DB_FILES);
+    b->take.tables[VT_DB_FILES].torn = true;
+    apply(b);
+    expect(b, "SELECT group_concat(path) FROM files", "/a");
+}
+
 static void very_many_files_are_told_of_in_short(void **state)
 {
     struct base *b = *state;
@@ -363,6 +380,7 @@ int main(void)
         test(a_torn_walk_ends_nothing),
         test(a_table_that_was_not_looked_at_stays),
         test(files_belong_to_their_process),
+        test(what_a_process_had_goes_with_it_also_when_the_walk_is_torn),
         test(very_many_files_are_told_of_in_short),
         test(listening_begins_and_ends),
         test(modules_bring_their_symbols),
