@@ -470,6 +470,7 @@ void vt_kernel_close(struct vt_kernel *kernel)
     free(kernel->tasks);
     vt_layouts_free(kernel->layouts);
     vt_percpu_free(kernel->percpu);
+    free(kernel->pages);
     free(kernel);
 }
 

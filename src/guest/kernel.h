@@ -8,6 +8,7 @@
 #include "vitrine/guest.h"
 
 struct vt_layout_entry;
+struct vt_page_layout;
 struct vt_percpu;
 struct vt_task_layout;
 
@@ -38,6 +39,7 @@ struct vt_kernel {
     struct vt_task_layout *tasks;
     struct vt_layout_entry *layouts;
     struct vt_percpu *percpu;
+    struct vt_page_layout *pages;
     struct vt_modules module_symbols, module_types; /* until the next refresh */
     bool has_module_symbols, has_module_types;      /* it was tried */
 };

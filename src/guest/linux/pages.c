@@ -6,6 +6,8 @@
  */
 #include "guest/linux/pages.h"
 
+#include "guest/kernel.h"
+
 #include "guest/linux/list.h"
 #include "guest/linux/object.h"
 #include "guest/linux/page_kind.h"
@@ -91,8 +93,7 @@ static int find_page_layout(const struct vt_kernel *kernel, struct vt_page_layou
         VT_FIELD_BARE(vt_page_layout, private, "page", "private"),
         VT_FIELD_BARE(vt_page_layout, lru, "page", "pcp_list", "lru"),
     };
-    *l = (struct vt_page_layout){
-        .vmemmap = variable(kernel, "vmemmap_base", default_bases(kernel).vmemmap)};
+    *l = (struct vt_page_layout){0};
     int rc = vt_fields_resolve(kernel, specs, sizeof specs / sizeof specs[0], l, err);
     if (rc == 0) {
         rc = vt_kernel_struct_size(kernel, "page", &l->bytes, err);
@@ -126,15 +127,24 @@ static int find_page_layout(const struct vt_kernel *kernel, struct vt_page_layou
 int vt_linux_page_layout(const struct vt_kernel *kernel, struct vt_page_layout *layout,
                          struct vt_error *err)
 {
-    struct vt_page_layout found;
-    int rc = find_page_layout(kernel, &found, err);
-    if (rc == 0 && !vt_page_layout_fits(&found)) {
-        rc = vt_fail(err, VT_E_CORRUPT, "struct page: a member outside or of odd size");
+    struct vt_page_layout found, *known = kernel->pages;
+    if (known == NULL) {
+        int rc = find_page_layout(kernel, &found, err);
+        if (rc == 0 && !vt_page_layout_fits(&found)) {
+            rc = vt_fail(err, VT_E_CORRUPT, "struct page: a member outside or of odd size");
+        }
+        known = rc == 0 ? malloc(sizeof *known) : NULL;
+        if (known == NULL) {
+            return rc != 0 ? rc : vt_fail(err, VT_E_NOMEM, "struct page: out of memory");
+        }
+        *known = found;
+        /* A cache, like that of translations: kernels are const to those who only ask. */
+        ((struct vt_kernel *)kernel)->pages = known;
     }
-    if (rc == 0) {
-        *layout = found;
-    }
-    return rc;
+    *layout = *known;
+    /* A kernel that boots has not decided yet where it lies. */
+    layout->vmemmap = variable(kernel, "vmemmap_base", default_bases(kernel).vmemmap);
+    return 0;
 }
 
 int vt_linux_page_kinds(const struct vt_kernel *kernel, struct vt_gpa from, uint64_t n_pages,
