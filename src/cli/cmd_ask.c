@@ -267,7 +267,7 @@ static const struct vt_option options[] = {
 
 const struct vt_verb vt_verb_ask = {
     .name = "ask",
-    .group = "Guest",
+    .group = "Ask",
     .summary = "Ask a guest in words",
     .operands = "VM QUESTION",
     .max_operands = 2,

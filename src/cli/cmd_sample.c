@@ -156,7 +156,7 @@ static const struct vt_option sample_options[] = {
 
 const struct vt_verb vt_verb_sample = {
     .name = "sample",
-    .group = "Guest",
+    .group = "Ask",
     .summary = "Keep the history of a VM, and show what happens in it",
     .operands = "VM",
     .min_operands = 1,

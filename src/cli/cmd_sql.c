@@ -400,7 +400,7 @@ static const struct vt_option options[] = {
 
 const struct vt_verb vt_verb_sql = {
     .name = "sql",
-    .group = "Guest",
+    .group = "Ask",
     .summary = "Ask a guest in SQL",
     .operands = "VM [STATEMENT|-|TABLE]",
     .min_operands = 1,
