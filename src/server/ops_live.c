@@ -106,16 +106,16 @@ static struct vt_op make_op(const struct vt_noun *noun, struct noun_op *own)
 
 const struct vt_op *vt_ops_of_nouns(void)
 {
+    /* Both live as long as the program. */
+    static struct vt_op *ops;
+    static struct noun_op *own;
     size_t n = 0;
     while (vt_nouns[n] != NULL) {
         n++;
     }
-    /* Both live as long as the program. */
-    struct vt_op *ops = calloc(n + 1, sizeof *ops);
-    struct noun_op *own = calloc(n, sizeof *own);
+    ops = calloc(n + 1, sizeof *ops);
+    own = calloc(n + 1, sizeof *own);
     if (ops == NULL || own == NULL) {
-        free(ops);
-        free(own);
         return NULL;
     }
     for (size_t i = 0; i < n; i++) {

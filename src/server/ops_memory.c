@@ -9,15 +9,6 @@
 #define READ_MAX (UINT64_C(64) << 10)
 #define READ_DEFAULT 256u
 
-#define ADDRESS_PARAM(words)                                                                       \
-    {.name = "address",                                                                            \
-     .kind = VT_PARAM_ADDRESS,                                                                     \
-     .required = true,                                                                             \
-     .doc = words,                                                                                 \
-     .example = "init_task"}
-#define PID_PARAM(words)                                                                           \
-    {.name = "pid", .kind = VT_PARAM_UINT, .min = 1, .max = INT32_MAX, .doc = words}
-
 /* ---------------------------------------------------------------- translate */
 
 static int translate(struct vt_op_call *call, struct vt_error *err)
@@ -67,8 +58,16 @@ static int translate(struct vt_op_call *call, struct vt_error *err)
 }
 
 static const struct vt_param translate_params[] = {
-    ADDRESS_PARAM("virtual address: a number, a kernel symbol or symbol+offset"),
-    PID_PARAM("in this process's address space; without it, the kernel's"),
+    {.name = "address",
+     .kind = VT_PARAM_ADDRESS,
+     .required = true,
+     .doc = "virtual address: a number, a kernel symbol or symbol+offset",
+     .example = "init_task"},
+    {.name = "pid",
+     .kind = VT_PARAM_UINT,
+     .min = 1,
+     .max = INT32_MAX,
+     .doc = "in this process's address space; without it, the kernel's"},
     {0},
 };
 
@@ -197,14 +196,22 @@ static const char *const spaces[] = {"physical", "virtual", NULL};
 static const char *const formats[] = {"hex", "base64", NULL};
 
 static const struct vt_param read_params[] = {
-    ADDRESS_PARAM("a number, or a kernel symbol or symbol+offset, which is virtual"),
+    {.name = "address",
+     .kind = VT_PARAM_ADDRESS,
+     .required = true,
+     .doc = "a number, or a kernel symbol or symbol+offset, which is virtual",
+     .example = "linux_banner"},
     {.name = "length",
      .kind = VT_PARAM_UINT,
      .min = 1,
      .max = READ_MAX,
      .doc = "bytes; 256 when not given",
      .example = "64"},
-    PID_PARAM("the address is virtual in this process"),
+    {.name = "pid",
+     .kind = VT_PARAM_UINT,
+     .min = 1,
+     .max = INT32_MAX,
+     .doc = "the address is virtual in this process"},
     {.name = "space",
      .kind = VT_PARAM_TEXT,
      .choices = spaces,

@@ -148,12 +148,12 @@ struct making {
 
 static int add_run(struct making *m, struct vt_gpa gpa, uint64_t bytes)
 {
-    struct vt_gpa_run *last = m->n > 0 ? &m->runs[m->n - 1] : NULL;
+    struct vt_gpa_run *last = m->runs != NULL ? &m->runs[m->n - 1] : NULL;
     if (last != NULL && last->gpa.v + last->bytes == gpa.v) {
         last->bytes += bytes;
         return 0;
     }
-    if (m->n == m->room) {
+    if (m->runs == NULL || m->n == m->room) {
         size_t room = m->room == 0 ? 256 : 2 * m->room;
         struct vt_gpa_run *more = realloc(m->runs, room * sizeof *more);
         if (more == NULL) {

@@ -132,7 +132,7 @@ static const struct vt_param find_params[] = {
     {.name = "hex",
      .kind = VT_PARAM_TEXT,
      .min = 2,
-     .max = 3 * VT_FIND_PATTERN_MAX,
+     .max = UINT64_C(3) * VT_FIND_PATTERN_MAX,
      .doc = "bytes in hex, '?' for any digit",
      .example = "7f 45 4c 46 ??"},
     {.name = "ignore_case", .kind = VT_PARAM_BOOL, .doc = "letters of text match both cases"},

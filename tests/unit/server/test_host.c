@@ -208,6 +208,15 @@ static void on_event(const char *vm, const struct vt_event *event, void *arg)
     pthread_mutex_unlock(&h->lock);
 }
 
+static void wait_for_samples(struct heard *h, unsigned more)
+{
+    pthread_mutex_lock(&h->lock);
+    for (unsigned until = h->samples + more; h->samples < until;) {
+        pthread_cond_wait(&h->changed, &h->lock);
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
 static void count(const struct vt_host_vm *vm, void *arg)
 {
     unsigned *n = arg;
@@ -235,11 +244,7 @@ static void a_vm_that_comes_later_is_sampled(void **state)
                                                                           .on_event = on_event,
                                                                           .arg = &h});
     fake_vm_start(&vm, "late");
-    pthread_mutex_lock(&h.lock);
-    while (h.samples < 3) {
-        pthread_cond_wait(&h.changed, &h.lock);
-    }
-    pthread_mutex_unlock(&h.lock);
+    wait_for_samples(&h, 3);
     unsigned vms = 0;
     vt_host_each(host, count, &vms);
     assert_int_equal(vms, 1);
@@ -267,6 +272,30 @@ static void a_vm_that_comes_later_is_sampled(void **state)
                        &other, &err),
         0);
     vt_host_destroy(other);
+    fake_vm_end(&vm);
+}
+
+static void a_vm_that_was_restarted_is_sampled_anew(void **state)
+{
+    (void)state;
+    struct heard h = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct fake_vm vm;
+    struct vt_host *host = start(&(struct vt_host_options){
+        .sample = true, .interval_s = 0.05, .on_sample = on_sample, .arg = &h});
+    int64_t processes = 0;
+    fake_vm_start(&vm, "late");
+    wait_for_samples(&h, 2);
+    fake_vm_end(&vm);
+    fake_vm_start(&vm, "late");
+    wait_for_samples(&h, 3); /* two may be of the old one: its last, and one more */
+    struct vt_lease *l = lease(host, "late");
+    assert_int_equal(vt_lease_sql(host, l, NULL), 0);
+    assert_int_equal(vt_sql_query(l->sql, "SELECT count(*) FROM processes", NULL, 0, NULL, NULL,
+                                  take_number, &processes, NULL),
+                     0);
+    assert_int_equal(processes, 12);
+    vt_host_give_back(host, l);
+    vt_host_destroy(host);
     fake_vm_end(&vm);
 }
 
@@ -301,6 +330,7 @@ int main(void)
         TEST(many_threads_share_few_contexts),
         TEST(an_interrupt_ends_waiting_and_work),
         TEST(a_vm_that_comes_later_is_sampled),
+        TEST(a_vm_that_was_restarted_is_sampled_anew),
         TEST(without_samplers_a_lease_takes_one_sample),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
