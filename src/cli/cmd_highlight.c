@@ -9,6 +9,7 @@
 #include "vitrine/highlight.h"
 #include "vitrine/linux.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,7 @@ static int keep(struct source *s, const struct vt_memory_run *run)
         s->runs = more;
         s->room = room;
     }
+    assert(s->runs != NULL); /* room > n */
     s->runs[s->n++] = (struct vt_gpa_run){run->gpa, run->bytes};
     return 0;
 }

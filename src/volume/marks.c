@@ -143,12 +143,15 @@ static int find_marks(struct glow *g, uint8_t *marks, const struct vt_field *fie
     if (rc != 0) {
         return rc;
     }
-    *g = (struct glow){.side = field->side, .mark = malloc(n), .distance = malloc(n)};
+    *g = (struct glow){.side = field->side, .mark = calloc(n, 1), .distance = malloc(n)};
     if (g->mark != NULL && g->distance != NULL) {
         vt_field_draw(field, canvas, 0, 0, mark_as_colour, marks);
+        memset(g->distance, FAR, n);
         for (size_t i = 0; i < n; i++) {
             g->mark[i] = canvas->rgba[4 * i];
-            g->distance[i] = g->mark[i] != 0 ? 0 : FAR;
+            if (g->mark[i] != 0) {
+                g->distance[i] = 0;
+            }
         }
     } else {
         rc = vt_fail(err, VT_E_NOMEM, "highlights: out of memory");

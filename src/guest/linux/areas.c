@@ -7,6 +7,7 @@
  */
 #include "guest/linux/areas.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,6 +307,7 @@ static int add_to_runs(struct vt_areas *a, struct vt_area *area, struct vt_page_
         a->runs = more;
         a->runs_room = room;
     }
+    assert(a->runs != NULL); /* room > n */
     if (area->n_runs++ == 0) {
         area->first_run = a->n_runs;
     }
