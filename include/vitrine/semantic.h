@@ -198,7 +198,8 @@ enum vt_intent {
     VT_INTENT_RECENT_WRITES,
     VT_INTENT_MODULES, /**< [name] of one, [count] */
     VT_INTENT_MOUNTS,  /**< [path]: the one it lies in; area: "" or a type of file system: "ext4" */
-    /** Open files: who has [path] open; what [role, name, pid] has open, [count] */
+    /** Open files: who has [path] open; what [role, name, pid] has open, [count]; area: "" or
+     *  "deleted" */
     VT_INTENT_FILES,
     /** Connections: [role, name, pid] whose, [port] at either end, [host] the other one's address;
      *  area: "", "tcp", "udp", "unix", "all" (sockets in any state), "established" */

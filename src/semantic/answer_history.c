@@ -161,9 +161,8 @@ int vt_answer_changes(struct vt_answering *a, struct vt_error *err)
         return rc;
     }
     size_t n = json_array_size(a->answer->rows);
-    vt_say(a, n == 0 ? "Nothing%s%s changed " : "%s%s%s happened ",
-           n == 0 ? "" : vt_said_count(a, n, "thing", "things"), q->area[0] != '\0' ? " of " : "",
-           q->area);
+    vt_say(a, "%s%s%s %s ", n == 0 ? "Nothing" : vt_said_count(a, n, "thing", "things"),
+           q->area[0] != '\0' ? " of " : "", q->area, n == 0 ? "changed" : "happened");
     say_when(a, CHANGES_SPAN_S);
     vt_say(a, n == 0 ? "." : ", the latest first:");
     say_kinds(a, a->answer->rows);

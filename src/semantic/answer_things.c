@@ -8,6 +8,11 @@
 
 /* ---------------------------------------------------------------- open files */
 
+static bool wants_deleted(const struct vt_question *q)
+{
+    return strcmp(q->area, "deleted") == 0;
+}
+
 /* Those of processes, or those of a path: the whole of it, a part from a slash on, or below it. */
 static int look_for_files(struct vt_answering *a, const json_t *found, struct vt_error *err)
 {
@@ -20,8 +25,9 @@ static int look_for_files(struct vt_answering *a, const json_t *found, struct vt
                                      : sqlite3_mprintf("");
     char *whose = NULL;
     int n = pids == NULL ? -1 : asprintf(&whose, "%s%s", found != NULL ? "pid IN " : "", pids);
-    char *conditions[] = {n < 0 ? NULL : whose, sql};
-    char *where = vt_answer_where(conditions, 2);
+    char deleted[] = "path LIKE '% (deleted)'", none[] = "";
+    char *conditions[] = {n < 0 ? NULL : whose, sql, wants_deleted(q) ? deleted : none};
+    char *where = vt_answer_where(conditions, 3);
     int rc = where == NULL
                  ? vt_fail(err, VT_E_NOMEM, "out of memory")
                  : vt_answer_sql(a, err,
@@ -86,7 +92,10 @@ int vt_answer_files(struct vt_answering *a, struct vt_error *err)
     if (row != NULL && q->path[0] == '\0') {
         vt_say(a, "%s%s has %s", vt_said_process(a, row),
                json_array_size(found) > 1 ? " and others like it" : "",
-               vt_said_count(a, descriptors, "open descriptor", "open descriptors"));
+               wants_deleted(q)
+                   ? vt_said_count(a, descriptors, "open descriptor of a deleted file",
+                                   "open descriptors of deleted files")
+                   : vt_said_count(a, descriptors, "open descriptor", "open descriptors"));
         const char *before = ": ";
         for (size_t i = 0; i < n && i < 8; i++) {
             row = json_array_get(rows, i);
@@ -103,7 +112,9 @@ int vt_answer_files(struct vt_answering *a, struct vt_error *err)
         vt_say(a, ".");
     } else {
         vt_say(a, "%s are open in all processes together.",
-               vt_said_count(a, descriptors, "descriptor", "descriptors"));
+               wants_deleted(q) ? vt_said_count(a, descriptors, "descriptor of a deleted file",
+                                                "descriptors of deleted files")
+                                : vt_said_count(a, descriptors, "descriptor", "descriptors"));
     }
     json_decref(found);
     return 0;

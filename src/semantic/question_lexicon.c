@@ -77,7 +77,7 @@ const struct vt_lexeme vt_lexicon[] = {
     {"AREA", "files", VT_WEIGHT_WORD, "mapped file|memory mapped file|file mapping|mmap|mmapped file|mmaped file|file backed memory|file mapped memory|file backed mapping|file backed page|mmap file"},
     {"AREA", "libraries", VT_WEIGHT_WORD, "library|lib|shared library|shared object|dso|dynamic library|loaded library|linked library|shared lib|.so file|so file"},
     {"AREA", "anon", VT_WEIGHT_WORD, "anonymous memory|anon memory|anonymous|anon|anonymous mapping|anonymous region|anonymous page|private memory|anon page|anonymous area"},
-    {"AREA", "executable", VT_WEIGHT_WORD, "executable memory|executable region|executable page|executable mapping|executable area|rwx memory|rwx region|executable segment"},
+    {"AREA", "executable", VT_WEIGHT_WORD, "executable memory|executable region|executable page|executable mapping|executable area|executable segment"},
     {"AREA", "writable", VT_WEIGHT_WORD, "writable|writeable|writable memory|writeable memory|writable region|writable page|writeable page|writable mapping|writeable region|writable area"},
     {"AREA", "shared", VT_WEIGHT_WORD, "shared memory|shm|shared memory segment|shared mapping|shared region|shared page|shared area"},
     {"page_tables", NULL, VT_WEIGHT_WORD, "page table|pagetable|page-table|pgd|cr3|pml4|page directory|page table root|address translation|translation table|paging structure|page table entry|pte|ptes|page map|page table tree|pagetable entry|paging table|page table page|page table hierarchy|tlb root|page mapping table"},
@@ -191,7 +191,7 @@ const struct vt_lexeme vt_lexicon[] = {
     {"suspicious", NULL, VT_WEIGHT_WORD, "suspicious|compromised|compromise|hacked|infected|infection|tampered|tampered with|tampering|rootkit|rootkits|malware|malicious|virus|viruses|trojan|backdoor|backdoored|intruder|intrusion|attacker|hacker|pwned|rooted|breached|breach|strange|odd|weird|fishy|unusual|shady|evil|dodgy|dubious|bad thing|wrong|anomaly|anomalies|abnormal|spyware|safe|clean|secure|trustworthy|trust|trusted|healthy|integrity|integrity check|security problem|security issue|security check|sign of compromise|sign of an attack|sign of attack|sanity check|indicator of compromise|under attack|attacked|threat|intact|genuine|untouched|authentic|unsafe|untrusted|can i trust|implant|sneaky|stealthy|stealth|cheating|security finding|sus|forged|abnormality|finding|subverted|crypto miner|cryptominer|miner|spying"},
     {"hidden", NULL, VT_WEIGHT_WORD, "hidden|hide|hiding|hides|hid|concealed|conceal|concealing|invisible|secret|secretly|unlisted|out of sight|cloaked|lurking|lurk"},
     {"hook", NULL, VT_WEIGHT_WORD, "hook|hooked|hooking|inline hook|function hook|patched|detour|trampoline|kernel hook|patch|diverted|redirected|intercepted|intercept|hijacked|hijack|hijacking|keylogger|key logger"},
-    {"inject", NULL, VT_WEIGHT_WORD, "injected|inject|injection|code injection|injected code|shellcode|shell code|malfind|unbacked code|injected memory|injected shellcode"},
+    {"inject", NULL, VT_WEIGHT_WORD, "injected|rwx|rwx memory|rwx region|rwx page|rwx mapping|inject|injection|code injection|injected code|shellcode|shell code|malfind|unbacked code|injected memory|injected shellcode"},
     {"sniff", NULL, VT_WEIGHT_WORD, "sniffer|sniffing|sniff|packet sniffer|packet capture|promiscuous|promiscuous mode|capturing packet|captures packet|eavesdropping|eavesdrop|wiretap|listening in on the network|packet socket|raw socket"},
 
     /* About processes. */
