@@ -252,15 +252,10 @@ static bool joins(const struct vt_chunk *chunk)
     return strcmp(chunk->concept, "and") == 0 || strcmp(chunk->concept, ",") == 0;
 }
 
-static bool is_who(const char *concept)
-{
-    return strcmp(concept, "PROC") == 0 || strcmp(concept, "ROLE") == 0 ||
-           strcmp(concept, "PROGRAM") == 0;
-}
-
 static bool alike(const struct vt_chunk *a, const struct vt_chunk *b)
 {
-    return strcmp(a->concept, b->concept) == 0 || (is_who(a->concept) && is_who(b->concept));
+    return strcmp(a->concept, b->concept) == 0 ||
+           (vt_concept_is_who(a->concept) && vt_concept_is_who(b->concept));
 }
 
 /* The first group "A, B and C": which chunks, and how many. They are alike, or the first two around
@@ -312,7 +307,7 @@ static void without(const struct vt_chunks *all, const unsigned *members, unsign
             continue;
         }
         some->at[some->n] = all->at[i];
-        if (i == members[kept] && process && is_who(all->at[i].concept)) {
+        if (i == members[kept] && process && vt_concept_is_who(all->at[i].concept)) {
             some->at[some->n].concept = "PROC";
         }
         some->n++;

@@ -115,6 +115,8 @@ struct vt_chunks {
     struct vt_chunk at[VT_WORDS_MAX];
 };
 
+/* Any way to say which process. */
+bool vt_concept_is_who(const char *concept);
 /* The chunks of words [first, last). */
 void vt_chunks_make(struct vt_chunks *chunks, const struct vt_words *words, unsigned first,
                     unsigned last);

@@ -72,7 +72,7 @@ bool vt_element_next(const char **pattern, struct vt_element *element)
     return true;
 }
 
-static bool is_who(const char *concept)
+bool vt_concept_is_who(const char *concept)
 {
     return strcmp(concept, "PROC") == 0 || strcmp(concept, "ROLE") == 0 ||
            strcmp(concept, "PROGRAM") == 0;
@@ -89,7 +89,7 @@ static bool is_named(const char *name, size_t bytes, const struct vt_chunk *chun
                said != NULL && strncmp(said, value + 1, rest) == 0 && said[rest] == '\0';
     }
     if (bytes == 3 && memcmp(name, "WHO", 3) == 0) {
-        return is_who(chunk->concept);
+        return vt_concept_is_who(chunk->concept);
     }
     if (bytes == 3 && memcmp(name, "ANY", 3) == 0) {
         return chunk->weight >= VT_WEIGHT_WORD && chunk->weight != VT_WEIGHT_HEAVY;
