@@ -226,7 +226,7 @@ static int run(const struct vt_args *args)
     if (result != 0) {
         return result;
     }
-    r.tick_ms = calloc(r.ticks, sizeof *r.tick_ms);
+    r.tick_ms = calloc(r.ticks + 1, sizeof *r.tick_ms);
     if (r.tick_ms == NULL) {
         vt_fail(&err, VT_E_NOMEM, "no memory for %llu ticks", (unsigned long long)r.ticks);
         result = vt_report(args, &err);

@@ -310,7 +310,8 @@ static const char step_2[] =
 
 /* Step n leads from version n to n + 1. */
 static const char *const steps[] = {step_1, step_2};
-const int vt_db_version = sizeof steps / sizeof steps[0];
+#define STEPS (sizeof steps / sizeof steps[0])
+const int vt_db_version = STEPS;
 
 /* ---------------------------------------------------------------- SQLite */
 
@@ -368,7 +369,7 @@ int vt_db_number(sqlite3 *db, const char *path, const char *sql, int64_t *value,
 
 int vt_db_migrate(sqlite3 *db, const char *path, int to_version, struct vt_error *err)
 {
-    int64_t version;
+    int64_t version = 0;
     int rc = vt_db_number(db, path, "PRAGMA user_version", &version, err);
     if (rc == 0 && version > vt_db_version) {
         return vt_fail(err, VT_E_UNSUPPORTED,
@@ -378,7 +379,7 @@ int vt_db_migrate(sqlite3 *db, const char *path, int to_version, struct vt_error
     if (rc == 0 && version < 0) {
         return vt_fail(err, VT_E_CORRUPT, "%s is damaged: remove it to begin anew", path);
     }
-    for (; rc == 0 && version < to_version; version++) {
+    for (; rc == 0 && version < to_version && (size_t)version < STEPS; version++) {
         char set[64];
         snprintf(set, sizeof set, "PRAGMA user_version = %lld", (long long)version + 1);
         rc = vt_db_run(db, path, "BEGIN IMMEDIATE", err);

@@ -44,7 +44,7 @@ static void make_sound(void)
 static void change(uint8_t *file, const uint8_t *bytes, size_t count)
 {
     for (size_t at = 0; at + 4 <= count;) {
-        size_t to = bytes[at] * PAGE + (size_t)(bytes[at + 1] | bytes[at + 2] << 8) % PAGE;
+        size_t to = bytes[at] * (size_t)PAGE + (size_t)(bytes[at + 1] | bytes[at + 2] << 8) % PAGE;
         size_t n = bytes[at + 3];
         at += 4;
         for (; n > 0 && at < count; n--) {
