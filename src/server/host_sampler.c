@@ -191,7 +191,8 @@ static int begin(struct vt_host *host, const char *name, bool now, struct vt_err
         return 0;
     }
     int rc = now ? open_sampler(s, err) : 0;
-    rc = rc == VT_E_BUSY ? rc : 0; /* all else the thread meets again, and says so */
+    /* All but another sampler the thread meets again, and says so. */
+    rc = rc == VT_E_BUSY && s->context != NULL ? rc : 0;
     if (rc == 0 && start_thread(&s->thread, sample_vm, s) != 0) {
         rc = vt_fail(err, VT_E_NOMEM, "%s: no thread to be had", name);
     }

@@ -71,11 +71,8 @@ static const struct vt_param translate_params[] = {
     {0},
 };
 
-static const char translate_result[] =
-    "{\"type\": \"object\", \"additionalProperties\": false,"
-    " \"required\": [\"virtual\", \"physical\", \"page_bytes\", \"flags\", \"offset\", \"levels\"],"
-    " \"properties\": {"
-    "\"virtual\": {\"type\": \"string\", \"pattern\": \"^0x[0-9a-f]+$\"},"
+static const char translate_members[] =
+    "{\"virtual\": {\"type\": \"string\", \"pattern\": \"^0x[0-9a-f]+$\"},"
     "\"physical\": {\"type\": \"string\", \"pattern\": \"^0x[0-9a-f]+$\","
     " \"description\": \"guest-physical\"},"
     "\"page_bytes\": {\"type\": \"integer\"},"
@@ -83,8 +80,18 @@ static const char translate_result[] =
     "\"offset\": {\"type\": [\"string\", \"null\"], \"pattern\": \"^0x[0-9a-f]+$\","
     " \"description\": \"in the file that backs RAM; null: a device's memory\"},"
     "\"levels\": {\"type\": \"array\", \"description\":"
-    " \"the entries on the way, from the root's table down\","
-    " \"items\": {\"type\": \"object\"}}}}";
+    " \"the entries on the way, from the root's table down\"}}";
+
+static json_t *translate_result(const struct vt_op *op)
+{
+    (void)op;
+    json_t *members = json_loads(translate_members, JSON_REJECT_DUPLICATES, NULL);
+    json_object_set_new(json_object_get(members, "levels"), "items",
+                        vt_record_schema(vt_page_step_columns, VT_PAGE_STEP_COLUMNS));
+    return json_pack("{s:s, s:b, s:[s,s,s,s,s,s], s:o}", "type", "object", "additionalProperties",
+                     false, "required", "virtual", "physical", "page_bytes", "flags", "offset",
+                     "levels", "properties", members);
+}
 
 /* ---------------------------------------------------------------- read_memory */
 
@@ -249,7 +256,7 @@ const struct vt_op vt_ops_memory[] = {
             "and says each entry on the way.",
         .params = translate_params,
         .flags = VT_OP_VM | VT_OP_TOOL,
-        .result = translate_result,
+        .make_result = translate_result,
         .run = translate,
     },
     {
