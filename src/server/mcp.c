@@ -462,7 +462,7 @@ int vt_mcp_create(struct vt_host *host, struct vt_mcp **mcp, struct vt_error *er
         return vt_fail(err, VT_E_NOMEM, "out of memory");
     }
     made->host = host;
-    made->tools = vt_mcp_make_tools();
+    made->tools = vt_mcp_make_tools(vt_host_is_read_only(host));
     made->templates = vt_mcp_make_templates();
     made->prompts = vt_mcp_make_prompts();
     if (made->tools == NULL || made->templates == NULL || made->prompts == NULL) {

@@ -77,7 +77,7 @@ json_t *vt_mcp_prompts_list(struct vt_mcp_call *call);
 json_t *vt_mcp_prompts_get(struct vt_mcp_call *call);
 
 /* Made once. NULL: out of memory. */
-json_t *vt_mcp_make_tools(void);
+json_t *vt_mcp_make_tools(bool read_only);
 json_t *vt_mcp_make_templates(void);
 json_t *vt_mcp_make_prompts(void);
 

@@ -88,11 +88,13 @@ static json_t *make_tool(const struct vt_op *op)
     return tool;
 }
 
-json_t *vt_mcp_make_tools(void)
+json_t *vt_mcp_make_tools(bool read_only)
 {
     json_t *tools = json_array();
     for (const struct vt_op *const *op = vt_ops(); *op != NULL; op++) {
-        if (((*op)->flags & VT_OP_TOOL) != 0 && json_array_append_new(tools, make_tool(*op)) != 0) {
+        bool offered =
+            ((*op)->flags & VT_OP_TOOL) != 0 && !(read_only && ((*op)->flags & VT_OP_CHANGES) != 0);
+        if (offered && json_array_append_new(tools, make_tool(*op)) != 0) {
             json_decref(tools);
             return NULL;
         }
@@ -318,7 +320,8 @@ static int call_tool(struct vt_mcp_call *call, const struct vt_op *op, json_t *a
                      json_t **result, struct vt_error *err)
 {
     int rc = 0;
-    if ((op->flags & VT_OP_CHANGES) && !call->may_change) {
+    if ((op->flags & VT_OP_CHANGES) && !call->may_change &&
+        !vt_host_is_read_only(call->mcp->host)) {
         return vt_fail(err, VT_E_PERM, "%s changes something: it needs the server's token",
                        op->name);
     }

@@ -12,6 +12,7 @@
 unsigned fake_vms = 1;
 unsigned fake_rows = 3;
 bool fake_no_kernel;
+bool fake_read_only;
 _Atomic unsigned fake_waiting;
 _Atomic bool fake_release;
 _Atomic bool fake_interrupted;
@@ -230,6 +231,9 @@ int vt_op_run(struct vt_host *host, const struct vt_op *op, const json_t *args, 
         return vt_fail(err, vm != NULL ? VT_E_NOT_FOUND : VT_E_INVAL, "no VM '%s'",
                        vm != NULL ? vm : "");
     }
+    if (fake_read_only && (op->flags & VT_OP_CHANGES) != 0) {
+        return vt_fail(err, VT_E_PERM, "%s: this server only looks", op->name);
+    }
     if (op->run == ask && !json_is_string(json_object_get(args, "question"))) {
         return vt_fail(err, VT_E_INVAL, "question: a text is wanted");
     }
@@ -248,6 +252,12 @@ int vt_op_run(struct vt_host *host, const struct vt_op *op, const json_t *args, 
     }
     *reply = made;
     return 0;
+}
+
+bool vt_host_is_read_only(const struct vt_host *host)
+{
+    (void)host;
+    return fake_read_only;
 }
 
 void vt_host_interrupt(struct vt_host *host)

@@ -11,6 +11,8 @@ extern unsigned fake_vms;
 extern unsigned fake_rows;
 /** Whether `sql` finds no kernel. */
 extern bool fake_no_kernel;
+/** Whether the host only looks; before vt_mcp_create. */
+extern bool fake_read_only;
 /** Calls of `wait` that run now; they end when fake_release is set or the host is interrupted. */
 extern _Atomic unsigned fake_waiting;
 extern _Atomic bool fake_release;

@@ -248,6 +248,24 @@ static void a_vm_without_a_kernel_has_a_machine(void **state)
     json_decref(reply);
 }
 
+static void who_only_looks_is_offered_no_more(void **state)
+{
+    struct vt_mcp_session session = {.version = "2025-11-25"};
+    struct vt_mcp *mcp;
+    (void)state;
+    fake_read_only = true;
+    assert_int_equal(vt_mcp_create(NULL, &mcp, NULL), 0);
+    json_t *reply = say(mcp, &session, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}");
+    const json_t *tools = json_object_get(json_object_get(reply, "result"), "tools");
+    assert_int_equal(json_array_size(tools), 5); /* mark is missing */
+    json_decref(reply);
+    reply = call(mcp, "mark", false);
+    assert_string_equal(said(reply), "mark: this server only looks");
+    json_decref(reply);
+    vt_mcp_destroy(mcp);
+    fake_read_only = false;
+}
+
 static void tools_say_what_they_take(void **state)
 {
     struct vt_mcp_session session = {.version = "2025-11-25"};
@@ -419,6 +437,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(several_vms_want_a_name, setup, teardown),
         cmocka_unit_test_setup_teardown(changes_want_permission, setup, teardown),
         cmocka_unit_test_setup_teardown(a_vm_without_a_kernel_has_a_machine, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_only_looks_is_offered_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(tools_say_what_they_take, setup, teardown),
         cmocka_unit_test_setup_teardown(lists_have_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(http, setup, teardown),
