@@ -339,8 +339,7 @@ static int run_open(const struct vt_args *args, struct vt_target *target, const 
 {
     struct vt_database db = {0};
     struct vt_error err;
-    int rc = vt_target_kernel(target, &err);
-    rc = rc != 0 ? rc : vt_cli_pause(args, target, &err);
+    int rc = vt_cli_pause(args, target, &err);
     rc = rc != 0 ? rc : open_for(args, target, text, &db, &err);
     if (rc != 0) {
         vt_database_close(&db);

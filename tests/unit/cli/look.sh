@@ -52,6 +52,23 @@ says 0 '"pid":105,"ppid":104,"depth":5,.*"comm":"task-5"' '' pstree "$dir/plain"
 says 0 '^111 ' 'may be incomplete' pstree "$dir/torn"
 says 3 '' 'no process 7$' pstree "$dir/plain" --pid 7
 
+# ---- SQL ---------------------------------------------------------------------------------------
+says 0 '^110 +task-10 +0x[0-9a-f]+ +/sbin/daemon -x$' '' sql "$dir/plain" 'SELECT pid, comm, at, args FROM live.ps'
+says 0 '^\[{"n":12,"n_2":null}\]$' '' sql "$dir/plain" 'SELECT count(*) AS n, NULL AS n FROM ps' --json
+says 0 '^105,"a,""b","",.$' '' sql "$dir/plain" "SELECT pid, 'a,\"b', '', NULL FROM ps WHERE pid = 105" --csv
+says 0 '\\x1b\[31m\\x0a\\xff"end' '' sql "$dir/rude" 'SELECT comm FROM live.ps'
+says 0 '"comm":"\\u001b\[31m\\n.*\\"end"' '' sql "$dir/rude" 'SELECT comm FROM live.ps' --json
+says 0 '^ +12$' 'live.ps may be incomplete: processes: the link' sql "$dir/torn" 'SELECT count(*) FROM live.ps'
+says 0 '^1$' '' sql "$dir/blind" 'SELECT 1'
+says 3 '' 'no types' sql "$dir/blind" 'SELECT * FROM live.ps'
+says 3 '' 'no Linux kernel in RAM' sql "$dir/empty" 'SELECT * FROM live.ps'
+says 1 '' 'no such column: comn; there is comm' sql "$dir/plain" 'SELECT comn FROM live.ps'
+says 1 '' 'may only read' sql "$dir/plain" 'DELETE FROM live.ps'
+says 3 '' "the kernel's struct task_struct has no member" sql "$dir/plain" 'SELECT * FROM live.threads'
+says 2 '' 'a statement is needed' sql "$dir/plain"
+says 3 '' 'No such file' sql "$dir/plain" --file "$dir/nothing"
+says 0 '^live\.ps +task +ADDRESS +its task_struct$' '' sql "$dir/plain" --schema live.ps --no-sample
+
 # ---- the kernel --------------------------------------------------------------------------------
 says 0 '^release +6\.1\.0-test$' '' uname "$dir/plain"
 says 0 '"kaslr_virtual":"0x2c00000".*"paging_levels":5' '' uname "$dir/blind" --json
