@@ -166,11 +166,12 @@ static int show(const struct vt_args *args, const struct vt_answer *answer)
     int result = print_rows(answer);
     print_places(answer);
     if (answer->sql != NULL) {
-        printf("\nfrom: %s\n", answer->sql);
+        printf("\nfrom: %s", answer->sql);
     }
     if (answer->verb != NULL) {
-        printf("%ssee:  %s\n", answer->sql == NULL ? "\n" : "", answer->verb);
+        printf("\nsee:  %s", answer->verb);
     }
+    fputs(answer->sql != NULL || answer->verb != NULL ? "\n" : "", stdout);
     int finished = vt_output_finish(stdout);
     return result != 0 ? result : finished;
 }

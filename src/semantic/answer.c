@@ -131,7 +131,8 @@ int vt_ask(struct vt_target *target, struct vt_sql *sql, const char *question,
     if (a.text == NULL) {
         return vt_fail(err, VT_E_NOMEM, "out of memory");
     }
-    rc = answer_it(&a, err);
+    rc = vt_answer_stopped(&a, err);
+    rc = rc != 0 ? rc : answer_it(&a, err);
     bool lost = ferror(a.text) != 0;
     lost |= fclose(a.text) != 0;
     if (rc == 0 && lost) {

@@ -160,8 +160,8 @@ static int look_twice(struct vt_answering *a, struct vt_track *track, uint32_t *
     uint32_t tick;
     vt_track_stats(track, &stats);
     uint64_t begin = stats.last_scan_at_ns, now = vt_now_ns();
-    bool usable = stats.tick > 0 && now > begin && now - begin >= (uint64_t)asked * 500000000u &&
-                  now - begin <= (uint64_t)asked * 2000000000u;
+    bool usable =
+        stats.tick > 0 && now > begin && now - begin >= span_ns / 2 && now - begin <= 2 * span_ns;
     *since = stats.tick;
     int rc = 0;
     if (!usable) {
