@@ -142,6 +142,9 @@ int vt_ask(struct vt_target *target, struct vt_sql *sql, const char *question,
         vt_answer_fini(&made);
         return rc;
     }
+    if (strncmp(made.text, "no ", 3) == 0) { /* as vt_said_count counts nothing */
+        made.text[0] = 'N';
+    }
     *answer = made;
     return 0;
 }

@@ -174,9 +174,8 @@ int vt_answer_changes(struct vt_answering *a, struct vt_error *err)
 static void say_life(struct vt_answering *a, const json_t *row)
 {
     double last = vt_row_real(row, "last_seen");
-    bool known = vt_row_int(row, "seen_starting") != 0;
-    vt_say(a, "\n  %s %s %s", vt_said_process(a, row), known ? "started" : "was there since before",
-           vt_said_time(a, vt_row_real(row, "first_seen")));
+    vt_say(a, "\n  %s started %s", vt_said_process(a, row),
+           vt_said_time(a, vt_row_real(row, "started")));
     if (isnan(last)) {
         vt_say(a, " and runs");
     } else {
@@ -184,35 +183,32 @@ static void say_life(struct vt_answering *a, const json_t *row)
     }
 }
 
+/* When a process started, also before it was first seen: the guest's own clock knows. */
+#define STARTED "min(p.first_seen, ifnull(b.booted_s + p.started_s, p.first_seen))"
+
 int vt_answer_history(struct vt_answering *a, struct vt_error *err)
 {
     const struct vt_question *q = a->q;
     bool ended = strcmp(q->area, "ended") == 0, started = strcmp(q->area, "started") == 0;
     /* whose, from, until, which */
-    char *conditions[4] = {NULL, NULL, NULL,
-                           strdup(ended     ? "p.last_seen IS NOT NULL"
-                                  : started ? "seen_starting"
-                                            : "")};
+    char *conditions[4] = {NULL, NULL, NULL, strdup(ended ? "p.last_seen IS NOT NULL" : "")};
     json_t *row;
     size_t i;
     int rc = of_whom(q, &conditions[0], err);
-    rc = rc != 0
-             ? rc
-             : of_when(q,
-                       started ? "p.first_seen" : "ifnull(p.last_seen, (SELECT time FROM sample))",
-                       VT_QUESTION_EVER, &conditions[1], &conditions[2], err);
+    rc = rc != 0 ? rc
+                 : of_when(q, started ? STARTED : "ifnull(p.last_seen, (SELECT time FROM sample))",
+                           VT_QUESTION_EVER, &conditions[1], &conditions[2], err);
     char *where = rc == 0 ? vt_answer_where(conditions, 4) : NULL;
-    /* What was there in the first sample of a boot may have started at any time before. */
     if (rc == 0) {
         rc = where == NULL
                  ? vt_fail(err, VT_E_NOMEM, "out of memory")
                  : vt_answer_sql(a, err,
                                  "SELECT p.pid, p.ppid, p.name, p.args, p.uid, p.first_seen,"
-                                 " p.last_seen, p.first_seen > b.first_seen AS seen_starting"
+                                 " p.last_seen, " STARTED " AS started"
                                  " FROM processes_history p JOIN boots b ON b.id = p.boot"
                                  "%s ORDER BY %s LIMIT %lld",
                                  where,
-                                 started ? "p.first_seen DESC, p.id DESC"
+                                 started ? "started DESC, p.id DESC"
                                          : "p.last_seen IS NULL, p.last_seen DESC, p.id DESC",
                                  q->limit > 0 ? (long long)q->limit : 100LL);
     }

@@ -213,11 +213,13 @@ int vt_answer_noun(struct vt_answering *a, struct vt_error *err)
         for (size_t i = 0; i < n; i++) {
             findings += vt_row_text(json_array_get(a->answer->rows, i), "finding")[0] != '\0';
         }
+        /* "List network interfaces", "Show the guest's CPUs": what the rows are follows. */
+        const char *what = strchr(noun->summary, ' ');
         vt_say(a, "%s of %s", vt_said_count(a, n, "row", "rows"), noun->name);
         if (pid >= 0 && where[0] != '\0') {
             vt_say(a, " of %s", vt_said_process(a, json_array_get(found, 0)));
         }
-        vt_say(a, " (%s)", noun->summary);
+        vt_say(a, ":%s", what != NULL ? what : "");
         if (noun->checks) {
             vt_say(a, ", %s", vt_said_count(a, findings, "finding", "findings"));
         }

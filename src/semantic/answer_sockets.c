@@ -120,7 +120,8 @@ int vt_answer_listeners(struct vt_answering *a, struct vt_error *err)
     if (json_array_size(a->answer->rows) > 0) {
         say_listeners(a, a->answer->rows);
     } else if (q->port >= 0) {
-        vt_say(a, "Nothing listens on port %" PRId64 ".", q->port);
+        vt_say(a, "Nothing listens on %s%sport %" PRId64 ".", q->area,
+               q->area[0] != '\0' ? " " : "", q->port);
         rc = say_past_listener(a, err);
     } else {
         vt_say(a, vt_answer_has_subject(q) ? "It listens on nothing." : "Nothing listens.");

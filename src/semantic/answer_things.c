@@ -122,6 +122,25 @@ int vt_answer_files(struct vt_answering *a, struct vt_error *err)
 
 /* ---------------------------------------------------------------- mounts */
 
+#define MOUNTS                                                                                     \
+    "SELECT target, type, source, device, options, namespace, mount_id, mount FROM mounts"
+
+/* What was asked for is a device, or whatever else was mounted. */
+static void say_where_mounted(struct vt_answering *a)
+{
+    json_t *row;
+    size_t i;
+    vt_say(a, "%s is mounted at ", vt_said(a, a->q->path));
+    json_array_foreach(a->answer->rows, i, row)
+    {
+        if (i < 8) {
+            vt_say(a, "%s%s (%s)", i == 0 ? "" : ", ", vt_said(a, vt_row_text(row, "target")),
+                   vt_said(a, vt_row_text(row, "type")));
+        }
+    }
+    vt_say(a, i > 8 ? ", …" : ".");
+}
+
 int vt_answer_mounts(struct vt_answering *a, struct vt_error *err)
 {
     const struct vt_question *q = a->q;
@@ -130,13 +149,20 @@ int vt_answer_mounts(struct vt_answering *a, struct vt_error *err)
     vt_answer_verb(a, "mounts %s", a->target->name);
     int rc;
     if (q->path[0] != '\0') {
-        rc =
-            vt_answer_sql(a, err,
-                          "SELECT target, type, source, device, options, namespace, mount_id, mount"
-                          " FROM mounts WHERE %Q = target OR target = '/' OR"
-                          " substr(%Q, 1, length(target) + 1) = target || '/'"
-                          " ORDER BY length(target) DESC, namespace, mount_id DESC LIMIT 1",
-                          q->path, q->path);
+        rc = vt_answer_sql(a, err, MOUNTS " WHERE source = %Q ORDER BY namespace, mount_id",
+                           q->path);
+        if (rc == 0 && json_array_size(a->answer->rows) > 0) {
+            vt_answer_objects(a, a->answer->rows, "mount", "mount");
+            say_where_mounted(a);
+            return 0;
+        }
+        rc = rc != 0 ? rc
+                     : vt_answer_sql(a, err,
+                                     MOUNTS " WHERE %Q = target OR target = '/' OR"
+                                            " substr(%Q, 1, length(target) + 1) = target || '/'"
+                                            " ORDER BY length(target) DESC, namespace,"
+                                            " mount_id DESC LIMIT 1",
+                                     q->path, q->path);
     } else {
         char *type =
             q->area[0] != '\0'
@@ -144,9 +170,8 @@ int vt_answer_mounts(struct vt_answering *a, struct vt_error *err)
                 : sqlite3_mprintf("");
         rc = type == NULL ? vt_fail(err, VT_E_NOMEM, "out of memory")
                           : vt_answer_sql(a, err,
-                                          "SELECT target, type, source, device, options, namespace,"
-                                          " mount_id, mount FROM mounts%s"
-                                          " ORDER BY namespace, mount_id",
+                                          MOUNTS "%s"
+                                                 " ORDER BY namespace, mount_id",
                                           type);
         sqlite3_free(type);
     }
