@@ -253,7 +253,7 @@ struct vt_understood {
     unsigned n; /**< 1: understood; more: ambiguous, best first; 0: not understood */
     struct vt_question readings[VT_READINGS_MAX];
     bool refused;     /**< n is 0: it asks to change something, and questions only look */
-    char unknown[64]; /**< a word that stood in the way, or "" */
+    char unknown[64]; /**< a word that stood in the way, or was passed over, or "" */
     char why[160];    /**< n is not 1: why not, a sentence; else "" */
 };
 

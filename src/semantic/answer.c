@@ -112,6 +112,9 @@ static int answer_it(struct vt_answering *a, struct vt_error *err)
         if (rc != 0) {
             return rc;
         }
+        if (u->unknown[0] != '\0') {
+            vt_say(a, "\nThe word '%s' was passed over.", vt_said(a, u->unknown));
+        }
     }
     return finish(a, err);
 }

@@ -96,6 +96,12 @@ static bool repeats(const struct vt_chunks *chunks, const bool *used, unsigned i
     return false;
 }
 
+/* One word that nobody knows may be passed over, a number or a path in disguise may not. */
+static bool may_be_left(const struct vt_chunk *chunk)
+{
+    return chunk->weight == VT_WEIGHT_UNKNOWN && strpbrk(chunk->text, "0123456789./:@_") == NULL;
+}
+
 /* Takes off what the rule leaves; false when it must not be left. */
 static bool charge(const struct vt_chunks *chunks, const bool *used, struct match *match)
 {
@@ -110,7 +116,7 @@ static bool charge(const struct vt_chunks *chunks, const bool *used, struct matc
             vt_slots_merge(&match->slots, &chunk->slots);
         } else if (chunk->weight == VT_WEIGHT_ASK) {
             match->score -= COST_ASK;
-        } else if (chunk->weight == VT_WEIGHT_UNKNOWN && unknown++ == 0) {
+        } else if (may_be_left(chunk) && unknown++ == 0) {
             match->unknown = chunk->text;
         } else if (!repeats(chunks, used, i)) {
             return false;

@@ -91,6 +91,9 @@ static bool is_named(const char *name, size_t bytes, const struct vt_chunk *chun
     if (bytes == 3 && memcmp(name, "WHO", 3) == 0) {
         return vt_concept_is_who(chunk->concept);
     }
+    if (bytes == 4 && memcmp(name, "NAME", 4) == 0 && strcmp(chunk->concept, "QUOTED") == 0) {
+        return true;
+    }
     if (bytes == 3 && memcmp(name, "ANY", 3) == 0) {
         return chunk->weight >= VT_WEIGHT_WORD && chunk->weight != VT_WEIGHT_HEAVY;
     }
@@ -200,7 +203,7 @@ static void set_word(struct vt_chunk *chunk, const struct vt_word *word)
         chunk->slots.host = word->raw;
         break;
     case VT_WORD_QUOTED:
-        chunk->concept = "NAME";
+        chunk->concept = "QUOTED";
         chunk->slots.name = word->raw;
         break;
     case VT_WORD_SYMBOL:

@@ -228,6 +228,7 @@ const struct vt_lexeme vt_lexicon[] = {
     {"free", NULL, VT_WEIGHT_WORD,
      "free|unused|available memory|spare|left|free memory|free ram|unused memory|free page|"
      "unused ram|unused page|remaining"},
+    {"installed", NULL, VT_WEIGHT_WORD, "installed|in place|set up"},
     {"used", NULL, VT_WEIGHT_WORD,
      "use|using|used|uses|usage|utilisation|utilization|consume|consuming|consumed|consumption|"
      "take|taking|takes|taken|occupy|occupying|occupied|take up|taking up|eat|eating|eats|"
@@ -375,6 +376,7 @@ const struct vt_lexeme vt_lexicon[] = {
      "hungriest|most hungry|worst|main|huge|heavy|big|large|a lot of|lots of|too much|so much|"
      "much|ranking|rank|ranked|sort|sorted|order|ordered|sorted by|ordered by|ranked by|leading"},
     {"top", NULL, VT_WEIGHT_WORD, "top"},
+    {"first", NULL, VT_WEIGHT_WORD, "first"},
     {"memory_hog", NULL, VT_WEIGHT_WORD,
      "memory user|memory consumer|memory hog|ram user|ram hog|ram consumer|memory eater|"
      "ram eater|mem hog|mem user|user of memory|consumer of memory|user of ram|consumer of ram|"

@@ -20,7 +20,7 @@ const struct vt_phrase vt_phrases[] = {
     {"UID", "as|by|of|for|from? uid NUMBER>uid"},
     {"UID", "as|by|of|for|from? user NUMBER>uid"},
     {"UID", "as|by|of|for|from UID"},
-    {"LIMIT", "last NUMBER>limit"},
+    {"LIMIT", "last|first NUMBER>limit"},
     {"LIMIT", "NUMBER>limit last"},
     {"most", "most NUMBER>limit"},
     {"most", "NUMBER>limit most"},
@@ -67,6 +67,8 @@ const struct vt_phrase vt_phrases[] = {
     {"show", "name =the|process|NUMBER|module"},
 
     /* The VM as a whole goes without saying. */
+    {"PROC", "QUOTED>name"},
+
     /* "Where is foo" asks for a program, "where is the foo" for nothing that is here. */
     {"THING", "the NAME"},
     {"in_vm", "in|on|of|at|for|from|to|by vm"},
@@ -117,7 +119,7 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_FIND_PROCESS, "children", COUNT, "child WHO process? what? have? pid?"},
     {VT_INTENT_FIND_PROCESS, "children", SEQ | COUNT, "what|process start by WHO"},
     {VT_INTENT_FIND_PROCESS, "children", SEQ | COUNT, "what process? do WHO start"},
-    {VT_INTENT_FIND_PROCESS, "user", 0, "user WHO run as? what? process?"},
+    {VT_INTENT_FIND_PROCESS, "user", USER, "user WHO run as? what? process? is?"},
     {VT_INTENT_FIND_PROCESS, "user", 0, "user uid? WHO what? have?"},
     {VT_INTENT_FIND_PROCESS, "user", 0, "uid WHO what? have? run?"},
     {VT_INTENT_FIND_PROCESS, "user", SEQ, "what own WHO"},
@@ -209,7 +211,7 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_CHANGES, "modules", SINCE | NEEDS, "module load? what?"},
     {VT_INTENT_CHANGES, "modules", SINCE, "when load module|MODULE"},
     {VT_INTENT_CHANGES, "modules", SINCE | NEEDS, "MODULE load? when? what?"},
-    {VT_INTENT_CHANGES, "mounts", SINCE, "change|new mount what?"},
+    {VT_INTENT_CHANGES, "mounts", SINCE, "change|new mount what? PATH?"},
     {VT_INTENT_CHANGES, "mounts", SINCE | NEEDS, "mount what? PATH?"},
     {VT_INTENT_CHANGES, "mounts", SINCE, "when mount PATH?"},
     {VT_INTENT_CHANGES, "files", SINCE, "change|new file|open_file what? open?"},
@@ -261,7 +263,7 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_BIGGEST, "files", LIMIT,
      "most|top open_file|file what? process? open? have? used? hog?"},
     {VT_INTENT_BIGGEST, "sockets", LIMIT,
-     "most|top connection|socket|open_port|port what? process? open? have? hog?"},
+     "most|top connection|socket|open_port|port what? process? open? have? hog? used?"},
     {VT_INTENT_BIGGEST, "threads", LIMIT,
      "most|top NOUN:threads what? process? run? have? used? hog?"},
     {VT_INTENT_BIGGEST, "page_tables", LIMIT,
@@ -281,7 +283,8 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_RECENT_WRITES, "kernel", SINCE | NEEDS, "write|dirty kernel what? where?"},
 
     /* Modules, mounts, files. */
-    {VT_INTENT_MODULES, "", COUNT, "module what? load? run? used? kernel? find? where? have?"},
+    {VT_INTENT_MODULES, "", COUNT,
+     "module what? load? installed? run? used? kernel? find? where? have?"},
     {VT_INTENT_MODULES, "", COUNT,
      "MODULE load? what? where? find? used? run? lives? have? kernel?"},
     {VT_INTENT_MODULES, "", 0, "NAME|FSTYPE|PROGRAM>name load kernel? in?"},
@@ -376,7 +379,7 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_SUSPICIOUS, "syscalls", 0,
      "suspicious|hook|change|write NOUN:syscalls what? kernel? find? have?"},
     {VT_INTENT_SUSPICIOUS, "hooks", COUNT,
-     "hook what? kernel? suspicious? find? in? have? hidden? symbol? AREA:code?"},
+     "hook what? installed? kernel? suspicious? find? in? have? hidden? symbol? AREA:code?"},
     {VT_INTENT_SUSPICIOUS, "hooks", 0, "write|change kernel AREA:code|symbol what?"},
     {VT_INTENT_SUSPICIOUS, "code", COUNT,
      "inject what? AREA:code? process? memory? find? in? have? suspicious? where?"},
@@ -394,6 +397,7 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_HISTORY, "started", SINCE, "when WHO start|run what? process?"},
     {VT_INTENT_HISTORY, "started", SINCE, "when|do NAME start"},
     {VT_INTENT_HISTORY, "started", SEQ | SINCE, "WHO start"},
+    {VT_INTENT_HISTORY, "started", SINCE | NEEDS, "start WHO"},
     {VT_INTENT_HISTORY, "started", SINCE, "how_long WHO run? start? uptime? have? process? lives?"},
     {VT_INTENT_HISTORY, "started", SINCE, "uptime WHO"},
     {VT_INTENT_HISTORY, "started", SINCE | LIMIT | COUNT, "start what? process? run? new?"},

@@ -1,12 +1,14 @@
 /* semantic/question_say.c - a reading in plain words, intents' names, and what can be asked.
  *
  * Two readings of an ambiguous question always differ in their words: everything a question holds
- * is said.
+ * is said. And a reading is itself a question that is understood as just that, so that one of them
+ * can be asked.
  */
 #include "semantic/question.h"
 
 #include "base/text.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +45,30 @@ static int whole(const char *text, size_t most)
 }
 #define CLIP(text) whole(text, 56), text
 
+/* A name as it can be asked for: quoted where it could be taken for something else. */
+static void say_name(struct line *line, const char *name)
+{
+    const struct vt_role *role;
+    bool plain = vt_program_find(name, &role) != NULL || strlen(name) < 5;
+    for (const char *p = name; *p != '\0'; p++) {
+        plain &= isalnum((unsigned char)*p) || *p == '_' || *p == '.';
+    }
+    char lower[sizeof((struct vt_question){0}.name)];
+    for (size_t i = 0; i < sizeof lower; i++) {
+        lower[i] = (char)tolower((unsigned char)name[i]);
+        if (name[i] == '\0') {
+            break;
+        }
+    }
+    plain &= !vt_lexicon_knows(lower) && !isdigit((unsigned char)name[0]);
+    say(line, plain ? "%.*s" : "\"%.*s\"", CLIP(name));
+}
+
+static void say_path(struct line *line, const char *path)
+{
+    say(line, strpbrk(path, " ,;:?!'`()") == NULL ? "%.*s" : "\"%.*s\"", CLIP(path));
+}
+
 static bool has_who(const struct vt_question *q)
 {
     return q->pid >= 0 || q->name[0] != '\0' || q->role[0] != '\0';
@@ -54,7 +80,7 @@ static void say_who(struct line *line, const struct vt_question *q)
     if (q->pid >= 0) {
         say(line, "process %" PRId64, q->pid);
     } else if (q->name[0] != '\0') {
-        say(line, "%.*s", CLIP(q->name));
+        say_name(line, q->name);
     } else if (role != NULL) {
         say(line, "the %s", role->noun);
     }
@@ -90,9 +116,9 @@ static void say_time(struct line *line, const struct vt_question *q)
     if (q->since_s == VT_QUESTION_EVER) {
         say(line, ", ever");
     } else if (q->since_s >= 0 && q->until_s >= 0) {
-        say(line, ", from ");
+        say(line, " between ");
         say_seconds(line, q->since_s);
-        say(line, " to ");
+        say(line, " and ");
         say_seconds(line, q->until_s);
         say(line, " ago");
     } else if (q->since_s >= 0) {
@@ -120,34 +146,34 @@ static const char *words_for(const char *area, const char *const *pairs)
 static void say_processes(struct line *line, const struct vt_question *q)
 {
     say(line, "%s%s", q->count ? "how many are " : "",
-        WORDS_FOR(q->area, "", "the processes", "kernel", "the kernel's threads", "user",
-                  "the processes that are not the kernel's", "zombie", "the zombies", "stopped",
-                  "the stopped processes", "running", "the processes that run on a CPU", "sleeping",
+        WORDS_FOR(q->area, "", "the processes", "kernel", "the kernel threads", "user",
+                  "the user processes", "zombie", "the zombies", "stopped", "the stopped processes",
+                  "running", "the processes that run on a CPU", "sleeping",
                   "the sleeping processes", "newest", "the processes started last", "oldest",
                   "the processes started first", "tree", "the tree of processes"));
 }
 
 static void say_find(struct line *line, const struct vt_question *q)
 {
-    say(line, "%s",
+    bool plain = q->area[0] == '\0' && !q->count;
+    bool named = q->name[0] != '\0' && q->pid < 0;
+    say(line, "%s%s%s",
         WORDS_FOR(q->area, "", "", "parent", "the parent of ", "children", "the children of ",
-                  "user", "the user of ", "arguments", "the command line of "));
-    if (q->count) {
-        say(line, "how many there are of ");
-    }
-    if (q->area[0] == '\0' && (q->pid >= 0 || q->name[0] == '\0')) {
-        say_who(line, q);
-    } else if (q->area[0] == '\0') {
-        say(line, "the process %.*s", CLIP(q->name));
-    } else {
-        say_who(line, q);
-    }
+                  "user", "which user runs ", "arguments", "the command line of "),
+        plain      ? "where "
+        : q->count ? "how many "
+                   : "",
+        plain && named ? "the process " : "");
+    say_who(line, q);
+    say(line, "%s", plain ? " is" : q->count ? " there are" : "");
 }
 
 static void say_memory(struct line *line, const struct vt_question *q)
 {
     if (q->path[0] != '\0') {
-        say(line, "where %.*s is mapped", CLIP(q->path));
+        say(line, "where ");
+        say_path(line, q->path);
+        say(line, " is mapped");
         if (has_who(q)) {
             say(line, " by ");
             say_who(line, q);
@@ -166,28 +192,26 @@ static void say_memory(struct line *line, const struct vt_question *q)
 static void say_kernel_memory(struct line *line, const struct vt_question *q)
 {
     if (q->name[0] != '\0') {
-        say(line, "the kernel's cache of %.*s objects", CLIP(q->name));
+        say(line, "the slab cache ");
+        say_name(line, q->name);
         return;
     }
     say(line, "%s%s", q->count ? "how many are " : "",
         WORDS_FOR(q->area, "", "all of the kernel's memory", "allocations",
                   "the kernel's memory allocations", "slab", "the kernel's slab caches", "vmalloc",
-                  "the kernel's vmalloc areas", "page_tables", "the memory page tables lie in",
+                  "the kernel's vmalloc areas", "page_tables", "the kernel's page tables",
                   "modules", "the memory of the kernel's modules", "stacks",
-                  "the memory kernel stacks lie in", "code", "the kernel's code", "data",
+                  "the memory of the kernel stacks", "code", "the kernel's code", "data",
                   "the kernel's data", "page_cache", "the page cache", "free",
-                  "the memory that is free"));
+                  "where free memory is"));
 }
 
 static void say_changes(struct line *line, const struct vt_question *q)
 {
-    if (q->area[0] != '\0') {
-        say(line, "the %s that came or went", q->area);
-    } else {
-        say(line, "what changed");
-    }
+    say(line, q->area[0] != '\0' ? "what changed in the %s" : "what changed%s", q->area);
     if (q->path[0] != '\0') {
-        say(line, " at %.*s", CLIP(q->path));
+        say(line, " at ");
+        say_path(line, q->path);
     }
     if (has_who(q)) {
         say_whose(line, q, "");
@@ -219,8 +243,8 @@ static void say_listeners(struct line *line, const struct vt_question *q)
 
 static void say_connections(struct line *line, const struct vt_question *q)
 {
-    say(line, "%sthe %s", q->count ? "how many are " : "",
-        strcmp(q->area, "all") == 0 ? "sockets in any state" : "connections");
+    say(line, "%s%s", q->count ? "how many are " : "",
+        strcmp(q->area, "all") == 0 ? "all sockets" : "the connections");
     say_ports(line, q);
     if (q->host[0] != '\0') {
         say(line, " with %s", q->host);
@@ -234,11 +258,13 @@ static void say_files(struct line *line, const struct vt_question *q)
 {
     bool deleted = strcmp(q->area, "deleted") == 0;
     if (q->path[0] != '\0') {
-        say(line, "who has %.*s open", CLIP(q->path));
+        say(line, has_who(q) ? "whether " : "who");
         if (has_who(q)) {
-            say(line, ", and whether it is ");
             say_who(line, q);
         }
+        say(line, " has ");
+        say_path(line, q->path);
+        say(line, " open");
         return;
     }
     say(line, "%sthe %sopen files", q->count ? "how many are " : "", deleted ? "deleted but " : "");
@@ -261,24 +287,26 @@ static void say_symbol(struct line *line, const struct vt_question *q)
 static void say_log(struct line *line, const struct vt_question *q)
 {
     say(line, "%sthe kernel's %s", q->count ? "how many are " : "",
-        WORDS_FOR(q->area, "", "messages", "errors", "messages of errors", "warnings",
-                  "messages of warnings and errors"));
+        WORDS_FOR(q->area, "", "messages", "errors", "errors", "warnings", "warnings"));
     if (q->name[0] != '\0') {
-        say(line, " about %.*s", CLIP(q->name));
+        say(line, " about ");
+        say_name(line, q->name);
     }
 }
 
 static void say_history(struct line *line, const struct vt_question *q)
 {
-    say(line, "%s", q->count ? "how often " : "");
+    bool all = q->area[0] == '\0';
+    say(line, "%s%s", q->count ? "how many of " : "",
+        all          ? "the history of "
+        : has_who(q) ? "when "
+                     : "what processes ");
     if (has_who(q)) {
-        say(line, "when ");
         say_who(line, q);
-    } else {
-        say(line, "what processes");
+    } else if (all) {
+        say(line, "processes");
     }
-    say(line, " %s",
-        WORDS_FOR(q->area, "", "ran and ended", "started", "started", "ended", "ended"));
+    say(line, "%s%s", has_who(q) && !all ? " " : "", q->area);
 }
 
 static void say_noun(struct line *line, const struct vt_question *q)
@@ -338,13 +366,16 @@ static void say_intent(struct line *line, const struct vt_question *q)
         }
         break;
     case VT_INTENT_MODULES:
-        say(line, q->name[0] != '\0' ? "the kernel module %.*s" : "the kernel's modules%.*s",
-            CLIP(q->name));
+        say(line, "the kernel %s", q->name[0] != '\0' ? "module " : "modules");
+        if (q->name[0] != '\0') {
+            say_name(line, q->name);
+        }
         break;
     case VT_INTENT_MOUNTS:
         say(line, "the mounted %s%sfile systems", q->area, q->area[0] != '\0' ? " " : "");
         if (q->path[0] != '\0') {
-            say(line, " at %.*s", CLIP(q->path));
+            say(line, " at ");
+            say_path(line, q->path);
         }
         break;
     case VT_INTENT_FILES:
@@ -359,19 +390,19 @@ static void say_intent(struct line *line, const struct vt_question *q)
     case VT_INTENT_SYSTEM:
         say(line, "%s",
             WORDS_FOR(q->area, "kernel", "which kernel runs", "uptime", "how long the VM is up",
-                      "memory", "how much memory there is and how much is free", "cpus", "the CPUs",
-                      "time", "the VM's clock", "load", "how busy the VM is"));
+                      "memory", "how much memory there is and how much is free", "cpus",
+                      "which CPUs the VM has", "time", "the VM's clock", "load",
+                      "how busy the VM is"));
         break;
     case VT_INTENT_LOG:
         say_log(line, q);
         break;
     case VT_INTENT_SUSPICIOUS:
         say(line, "%s",
-            WORDS_FOR(q->area, "", "what hides or was changed", "processes",
+            WORDS_FOR(q->area, "", "what is suspicious", "processes",
                       "processes that hide or look wrong", "modules",
-                      "modules that hide or look wrong", "syscalls",
-                      "system calls that lead elsewhere", "code", "code injected into processes",
-                      "hooks", "hooks in the kernel", "network",
+                      "modules that hide or look wrong", "syscalls", "hooked system calls", "code",
+                      "code injected into processes", "hooks", "hooks in the kernel", "network",
                       "who sees the network's packets, or hides on it"));
         if (has_who(q)) {
             say_whose(line, q, "");
@@ -399,7 +430,8 @@ void vt_question_say(struct vt_question *q)
     }
     say_time(&line, q);
     if (q->limit > 0) {
-        say(&line, ", %" PRId64 " of them", q->limit);
+        bool last = q->intent == VT_INTENT_LOG || q->intent == VT_INTENT_HISTORY;
+        say(&line, ", the %s %" PRId64, last ? "last" : "first", q->limit);
     }
     if (q->highlight) {
         say(&line, ", highlighted");

@@ -241,7 +241,7 @@ static bool add_keyed_number(struct vt_words *words, const char *text, size_t by
     return true;
 }
 
-/* "tcp/udp", "22/tcp"; but "kworker/0:1" and "ksoftirqd/0" are names. */
+/* "tcp/udp", "22/tcp", "tcp/22"; but "kworker/0:1" and "ksoftirqd/0" are names. */
 static bool add_divided(struct vt_words *words, const char *text, size_t bytes)
 {
     const char *slash = memchr(text, '/', bytes);
@@ -254,6 +254,12 @@ static bool add_divided(struct vt_words *words, const char *text, size_t bytes)
         span(slash + 1, after, isalpha) == after && number_of(text, before, 10, &number)) {
         add(words, VT_WORD_NUMBER, text, before)->number = number;
         add(words, VT_WORD_PLAIN, slash + 1, after);
+        return true;
+    }
+    if (among("tcp|udp", text, before) && after > 0 && span(slash + 1, after, isdigit) == after &&
+        number_of(slash + 1, after, 10, &number)) {
+        add(words, VT_WORD_PLAIN, text, before);
+        add(words, VT_WORD_NUMBER, slash + 1, after)->number = number;
         return true;
     }
     if (before > 0 && after > 0 && span(text, before, isalpha) == before &&
