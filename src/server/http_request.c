@@ -7,6 +7,7 @@
 #include "server/http_parts.h"
 
 #include "base/io.h"
+#include "server/openapi.h"
 #include "vitrine/version.h"
 
 #include <stdlib.h>
@@ -437,6 +438,21 @@ static void write_metrics(struct vt_http *http, FILE *out)
     vt_metrics_write(http->metrics, &now, out);
 }
 
+static void write_openapi(struct vt_http *http, FILE *out)
+{
+    (void)http;
+    vt_openapi_write(out, NULL); /* what goes wrong shows in the stream */
+}
+
+/* It never changes. */
+static struct vt_reply *openapi(struct vt_http *http)
+{
+    if (http->openapi == NULL) {
+        http->openapi = written(write_openapi, http, "application/json");
+    }
+    return http->openapi != NULL ? vt_reply_keep(http->openapi) : NULL;
+}
+
 static void dispatch(struct request *r)
 {
     struct vt_http *http = r->connection->http;
@@ -463,7 +479,7 @@ static void dispatch(struct request *r)
         r->reply = written(write_metrics, http, VT_METRICS_TYPE);
         break;
     case VT_REQUEST_OPENAPI:
-        r->reply = NULL;
+        r->reply = openapi(http);
         break;
     case VT_REQUEST_EVENTS:
         r->reply = vt_http_upgrade(r);

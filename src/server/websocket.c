@@ -101,6 +101,8 @@ struct vt_ws {
     size_t early_bytes, early_at;
     size_t turn; /* bytes that may still be read in this turn */
     bool closing, failed, pinged;
+    bool lost;     /* the socket has ended, or an error */
+    bool emptying; /* closed by us; what comes is thrown away */
     enum vt_ws_end how; /* why it is closing */
 };
 
@@ -128,8 +130,8 @@ static ssize_t on_recv(wslay_event_context_ptr ctx, uint8_t *buf, size_t len, in
         ws->pinged = false;
         return n;
     }
-    wslay_event_set_error(ctx, n < 0 && errno == EAGAIN ? WSLAY_ERR_WOULDBLOCK
-                                                        : WSLAY_ERR_CALLBACK_FAILURE);
+    ws->lost = n == 0 || errno != EAGAIN;
+    wslay_event_set_error(ctx, ws->lost ? WSLAY_ERR_CALLBACK_FAILURE : WSLAY_ERR_WOULDBLOCK);
     return -1;
 }
 
@@ -211,7 +213,10 @@ static void go_on(struct vt_ws *ws)
     }
     bool read = wslay_event_want_read(ws->wslay), write = wslay_event_want_write(ws->wslay);
     if (said && !read) {
-        fail(ws, ws->how);
+        /* What is still on its way would reset the connection, and our last words with it. */
+        ws->emptying = true;
+        shutdown(ws->fd, SHUT_WR);
+        vt_source_set_events(ws->source, EPOLLIN, NULL);
         return;
     }
     vt_source_set_events(ws->source, (read ? EPOLLIN : 0u) | (write ? EPOLLOUT : 0u), NULL);
@@ -221,11 +226,24 @@ static void take(struct vt_ws *ws)
 {
     ws->turn = TURN_BYTES;
     if (wslay_event_want_read(ws->wslay) && wslay_event_recv(ws->wslay) != 0) {
-        fail(ws, VT_WS_GONE);
-        return;
+        if (ws->lost) {
+            fail(ws, VT_WS_GONE);
+            return;
+        }
+        wslay_event_shutdown_read(ws->wslay);
+        begin_closing(ws, VT_WS_PROTOCOL); /* wslay says so by an empty close */
     }
     if (too_slow(ws)) { /* pings without reading the pongs */
         fail(ws, VT_WS_SLOW);
+    }
+}
+
+static void empty(struct vt_ws *ws)
+{
+    char thrown[4096];
+    ssize_t n = recv(ws->fd, thrown, sizeof thrown, MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        fail(ws, ws->how);
     }
 }
 
@@ -233,6 +251,10 @@ static void on_ready(struct vt_source *source, uint32_t events, void *arg)
 {
     struct vt_ws *ws = arg;
     (void)source;
+    if (ws->emptying && !ws->failed) {
+        empty(ws);
+        return;
+    }
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
         take(ws);
     }
