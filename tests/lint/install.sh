@@ -18,6 +18,17 @@ bash -n "$usr/share/bash-completion/completions/vitrine"
 [ -s "$usr/share/zsh/site-functions/_vitrine" ]
 [ -s "$usr/share/fish/vendor_completions.d/vitrine.fish" ]
 
+units=$usr/lib/systemd/system
+[ -s "$units/vitrine.service" ] && [ -s "$units/vitrine.socket" ]
+if command -v systemd-analyze >/dev/null; then
+    # What the unit starts is looked for under the prefix.
+    mkdir -p "$dest/units"
+    sed "s|^ExecStart=|ExecStart=$dest|" "$units/vitrine.service" >"$dest/units/vitrine.service"
+    cp "$units/vitrine.socket" "$dest/units"
+    said=$(systemd-analyze verify --man=no "$dest/units/vitrine.service" "$dest/units/vitrine.socket" 2>&1) &&
+        [ -z "$said" ] || { printf 'units: %s\n' "$said" >&2; exit 1; }
+fi
+
 export PKG_CONFIG_PATH=$usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$dest
 flags=$(pkg-config --cflags --libs libvitrine)
 for header in "$usr"/include/vitrine/*.h; do
