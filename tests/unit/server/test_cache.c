@@ -83,8 +83,7 @@ static void all_who_ask_wait_for_one(void **state)
     struct vt_cache_entry *entry = NULL, *none = NULL;
     (void)state;
     assert_int_equal(vt_cache_find(c, "/x", "vm", one, &a.waiter, &cached, &entry), VT_CACHE_MISS);
-    assert_int_equal(vt_cache_find(c, "/x", "vm", one, &b.waiter, &cached, &none),
-                     VT_CACHE_JOINED);
+    assert_int_equal(vt_cache_find(c, "/x", "vm", one, &b.waiter, &cached, &none), VT_CACHE_JOINED);
     assert_int_equal(a.told + b.told, 0);
     vt_cache_fill(c, entry, reply(200, "x"));
     assert_int_equal(a.told, 1);
@@ -181,10 +180,10 @@ static void entity_tags(void **state)
         const char *header;
         bool matches;
     } table[] = {
-        {NULL, false},         {"", false},           {"\"a-1\"", true},
-        {"W/\"a-1\"", true},   {"*", true},           {"\"x\", \"a-1\"", true},
-        {"\"a-1", false},      {"a-1", false},        {"\"a-1\"x", false},
-        {"\"x,\"a-1\"", false}, {"\"b-1\"", false},    {"\"x\"\"a-1\"", true},
+        {NULL, false},          {"", false},        {"\"a-1\"", true},
+        {"W/\"a-1\"", true},    {"*", true},        {"\"x\", \"a-1\"", true},
+        {"\"a-1", false},       {"a-1", false},     {"\"a-1\"x", false},
+        {"\"x,\"a-1\"", false}, {"\"b-1\"", false}, {"\"x\"\"a-1\"", true},
         {",, ,\"a-1\" ", true},
     };
     char etag[VT_ETAG_MAX];
