@@ -101,8 +101,8 @@ struct vt_ws {
     size_t early_bytes, early_at;
     size_t turn; /* bytes that may still be read in this turn */
     bool closing, failed, pinged;
-    bool lost;     /* the socket has ended, or an error */
-    bool emptying; /* closed by us; what comes is thrown away */
+    bool lost;          /* the socket has ended, or an error */
+    bool emptying;      /* closed by us; what comes is thrown away */
     enum vt_ws_end how; /* why it is closing */
 };
 

@@ -109,6 +109,7 @@ wait_until 'descriptors are given back' as_before
 # A pipe that stays open keeps the listener until we close it.
 coproc listener { python3 "$peer" --events "$port" "$vm"; }
 exec 3<&"${listener[0]}"
+# shellcheck disable=SC2154 # coproc sets it
 pid_of_listener=$listener_PID
 heard() { # REGEX: a line of the listener's; what came before is skipped
     local line

@@ -4,6 +4,8 @@
 #include "server/websocket.h"
 
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 
@@ -62,11 +64,104 @@ static void handshakes(void **state)
     }
 }
 
+struct ending {
+    struct vt_loop *loop;
+    unsigned ends;
+    enum vt_ws_end how;
+};
+
+static void on_ended(struct vt_ws *ws, enum vt_ws_end how, void *arg)
+{
+    struct ending *e = arg;
+    (void)ws;
+    e->ends++;
+    e->how = how;
+    vt_loop_stop(e->loop, 0);
+}
+
+/* Reads what the server said, to its end; the code of its close. */
+static unsigned read_close(int fd)
+{
+    static unsigned char text[1 << 22];
+    size_t n = 0;
+    ssize_t got;
+    while ((got = read(fd, text + n, sizeof text - n)) > 0) {
+        n += (size_t)got;
+    }
+    unsigned code = 0;
+    for (size_t at = 0; at + 2 <= n;) {
+        size_t bytes = text[at + 1], head = 2;
+        if (bytes == 126) {
+            bytes = (size_t)text[at + 2] << 8 | text[at + 3];
+            head = 4;
+        }
+        if ((text[at] & 0x0f) == 8 && at + head + 2 <= n) {
+            code = (unsigned)text[at + head] << 8 | text[at + head + 1];
+        }
+        at += head + bytes;
+    }
+    return code;
+}
+
+/* Who does not read is told to come back later, once he reads, and is dropped in any case. */
+static void slow_readers_are_dropped(void **state)
+{
+    static const struct vt_ws_limits limits = {.queue_bytes = 100000,
+                                               .queue_count = 1000,
+                                               .ping_ns = UINT64_C(60000000000),
+                                               .close_ns = UINT64_C(50000000)};
+    struct ending e = {0};
+    struct vt_ws *ws;
+    char text[1000];
+    int fds[2];
+    unsigned sent = 0;
+    (void)state;
+    memset(text, 'x', sizeof text);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(vt_loop_create(&e.loop, NULL), 0);
+    assert_int_equal(vt_ws_create(e.loop, fds[0], NULL, 0, &limits, on_ended, &e, &ws, NULL), 0);
+    while (vt_ws_send(ws, text, sizeof text)) {
+        assert_true(++sent < 100000);
+    }
+    assert_true(vt_ws_send(ws, text, sizeof text)); /* closing: nothing more is taken */
+    assert_int_equal(e.ends, 0);                    /* it is told from the loop */
+    assert_int_equal(vt_loop_run(e.loop, NULL), 0);
+    assert_int_equal(e.ends, 1);
+    assert_int_equal(e.how, VT_WS_SLOW);
+    close(fds[0]);
+    close(fds[1]);
+    vt_loop_destroy(e.loop);
+}
+
+static void the_server_goes(void **state)
+{
+    static const unsigned char answer[] = {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9}; /* masked by 0 */
+    struct ending e = {0};
+    struct vt_ws *ws;
+    int fds[2];
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(vt_loop_create(&e.loop, NULL), 0);
+    assert_int_equal(vt_ws_create(e.loop, fds[0], NULL, 0, &vt_ws_limits, on_ended, &e, &ws, NULL),
+                     0);
+    vt_ws_close(ws, 1001, "going");
+    assert_int_equal(write(fds[1], answer, sizeof answer), sizeof answer);
+    assert_int_equal(vt_loop_run(e.loop, NULL), 0);
+    assert_int_equal(e.ends, 1);
+    assert_int_equal(e.how, VT_WS_CLOSED);
+    close(fds[0]);
+    assert_int_equal(read_close(fds[1]), 1001);
+    close(fds[1]);
+    vt_loop_destroy(e.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_of_the_rfc),
         cmocka_unit_test(handshakes),
+        cmocka_unit_test(slow_readers_are_dropped),
+        cmocka_unit_test(the_server_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
