@@ -140,7 +140,15 @@ expect_eq 'a bad argument is said' 'ps: has no parameter "nonsense"' "$(call -- 
 # ---- HTTP ------------------------------------------------------------------------------------
 "$VITRINE" serve "$vm" --listen 127.0.0.1:0 --socket "$scratch/serve.sock" --json >"$scratch/serve.json" &
 server=$!
-trap 'status=$?; kill "$server" 2>/dev/null; wait "$server"; (exit $status); finish' EXIT
+end() {
+    local status=$?
+    set +e
+    kill "$server" 2>/dev/null
+    wait "$server"
+    (exit $status)
+    finish
+}
+trap end EXIT
 wait_until 'the server listens' grep -q urls "$scratch/serve.json"
 url=$(json 'd["urls"][0]' <"$scratch/serve.json")/mcp
 token=$(cat "$(json 'd["token_file"]' <"$scratch/serve.json")")
