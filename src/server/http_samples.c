@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOLD_NS UINT64_C(250000000)
-#define RENEWED_MAX 32 /* answers made anew for a sample */
-#define HELD_MAX 65536 /* messages */
+#define HOLD_NS UINT64_C(750000000) /* on a busy host; else it is milliseconds */
+#define RENEWED_MAX 32              /* answers made anew for a sample */
+#define HELD_MAX 65536              /* messages */
 
 struct sampled {
     char vm[VT_VM_NAME_MAX + 1];
