@@ -9,15 +9,12 @@
 
 #include "vitrine/guest.h"
 
-#include <signal.h>
-
 struct vt_target {
     const char *name;         /**< as it was opened: the caller's, who keeps it alive */
     struct vt_vm *vm;         /**< NULL: a file */
     struct vt_ram *ram;       /**< always */
     struct vt_kernel *kernel; /**< once asked for */
-    bool paused;              /**< by us */
-    sigset_t signals;         /**< the mask from before the pause */
+    struct vt_signals *held;  /**< while we have it stopped: what its end gives back */
 };
 
 /** Whether a name is the path of saved RAM. */

@@ -26,7 +26,7 @@ int vt_copy_take(struct vt_target *target, bool pause, bool registers, struct vt
     if (rc == 0 && registers) {
         vt_dump_cpus(target->vm, &copy->cpus, &copy->n_cpus, &ignored);
     }
-    bool paused = target->paused;
+    bool paused = target->held != NULL;
     int resumed = vt_target_resume(target, rc == 0 ? err : &ignored);
     copy->result.paused_ns = paused ? vt_now_ns() - stopped_at : 0;
     copy->result.copied_pages += copied;

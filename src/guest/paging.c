@@ -474,7 +474,9 @@ int vt_space_entries(const struct vt_space *space, struct vt_gva from, struct vt
         }
         uint64_t next = (at & ~(bytes - 1)) + bytes;
         /* Most entries of most tables are empty. */
-        while (value == 0 && ++index < TABLE_ENTRIES && w->frames[level].entries[index] == 0) {
+        while (value == 0 && index + 1 < TABLE_ENTRIES &&
+               w->frames[level].entries[index + 1] == 0) {
+            index++;
             next += bytes;
         }
         /* Leave every table whose last entry this was. */

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "vitrine/dump.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,15 +95,24 @@ bool vt_target_is_file(const char *name)
 
 /* ---------------------------------------------------------------- a target */
 
+/* The signals of this thread from before the pause. */
+struct vt_signals {
+    sigset_t before;
+};
+
 int vt_target_stop(struct vt_target *t, struct vt_error *err)
 {
     enum vt_vm_state state;
-    if (t->vm == NULL) {
+    if (t->vm == NULL || t->held != NULL) {
         return 0;
     }
     int rc = vt_vm_query_state(t->vm, STATE_TIMEOUT_MS, &state, err);
     if (rc != 0 || state == VT_VM_PAUSED) {
         return rc;
+    }
+    struct vt_signals *held = malloc(sizeof *held);
+    if (held == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "%s: out of memory", t->name);
     }
     /* From here to vt_target_resume a signal must not end us: the VM would stay paused. */
     sigset_t wait;
@@ -110,13 +120,14 @@ int vt_target_stop(struct vt_target *t, struct vt_error *err)
     sigaddset(&wait, SIGINT);
     sigaddset(&wait, SIGTERM);
     sigaddset(&wait, SIGHUP);
-    sigprocmask(SIG_BLOCK, &wait, &t->signals);
+    pthread_sigmask(SIG_BLOCK, &wait, &held->before);
     rc = vt_vm_pause(t->vm, err);
     if (rc != 0) {
-        sigprocmask(SIG_SETMASK, &t->signals, NULL);
+        pthread_sigmask(SIG_SETMASK, &held->before, NULL);
+        free(held);
         return rc;
     }
-    t->paused = true;
+    t->held = held;
     if (t->kernel != NULL) {
         vt_kernel_refresh(t->kernel);
     }
@@ -125,12 +136,13 @@ int vt_target_stop(struct vt_target *t, struct vt_error *err)
 
 int vt_target_resume(struct vt_target *t, struct vt_error *err)
 {
-    int rc = 0;
-    if (t->paused) {
-        rc = vt_vm_resume(t->vm, err);
-        t->paused = false;
-        sigprocmask(SIG_SETMASK, &t->signals, NULL);
+    if (t->held == NULL) {
+        return 0;
     }
+    int rc = vt_vm_resume(t->vm, err);
+    pthread_sigmask(SIG_SETMASK, &t->held->before, NULL);
+    free(t->held);
+    t->held = NULL;
     return rc;
 }
 

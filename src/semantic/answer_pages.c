@@ -300,11 +300,11 @@ static int tables_of_all(struct vt_answering *a, const struct vt_task_list *list
         if (task->mm.v == 0 || tables_of_task(a, task, NULL, &t, &space, NULL) != 0) {
             continue; /* a kernel thread, or it has ended meanwhile */
         }
-        uint64_t tables = all_tables(&t);
-        json_t *row = json_pack("{s:i, s:o, s:I, s:I, s:I}", "pid", (int)task->pid, "name",
-                                vt_row_string(task->comm, strlen(task->comm)), "tables",
-                                (json_int_t)tables, "bytes", (json_int_t)(tables * VT_PAGE_BYTES),
-                                "mapped_pages", (json_int_t)t.pages);
+        uint64_t tables = all_tables(&t), bytes = tables * VT_PAGE_BYTES;
+        json_t *row =
+            json_pack("{s:i, s:o, s:I, s:I, s:I}", "pid", (int)task->pid, "name",
+                      vt_row_string(task->comm, strlen(task->comm)), "tables", (json_int_t)tables,
+                      "bytes", (json_int_t)bytes, "mapped_pages", (json_int_t)t.pages);
         if (row == NULL || json_array_append_new(rows, row) != 0) {
             return vt_fail(err, VT_E_NOMEM, "out of memory");
         }

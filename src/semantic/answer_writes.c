@@ -48,7 +48,7 @@ static int find_owner(struct map *m, int32_t pid, const char *what, uint32_t *nu
         *number = (uint32_t)(m->n_owners - 1);
         return 0;
     }
-    if (m->n_owners == m->room_owners) {
+    if (m->owners == NULL || m->n_owners == m->room_owners) {
         size_t room = m->room_owners == 0 ? 256 : 2 * m->room_owners;
         struct owner *more = reallocarray(m->owners, room, sizeof *more);
         if (more == NULL || room > UINT32_MAX) {
@@ -267,19 +267,20 @@ static int add_rows(struct vt_answering *a, struct map *m, const json_t *names, 
         char pid[16];
         snprintf(pid, sizeof pid, "%" PRId32, m->owners[i].pid);
         const json_t *name = json_object_get(names, pid);
-        json_t *row = json_pack("{s:i, s:o, s:o, s:I, s:I}", "pid", (int)m->owners[i].pid, "owner",
-                                m->owners[i].pid == 0 ? json_string("kernel")
-                                : name != NULL        ? json_deep_copy(name)
-                                                      : json_null(),
-                                "what", vt_row_string(m->owners[i].what, strlen(m->owners[i].what)),
-                                "pages", (json_int_t)m->owners[i].pages, "bytes",
-                                (json_int_t)(m->owners[i].pages * VT_PAGE_BYTES));
+        uint64_t bytes = m->owners[i].pages * VT_PAGE_BYTES;
+        json_t *row =
+            json_pack("{s:i, s:o, s:o, s:I, s:I}", "pid", (int)m->owners[i].pid, "owner",
+                      m->owners[i].pid == 0 ? json_string("kernel")
+                      : name != NULL        ? json_deep_copy(name)
+                                            : json_null(),
+                      "what", vt_row_string(m->owners[i].what, strlen(m->owners[i].what)), "pages",
+                      (json_int_t)m->owners[i].pages, "bytes", (json_int_t)bytes);
         lost = row == NULL || json_array_append_new(rows, row) != 0;
     }
     if (other > 0 && !lost) {
-        json_t *row =
-            json_pack("{s:i, s:s, s:s, s:I, s:I}", "pid", 0, "owner", "kernel", "what", "other",
-                      "pages", (json_int_t)other, "bytes", (json_int_t)(other * VT_PAGE_BYTES));
+        uint64_t bytes = other * VT_PAGE_BYTES;
+        json_t *row = json_pack("{s:i, s:s, s:s, s:I, s:I}", "pid", 0, "owner", "kernel", "what",
+                                "other", "pages", (json_int_t)other, "bytes", (json_int_t)bytes);
         lost = row == NULL || json_array_append_new(rows, row) != 0;
     }
     json_decref(a->answer->rows);

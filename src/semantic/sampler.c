@@ -116,19 +116,6 @@ static bool has_ended(const struct vt_sampler *s)
     return s->vm >= 0 && poll(&wait, 1, 0) > 0;
 }
 
-/* Is its banner still where it was? After a reset another kernel runs, or the same elsewhere. */
-static bool still_runs(struct vt_kernel *kernel)
-{
-    struct vt_gva at;
-    char text[64];
-    const char *banner = vt_kernel_banner(kernel);
-    size_t n = strnlen(banner, sizeof text);
-    vt_kernel_refresh(kernel);
-    return vt_kernel_symbol(kernel, "linux_banner", &at, NULL) == 0 &&
-           vt_space_read(vt_kernel_space(kernel), at, text, n, NULL) == 0 &&
-           memcmp(text, banner, n) == 0;
-}
-
 static void close_kernel(struct vt_target *t)
 {
     vt_kernel_close(t->kernel);
@@ -140,7 +127,8 @@ static int open_kernel(struct vt_sampler *s, struct vt_error *err)
     struct vt_target *t = s->target;
     /* Less and less often: it may just be paused. */
     bool doubtful = s->stuck >= STUCK && (s->stuck & (s->stuck - 1)) == 0;
-    if (t->kernel != NULL && t->vm != NULL && (doubtful || !still_runs(t->kernel))) {
+    vt_target_refresh(t);
+    if (t->vm != NULL && doubtful) {
         close_kernel(t);
     }
     return vt_target_kernel(t, err);

@@ -256,8 +256,8 @@ void vt_http_close_clients(struct vt_http *http)
 
 void vt_http_drop_clients(struct vt_http *http)
 {
-    while (http->clients != NULL) {
-        struct client *k = http->clients;
+    for (struct client *k = http->clients, *next; k != NULL; k = next) {
+        next = k->next;
         vt_ws_destroy(k->ws);
         forget(k);
     }

@@ -88,7 +88,11 @@ bool vt_reply_header(struct vt_reply *reply, const char *name, const char *value
 
 struct vt_reply *vt_reply_make(unsigned status, char *body, size_t bytes, const char *type)
 {
-    struct vt_reply *r = adopt(status, body, bytes, of_bytes(body, bytes, free, body));
+    struct MHD_Response *mhd = of_bytes(body, bytes, free, body);
+    if (mhd == NULL) {
+        return NULL; /* and the body is gone */
+    }
+    struct vt_reply *r = adopt(status, body, bytes, mhd);
     bool ok = r != NULL;
     for (size_t i = 0; ok && i < sizeof always / sizeof always[0]; i++) {
         ok = vt_reply_header(r, always[i][0], always[i][1]);

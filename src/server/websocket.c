@@ -81,9 +81,10 @@ unsigned vt_ws_handshake(const struct vt_ws_request *request, char accept[VT_WS_
     sha1_update(&ctx, strlen(request->key), (const uint8_t *)request->key);
     sha1_update(&ctx, sizeof magic - 1, (const uint8_t *)magic);
     sha1_digest(&ctx, sizeof digest, digest);
-    _Static_assert(BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE) < VT_WS_ACCEPT_MAX, "room");
+    enum { ACCEPT_BYTES = BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE) };
+    _Static_assert(ACCEPT_BYTES < VT_WS_ACCEPT_MAX, "room");
     base64_encode_raw(accept, sizeof digest, digest);
-    accept[BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE)] = '\0';
+    accept[ACCEPT_BYTES] = '\0';
     *protocol = known ? VT_WS_SUBPROTOCOL : NULL;
     return 101;
 }

@@ -31,13 +31,13 @@ static int look(struct vt_shot *s, struct vt_target *t, bool pause, struct vt_er
         find_kernel(s, t);
         rc = pause ? vt_target_stop(t, err) : 0;
     }
-    if (rc == 0 && t->vm != NULL && !t->paused) {
+    if (rc == 0 && t->vm != NULL && t->held == NULL) {
         rc = vt_vm_query_state(t->vm, STATE_TIMEOUT_MS, &state, err);
     }
     if (rc != 0) {
         return rc;
     }
-    bool paused = t->paused || state == VT_VM_PAUSED;
+    bool paused = t->held != NULL || state == VT_VM_PAUSED;
     s->consistency = t->vm == NULL ? "a saved copy" : paused ? "paused" : "live";
     s->unix_s = (int64_t)time(NULL);
     uint64_t from = vt_now_ns();
