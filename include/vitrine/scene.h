@@ -55,11 +55,13 @@ struct vt_volume_options {
     uint64_t memory_bytes; /**< of the device for this volume; 0: as much as it wants (1.15 x RAM).
                             *  With less, far and cold bricks are kept in coarser levels only */
     bool copy;             /**< do not import host memory even where it could be */
+    const struct vt_ram_region *regions; /**< where highlights lie in `bytes`; copied */
+    unsigned n_regions;                  /**< 0: guest-physical addresses are offsets */
 };
 
 /** `bytes` (n_pages of 4 KiB, read-only, by RAM-file offset; borrowed until it is destroyed)
  * becomes a volume. All pages are holes until an update. VT_E_NOMEM (device or host), VT_E_LIMIT
- * (more than 2^42 bytes). */
+ * (more than 2^38 bytes). */
 int vt_volume_create(struct vt_gpu *gpu, const uint8_t *bytes, uint64_t n_pages,
                      const struct vt_volume_options *options, struct vt_volume **volume,
                      struct vt_error *err);
@@ -71,8 +73,10 @@ unsigned vt_volume_side(const struct vt_volume *volume); /**< order: the side is
 struct vt_volume_update {
     const uint64_t *pages; /**< indices of pages whose bytes changed, ascending */
     size_t n_pages;
-    bool all;               /**< every page with storage changed; `pages` is not looked at */
-    const uint8_t *classes; /**< enum vt_page_class of all pages */
+    bool all;               /**< every page that is no VT_CLASS_HOLE in `classes` changed (without
+                             * `classes`: every page); `pages` is not looked at */
+    const uint8_t *classes; /**< enum vt_page_class of all pages; one that is VT_CLASS_HOLE and not
+                             * in `pages` becomes a hole again */
     const uint8_t *owners;  /**< as vt_classes_owners, of all pages */
     const struct vt_highlights *highlights;
     double now_s; /**< a clock that only grows: pages in `pages` are hot at this time */

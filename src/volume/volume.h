@@ -1,0 +1,71 @@
+/* volume/volume.h - inside of a volume: what lies on the device, and the same on the host.
+ *
+ * shaders/volume.glsl says what the tables are; the structs here are its layout. The host keeps
+ * what a reference needs (brick words, attributes, last writes) and no voxels: these are the RAM.
+ */
+#ifndef VT_VOLUME_VOLUME_H
+#define VT_VOLUME_VOLUME_H
+
+#include "vitrine/scene.h"
+#include "volume/gpu/gpu.h"
+#include "volume/hilbert3d.h"
+
+#define VT_HOLE UINT32_MAX
+#define VT_NO_SLOT UINT32_MAX
+#define VT_BRICK_ZERO (UINT32_C(1) << 5) /* known on the device only */
+#define VT_CHUNK_SHIFT 18
+#define VT_CHUNKS_MAX 256u /* of a gibibyte each: as many pages as a brick word numbers */
+#define VT_CELLS_BYTES (512u + 64u + 8u + 1u) /* of a page, levels 1-4 */
+#define VT_VOLUME_POOLED 1u
+
+#define VT_ATTRIBUTES(page_class, owner, highlight)                                                \
+    ((uint32_t)(page_class) | (uint32_t)(owner) << 8 | (uint32_t)(highlight) << 16)
+#define VT_ATTRIBUTE_CLASS(attributes) ((uint8_t)((attributes) & 255))
+#define VT_ATTRIBUTE_OWNER(attributes) ((uint8_t)((attributes) >> 8 & 255))
+#define VT_ATTRIBUTE_HIGHLIGHT(attributes) ((uint16_t)((attributes) >> 16 & 511))
+
+/** VtNode */
+struct vt_volume_node {
+    uint32_t summary, newest, classes, owners;
+};
+
+/** VtChunk: addresses */
+struct vt_volume_chunk {
+    uint64_t level[5];
+};
+
+/** Volume, up to its chunks. */
+struct vt_volume_layout {
+    uint64_t bricks, offsets, attributes, newest, slots, nodes; /* addresses */
+    uint32_t order, flags, n_pages, n_node_levels;
+    uint32_t grid[4];
+    uint32_t node_first[16];
+};
+
+/* Everything but gpu, bytes, n_pages, order, grid, bricks, attributes, newest, tables and layout is
+ * volume.c's and levels.c's own. */
+struct vt_volume_build;
+
+struct vt_volume {
+    struct vt_gpu *gpu;
+    const uint8_t *bytes; /**< the RAM; read pages that are no holes only */
+    uint32_t n_pages;
+    unsigned order;
+    uint32_t grid[3];               /**< bricks along x, y, z, from corner 0 of the cube */
+    const struct vt_bricks *tables; /**< how bricks are turned */
+    uint32_t *bricks;               /**< by brick, x fastest: page << 6 | orientation, or VT_HOLE */
+    uint32_t *attributes;           /**< by page: VT_ATTRIBUTES */
+    uint32_t *newest; /**< by page: last write, ms of the volume's clock, from 1; 0: never */
+    uint64_t address; /**< on the device, of what programs take: a struct vt_volume_layout */
+    struct vt_volume_layout layout;
+    struct vt_volume_build *build;
+};
+
+/** Seconds of the clock of struct vt_volume_update as in `newest`: ms + 1, clamped to 1 and
+ *  UINT32_MAX (49 days). */
+uint32_t vt_volume_ms(double now_s);
+
+/** The brick word at voxel (x, y, z); VT_HOLE also outside the grid. */
+uint32_t vt_volume_brick_at(const struct vt_volume *volume, const uint32_t voxel[3]);
+
+#endif
