@@ -102,16 +102,18 @@ struct vt_camera {
 };
 /** "front", "back", "left", "right", "top", "bottom", "iso" (default); VT_E_INVAL names them. */
 int vt_camera_named(const char *name, struct vt_camera *camera, struct vt_error *err);
-/** Around the target, radians; it never turns over. */
+/** Moves the eye around the target to the right and up, radians; it never turns over. */
 void vt_camera_orbit(struct vt_camera *camera, double yaw, double pitch);
-/** In the image plane, as shares of the picture's height. */
+/** Moves the camera to the right and up (what is seen goes the other way) by shares of the
+ *  picture's height at the target; bounded to the cube's surroundings. */
 void vt_camera_pan(struct vt_camera *camera, double dx, double dy);
 /** Towards (factor < 1) or away from the target; bounded. */
 void vt_camera_zoom(struct vt_camera *camera, double factor);
 /** From the same side, so that `box` (of a volume of 2^order) fills the picture. */
 void vt_camera_frame(struct vt_camera *camera, const struct vt_box *box, unsigned order,
                      double aspect);
-/** A smooth flight, t from 0 to 1. */
+/** A smooth flight, t from 0 to 1; beyond that, its ends. Far targets are reached by rising, so
+ *  that the way between them is seen. */
 void vt_camera_fly(const struct vt_camera *from, const struct vt_camera *to, double t,
                    struct vt_camera *at);
 
@@ -135,7 +137,7 @@ struct vt_scene {
 };
 void vt_scene_init(struct vt_scene *scene);
 /** A transfer function as text: "0:0 1:0.02 128:0.1 255:0.5": value:opacity, ascending, linear
- *  between. VT_E_INVAL. */
+ *  between, constant before the first and after the last. The scene is left alone on VT_E_INVAL. */
 int vt_scene_opacity(struct vt_scene *scene, const char *text, struct vt_error *err);
 
 /* ---------------------------------------------------------------- views */
