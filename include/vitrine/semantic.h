@@ -109,7 +109,8 @@ struct vt_sql_limits {
 /** Opens for reading. `path` NULL: an empty database with live tables only; a path that begins with
  *  "file:" is a URI, as vt_sampler_path may give one. `target` (may be NULL:
  *  then there are no live tables) is walked by queries that name a live table; its kernel is opened
- *  when first needed. VT_E_NOT_FOUND when the VM was never sampled. */
+ *  when first needed. Of a VM that ended, a statement that names a live table is VT_E_GONE, and the
+ *  present is its last sample. VT_E_NOT_FOUND when the VM was never sampled. */
 int vt_sql_open(const char *path, struct vt_target *target, struct vt_sql **sql,
                 struct vt_error *err);
 void vt_sql_close(struct vt_sql *sql);
@@ -149,6 +150,25 @@ int vt_sql_columns(struct vt_sql *sql, int (*fn)(const struct vt_sql_column *col
 /** Changes when somebody else committed: what was answered before may be kept until then. */
 int vt_sql_version(struct vt_sql *sql, uint64_t *version, struct vt_error *err);
 
+/** A VM that ended and left its database. */
+struct vt_past {
+    char name[VT_VM_NAME_MAX + 1];
+    double last_s;  /**< when its last sample was taken, seconds since 1970 */
+    double ended_s; /**< when a sampler saw that it had ended; 0: none was there */
+};
+/** What is left of a VM. VT_E_NOT_FOUND: it lives, or there is no database with a sample in it;
+ *  VT_E_INVAL: no name; VT_E_CORRUPT, VT_E_PERM: its database cannot be read. */
+int vt_past_find(const char *name, struct vt_past *past, struct vt_error *err);
+/** All of them, by name; at most 4096. Databases that cannot be read are left out. The caller frees
+ *  *list. */
+int vt_past_list(struct vt_past **list, size_t *n, struct vt_error *err);
+
+/** As vt_target_open, for those who can do with a database: a VM that ended and left one is a
+ *  target, too, with `ended` set. For vt_sql_open, vt_database_open and vt_ask alone. Errors: those
+ *  of vt_target_open, VT_E_NOT_FOUND only when there is neither; those of vt_past_find. */
+int vt_database_target(const char *name, const char *operation, const char *detail,
+                       struct vt_target *target, struct vt_error *err);
+
 /** A database to ask. */
 struct vt_database {
     struct vt_sql *sql;
@@ -156,7 +176,8 @@ struct vt_database {
 };
 /** Opens the database of `target`, with live tables, for one who is not the VM's sampler: when
  *  nobody samples it just now, one sample is taken first, so that what is read is of now and the
- *  history grows with every use. Errors: those of vt_sampler_tick and vt_sql_open. */
+ *  history grows with every use. Of a VM that ended it is what was left. Errors: those of
+ * vt_sampler_tick and vt_sql_open. */
 int vt_database_open(struct vt_target *target, struct vt_database *db, struct vt_error *err);
 /** Takes one that holds nothing. */
 void vt_database_close(struct vt_database *db);
@@ -300,8 +321,9 @@ struct vt_answer {
 };
 
 /** Answers a question about a VM. `sql` is open on its database and has live tables of `target`.
- *  A question that is not understood is an answer, too. Errors: VT_E_NOT_FOUND (no such process),
- *  those of parsing and of reading. */
+ *  A question that is not understood is an answer, too. Of a VM that ended the last sample is
+ * asked, which the answer says. Errors: VT_E_NOT_FOUND (no such process), VT_E_GONE (the VM ended,
+ * and the answer would be in its memory), those of parsing and of reading. */
 int vt_ask(struct vt_target *target, struct vt_sql *sql, const char *question,
            const volatile int *stop, struct vt_answer *answer, struct vt_error *err);
 void vt_answer_fini(struct vt_answer *answer);

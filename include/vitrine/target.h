@@ -12,7 +12,9 @@
 struct vt_target {
     const char *name;         /**< as it was opened: the caller's, who keeps it alive */
     struct vt_vm *vm;         /**< NULL: a file */
-    struct vt_ram *ram;       /**< always */
+    struct vt_ram *ram;       /**< always, unless it ended */
+    bool ended;               /**< a VM that is over: its database is all there is of it
+                                 (vt_database_target); neither vm nor ram */
     struct vt_kernel *kernel; /**< once asked for */
     struct vt_signals *held;  /**< while we have it stopped: what its end gives back */
 };
@@ -31,7 +33,7 @@ int vt_target_open(const char *name, const char *operation, const char *detail,
 int vt_target_close(struct vt_target *target, struct vt_error *err);
 
 /** Opens the kernel if it is not yet, with the cache and the symbol path every tool shares
- *  (VITRINE_SYMBOL_PATH). Errors: those of vt_kernel_open. */
+ *  (VITRINE_SYMBOL_PATH). VT_E_GONE: it ended; those of vt_kernel_open. */
 int vt_target_kernel(struct vt_target *target, struct vt_error *err);
 /** For handles that are kept: call it when the guest may have run since the last use. Forgets what
  *  was cached of the guest; a kernel that does not run any more is closed, so that the next

@@ -185,7 +185,7 @@ static int highlight(const struct vt_args *args, const struct vt_answer *answer,
         return 0;
     }
     if (target->vm == NULL) {
-        return asked ? vt_fail(err, VT_E_UNSUPPORTED, "saved RAM has no highlights; a VM has") : 0;
+        return asked ? vt_fail(err, VT_E_UNSUPPORTED, "only a VM that runs has highlights") : 0;
     }
     if (!asked && answer->n_all_places == 0) {
         return 0; /* the answer says so */
@@ -198,7 +198,7 @@ static int ask(const struct vt_args *args, struct vt_target *target, const char 
     struct vt_error err;
     struct vt_database db;
     struct vt_answer answer;
-    int rc = vt_target_kernel(target, &err);
+    int rc = target->ended ? 0 : vt_target_kernel(target, &err);
     rc = rc != 0 ? rc : vt_database_open(target, &db, &err);
     if (rc != 0) {
         return vt_report(args, &err);
@@ -252,7 +252,7 @@ static int run(const struct vt_args *args)
     if (vt_args_operands(args) < 2) {
         return vt_usage_error(args, "needs VM QUESTION, or --examples");
     }
-    int result = vt_cli_open(args, "ask", VT_CLI_RAM, question, &target);
+    int result = vt_cli_open(args, "ask", VT_CLI_DATABASE, question, &target);
     if (result != 0) {
         return result;
     }
@@ -277,7 +277,7 @@ const struct vt_verb vt_verb_ask = {
         "Answers a question in English from the guest's memory and from what was sampled of it:\n"
         "in words, with rows, with the places in memory it speaks of, and with the SQL or the\n"
         "verb that says the same. When nobody samples the VM, one sample is taken first, so that\n"
-        "there is a history to ask for.\n"
+        "there is a history to ask for. Of a VM that has ended, its database is asked.\n"
         "\n"
         "A question that could mean several things is answered by what it could mean; one that is\n"
         "not understood, by what can be asked. Both end with status 2. A question that says\n"

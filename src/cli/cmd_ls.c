@@ -2,6 +2,7 @@
 #include "cli/vm.h"
 
 #include "base/text.h"
+#include "vitrine/semantic.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ static const struct vt_column columns[] = {
     {.key = "machine", .title = "MACHINE", .kind = VT_CELL_TEXT},
     {.key = "uptime_s", .title = "UP S", .kind = VT_CELL_U64},
     {.key = "qmp_path", .kind = VT_CELL_TEXT},
+    {.key = "last_sample_unix_s", .kind = VT_CELL_U64},
     {.key = "note", .title = "NOTE", .kind = VT_CELL_TEXT},
 };
 
@@ -63,6 +65,7 @@ static void show_vm(struct vt_rows *rows, const char *name)
     snprintf(path, sizeof path, "%s%s", info->attached ? info->qmp_path : info->dir,
              info->attached ? "" : "/qmp.sock");
     vt_cell_text(rows, path);
+    vt_cell_none(rows);
     vt_cell_text(rows, info->attached ? "attached" : "");
     vt_vm_close(vm);
 }
@@ -90,10 +93,11 @@ static void show_foreign(struct vt_rows *rows, const struct vt_foreign_vm *f)
     vt_cell_text(rows, name);
     vt_cell_text(rows, "not attached");
     vt_cell_i64(rows, f->qemu_pid);
-    for (size_t i = 3; i < N_COLUMNS - 2; i++) {
+    for (size_t i = 3; i < N_COLUMNS - 3; i++) {
         vt_cell_none(rows);
     }
     vt_cell_text(rows, f->qmp_path[0] != '\0' ? f->qmp_path : NULL);
+    vt_cell_none(rows);
     vt_cell_text(rows, note);
 }
 
@@ -107,6 +111,40 @@ static int show_all_foreign(struct vt_rows *rows, struct vt_error *err)
     }
     for (size_t i = 0; i < n; i++) {
         show_foreign(rows, &list[i]);
+    }
+    free(list);
+    return 0;
+}
+
+static void show_past(struct vt_rows *rows, const struct vt_past *past)
+{
+    char when[32], note[64];
+    bool noted = past->ended_s > 0;
+    time_t seconds = (time_t)(noted ? past->ended_s : past->last_s);
+    struct tm t;
+    if (localtime_r(&seconds, &t) == NULL || strftime(when, sizeof when, "%F %T", &t) == 0) {
+        snprintf(when, sizeof when, "an unknown time");
+    }
+    snprintf(note, sizeof note, "%s %s", noted ? "ended" : "last sample", when);
+    vt_cell_text(rows, past->name);
+    vt_cell_text(rows, "ended");
+    for (size_t i = 2; i < N_COLUMNS - 2; i++) {
+        vt_cell_none(rows);
+    }
+    vt_cell_u64(rows, past->last_s > 0 ? (uint64_t)past->last_s : 0);
+    vt_cell_text(rows, note);
+}
+
+static int show_all_past(struct vt_rows *rows, struct vt_error *err)
+{
+    struct vt_past *list;
+    size_t n;
+    int rc = vt_past_list(&list, &n, err);
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < n; i++) {
+        show_past(rows, &list[i]);
     }
     free(list);
     return 0;
@@ -136,6 +174,9 @@ static int run(const struct vt_args *args)
         if (!vt_args_flag(args, "ours") && show_all_foreign(rows, &err) != 0) {
             rc = vt_report(args, &err);
         }
+        if (vt_args_flag(args, "all") && show_all_past(rows, &err) != 0) {
+            rc = vt_report(args, &err);
+        }
         int written = vt_rows_finish(rows);
         rc = rc != 0 ? rc : written;
     }
@@ -144,6 +185,7 @@ static int run(const struct vt_args *args)
 }
 
 static const struct vt_option options[] = {
+    {"all", NULL, "also list VMs that ended and left a database", false},
     {"names", NULL, "print the names of our VMs only, one a line", false},
     {"ours", NULL, "do not look for VMs that vitrine does not know", false},
     {0},
@@ -159,7 +201,9 @@ const struct vt_verb vt_verb_ls = {
     .description =
         "Lists the VMs that run, with their state, and the QEMUs on this host that vitrine does\n"
         "not know yet, with the command that attaches them. What was left behind by a VM whose\n"
-        "keeper was killed is removed on the way.",
+        "keeper was killed is removed on the way. A VM that has ended, which --all shows, can "
+        "still be\n"
+        "asked: by 'vitrine ask' and 'vitrine sql', as long as its database is there.",
     .examples = "vitrine ls\nvitrine ls --json",
     .run = run,
 };

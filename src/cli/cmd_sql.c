@@ -319,6 +319,9 @@ static int open_for(const struct vt_args *args, struct vt_target *target, const 
                     struct vt_database *db, struct vt_error *err)
 {
     bool stored = true, live;
+    if (target->ended) {
+        return vt_database_open(target, db, err);
+    }
     int rc = open_as_it_is(target, &db->sql, err);
     if (rc != 0 || vt_args_flag(args, "no-sample")) {
         return rc;
@@ -378,7 +381,7 @@ static int run(const struct vt_args *args)
             return vt_report(args, &err);
         }
     }
-    result = vt_cli_open(args, "sql", VT_CLI_RAM, list_only ? "" : text, &target);
+    result = vt_cli_open(args, "sql", VT_CLI_DATABASE, list_only ? "" : text, &target);
     if (result == 0) {
         result = vt_cli_close(args, &target, run_open(args, &target, text, timeout_ns));
     }
@@ -412,6 +415,7 @@ const struct vt_verb vt_verb_sql = {
         "(see\n"
         "docs/database.md); PLURAL_history has what was. When nobody samples the VM and the\n"
         "statement reads them, one sample is taken first. Of saved RAM the database is in memory.\n"
+        "A VM that has ended leaves its database: the present is its last sample then.\n"
         "\n"
         "live.ps, live.maps, live.slabs, …: every noun is a table that is read from the guest's\n"
         "memory when the statement names it, once however often it does. \"live.\" may be left "

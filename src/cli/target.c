@@ -2,6 +2,7 @@
 #include "cli/target.h"
 
 #include "base/text.h"
+#include "vitrine/semantic.h"
 
 #include <inttypes.h>
 
@@ -21,7 +22,8 @@ int vt_cli_open_named(const struct vt_args *args, const char *name, const char *
 {
     struct vt_error err;
     struct vt_target t = {0};
-    int rc = vt_target_open(name, operation, detail, &t, &err);
+    int rc = need == VT_CLI_DATABASE ? vt_database_target(name, operation, detail, &t, &err)
+                                     : vt_target_open(name, operation, detail, &t, &err);
     if (rc == 0 && need == VT_CLI_KERNEL) {
         rc = vt_target_kernel(&t, &err);
     }

@@ -10,8 +10,9 @@
 #define VT_CLI_PAUSE {"pause", NULL, "stop the VM while it is read: one point in time", false}
 
 enum vt_cli_need {
-    VT_CLI_RAM,    /**< vm and ram */
-    VT_CLI_KERNEL, /**< and the kernel, or fail */
+    VT_CLI_RAM,      /**< vm and ram */
+    VT_CLI_KERNEL,   /**< and the kernel, or fail */
+    VT_CLI_DATABASE, /**< vm and ram, or a VM that ended and left its database */
 };
 
 /** Opens the first operand; `operation` (the verb) and `detail` go into the audit line. Returns 0,

@@ -184,6 +184,9 @@ int vt_target_kernel(struct vt_target *target, struct vt_error *err)
     if (target->kernel != NULL) {
         return 0;
     }
+    if (target->ended) {
+        return vt_fail(err, VT_E_GONE, "%s has ended; only its database is left", target->name);
+    }
     if (vt_path_cache(cache, NULL) == 0 && vt_path_format(dir, NULL, "%s/symbols", cache) == 0) {
         options.cache_dir = dir;
     }

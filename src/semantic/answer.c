@@ -4,6 +4,7 @@
 #include "semantic/answer.h"
 
 #include "base/text.h"
+#include "semantic/past.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -69,11 +70,47 @@ static void say_ambiguous(struct vt_answering *a, const struct vt_understood *u)
     }
 }
 
+/* ---------------------------------------------------------------- of a VM that ended */
+
+/* When: "web ended at 12:03:14". */
+static void ended_when(struct vt_answering *a, const struct vt_past *past, char text[160])
+{
+    if (past->ended_s > 0) {
+        snprintf(text, 160, "%s ended at %s", a->target->name, vt_said_time(a, past->ended_s));
+    } else {
+        snprintf(text, 160, "%s has ended", a->target->name);
+    }
+}
+
+/* Answers by the last sample, or says that it would take the memory, too. */
+static int answer_past(struct vt_answering *a, vt_intent_fn *intent, struct vt_error *err)
+{
+    struct vt_past past;
+    char when[160];
+    int rc = vt_past_read(a->sql, &past, err);
+    if (rc != 0) {
+        return rc;
+    }
+    ended_when(a, &past, when);
+    vt_say(a, "%s; its database says, as of %s:\n", when, vt_said_time(a, past.last_s));
+    fflush(a->text);
+    a->begins = a->bytes;
+    rc = intent(a, err);
+    return rc == VT_E_GONE
+               ? vt_fail(err, rc, "%s; that would be in its memory, and only its database is left",
+                         when)
+               : rc;
+}
+
 /* ---------------------------------------------------------------- asking */
 
 static int finish(struct vt_answering *a, struct vt_error *err)
 {
     struct vt_answer *answer = a->answer;
+    if (a->target->ended) { /* a verb would have nothing to show */
+        free(answer->verb);
+        answer->verb = NULL;
+    }
     for (size_t i = 0; i < answer->n_all_places; i++) {
         struct vt_place *p = &answer->places[i];
         struct vt_off off;
@@ -108,7 +145,8 @@ static int answer_it(struct vt_answering *a, struct vt_error *err)
     } else {
         answer->understood = true;
         assert(answer->question.intent < VT_INTENTS);
-        int rc = intents[answer->question.intent](a, err);
+        vt_intent_fn *intent = intents[answer->question.intent];
+        int rc = a->target->ended ? answer_past(a, intent, err) : intent(a, err);
         if (rc != 0) {
             return rc;
         }
@@ -122,15 +160,15 @@ static int answer_it(struct vt_answering *a, struct vt_error *err)
 int vt_ask(struct vt_target *target, struct vt_sql *sql, const char *question,
            const volatile int *stop, struct vt_answer *answer, struct vt_error *err)
 {
-    struct vt_answer made = {.volume_order = vt_volume_order(vt_ram_size(target->ram))};
+    struct vt_answer made = {.volume_order =
+                                 target->ended ? 0 : vt_volume_order(vt_ram_size(target->ram))};
     struct vt_answering a = {
         .target = target, .sql = sql, .stop = stop, .q = &made.question, .answer = &made};
-    size_t bytes;
     int rc = vt_question_parse(question, &made.readings, err);
     if (rc != 0) {
         return rc;
     }
-    a.text = open_memstream(&made.text, &bytes);
+    a.text = open_memstream(&made.text, &a.bytes);
     if (a.text == NULL) {
         return vt_fail(err, VT_E_NOMEM, "out of memory");
     }
@@ -145,8 +183,9 @@ int vt_ask(struct vt_target *target, struct vt_sql *sql, const char *question,
         vt_answer_fini(&made);
         return rc;
     }
-    if (strncmp(made.text, "no ", 3) == 0) { /* as vt_said_count counts nothing */
-        made.text[0] = 'N';
+    char *begins = made.text + a.begins;
+    if (strncmp(begins, "no ", 3) == 0) { /* as vt_said_count counts nothing */
+        begins[0] = 'N';
     }
     *answer = made;
     return 0;

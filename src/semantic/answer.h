@@ -24,9 +24,10 @@ struct vt_answering {
     const struct vt_question *q;
     struct vt_answer *answer;
     FILE *text;
-    size_t room;       /* of answer->places */
-    bool nomem;        /* something was lost: the answer fails in the end */
-    unsigned examples; /* bits: which were said */
+    size_t bytes, begins; /* of the text: written out; what stands before the answer itself */
+    size_t room;          /* of answer->places */
+    bool nomem;           /* something was lost: the answer fails in the end */
+    unsigned examples;    /* bits: which were said */
     char said[16][256];
     unsigned next_said;
 };

@@ -177,7 +177,7 @@ static void say_life(struct vt_answering *a, const json_t *row)
     vt_say(a, "\n  %s started %s", vt_said_process(a, row),
            vt_said_time(a, vt_row_real(row, "started")));
     if (isnan(last)) {
-        vt_say(a, " and runs");
+        vt_say(a, a->target->ended ? " and ran to the last sample" : " and runs");
     } else {
         vt_say(a, " and was gone after %s", vt_said_time(a, last));
     }

@@ -390,6 +390,9 @@ void vt_answer_place(struct vt_answering *a, const char *label, int32_t pid, str
 {
     struct vt_off off;
     uint64_t run;
+    if (a->target->ended) {
+        return; /* what lay there is gone */
+    }
     while (bytes > 0 && vt_ram_offset(a->target->ram, gpa, &off, &run, NULL) == 0) {
         run = run < bytes ? run : bytes;
         add_place(a, label, pid, gva, gpa, run);

@@ -585,9 +585,12 @@ int vt_answer_biggest(struct vt_answering *a, struct vt_error *err)
         json_t *sum;
         rc = vt_answer_look(a, &sum, err, "SELECT sum(rss_bytes) AS bytes FROM processes");
         if (rc == 0) {
-            vt_say(a, "\nAll processes together: %s of %s RAM, pages they share counted for each.",
-                   vt_said_bytes(a, (uint64_t)vt_row_int(json_array_get(sum, 0), "bytes")),
-                   vt_said_bytes(a, vt_ram_size(a->target->ram)));
+            vt_say(a, "\nAll processes together: %s",
+                   vt_said_bytes(a, (uint64_t)vt_row_int(json_array_get(sum, 0), "bytes")));
+            if (!a->target->ended) {
+                vt_say(a, " of %s RAM", vt_said_bytes(a, vt_ram_size(a->target->ram)));
+            }
+            vt_say(a, ", pages they share counted for each.");
             json_decref(sum);
             rc = add_pages_of(a, a->answer->rows, err);
         }

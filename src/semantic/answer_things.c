@@ -274,11 +274,12 @@ int vt_answer_modules(struct vt_answering *a, struct vt_error *err)
                             " taints, first_seen, module FROM modules%s ORDER BY %s",
                             which, q->name[0] != '\0' ? "length(name), name" : "size_bytes DESC");
     sqlite3_free(which);
-    struct pieces pieces;
-    if (rc == 0) {
+    struct pieces pieces = {0};
+    bool in_ram = !a->target->ended;
+    if (rc == 0 && in_ram) {
         rc = vt_answer_kernel(a, err);
     }
-    if (rc == 0) {
+    if (rc == 0 && in_ram) {
         rc = find_pieces(a->target->kernel, &pieces, err);
     }
     if (rc != 0) {
@@ -290,7 +291,9 @@ int vt_answer_modules(struct vt_answering *a, struct vt_error *err)
     json_array_foreach(rows, i, row)
     {
         bytes += (uint64_t)vt_row_int(row, "size_bytes");
-        add_module(a, &pieces, row);
+        if (in_ram) {
+            add_module(a, &pieces, row);
+        }
     }
     row = json_array_get(rows, 0);
     if (q->name[0] != '\0' && row != NULL) {

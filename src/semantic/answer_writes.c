@@ -333,6 +333,9 @@ int vt_answer_recent_writes(struct vt_answering *a, struct vt_error *err)
     uint32_t since;
     double seconds;
     int rc = 0;
+    if (a->target->ended) {
+        return vt_answer_kernel(a, err);
+    }
     if (a->target->vm == NULL) {
         vt_say(a, "This is saved RAM: nothing writes to it any more.");
         return 0;

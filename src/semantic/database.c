@@ -61,11 +61,19 @@ static int open_for_vm(struct vt_target *target, struct vt_database *db, struct 
     return rc != 0 ? rc : vt_sql_open(path, target, &db->sql, err);
 }
 
+static int open_past(struct vt_target *target, struct vt_database *db, struct vt_error *err)
+{
+    char path[VT_VM_PATH_MAX];
+    int rc = vt_db_path(target->name, path, err);
+    return rc != 0 ? rc : vt_sql_open(path, target, &db->sql, err);
+}
+
 int vt_database_open(struct vt_target *target, struct vt_database *db, struct vt_error *err)
 {
     struct vt_database opened = {0};
-    int rc = target->vm == NULL ? open_for_file(target, &opened, err)
-                                : open_for_vm(target, &opened, err);
+    int rc = target->ended        ? open_past(target, &opened, err)
+             : target->vm == NULL ? open_for_file(target, &opened, err)
+                                  : open_for_vm(target, &opened, err);
     if (rc != 0) {
         vt_database_close(&opened);
         return rc;

@@ -155,6 +155,14 @@ static void hint(struct vt_sql *sql, const char *message, const char *text, char
     }
 }
 
+/* Whether it is a live table that is missing, since the VM ended. */
+static bool has_ended(const struct vt_sql *sql, const char *message)
+{
+    const char *table = after(message, "no such table: ");
+    return sql->target != NULL && sql->target->ended && table != NULL &&
+           (after(table, "live.") != NULL || vt_noun_find(table) != NULL);
+}
+
 int vt_sql_explain(struct vt_sql *sql, int rc, const char *text, struct vt_error *err)
 {
     char message[200], more[256] = "", place[96] = "";
@@ -198,6 +206,10 @@ int vt_sql_explain(struct vt_sql *sql, int rc, const char *text, struct vt_error
         code = VT_E_INTERRUPTED;
         break;
     case SQLITE_ERROR: {
+        if (has_ended(sql, message)) {
+            return vt_fail(err, VT_E_GONE, "%s has ended; only its database is left",
+                           sql->target->name);
+        }
 #if SQLITE_VERSION_NUMBER >= 3038000
         int at = sqlite3_error_offset(sql->db);
         if (at >= 0 && (size_t)at < strlen(vt_sql_skip(text))) {

@@ -2,6 +2,7 @@
  * vitrine/semantic.h; what they may do is guard.c's business, live tables are live.c's.
  */
 #include "semantic/sql.h"
+#include "semantic/past.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -101,8 +102,12 @@ int vt_sql_open(const char *path, struct vt_target *target, struct vt_sql **out,
     } else if (open_file(sql, "file:none?mode=memory") != SQLITE_OK) {
         rc = vt_sql_explain(sql, SQLITE_CANTOPEN, "", err);
     }
-    if (rc == 0 && target != NULL) {
+    if (rc == 0 && target != NULL && !target->ended) {
         rc = vt_live_attach(sql, err);
+    }
+    if (rc == 0 && target != NULL && target->ended) {
+        int past = vt_past_views(sql->db);
+        rc = past == SQLITE_OK ? 0 : vt_sql_explain(sql, past, "", err);
     }
     if (rc == 0) {
         rc = vt_sql_guard(sql, err);

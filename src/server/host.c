@@ -219,7 +219,7 @@ static int await_context(struct vt_host *host, struct vt_served *s, struct vt_co
     return 0;
 }
 
-int vt_context_open(struct vt_served *s, const char *operation, const char *detail,
+int vt_context_open(struct vt_served *s, const char *operation, const char *detail, bool past,
                     struct vt_context **context, struct vt_error *err)
 {
     struct vt_context *c = calloc(1, sizeof *c);
@@ -230,8 +230,9 @@ int vt_context_open(struct vt_served *s, const char *operation, const char *deta
     /* Looked at before it is opened: a restart in between shows as another life at the next lease.
      */
     vt_life_look(s->name, &c->life, NULL);
-    int rc = vt_target_open(s->name, operation != NULL ? operation : "database", detail,
-                            &c->lease.target, err);
+    operation = operation != NULL ? operation : "database";
+    int rc = past ? vt_database_target(s->name, operation, detail, &c->lease.target, err)
+                  : vt_target_open(s->name, operation, detail, &c->lease.target, err);
     if (rc != 0) {
         free(c);
         return rc;
@@ -349,7 +350,7 @@ int vt_host_lease(struct vt_host *host, const char *vm, const char *operation, c
     pthread_mutex_unlock(&host->lock);
     rc = c != NULL ? freshen(&c, operation, detail, err) : 0;
     if (rc == 0 && c == NULL) {
-        rc = vt_context_open(s, operation, detail, &c, err);
+        rc = vt_context_open(s, operation, detail, true, &c, err);
     }
     if (rc == 0) {
         lend(host, c, stop);
@@ -371,8 +372,8 @@ int vt_lease_kernel(struct vt_host *host, struct vt_lease *lease, struct vt_erro
 {
     struct vt_served *s = ((struct vt_context *)lease)->vm;
     struct vt_error why = {0};
-    if (lease->target.kernel != NULL) {
-        return 0;
+    if (lease->target.kernel != NULL || lease->target.ended) {
+        return vt_target_kernel(&lease->target, err);
     }
     pthread_mutex_lock(&host->lock);
     if (s->no_kernel_ns != 0 && vt_now_ns() - s->no_kernel_ns < KERNEL_NS) {
@@ -399,7 +400,9 @@ void vt_host_give_back(struct vt_host *host, struct vt_lease *lease)
     struct vt_context *c = (struct vt_context *)lease;
     struct vt_served *s = c->vm;
     vt_target_resume(&lease->target, NULL);
-    vt_vm_release(lease->target.vm);
+    if (lease->target.vm != NULL) {
+        vt_vm_release(lease->target.vm);
+    }
     pthread_mutex_lock(&host->lock);
     take_back(host, c);
     put_idle(s, c);

@@ -41,12 +41,13 @@ const char *vt_host_program(const struct vt_host *host);
 bool vt_host_may_see(const struct vt_host *host, const char *vm);
 
 struct vt_lease {
-    struct vt_target target;  /**< ram always; the kernel through vt_lease_kernel */
+    struct vt_target target;  /**< ram unless it ended; the kernel through vt_lease_kernel */
     struct vt_sql *sql;       /**< NULL until vt_lease_sql */
     const volatile int *stop; /**< non-zero: end early with VT_E_INTERRUPTED; never NULL */
 };
 /** Writes the audit line and opens the VM, or takes one that is kept. `operation` NULL: only the
- *  database will be asked, which is no look into the guest; nothing is written then. VT_E_INVAL (no
+ *  database will be asked, which is no look into the guest; nothing is written then. Of a VM that
+ *  ended the lease has the database only. VT_E_INVAL (no
  * name), VT_E_NOT_FOUND (none, or not to be seen), VT_E_BUSY (all of the VM's leases stayed out for
  * 10 seconds), VT_E_INTERRUPTED, those of vt_target_open. `stop` is the user's own way to end his
  *  work early and outlives the lease; vt_host_interrupt sets it, too. NULL: he has none. */

@@ -72,8 +72,8 @@ int vt_host_wait(struct vt_host *host, uint64_t deadline_ns);
 struct vt_served *vt_host_use(struct vt_host *host, const char *name);
 /** One user less; an entry that holds nothing goes. With the lock. */
 void vt_host_leave(struct vt_host *host, struct vt_served *served);
-/** Opens a VM outside the count of contexts, and closes one. */
-int vt_context_open(struct vt_served *served, const char *operation, const char *detail,
+/** Opens a VM outside the count of contexts, and closes one. With `past` also one that ended. */
+int vt_context_open(struct vt_served *served, const char *operation, const char *detail, bool past,
                     struct vt_context **context, struct vt_error *err);
 void vt_context_close(struct vt_context *context);
 /** Closes idle contexts of VMs that ended. */

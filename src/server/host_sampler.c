@@ -65,7 +65,7 @@ static struct vt_sampler_options sampler_options(const struct vt_host *host)
 static int open_sampler(struct vt_served *s, struct vt_error *err)
 {
     const struct vt_sampler_options options = sampler_options(s->host);
-    int rc = s->context != NULL ? 0 : vt_context_open(s, "sample", "", &s->context, err);
+    int rc = s->context != NULL ? 0 : vt_context_open(s, "sample", "", false, &s->context, err);
     if (rc == 0 && s->sampler == NULL) {
         rc = vt_sampler_create(&s->context->lease.target, &options, &s->sampler, err);
         if (rc == 0) {
@@ -324,8 +324,10 @@ int vt_lease_sql(struct vt_host *host, struct vt_lease *lease, struct vt_error *
         return 0;
     }
     pthread_mutex_lock(&host->lock);
-    await_first(host, s);
-    bool sampled = s->sampling && !s->ended;
+    if (!lease->target.ended) {
+        await_first(host, s);
+    }
+    bool sampled = lease->target.ended || (s->sampling && !s->ended);
     memcpy(error, s->error, sizeof error);
     pthread_mutex_unlock(&host->lock);
     int rc = sampled ? 0 : sample_once(host, s, &lease->target, err);

@@ -437,7 +437,11 @@ static int take_lease(struct vt_op_call *call, volatile int *stop, struct vt_err
     }
     if (!(call->op->flags & VT_OP_BY_NAME)) {
         const char *name = call->op->flags & VT_OP_DATABASE ? NULL : call->op->name;
-        return vt_host_lease(call->host, vm, name, call->detail, stop, &call->lease, err);
+        int rc = vt_host_lease(call->host, vm, name, call->detail, stop, &call->lease, err);
+        bool past = (call->op->flags & (VT_OP_DATABASE | VT_OP_PAST)) != 0;
+        return rc != 0 || past || !call->lease->target.ended
+                   ? rc
+                   : vt_fail(err, VT_E_GONE, "%s has ended; only its database is left", vm);
     }
     if (!vt_name_is_valid(vm)) {
         return vt_fail(err, VT_E_INVAL, "vm: no name (1-32 letters, digits, '.', '_', '-')");

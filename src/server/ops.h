@@ -41,6 +41,7 @@ enum vt_op_flags {
     VT_OP_DATABASE = 1 << 4, /**< answers from the database alone: the same until the next sample */
     VT_OP_PNG = 1 << 5,      /**< the result is image/png */
     VT_OP_BY_NAME = 1 << 6,  /**< with VT_OP_VM: no lease; the VM's RAM need not be there */
+    VT_OP_PAST = 1 << 7,     /**< also of a VM that ended, as VT_OP_DATABASE without saying */
 };
 
 struct vt_op_call {

@@ -9,7 +9,7 @@
 int vt_call_ask(struct vt_op_call *call, struct vt_answer *answer, struct vt_error *err)
 {
     struct vt_lease *lease = call->lease;
-    int rc = vt_lease_kernel(call->host, lease, err);
+    int rc = lease->target.ended ? 0 : vt_lease_kernel(call->host, lease, err);
     rc = rc != 0 ? rc : vt_lease_sql(call->host, lease, err);
     return rc != 0 ? rc
                    : vt_ask(&lease->target, lease->sql, vt_call_text(call, "question"), lease->stop,
@@ -71,7 +71,7 @@ const struct vt_op vt_ops_ask[] = {
         .summary = "Ask a question in words about a guest",
         .description = DESCRIPTION,
         .params = params,
-        .flags = VT_OP_VM | VT_OP_TOOL,
+        .flags = VT_OP_VM | VT_OP_TOOL | VT_OP_PAST,
         .make_result = result,
         .run = ask,
     },
@@ -83,7 +83,7 @@ const struct vt_op vt_ops_ask[] = {
         .title = "Ask a question by a link",
         .summary = "Ask a question in words, the question in the address",
         .params = params,
-        .flags = VT_OP_VM,
+        .flags = VT_OP_VM | VT_OP_PAST,
         .make_result = result,
         .run = ask,
     },

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -63,12 +64,30 @@ static void write_vm(struct vt_json_writer *w, const char *name)
     vt_vm_close(vm);
 }
 
+static void write_past(struct vt_json_writer *w, const struct vt_past *past)
+{
+    vt_json_object(w);
+    vt_json_kv_string(w, "name", past->name);
+    vt_json_kv_string(w, "state", "ended");
+    vt_json_kv_f64(w, "last_sample_unix_s", past->last_s, 16);
+    if (past->ended_s > 0) {
+        vt_json_kv_f64(w, "ended_unix_s", past->ended_s, 16);
+    }
+    vt_json_object_end(w);
+}
+
 static int list_vms(struct vt_op_call *call, struct vt_error *err)
 {
     char **names;
-    size_t n;
+    size_t n, n_past = 0;
+    struct vt_past *past = NULL;
     int rc = vt_vm_names(&names, &n, err);
     if (rc != 0) {
+        return rc;
+    }
+    rc = vt_call_bool(call, "ended") ? vt_past_list(&past, &n_past, err) : 0;
+    if (rc != 0) {
+        vt_vm_names_free(names, n);
         return rc;
     }
     vt_json_object(call->out);
@@ -79,9 +98,15 @@ static int list_vms(struct vt_op_call *call, struct vt_error *err)
             write_vm(call->out, names[i]);
         }
     }
+    for (size_t i = 0; i < n_past; i++) {
+        if (vt_host_may_see(call->host, past[i].name)) {
+            write_past(call->out, &past[i]);
+        }
+    }
     vt_json_array_end(call->out);
     vt_json_object_end(call->out);
     vt_vm_names_free(names, n);
+    free(past);
     return 0;
 }
 
@@ -109,7 +134,8 @@ static int vm_info(struct vt_op_call *call, struct vt_error *err)
     " \"properties\": {"                                                                           \
     "\"name\": {\"type\": \"string\"},"                                                            \
     "\"state\": {\"enum\": [\"unknown\", \"running\", \"paused\", \"shutdown\", \"crashed\","      \
-    " \"migrating\", \"dead\"]},"                                                                  \
+    " \"migrating\", \"dead\", \"ended\"], \"description\": \"ended: only its database is left,"   \
+    " for ask, sql, events and the sampled tables\"},"                                             \
     "\"attached\": {\"type\": \"boolean\", \"description\": \"started by somebody else\"},"        \
     "\"memory_bytes\": {\"type\": \"integer\"},"                                                   \
     "\"cpus\": {\"type\": \"integer\"},"                                                           \
@@ -119,6 +145,8 @@ static int vm_info(struct vt_op_call *call, struct vt_error *err)
     "\"qemu_pid\": {\"type\": \"integer\"},"                                                       \
     "\"started_unix_s\": {\"type\": \"number\"},"                                                  \
     "\"uptime_s\": {\"type\": \"number\"},"                                                        \
+    "\"last_sample_unix_s\": {\"type\": \"number\", \"description\": \"of one that ended\"},"      \
+    "\"ended_unix_s\": {\"type\": \"number\", \"description\": \"when its end was sampled\"},"     \
     "\"ram_why\": {\"type\": [\"string\", \"null\"], \"description\":"                             \
     " \"why its memory cannot be read; null: it can\"},"                                           \
     "\"regions\": {\"type\": \"array\", \"description\": \"where RAM lies, guest-physically and "  \
@@ -135,6 +163,13 @@ static const char list_result[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"vms\"],"
     " \"properties\": {\"vms\": {\"type\": \"array\", \"items\": " VM_SCHEMA "}}}";
 
+static const struct vt_param list_params[] = {
+    {.name = "ended",
+     .kind = VT_PARAM_BOOL,
+     .doc = "also those that ended and left their database"},
+    {0},
+};
+
 const struct vt_op vt_ops_vms[] = {
     {
         .name = "list_vms",
@@ -145,6 +180,7 @@ const struct vt_op vt_ops_vms[] = {
         .summary = "List the virtual machines",
         .description = "The VMs that can be looked into, with their state, memory and CPUs. Their\n"
                        "names are what every other operation takes as \"vm\".",
+        .params = list_params,
         .flags = VT_OP_TOOL,
         .result = list_result,
         .run = list_vms,

@@ -1,6 +1,7 @@
 #!/bin/bash
 # tests/system/database.sh - the database of a VM: what it holds against the guest's own /proc, what
-# happens in the guest as events, its end, and a second guest under the same name.
+# happens in the guest as events, its end and what can be asked then, and a second guest under the same
+# name.
 . "$(dirname "$0")/lib.sh"
 
 command -v sqlite3 >/dev/null || skip 'sqlite3 is not there'
@@ -143,12 +144,43 @@ wait_until 'another boot' grep -q '"kind":"booted"' "$scratch/events"
 expect_eq 'boots' 2 "$(sql 'SELECT count(*) FROM boots')"
 expect_eq 'what was there is of the new boot' 0 "$(sql 'SELECT count(*) FROM processes WHERE boot = 1')"
 expect_eq 'nothing of the old boot is there' 0 "$(sql 'SELECT count(*) FROM processes_history WHERE boot = 1 AND last_seen IS NULL')"
+has_services() { [ "$(sql "SELECT count(*) FROM processes WHERE name = 'dropbear'")" -gt 0 ]; }
+wait_until 'its services run again' has_services
 # When the VM ends, so does its sampler, and nothing is left there.
 vitrine kill "$vm" >/dev/null
 wait $sampler || fail 'the sampler failed when the VM ended'
 expect_eq 'the last event' 'ended|the VM ended' "$(sql 'SELECT kind, detail FROM events ORDER BY id DESC LIMIT 1')"
 expect_eq 'rows of a VM that ended' '0|0|0' "$(sql 'SELECT (SELECT count(*) FROM processes), (SELECT count(*) FROM files), processes FROM sample')"
 [ "$(sql 'SELECT count(*) > 20 FROM processes_history')" = 1 ] || fail 'its history is gone'
+
+# ---- a VM whose end was sampled is asked by its last sample ------------------------------------
+
+value() { vitrine sql "$vm" "$1" --json | json 'list(d[0].values())[0]'; }
+counted() { sql "SELECT count(*) FROM $1_history WHERE last_seen = (SELECT max(last_seen) FROM boots)"; }
+one_of_ended() { vitrine ls --ours --all --json | json "[v[\"$1\"] for v in d if v[\"name\"] == \"$vm\"][0]"; }
+for table in processes threads memory_regions modules mounts files sockets; do
+    expect_eq "$table of the last sample" "$(counted $table)" "$(value "SELECT count(*) FROM $table")"
+done
+[ "$(value 'SELECT count(*) FROM processes')" -gt 20 ] || fail 'the last sample had no processes'
+expect_eq 'pages of the last sample' 1 "$(value "SELECT count(*) > 0 FROM memory_pages WHERE pid = 1")"
+expect_eq 'a column that is an address' 1 "$(value 'SELECT page_table FROM processes WHERE pid = 1' | grep -c '^0x')"
+expect_error 1 "$vm has ended; only its database is left" vitrine sql "$vm" 'SELECT * FROM live.ps'
+expect_error 1 "$vm has ended; only its database is left" vitrine sql "$vm" 'SELECT * FROM ps'
+expect_error 1 'may only read' vitrine sql "$vm" 'DELETE FROM events'
+expect_match 'what ran' "^$vm ended at .*processes ran .*was gone after" \
+    "$(vitrine ask "$vm" 'what ran?' --json | json 'd["text"]')"
+expect_match 'what is running' "^$vm ended at .*processes run" "$(vitrine ask "$vm" 'what is running?' --json | json 'd["text"]')"
+expect_match 'what changed' "^$vm ended at .*boots ended: the VM ended" \
+    "$(vitrine ask "$vm" 'what changed in the last minute?' --json | json 'd["text"]')"
+expect_error 1 "$vm ended at .*; that would be in its memory" vitrine ask "$vm" 'show me the page tables of pid 1'
+expect_eq 'in the list' ended "$(one_of_ended state)"
+expect_match 'when' '^ended 20' "$(one_of_ended note)"
+expect_eq 'not in the list of those that live' '[]' "$(vitrine ls --ours --json)"
+expect_error 3 'no VM named' vitrine ps "$vm"
+expect_error 3 "no VM named '$prefix-never'" vitrine sql "$prefix-never" 'SELECT 1'
+expect_error 3 "no VM named '$prefix-never'" vitrine ask "$prefix-never" 'what ran?'
+expect_error 1 'is not a VM.s name' vitrine ask 'a%2f..' 'what ran?'
+
 start_vm a --memory 128M
 wait_console 'shell ready'
 sample_once >/dev/null
@@ -164,3 +196,34 @@ printf 'this is no database, however long it may be; it is not' >"$db"
 expect_error 1 'remove it to begin anew' vitrine sample "$vm" --count 1
 rm "$db"
 expect_eq 'a database that begins anew' '["booted"]' "$(sample_once | json '[d["kind"]]')"
+
+# ---- a VM whose end nobody saw, and a server -------------------------------------------------------
+
+was=$(sql 'SELECT count(*) FROM processes')
+kill -KILL "$(vitrine info "$vm" --json | json 'd["qemu_pid"]')"
+is_gone() { [ "$(vitrine ls --names)" = '' ]; }
+wait_until 'it is gone' is_gone
+expect_eq 'processes it had' "$was" "$(value 'SELECT count(*) FROM processes')"
+expect_match 'what ran' "^$vm has ended; .*init \(pid 1\) " "$(vitrine ask "$vm" 'is init running?' --json | json 'd["text"]')"
+expect_match 'in the list' '^last sample 20' "$(one_of_ended note)"
+
+"$VITRINE" serve --listen 127.0.0.1:0 --json >"$scratch/where" 2>"$scratch/serve.log" &
+server=$!
+wait_until 'the server says where it listens' test -s "$scratch/where"
+api=$(json 'd["urls"][0]' <"$scratch/where")/api/v1/vms
+get() { curl -s --max-time 60 "$@"; }
+status_of() { get -o "$scratch/body" -w '%{http_code}' "$@"; }
+expect_eq 'VMs' '[]' "$(get "$api" | json 'd["vms"]')"
+expect_eq 'VMs that ended' "[\"$vm\", \"ended\"]" "$(get "$api?ended=true" | json '[d["vms"][0][k] for k in ("name", "state")]')"
+expect_eq 'its processes' "$was" "$(get "$api/$vm/processes" | json 'len(d["processes"])')"
+expect_eq 'its init' init "$(get "$api/$vm/processes?pid=1" | json 'd["processes"][0]["name"]')"
+expect_eq 'its events' booted "$(get "$api/$vm/events" | json 'd["events"][0]["kind"]')"
+expect_eq 'its boots' 1 "$(get "$api/$vm/boots" | json 'len(d["boots"])')"
+expect_eq 'its last sample' 1 "$(get "$api/$vm/sample" | json 'd["sample"]["number"]')"
+expect_eq 'SQL' "$was" "$(get -G "$api/$vm/sql" --data-urlencode 'query=SELECT count(*) AS n FROM processes' | json 'd["rows"][0]["n"]')"
+expect_match 'a question' "^$vm has ended" "$(get -G "$api/$vm/ask" --data-urlencode 'question=what is running?' | json 'd["text"]')"
+expect_eq 'a look into it' 410 "$(status_of "$api/$vm/live/ps")"
+expect_match 'why' 'only its database is left' "$(cat "$scratch/body")"
+expect_eq 'one that never was' 404 "$(status_of "$api/$prefix-never/processes")"
+kill -TERM $server
+wait $server || fail "the server: $(cat "$scratch/serve.log")"

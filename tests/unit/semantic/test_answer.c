@@ -25,6 +25,10 @@ struct made_up {
     struct vt_changes changes;
     struct vt_sql *sql;
     double now_s;
+    /* once it ended */
+    char path[64];
+    struct vt_target past;
+    struct vt_sql *past_sql;
 };
 
 static void process(struct made_up *m, int64_t pid, int64_t ppid, const char *name,
@@ -111,7 +115,6 @@ static int setup(void **state)
     struct made_up *m = calloc(1, sizeof *m);
     struct synthetic_kernel kernel = synthetic_default();
     struct vt_error err = {0};
-    char path[64];
     *state = m;
     if (m == NULL) {
         return -1;
@@ -123,13 +126,13 @@ static int setup(void **state)
     m->now_s = 1000;
     m->changes.quiet = true;
     fabricated_begin(&m->take);
-    snprintf(path, sizeof path, "file:/test-answer-%u?vfs=memdb", made++);
-    if (vt_store_open(&m->store, path, &err) != 0 ||
-        vt_db_run(m->store.db, path,
+    snprintf(m->path, sizeof m->path, "file:/test-answer-%u?vfs=memdb", made++);
+    if (vt_store_open(&m->store, m->path, &err) != 0 ||
+        vt_db_run(m->store.db, m->path,
                   "INSERT INTO boots(id, release, banner, build_id, text, text_physical,"
                   " first_seen) VALUES(1, '6.1.0', 'Linux version 6.1.0', '', 0, 0, 1010)",
                   &err) != 0 ||
-        vt_sql_open(path, &m->target, &m->sql, &err) != 0) {
+        vt_sql_open(m->path, &m->target, &m->sql, &err) != 0) {
         fprintf(stderr, "%s\n", err.message);
         return -1;
     }
@@ -139,6 +142,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct made_up *m = *state;
+    vt_sql_close(m->past_sql);
     vt_sql_close(m->sql);
     vt_events_fini(&m->events);
     vt_take_fini(&m->take);
@@ -165,6 +169,13 @@ static void expect_text(const struct vt_answer *answer, const char *part)
     if (strstr(answer->text, part) == NULL) {
         fail_msg("'%s' is not in '%s'", part, answer->text);
     }
+}
+
+static int take_number(const struct vt_sql_value *values, unsigned n, void *arg)
+{
+    assert_int_equal(n, 1);
+    *(int64_t *)arg = values[0].integer;
+    return 0;
 }
 
 static const char *text_at(const struct vt_answer *answer, size_t row, const char *key)
@@ -249,6 +260,97 @@ static void a_pid_that_is_nobodys_is_an_error(void **state)
     assert_int_equal(vt_ask(&m->target, m->sql, "memory of pid 10", NULL, &a, &err),
                      VT_E_NOT_FOUND);
     assert_non_null(strstr(err.message, "./made-up has no process 10; it was sshd, until"));
+}
+
+/* Ends it, noted by a sampler or not, and opens what is left. */
+static void end(struct made_up *m, bool noted)
+{
+    struct vt_error err = {0};
+    if (noted) {
+        assert_int_equal(vt_store_begin(&m->store, m->now_s + 5, &err), 0);
+        assert_int_equal(vt_store_end_boot(&m->store, &err), 0);
+        assert_int_equal(
+            vt_db_run(m->store.db, "", "UPDATE sample SET boot = NULL, time = time + 5", &err), 0);
+        assert_int_equal(vt_store_commit(&m->store, &err), 0);
+    }
+    m->past = (struct vt_target){.name = "made-up", .ended = true};
+    if (vt_sql_open(m->path, &m->past, &m->past_sql, &err) != 0) {
+        fail_msg("%s", err.message);
+    }
+}
+
+static int64_t number_of(struct made_up *m, const char *text)
+{
+    struct vt_error err = {0};
+    int64_t number = -1;
+    if (vt_sql_query(m->past_sql, text, NULL, 0, NULL, NULL, take_number, &number, &err) != 0) {
+        fail_msg("%s: %s", text, err.message);
+    }
+    return number;
+}
+
+static void expect_past(struct made_up *m, const char *begins)
+{
+    struct vt_answer a;
+    struct vt_error err = {0};
+    const char *const asked[] = {"what processes are running?", "where is the SSH daemon?",
+                                 "who listens on port 22?"};
+    const char *const said[] = {"\n5 processes run: 4 programs", "sshd (pid 10)", "sshd (pid 10)"};
+    for (unsigned i = 0; i < 3; i++) {
+        if (vt_ask(&m->past, m->past_sql, asked[i], NULL, &a, &err) != 0) {
+            fail_msg("%s: %s", asked[i], err.message);
+        }
+        assert_memory_equal(a.text, begins, strlen(begins));
+        expect_text(&a, "its database says, as of ");
+        expect_text(&a, said[i]);
+        assert_int_equal(a.n_all_places, 0);
+        assert_null(a.verb);
+        vt_answer_fini(&a);
+    }
+    assert_int_equal(
+        vt_ask(&m->past, m->past_sql, "show me the page tables for PID 1", NULL, &a, &err),
+        VT_E_GONE);
+    assert_memory_equal(err.message, begins, strlen(begins));
+    assert_non_null(strstr(err.message, "only its database is left"));
+    static const char *const live[] = {"SELECT * FROM live.ps", "SELECT * FROM ps",
+                                       "SELECT * FROM live.maps(1)",
+                                       "SELECT * FROM processes JOIN live.modules"};
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(vt_sql_query(m->past_sql, live[i], NULL, 0, NULL, NULL, NULL, NULL, &err),
+                         VT_E_GONE);
+        assert_string_equal(err.message, "made-up has ended; only its database is left");
+    }
+    assert_int_equal(number_of(m, "SELECT count(*) FROM processes"), 5);
+    assert_int_equal(number_of(m, "SELECT count(*) FROM sockets"), 1);
+    assert_int_equal(number_of(m, "SELECT sum(bytes) FROM memory_pages WHERE pid = 10"), 24576);
+    assert_int_equal(number_of(m, "SELECT count(*) FROM processes_history"), 6);
+    assert_int_equal(vt_sql_query(m->past_sql, "CREATE TEMP VIEW v AS SELECT 1", NULL, 0, NULL,
+                                  NULL, NULL, NULL, &err),
+                     VT_E_PERM);
+}
+
+/* Someone was there before who is not in the last sample. */
+static void with_one_who_left(struct made_up *m)
+{
+    process(m, 7, 1, "gone", "gone", false);
+    sample(m);
+    with_ssh(m);
+}
+
+static void a_vm_that_ended_unseen_is_asked_as_it_was(void **state)
+{
+    struct made_up *m = *state;
+    with_one_who_left(m);
+    end(m, false);
+    expect_past(m, "made-up has ended; ");
+}
+
+static void a_vm_whose_end_was_seen_is_asked_by_its_last_sample(void **state)
+{
+    struct made_up *m = *state;
+    with_one_who_left(m);
+    end(m, true);
+    expect_past(m, "made-up ended at ");
 }
 
 static void processes_are_counted_by_kind(void **state)
@@ -430,8 +532,9 @@ static void every_golden_question_has_an_answer(void **state)
 {
     struct made_up *m = *state;
     static const char *const files[] = {"understood.txt", "ambiguous.txt", "refused.txt"};
-    unsigned asked = 0, answered = 0;
+    unsigned asked = 0, answered = 0, past_answered = 0;
     with_ssh(m);
+    end(m, false);
     for (unsigned f = 0; f < 3; f++) {
         char path[512], line[1024];
         snprintf(path, sizeof path, "%s/%s", golden, files[f]);
@@ -454,11 +557,19 @@ static void every_golden_question_has_an_answer(void **state)
             } else if (rc != VT_E_NOT_FOUND && rc != VT_E_UNSUPPORTED) {
                 fail_msg("%s: %s", line, err.message);
             }
+            rc = vt_ask(&m->past, m->past_sql, line, NULL, &a, &err);
+            if (rc == 0) {
+                past_answered++;
+                vt_answer_fini(&a);
+            } else if (rc != VT_E_GONE && rc != VT_E_NOT_FOUND) {
+                fail_msg("%s, of one that ended: %s", line, err.message);
+            }
         }
         fclose(in);
     }
     assert_true(asked >= 150);
     assert_true(answered * 10 >= asked * 6);
+    assert_true(past_answered * 10 >= asked * 4);
 }
 
 static void asking_can_be_stopped(void **state)
@@ -481,6 +592,8 @@ int main(int argc, char **argv)
         WITH(a_port_alone_is_said_to_be_no_proof),
         WITH(what_ended_is_in_the_history),
         WITH(a_pid_that_is_nobodys_is_an_error),
+        WITH(a_vm_that_ended_unseen_is_asked_as_it_was),
+        WITH(a_vm_whose_end_was_seen_is_asked_by_its_last_sample),
         WITH(processes_are_counted_by_kind),
         WITH(pages_become_places),
         WITH(places_end_where_ram_does),

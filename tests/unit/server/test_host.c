@@ -319,6 +319,72 @@ static void without_samplers_a_lease_takes_one_sample(void **state)
     fake_vm_end(&vm);
 }
 
+static void write_data(const char *name, const char *text)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", getenv("VITRINE_DATA_DIR"), name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void a_vm_that_ended_is_served_from_its_database(void **state)
+{
+    (void)state;
+    struct fake_vm vm;
+    struct vt_past past, *list;
+    struct vt_error err;
+    struct vt_lease *l;
+    size_t n;
+    fake_vm_start(&vm, "one");
+    struct vt_host *host = start(&(struct vt_host_options){.interval_s = 100});
+    l = lease(host, "one");
+    assert_int_equal(vt_lease_sql(host, l, NULL), 0);
+    vt_host_give_back(host, l);
+    assert_int_equal(vt_past_find("one", &past, &err), VT_E_NOT_FOUND);
+    fake_vm_end(&vm);
+
+    assert_int_equal(vt_past_find("one", &past, &err), 0);
+    assert_string_equal(past.name, "one");
+    assert_true(past.last_s > 1e9 && past.ended_s == 0);
+    for (int i = 0; i < 2; i++) {
+        int64_t processes = 0;
+        l = lease(host, "one");
+        assert_true(l->target.ended);
+        assert_int_equal(vt_lease_kernel(host, l, &err), VT_E_GONE);
+        assert_string_equal(err.message, "one has ended; only its database is left");
+        assert_int_equal(vt_lease_sql(host, l, NULL), 0);
+        assert_int_equal(vt_sql_query(l->sql, "SELECT count(*) FROM processes", NULL, 0, NULL, NULL,
+                                      take_number, &processes, NULL),
+                         0);
+        assert_int_equal(processes, 12);
+        vt_host_give_back(host, l);
+    }
+
+    write_data("noise.db", "this is no database, however long it may be; it is not");
+    write_data("no name.db", "");
+    write_data("empty.db", "");
+    write_data("one.db.lock.db", "");
+    assert_int_equal(vt_past_list(&list, &n, &err), 0);
+    assert_int_equal(n, 1);
+    assert_string_equal(list[0].name, "one");
+    free(list);
+    assert_int_equal(vt_past_find("noise", &past, &err), VT_E_CORRUPT);
+    assert_int_equal(vt_past_find("never", &past, &err), VT_E_NOT_FOUND);
+    assert_int_equal(vt_past_find("../one", &past, &err), VT_E_INVAL);
+    assert_int_equal(vt_host_lease(host, "never", "test", "", NULL, &l, &err), VT_E_NOT_FOUND);
+    assert_string_equal(err.message, "no VM named 'never'");
+
+    fake_vm_start(&vm, "one"); /* and lives again */
+    l = lease(host, "one");
+    assert_false(l->target.ended);
+    assert_int_equal(vt_lease_kernel(host, l, NULL), 0);
+    vt_host_give_back(host, l);
+    vt_host_destroy(host);
+    fake_vm_end(&vm);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, vt_test_dir_teardown)
 
 int main(void)
@@ -332,6 +398,7 @@ int main(void)
         TEST(a_vm_that_comes_later_is_sampled),
         TEST(a_vm_that_was_restarted_is_sampled_anew),
         TEST(without_samplers_a_lease_takes_one_sample),
+        TEST(a_vm_that_ended_is_served_from_its_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

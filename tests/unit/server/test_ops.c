@@ -207,6 +207,46 @@ static void vms_are_listed(void **state)
     json_decref(result);
 }
 
+static void what_a_vm_left_is_shown(void **state)
+{
+    struct world *w = *state;
+    struct vt_error err = {0};
+    json_t *result = ask(w, "sampled_processes", "{\"vm\": \"one\"}", NULL);
+    size_t n = json_array_size(json_object_get(result, "processes"));
+    assert_true(n > 0);
+    json_decref(result);
+    fake_vm_end(&w->vm);
+
+    result = ask(w, "list_vms", "{}", NULL);
+    assert_int_equal(json_array_size(json_object_get(result, "vms")), 0);
+    json_decref(result);
+    result = ask(w, "list_vms", "{\"ended\": true}", NULL);
+    const json_t *vm = json_array_get(json_object_get(result, "vms"), 0);
+    assert_string_equal(json_string_value(json_object_get(vm, "state")), "ended");
+    assert_true(json_real_value(json_object_get(vm, "last_sample_unix_s")) > 1e9);
+    json_decref(result);
+    result = ask(w, "sampled_processes", "{\"vm\": \"one\"}", NULL);
+    assert_int_equal(json_array_size(json_object_get(result, "processes")), n);
+    json_decref(result);
+    static const char *const left[] = {"events", "boots", "sample", "sql_tables"};
+    for (unsigned i = 0; i < 4; i++) {
+        json_decref(ask(w, left[i], "{\"vm\": \"one\"}", NULL));
+    }
+    json_decref(ask(w, "sql", "{\"vm\": \"one\", \"query\": \"SELECT 1 FROM boots\"}", NULL));
+    json_decref(ask(w, "ask", "{\"vm\": \"one\", \"question\": \"what ran?\"}", NULL));
+    for (const struct vt_op *const *op = vt_ops(); *op != NULL; op++) {
+        if ((*op)->flags == VT_OP_VM && (*op)->params == NULL) { /* a look into the guest */
+            assert_null(ask(w, (*op)->name, "{\"vm\": \"one\"}", &err));
+            assert_int_equal(err.code, VT_E_GONE);
+        }
+    }
+    assert_null(ask(w, "ps", "{\"vm\": \"one\"}", &err));
+    assert_string_equal(err.message, "one has ended; only its database is left");
+    assert_null(ask(w, "boots", "{\"vm\": \"never\"}", &err));
+    assert_int_equal(err.code, VT_E_NOT_FOUND);
+    fake_vm_start(&w->vm, "one");
+}
+
 static void texts_become_values(void **state)
 {
     (void)state;
@@ -256,6 +296,7 @@ int main(void)
         cmocka_unit_test(memory_is_read_as_it_is),
         cmocka_unit_test(an_address_is_translated),
         cmocka_unit_test(vms_are_listed),
+        cmocka_unit_test(what_a_vm_left_is_shown),
         cmocka_unit_test(texts_become_values),
         cmocka_unit_test(what_was_looked_at_is_in_the_log),
     };
