@@ -7,7 +7,8 @@
  * One thread at a time, and one piece of work at a time: vt_gpu_begin, commands,
  * vt_gpu_end_and_wait. Commands return nothing; the first one that fails is reported at the end,
  * and nothing is run then. Every wait is bounded: a device that does not answer for
- * VT_GPU_WAIT_NS is given up with VT_E_TIMEOUT, a lost one fails everything with VT_E_GONE.
+ * VT_GPU_WAIT_NS is given up with VT_E_TIMEOUT. Afterwards, or when it is lost, everything on it
+ * fails with VT_E_GONE.
  *
  * Errors common to all functions that take `err`: VT_E_NOMEM (of the device or the host),
  * VT_E_GONE, VT_E_TIMEOUT, VT_E_IO (what else the driver says, with its VkResult in the text).
@@ -17,10 +18,14 @@
 
 #include "vitrine/scene.h"
 
-/** How long the device may take for one piece of work. */
+/** How long a device may take for one piece of work: a real one, and one in software. */
 #define VT_GPU_WAIT_NS (UINT64_C(10) * 1000 * 1000 * 1000)
+#define VT_GPU_SOFTWARE_WAIT_NS (6 * VT_GPU_WAIT_NS)
 /** Bytes that can be pushed to a program; every Vulkan device has as many. */
 #define VT_GPU_PUSH_MAX 128u
+
+/** What the validation layers complained about first, NULL: nothing. Lives as long as `gpu`. */
+const char *vt_gpu_complaint(const struct vt_gpu *gpu);
 
 /* ---------------------------------------------------------------- buffers */
 
@@ -47,13 +52,14 @@ struct vt_gpu_buffer {
 
 /** The largest buffer the device makes, in bytes: what is larger needs several. */
 uint64_t vt_gpu_buffer_max(const struct vt_gpu *gpu);
-/** `bytes` > 0. VT_E_LIMIT: more than vt_gpu_buffer_max. */
+/** `bytes` > 0. VT_E_NOMEM: more than the device has; VT_E_LIMIT: more than vt_gpu_buffer_max. */
 int vt_gpu_buffer_create(struct vt_gpu *gpu, uint64_t bytes, enum vt_gpu_kind kind,
                          struct vt_gpu_buffer **buffer, struct vt_error *err);
 /** Host memory as a buffer that the device reads in place; it only reads. `bytes` and `n` are
  *  multiples of 4096; the memory must stay mapped until the buffer is destroyed. What the host
  *  writes is seen by work that begins after it. VT_E_UNSUPPORTED: this device cannot, or not this
- *  mapping (NVIDIA refuses read-only ones): upload it instead. */
+ *  mapping (NVIDIA refuses read-only ones): upload it instead. VT_E_LIMIT: more than
+ *  vt_gpu_buffer_max. */
 int vt_gpu_buffer_import(struct vt_gpu *gpu, const void *bytes, uint64_t n,
                          struct vt_gpu_buffer **buffer, struct vt_error *err);
 /** Takes NULL. Only between pieces of work; waits for uploads on the way to it. */
