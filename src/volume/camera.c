@@ -23,6 +23,8 @@
 /* How far from the cube a target can be panned. */
 #define TARGET_MIN (-1.0)
 #define TARGET_MAX 2.0
+/* Lines end so far before the eye. */
+#define LINE_NEAR 1e-5
 /* The share of the picture a framed box takes. */
 #define FRAME_FILL 0.92
 /* Between panning and zooming in a flight; what van Wijk and Nuij found people like. */
@@ -93,6 +95,30 @@ bool vt_camera_project(const struct vt_lens *lens, const double point[3], double
     at[1] = 0.5 - 0.5 * dot(v, lens->up) / (depth * lens->slope_y);
     at[2] = depth;
     return true;
+}
+
+bool vt_camera_project_line(const struct vt_lens *lens, const double from[3], const double to[3],
+                            double from_at[3], double to_at[3])
+{
+    const double *end[2] = {from, to};
+    double depth[2], cut[2][3];
+    for (unsigned i = 0; i < 2; i++) {
+        double v[3] = {end[i][0] - lens->eye[0], end[i][1] - lens->eye[1],
+                       end[i][2] - lens->eye[2]};
+        depth[i] = dot(v, lens->forward);
+    }
+    if (!(depth[0] >= LINE_NEAR || depth[1] >= LINE_NEAR)) {
+        return false;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        double share = depth[i] >= LINE_NEAR
+                           ? 0
+                           : (LINE_NEAR - depth[i]) / (depth[1 - i] - depth[i]) * (1 + 1e-9);
+        for (unsigned k = 0; k < 3; k++) {
+            cut[i][k] = end[i][k] + share * (end[1 - i][k] - end[i][k]);
+        }
+    }
+    return vt_camera_project(lens, cut[0], from_at) && vt_camera_project(lens, cut[1], to_at);
 }
 
 /* ---- poses ---- */

@@ -19,4 +19,8 @@ void vt_camera_lens(const struct vt_camera *camera, double aspect, struct vt_len
  *  eye, and *at is left alone. */
 bool vt_camera_project(const struct vt_lens *lens, const double point[3], double at[3]);
 
+/** The part of a line that is in front of the eye, as two points of the picture. False: none. */
+bool vt_camera_project_line(const struct vt_lens *lens, const double from[3], const double to[3],
+                            double from_at[3], double to_at[3]);
+
 #endif

@@ -7,7 +7,8 @@
  *
  *   pixels      rectangles, blending
  *   coverage    edges, curves, fill
- *   shapes      rounded rectangles, discs, stepped lines
+ *   shapes      rounded rectangles, discs
+ *   lines       column by column, without the buffer: there may be thousands
  */
 #include "volume/draw.h"
 
@@ -63,6 +64,11 @@ uint32_t vt_canvas_height(const struct vt_canvas *canvas)
 const uint8_t *vt_canvas_pixels(const struct vt_canvas *canvas)
 {
     return canvas->rgba;
+}
+
+void vt_canvas_put(struct vt_canvas *canvas, const uint8_t *rgba)
+{
+    memcpy(canvas->rgba, rgba, (size_t)canvas->width * canvas->height * 4);
 }
 
 static uint8_t mix(uint32_t below, uint32_t above, uint32_t alpha)
@@ -271,4 +277,58 @@ void vt_canvas_disc(struct vt_canvas *canvas, float x, float y, float radius,
                     struct vt_colour colour)
 {
     vt_canvas_round_rect(canvas, x - radius, y - radius, 2 * radius, 2 * radius, radius, colour);
+}
+
+/* ---- lines ---- */
+
+/* Keeps the part of a line, from `from` to `to` of its way, where low <= a + t (b - a) <= high. */
+static bool clip(float a, float b, float low, float high, float *from, float *to)
+{
+    float way = b - a;
+    if (way == 0) {
+        return a >= low && a <= high;
+    }
+    float t0 = (low - a) / way, t1 = (high - a) / way;
+    *from = fmaxf(*from, fminf(t0, t1));
+    *to = fminf(*to, fmaxf(t0, t1));
+    return *from < *to;
+}
+
+/* The share of the pixel [i, i + 1] that lies in [low, high]. */
+static float overlap(int32_t i, float low, float high)
+{
+    return fmaxf(0, fminf(high, (float)i + 1) - fmaxf(low, (float)i));
+}
+
+void vt_canvas_line(struct vt_canvas *canvas, float x0, float y0, float x1, float y1, float thick,
+                    struct vt_colour colour)
+{
+    float from = 0, to = 1;
+    float width = (float)canvas->width, height = (float)canvas->height;
+    if (!isfinite(x0 + y0 + x1 + y1 + thick) ||
+        !clip(x0, x1, -2 * thick - 2, width + 2 * thick + 2, &from, &to) ||
+        !clip(y0, y1, -2 * thick - 2, height + 2 * thick + 2, &from, &to)) {
+        return;
+    }
+    bool steep = fabsf(y1 - y0) > fabsf(x1 - x0);
+    float along[2] = {steep ? y0 : x0, steep ? y1 : x1};
+    float across[2] = {steep ? x0 : y0, steep ? x1 : y1};
+    float slope = (across[1] - across[0]) / (along[1] - along[0]);
+    float a0 = along[0] + from * (along[1] - along[0]), a1 = along[0] + to * (along[1] - along[0]);
+    float first = fminf(a0, a1), last = fmaxf(a0, a1);
+    float half = 0.5F * thick * sqrtf(1 + slope * slope);
+    int32_t limit = (int32_t)(steep ? canvas->height : canvas->width);
+    int32_t other = (int32_t)(steep ? canvas->width : canvas->height);
+    int32_t end = clamp((int64_t)ceilf(last), 0, limit);
+    for (int32_t i = clamp((int64_t)floorf(first), 0, limit); i < end; i++) {
+        float middle = across[0] + slope * ((float)i + 0.5F - along[0]);
+        float low = middle - half, high = middle + half, reach = overlap(i, first, last);
+        int32_t k_end = clamp((int64_t)ceilf(high), 0, other);
+        for (int32_t k = clamp((int64_t)floorf(low), 0, other); k < k_end; k++) {
+            size_t x = (size_t)(steep ? k : i), y = (size_t)(steep ? i : k);
+            float cover = reach * overlap(k, low, high);
+            blend(canvas->rgba + (y * canvas->width + x) * 4, colour,
+                  (uint32_t)(cover * (float)colour.a + 0.5F));
+        }
+    }
 }

@@ -15,6 +15,9 @@
 int vt_canvas_create(uint32_t width, uint32_t height, struct vt_canvas **canvas,
                      struct vt_error *err);
 
+/** Replaces all of its pixels: as vt_canvas_pixels gives them. */
+void vt_canvas_put(struct vt_canvas *canvas, const uint8_t *rgba);
+
 /** Whole pixels, hard edges. */
 void vt_canvas_rect(struct vt_canvas *canvas, int32_t x, int32_t y, int32_t w, int32_t h,
                     struct vt_colour colour);
@@ -25,6 +28,10 @@ void vt_canvas_round_rect(struct vt_canvas *canvas, float x, float y, float w, f
 void vt_canvas_frame(struct vt_canvas *canvas, int32_t x, int32_t y, int32_t w, int32_t h,
                      int32_t thick, struct vt_colour colour);
 void vt_canvas_disc(struct vt_canvas *canvas, float x, float y, float radius,
+                    struct vt_colour colour);
+
+/** A straight line, `thick` pixels wide, from any point to any other, also far outside. */
+void vt_canvas_line(struct vt_canvas *canvas, float x0, float y0, float x1, float y1, float thick,
                     struct vt_colour colour);
 
 enum vt_align { VT_LEFT, VT_RIGHT, VT_CENTRE };

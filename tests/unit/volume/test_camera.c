@@ -117,6 +117,38 @@ static void what_is_behind_is_not_seen(void **state)
     assert_true(at[0] == 7 && at[1] == 8 && at[2] == 9);
 }
 
+/* A line through the eye's plane ends before it; what is left lies on the line. */
+static void lines_end_before_the_eye(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 5000; i++) {
+        struct vt_camera c = any_camera();
+        struct vt_lens l;
+        double p[2][3], at[2][3], alone[3];
+        vt_camera_lens(&c, 1.5, &l);
+        for (unsigned k = 0; k < 3; k++) {
+            p[0][k] = random_in(-3, 4);
+            p[1][k] = random_in(-3, 4);
+        }
+        bool first = vt_camera_project(&l, p[0], alone),
+             second = vt_camera_project(&l, p[1], at[1]);
+        if (vt_camera_project_line(&l, p[0], p[1], at[0], at[1])) {
+            assert_true(first || second);
+            assert_true(at[0][2] > 0 && at[1][2] > 0);
+            assert_true(!first || alone[2] < 1e-4 || distance(alone, at[0]) < 1e-9);
+        } else {
+            assert_true((!first || alone[2] < 1e-4) && (!second || at[1][2] < 1e-4));
+        }
+    }
+    struct vt_camera c = view("front");
+    struct vt_lens l;
+    double a[3], b[3];
+    vt_camera_lens(&c, 1, &l);
+    assert_true(
+        vt_camera_project_line(&l, (double[]){0.5, 0.7, 90}, (double[]){0.5, 0.7, 0}, a, b));
+    assert_true(fabs(a[0] - 0.5) < 1e-9 && fabs(b[0] - 0.5) < 1e-9 && a[1] < -1000 && b[1] < 0.5);
+}
+
 static void any_camera_has_a_lens(void **state)
 {
     (void)state;
@@ -343,6 +375,7 @@ int main(void)
         cmocka_unit_test(views_look_along_the_axes),
         cmocka_unit_test(the_front_is_the_right_way_round),
         cmocka_unit_test(what_is_behind_is_not_seen),
+        cmocka_unit_test(lines_end_before_the_eye),
         cmocka_unit_test(any_camera_has_a_lens),
         cmocka_unit_test(an_orbit_keeps_its_distance_and_stays_upright),
         cmocka_unit_test(an_orbit_goes_back_the_way_it_came),

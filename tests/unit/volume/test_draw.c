@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,12 +168,50 @@ static void what_cannot_be_written_says_why(void **state)
     vt_canvas_destroy(c);
 }
 
+static void lines_are_as_long_and_wide_as_they_should(void **state)
+{
+    (void)state;
+    static const float ends[][4] = {
+        {10, 20.5F, 60, 20.5F}, {60, 20.5F, 10, 20.5F}, {20.25F, 5, 20.25F, 70}, {10, 10, 70, 70},
+        {70, 10, 10, 70},       {12, 30, 66, 41},       {30, 66, 41, 12},
+    };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const float *e = ends[i];
+        struct vt_canvas *c = black(80, 80);
+        vt_canvas_line(c, e[0], e[1], e[2], e[3], 2, white);
+        double area = 2 * hypot((double)(e[2] - e[0]), (double)(e[3] - e[1]));
+        double drawn = (double)light(c) / 255;
+        assert_true(fabs(drawn - area) < 0.02 * area);
+        vt_canvas_destroy(c);
+    }
+}
+
+static void lines_are_clipped(void **state)
+{
+    (void)state;
+    struct vt_canvas *c = black(40, 30), *d = black(40, 30);
+    vt_canvas_line(c, 0, 15, 40, 15, 2, white);
+    vt_canvas_line(d, -1e9F, 15, 1e9F, 15, 2, white);
+    assert_memory_equal(vt_canvas_pixels(c), vt_canvas_pixels(d), (size_t)40 * 30 * 4);
+    vt_canvas_line(d, -5, -5, -50, 80, 2, white);
+    vt_canvas_line(d, 1e30F, 1e30F, 2e30F, -1e30F, 2, white);
+    vt_canvas_line(d, NAN, 0, 10, 10, 2, white);
+    vt_canvas_line(d, 0, 0, INFINITY, 10, 2, white);
+    vt_canvas_line(d, 7, 7, 7, 7, 2, white); /* nowhere to */
+    assert_memory_equal(vt_canvas_pixels(c), vt_canvas_pixels(d), (size_t)40 * 30 * 4);
+    vt_canvas_put(c, vt_canvas_pixels(d));
+    vt_canvas_destroy(c);
+    vt_canvas_destroy(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_out_of_range_are_refused),
         cmocka_unit_test(rectangles_are_clipped),
         cmocka_unit_test(coverage_is_the_area),
+        cmocka_unit_test(lines_are_as_long_and_wide_as_they_should),
+        cmocka_unit_test(lines_are_clipped),
         cmocka_unit_test(text_has_a_width_and_stays_in_it),
         cmocka_unit_test(long_and_odd_text_is_cut_and_replaced),
         cmocka_unit_test(a_png_comes_back_as_it_was),

@@ -1,21 +1,12 @@
-/* Golden maps: test_map DIR compares with DIR/<name>.png, test_map --rebase DIR writes them.
- *
- * Tolerance: no channel of a pixel may differ by more than 2 of 255 (compilers round differently).
- * Look at the pictures before committing rebased ones. */
-#include "tests/unit/harness.h"
+/* Golden maps (golden.h). Look at the pictures before committing rebased ones. */
+#include "tests/unit/volume/golden.h"
 
 #include "vitrine/highlight.h"
 #include "vitrine/volume.h"
 
-#include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define TOLERANCE 2
-
-static const char *dir;
-static bool rebase;
 
 /* Runs of classes of all lengths: the same on every machine. */
 static void fill(uint8_t *classes, uint8_t *owners, uint64_t n, unsigned from, unsigned to,
@@ -39,38 +30,6 @@ static void fill(uint8_t *classes, uint8_t *owners, uint64_t n, unsigned from, u
     }
 }
 
-static void compare(const struct vt_canvas *canvas, const char *name)
-{
-    char path[4096];
-    struct vt_error err;
-    assert_true((size_t)snprintf(path, sizeof path, "%s/%s.png", dir, name) < sizeof path);
-    if (rebase) {
-        assert_int_equal(vt_canvas_write_png(canvas, path, &err), 0);
-        return;
-    }
-    png_image image = {.version = PNG_IMAGE_VERSION};
-    if (!png_image_begin_read_from_file(&image, path)) {
-        fail_msg("%s: %s", path, image.message);
-    }
-    image.format = PNG_FORMAT_RGBA;
-    assert_int_equal(image.width, vt_canvas_width(canvas));
-    assert_int_equal(image.height, vt_canvas_height(canvas));
-    uint8_t *golden = malloc(PNG_IMAGE_SIZE(image));
-    assert_non_null(golden);
-    assert_true(png_image_finish_read(&image, NULL, golden, 0, NULL));
-    const uint8_t *drawn = vt_canvas_pixels(canvas);
-    size_t different = 0;
-    for (size_t i = 0; i < PNG_IMAGE_SIZE(image); i++) {
-        different += abs(golden[i] - drawn[i]) > TOLERANCE;
-    }
-    free(golden);
-    if (different > 0) {
-        fail_msg("%s: %zu channel values differ by more than %d; test_map --rebase %s writes it "
-                 "anew",
-                 path, different, TOLERANCE, dir);
-    }
-}
-
 static void draw_and_compare(struct vt_map_view map, unsigned from, unsigned to, const char *name)
 {
     struct vt_owner processes[4] = {
@@ -90,7 +49,7 @@ static void draw_and_compare(struct vt_map_view map, unsigned from, unsigned to,
     struct vt_canvas *canvas;
     struct vt_error err;
     assert_int_equal(vt_map_draw(&map, &canvas, &err), 0);
-    compare(canvas, name);
+    vt_golden_compare(canvas, name);
     vt_canvas_destroy(canvas);
     free(classes);
     free(owners);
@@ -234,8 +193,7 @@ static void nonsense_is_drawn_or_refused(void **state)
 
 int main(int argc, char **argv)
 {
-    rebase = argc > 2 && strcmp(argv[1], "--rebase") == 0;
-    dir = argv[argc - 1];
+    vt_golden_args(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_understood_guest),
         cmocka_unit_test(another_palette_and_two_pages_a_cell),

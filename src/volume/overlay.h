@@ -1,0 +1,39 @@
+/* volume/overlay.h - what is drawn over a picture of the volume: the cube's edges, boxes around
+ * highlights, their labels, a title and a legend. On the CPU, from the camera alone: it is the same
+ * for every renderer, and sharp where the picture below is coarse. */
+#ifndef VT_VOLUME_OVERLAY_H
+#define VT_VOLUME_OVERLAY_H
+
+#include "vitrine/scene.h"
+#include "volume/draw.h"
+
+/** What an overlay shows. Strings are borrowed for the call and may hold guest text; NULL or 0
+ *  leaves a thing out. */
+struct vt_overlay {
+    const struct vt_camera *camera;
+    const struct vt_scene *scene; /**< palette, and which of frame, boxes and labels */
+    unsigned order;               /**< of the volume */
+    const struct vt_highlight *highlights;
+    size_t n_highlights;
+    const struct vt_ram_region *regions; /**< for addresses; n_regions 0: identity */
+    unsigned n_regions;
+    const char *name;        /**< the VM's; NULL: no title */
+    const char *system;      /**< "Linux 6.1.0-…" */
+    const char *consistency; /**< "paused", "live" */
+    const char *credit;      /**< small, in the upper right corner */
+    int64_t unix_s;          /**< shown in UTC */
+    const uint64_t *totals;  /**< pages of each class (VT_CLASSES of them); NULL: no legend */
+};
+
+/** Draws it over what is on the canvas. Pictures too small for letters get lines only. */
+void vt_overlay_draw(const struct vt_overlay *overlay, struct vt_canvas *canvas);
+
+#define VT_HIGHLIGHT_BOXES_MAX 16
+
+/** Few boxes around the runs of a highlight, nearest joined first; those outside RAM are left out.
+ *  At most VT_HIGHLIGHT_BOXES_MAX into `boxes`; returns how many. */
+size_t vt_highlight_boxes(const struct vt_highlight *highlight, unsigned order,
+                          const struct vt_ram_region *regions, unsigned n_regions,
+                          struct vt_box *boxes);
+
+#endif
