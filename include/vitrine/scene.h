@@ -53,7 +53,8 @@ struct vt_volume;
 
 struct vt_volume_options {
     uint64_t memory_bytes; /**< of the device for this volume; 0: as much as it wants (1.15 x RAM).
-                            *  With less, far and cold bricks are kept in coarser levels only */
+                            *  With less, all have their coarser levels and those written last their
+                            *  voxels */
     bool copy;             /**< do not import host memory even where it could be */
     const struct vt_ram_region *regions; /**< where highlights lie in `bytes`; copied */
     unsigned n_regions;                  /**< 0: guest-physical addresses are offsets */
@@ -86,7 +87,9 @@ struct vt_volume_cost {
     uint64_t bricks;         /**< whose levels were made anew */
     uint64_t cpu_ns, gpu_ns; /**< gpu_ns 0: the device has no timestamps */
 };
-/** Takes the changes to the device; the next frame shows them. `cost` may be NULL. */
+/** Takes the changes to the device; the next frame shows them. `cost` may be NULL. VT_E_INVAL:
+ * pages that are not ascending or none of RAM's; nothing happened then. After any other failure
+ * what it shows is of no one moment: destroy it. */
 int vt_volume_update(struct vt_volume *volume, const struct vt_volume_update *update,
                      struct vt_volume_cost *cost, struct vt_error *err);
 /** Device bytes of it: voxels, coarser levels, tables. */
