@@ -187,16 +187,16 @@ void vt_database_close(struct vt_database *db);
 /** What is asked for. docs/queries.md has examples of each. Which slots of struct vt_question an
  *  intent fills is said behind it; those in brackets only when they were said. */
 enum vt_intent {
-    /** What runs. [role] [uid] [limit] [until_s] [count]; area: "" all of them, "kernel" the
-     *  kernel's threads, "user" the others, "zombie", "stopped", "running", "sleeping" by state,
-     *  "newest", "oldest" by start, "tree" as a tree */
+    /** What runs. [role] [uid] [limit] [until_s] [min_bytes] resident [count]; area: "" all of
+     * them, "kernel" the kernel's threads, "user" the others, "zombie", "stopped", "running",
+     * "sleeping" by state, "newest", "oldest" by start, "tree" as a tree */
     VT_INTENT_PROCESSES,
     /** Where a process is, or whether there is one: role, name or pid; area: "" or "parent",
-     *  "children", "user" (as whom it runs), "threads", "arguments" */
+     *  "ancestors", "children", "user" (as whom it runs), "threads", "arguments" */
     VT_INTENT_FIND_PROCESS,
     /** A process's memory, or everybody's when no role, name or pid is said; area: "" all, "stack",
      *  "heap", "code", "data", "files" (mapped), "libraries", "anon", "executable", "writable",
-     *  "shared"; [path] of a mapped file: "who has libssl mapped" */
+     *  "shared"; [path] of a mapped file: "who has libssl mapped"; regions of [min_bytes] */
     VT_INTENT_PROCESS_MEMORY,
     /** Page tables of a process; no role, name or pid: of all. [address] only around it */
     VT_INTENT_PAGE_TABLES,
@@ -209,25 +209,26 @@ enum vt_intent {
     /** What changed [since_s]; area: "" everything, or the table: "processes", "modules", "mounts",
      *  "files", "sockets"; [role, name, pid] of whom */
     VT_INTENT_CHANGES,
-    /** Who listens, on [port] or at all; [role, name, pid]: on what that one listens; area: "",
+    /** Who listens, on [port] or at all; [role, name, pid, uid]: on what that one does; area: "",
      *  "tcp", "udp", "unix" */
     VT_INTENT_LISTENERS,
-    /** Who uses most of something, [limit]; area: "memory", "cpu", "files", "sockets", "threads",
-     *  "page_tables" */
+    /** Who uses most of something, [uid] [limit]; area: "memory", "cpu", "files", "sockets",
+     *  "threads", "page_tables"; or what is biggest: "file_sizes" (open files), "slabs",
+     *  "modules" */
     VT_INTENT_BIGGEST,
     /** Memory written lately; [role, name, pid] whose, [since_s]; area: "", "kernel" */
     VT_INTENT_RECENT_WRITES,
     VT_INTENT_MODULES, /**< [name] of one, [count] */
     VT_INTENT_MOUNTS,  /**< [path]: the one it lies in; area: "" or a type of file system: "ext4" */
-    /** Open files: who has [path] open; what [role, name, pid] has open, [count]; area: "" or
-     *  "deleted" */
+    /** Open files: who has [path] open; what [role, name, pid, uid] has open, [count], those of
+     *  [min_bytes]; area: "" or "deleted" */
     VT_INTENT_FILES,
-    /** Connections: [role, name, pid] whose, [port] at either end, [host] the other one's address;
-     *  area: "", "tcp", "udp", "unix", "all" (sockets in any state), "established" */
+    /** Connections: [role, name, pid, uid] whose, [port] at either end, [host] the other one's
+     * address; area: "", "tcp", "udp", "unix", "all" (sockets in any state), "established" */
     VT_INTENT_CONNECTIONS,
     VT_INTENT_SYMBOL, /**< where [name] is; what is at [address], in [role, name, pid] */
     /** The guest as a whole; area: "kernel" (version), "uptime", "memory" (how much, how full),
-     *  "cpus", "time", "load" */
+     *  "cpus", "time", "load", "swap", "name" (host name) */
     VT_INTENT_SYSTEM,
     /** Kernel messages; area: "" or "errors" (and worse), "warnings" (and worse); [name]: with this
      *  in them, [limit] the last ones, [since_s] */
@@ -235,7 +236,7 @@ enum vt_intent {
     /** What hides or was changed; area: "" all checks, or "processes", "modules", "syscalls",
      *  "code" (injected into processes), "hooks", "network" */
     VT_INTENT_SUSPICIOUS,
-    /** What ran and ended, when something began or ended: [role, name, pid] [since_s] [limit];
+    /** What ran and ended, when something began or ended: [role, name, pid, uid] [since_s] [limit];
      *  area: "" both, "started", "ended" */
     VT_INTENT_HISTORY,
     /** What else the kernel keeps, as rows of a noun; area: its name ("threads", "net", "bpf", …,
@@ -260,12 +261,17 @@ struct vt_question {
     char area[16];    /**< a part or kind; see the intent */
     int64_t pid, uid; /**< uid: "as root" is 0 */
     int64_t port;
-    int64_t limit;    /**< "top 5" */
-    int64_t since_s;  /**< so many seconds back: "in the last 5 minutes" */
-    int64_t until_s;  /**< so long ago it was: "5 minutes ago"; with since_s the end of that time */
-    uint64_t address; /**< UINT64_MAX: not said */
-    bool highlight;   /**< "highlight", "show in the volume" */
-    bool count;       /**< "how many" */
+    int64_t limit;   /**< "top 5" */
+    int64_t since_s; /**< so many seconds back: "in the last 5 minutes" */
+    int64_t until_s; /**< so long ago it was: "5 minutes ago"; with since_s the end of that time */
+    /** The same as times of day, seconds since midnight: "since 12:00", "at 10:30". What answers
+     *  sets since_s and until_s from them by the last sample's time. */
+    int64_t since_clock, until_clock;
+    bool yesterday;    /**< those times of day are yesterday's, not the latest */
+    int64_t min_bytes; /**< "larger than 10 MiB" */
+    uint64_t address;  /**< UINT64_MAX: not said */
+    bool highlight;    /**< "highlight", "show in the volume" */
+    bool count;        /**< "how many" */
     char reading[160]; /**< it in plain words: "the stack of the process that serves SSH" */
 };
 

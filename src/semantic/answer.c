@@ -9,8 +9,10 @@
 #include <assert.h>
 #include <ctype.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* clang-format off */
 static vt_intent_fn *const intents[VT_INTENTS] = {
@@ -102,6 +104,67 @@ static int answer_past(struct vt_answering *a, vt_intent_fn *intent, struct vt_e
                : rc;
 }
 
+/* ---------------------------------------------------------------- times of day */
+
+/* That time of day on the day of `day_s`, or `days` after it; local time, as all that is said. */
+static double time_on(double day_s, int64_t clock, int days)
+{
+    time_t day = (time_t)day_s;
+    struct tm t;
+    if (localtime_r(&day, &t) == NULL) {
+        return NAN;
+    }
+    t.tm_mday += days;
+    t.tm_hour = (int)(clock / 3600);
+    t.tm_min = (int)(clock / 60 % 60);
+    t.tm_sec = (int)(clock % 60);
+    t.tm_isdst = -1;
+    time_t made = mktime(&t);
+    return made != (time_t)-1 ? (double)made : NAN;
+}
+
+static double last_time(const struct vt_question *q, double now_s, int64_t clock)
+{
+    double today = time_on(now_s, clock, 0);
+    return q->yesterday || today > now_s ? time_on(now_s, clock, -1) : today;
+}
+
+/* Sets since_s and until_s from times of day. The end of a span follows its beginning; one that is
+ * still to come is none. */
+static int find_times(struct vt_answering *a, struct vt_question *q, struct vt_error *err)
+{
+    json_t *rows;
+    if (q->since_clock < 0 && q->until_clock < 0) {
+        return 0;
+    }
+    int rc = vt_answer_look(a, &rows, err, "SELECT time FROM sample");
+    if (rc != 0) {
+        return rc;
+    }
+    double now = vt_row_real(json_array_get(rows, 0), "time");
+    json_decref(rows);
+    if (!(fabs(now) < 1e11)) {
+        return vt_fail(err, VT_E_NOT_FOUND, "%s was never sampled", a->target->name);
+    }
+    if (q->since_clock >= 0) {
+        a->from_s = last_time(q, now, q->since_clock);
+    }
+    if (q->until_clock >= 0 && q->since_clock >= 0) {
+        a->to_s = time_on(a->from_s, q->until_clock, 0);
+        a->to_s = a->to_s > a->from_s ? a->to_s : time_on(a->from_s, q->until_clock, 1);
+    } else if (q->until_clock >= 0) {
+        a->to_s = last_time(q, now, q->until_clock);
+    }
+    a->to_s = a->to_s < now ? a->to_s : NAN;
+    if (!isnan(a->from_s)) {
+        q->since_s = (int64_t)ceil(now - a->from_s);
+    }
+    if (!isnan(a->to_s)) {
+        q->until_s = (int64_t)fmax(1, now - a->to_s);
+    }
+    return 0;
+}
+
 /* ---------------------------------------------------------------- asking */
 
 static int finish(struct vt_answering *a, struct vt_error *err)
@@ -146,7 +209,8 @@ static int answer_it(struct vt_answering *a, struct vt_error *err)
         answer->understood = true;
         assert(answer->question.intent < VT_INTENTS);
         vt_intent_fn *intent = intents[answer->question.intent];
-        int rc = a->target->ended ? answer_past(a, intent, err) : intent(a, err);
+        int rc = find_times(a, &answer->question, err);
+        rc = rc != 0 ? rc : a->target->ended ? answer_past(a, intent, err) : intent(a, err);
         if (rc != 0) {
             return rc;
         }
@@ -162,8 +226,13 @@ int vt_ask(struct vt_target *target, struct vt_sql *sql, const char *question,
 {
     struct vt_answer made = {.volume_order =
                                  target->ended ? 0 : vt_volume_order(vt_ram_size(target->ram))};
-    struct vt_answering a = {
-        .target = target, .sql = sql, .stop = stop, .q = &made.question, .answer = &made};
+    struct vt_answering a = {.target = target,
+                             .sql = sql,
+                             .stop = stop,
+                             .q = &made.question,
+                             .answer = &made,
+                             .from_s = NAN,
+                             .to_s = NAN};
     int rc = vt_question_parse(question, &made.readings, err);
     if (rc != 0) {
         return rc;

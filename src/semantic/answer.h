@@ -25,6 +25,7 @@ struct vt_answering {
     struct vt_answer *answer;
     FILE *text;
     size_t bytes, begins; /* of the text: written out; what stands before the answer itself */
+    double from_s, to_s;  /* the times of day asked for, in seconds since 1970; NaN: none */
     size_t room;          /* of answer->places */
     bool nomem;           /* something was lost: the answer fails in the end */
     unsigned examples;    /* bits: which were said */

@@ -32,9 +32,10 @@ static int of_whom(const struct vt_question *q, char **condition, struct vt_erro
     return *condition == NULL ? vt_fail(err, VT_E_NOMEM, "out of memory") : 0;
 }
 
-/* "time >= (SELECT time FROM sample) - 60" for a column; "": ever. */
-static int of_when(const struct vt_question *q, const char *column, int64_t fallback_s, char **from,
-                   char **until, struct vt_error *err)
+/* "time >= (SELECT time FROM sample) - 60" for a column, and until when for another, which is the
+ * same one for what happens at once; "": ever. */
+static int of_when(const struct vt_question *q, const char *column, const char *first,
+                   int64_t fallback_s, char **from, char **until, struct vt_error *err)
 {
     int64_t since = q->since_s >= 0 ? q->since_s : q->until_s >= 0 ? VT_QUESTION_EVER : fallback_s;
     int n = since == VT_QUESTION_EVER
@@ -43,7 +44,7 @@ static int of_when(const struct vt_question *q, const char *column, int64_t fall
     *from = n < 0 ? NULL : *from;
     n = q->until_s <= 0
             ? asprintf(until, "%s", "")
-            : asprintf(until, "%s <= (SELECT time FROM sample) - %" PRId64, column, q->until_s);
+            : asprintf(until, "%s <= (SELECT time FROM sample) - %" PRId64, first, q->until_s);
     *until = n < 0 ? NULL : *until;
     return *from == NULL || *until == NULL ? vt_fail(err, VT_E_NOMEM, "out of memory") : 0;
 }
@@ -59,7 +60,13 @@ static void say_when(struct vt_answering *a, int64_t fallback_s)
 {
     const struct vt_question *q = a->q;
     int64_t since = q->since_s >= 0 ? q->since_s : fallback_s;
-    if (q->until_s > 0) {
+    if (!isnan(a->from_s) && !isnan(a->to_s)) {
+        vt_say(a, "between %s and %s", vt_said_time(a, a->from_s), vt_said_time(a, a->to_s));
+    } else if (!isnan(a->from_s)) {
+        vt_say(a, "since %s", vt_said_time(a, a->from_s));
+    } else if (!isnan(a->to_s)) {
+        vt_say(a, "before %s", vt_said_time(a, a->to_s));
+    } else if (q->until_s > 0) {
         vt_say(a, "until %" PRId64 " s ago", q->until_s);
     } else if (since == VT_QUESTION_EVER) {
         vt_say(a, "as far as is known");
@@ -141,7 +148,8 @@ int vt_answer_changes(struct vt_answering *a, struct vt_error *err)
         conditions[0] = rc == 0 ? conditions[0] : NULL;
         free(programs);
     }
-    rc = rc != 0 ? rc : of_when(q, "time", CHANGES_SPAN_S, &conditions[1], &conditions[2], err);
+    rc = rc != 0 ? rc
+                 : of_when(q, "time", "time", CHANGES_SPAN_S, &conditions[1], &conditions[2], err);
     if (q->area[0] != '\0') {
         free(conditions[3]);
         conditions[3] = asprintf(&where, "noun = '%s'", q->area) < 0 ? NULL : where;
@@ -190,15 +198,20 @@ int vt_answer_history(struct vt_answering *a, struct vt_error *err)
 {
     const struct vt_question *q = a->q;
     bool ended = strcmp(q->area, "ended") == 0, started = strcmp(q->area, "started") == 0;
-    /* whose, from, until, which */
-    char *conditions[4] = {NULL, NULL, NULL, strdup(ended ? "p.last_seen IS NOT NULL" : "")};
+    /* whose, from, until, which, of which user */
+    char user[48] = "";
+    char *conditions[5] = {NULL, NULL, NULL, strdup(ended ? "p.last_seen IS NOT NULL" : ""), user};
+    if (q->uid >= 0) {
+        snprintf(user, sizeof user, "p.uid = %" PRId64, q->uid);
+    }
     json_t *row;
     size_t i;
     int rc = of_whom(q, &conditions[0], err);
+    const char *last = started ? STARTED : "ifnull(p.last_seen, (SELECT time FROM sample))";
     rc = rc != 0 ? rc
-                 : of_when(q, started ? STARTED : "ifnull(p.last_seen, (SELECT time FROM sample))",
-                           VT_QUESTION_EVER, &conditions[1], &conditions[2], err);
-    char *where = rc == 0 ? vt_answer_where(conditions, 4) : NULL;
+                 : of_when(q, last, ended ? last : STARTED, VT_QUESTION_EVER, &conditions[1],
+                           &conditions[2], err);
+    char *where = rc == 0 ? vt_answer_where(conditions, 5) : NULL;
     if (rc == 0) {
         rc = where == NULL
                  ? vt_fail(err, VT_E_NOMEM, "out of memory")
@@ -225,6 +238,9 @@ int vt_answer_history(struct vt_answering *a, struct vt_error *err)
         vt_say(a, "%s %s ", vt_said_count(a, n, "process", "processes"), verb);
     }
     say_when(a, VT_QUESTION_EVER);
+    if (q->uid >= 0) {
+        vt_say(a, ", of user %" PRId64, q->uid);
+    }
     vt_say(a, n == 0 ? "." : ":");
     json_array_foreach(a->answer->rows, i, row)
     {

@@ -5,6 +5,7 @@
 #include "semantic/roles.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,8 +89,8 @@ static char *which_processes(const struct vt_question *q)
         {"zombie", "p.state = 'Z'"},  {"stopped", "p.state IN ('T', 't')"},
         {"running", "p.state = 'R'"}, {"sleeping", "p.state IN ('S', 'D', 'I')"},
     };
-    char user[48] = "", area[48] = "", then[128] = "";
-    char *conditions[] = {area, user, then};
+    char user[48] = "", area[48] = "", then[128] = "", size[48] = "";
+    char *conditions[] = {area, user, then, size};
     for (unsigned i = 0; i < sizeof areas / sizeof areas[0]; i++) {
         if (strcmp(q->area, areas[i].area) == 0) {
             snprintf(area, sizeof area, "%s", areas[i].condition);
@@ -102,7 +103,10 @@ static char *which_processes(const struct vt_question *q)
         snprintf(then, sizeof then,
                  "p.first_seen <= moment AND ifnull(p.last_seen, moment) >= moment");
     }
-    return vt_answer_where(conditions, 3);
+    if (q->min_bytes >= 0) {
+        snprintf(size, sizeof size, "p.rss_bytes > %" PRId64, q->min_bytes);
+    }
+    return vt_answer_where(conditions, 4);
 }
 
 #define PROCESS_COLUMNS                                                                            \
@@ -187,11 +191,16 @@ int vt_answer_processes(struct vt_answering *a, struct vt_error *err)
     {
         kernel += vt_row_int(row, "kernel") != 0;
     }
-    bool past = q->until_s > 0, plain = q->area[0] == '\0' && q->uid < 0;
+    bool past = q->until_s > 0, plain = q->area[0] == '\0' && q->uid < 0 && q->min_bytes < 0;
     const char *where = past ? "ran" : n == 1 ? "runs" : "run";
-    char of[64] = "";
+    char of[128] = "";
     if (q->uid >= 0) {
         snprintf(of, sizeof of, " of user %" PRId64, q->uid);
+    }
+    if (q->min_bytes >= 0) {
+        size_t used = strlen(of);
+        snprintf(of + used, sizeof of - used, " with more than %s resident",
+                 vt_said_bytes(a, (uint64_t)q->min_bytes));
     }
     if (q->role[0] != '\0' && n == 0) {
         json_decref(rows);
@@ -214,7 +223,9 @@ int vt_answer_processes(struct vt_answering *a, struct vt_error *err)
         vt_say(a, n > 0 ? "." : "");
     } else {
         vt_say(a, "%s%s %s", vt_said_count(a, n, "process", "processes"), of, where);
-        if (past) {
+        if (past && !isnan(a->to_s)) {
+            vt_say(a, " at %s", vt_said_time(a, a->to_s));
+        } else if (past) {
             vt_say(a, " %" PRId64 " s before the last sample", q->until_s);
         }
         if (kernel > 0) {
@@ -282,25 +293,35 @@ static void say_found(struct vt_answering *a, const json_t *row, bool first)
     vt_say(a, ".");
 }
 
-static int say_relatives(struct vt_answering *a, const json_t *found, bool parent,
-                         struct vt_error *err)
+#define ANCESTORS                                                                                  \
+    "WITH RECURSIVE up(pid, depth) AS (SELECT ppid, 1 FROM processes WHERE pid IN %s"              \
+    " UNION SELECT p.ppid, up.depth + 1 FROM up JOIN processes p ON p.pid = up.pid"                \
+    " WHERE up.depth < 64) SELECT " PROCESS_COLUMNS ", min(up.depth) AS depth"                     \
+    " FROM up JOIN processes p ON p.pid = up.pid GROUP BY p.pid ORDER BY depth"
+
+static int say_relatives(struct vt_answering *a, const json_t *found, struct vt_error *err)
 {
+    bool ancestors = strcmp(a->q->area, "ancestors") == 0;
+    bool parent = strcmp(a->q->area, "parent") == 0;
     char *pids = vt_answer_pids(found);
     if (pids == NULL) {
         return vt_fail(err, VT_E_NOMEM, "out of memory");
     }
     int rc = vt_answer_sql(a, err,
-                           parent ? "SELECT " PROCESS_COLUMNS " FROM processes p WHERE p.pid IN"
-                                    " (SELECT ppid FROM processes WHERE pid IN %s) ORDER BY p.pid"
-                                  : "SELECT " PROCESS_COLUMNS
-                                    " FROM processes p WHERE p.ppid IN %s ORDER BY p.pid",
+                           ancestors ? ANCESTORS
+                           : parent  ? "SELECT " PROCESS_COLUMNS " FROM processes p WHERE p.pid IN"
+                                       " (SELECT ppid FROM processes WHERE pid IN %s) ORDER BY p.pid"
+                                     : "SELECT " PROCESS_COLUMNS
+                                      " FROM processes p WHERE p.ppid IN %s ORDER BY p.pid",
                            pids);
     free(pids);
     if (rc != 0) {
         return rc;
     }
     size_t n = json_array_size(a->answer->rows);
-    if (parent) {
+    if (ancestors) {
+        vt_say(a, n == 0 ? " The kernel started it." : " Its ancestors, the nearest first: ");
+    } else if (parent) {
         vt_say(a, n == 0 ? " The kernel started it." : " Its parent is ");
     } else {
         vt_say(a, n == 0 ? " It has no children." : " Its children are ");
@@ -338,8 +359,9 @@ int vt_answer_find_process(struct vt_answering *a, struct vt_error *err)
                vt_said_count(a, (uint64_t)vt_row_int(first, "threads"), "thread", "threads"));
     } else if (strcmp(q->area, "arguments") == 0) {
         vt_say(a, " Its command line: %s", vt_said(a, vt_row_text(first, "args")));
-    } else if (strcmp(q->area, "parent") == 0 || strcmp(q->area, "children") == 0) {
-        rc = say_relatives(a, found, q->area[0] == 'p', err);
+    } else if (strcmp(q->area, "parent") == 0 || strcmp(q->area, "children") == 0 ||
+               strcmp(q->area, "ancestors") == 0) {
+        rc = say_relatives(a, found, err);
     }
     rc = rc != 0 ? rc : add_pages_of(a, found, err);
     json_decref(found);
@@ -462,6 +484,9 @@ static void say_memory(struct vt_answering *a, const json_t *found, const json_t
     vt_say(a, " %s %s%s%s, %s, %s resident", json_array_size(found) == 1 ? "has" : "have",
            vt_said_count(a, n, "region", "regions"), q->area[0] != '\0' ? " of " : "", q->area,
            vt_said_bytes(a, bytes), vt_said_bytes(a, resident));
+    if (q->min_bytes >= 0) {
+        vt_say(a, ", each larger than %s", vt_said_bytes(a, (uint64_t)q->min_bytes));
+    }
     if (n <= 3) {
         json_array_foreach(rows, i, row)
         {
@@ -492,8 +517,12 @@ int vt_answer_process_memory(struct vt_answering *a, struct vt_error *err)
     } else {
         vt_answer_verb(a, "maps %s", a->target->name);
     }
-    char *whose = pids != NULL ? sqlite3_mprintf("pid IN %s AND " OF_USER, pids)
-                               : sqlite3_mprintf("pid > 0 AND " OF_USER);
+    char size[48] = "";
+    if (q->min_bytes >= 0) {
+        snprintf(size, sizeof size, " AND \"end\" - start > %" PRId64, q->min_bytes);
+    }
+    char *whose = pids != NULL ? sqlite3_mprintf("pid IN %s AND " OF_USER "%s", pids, size)
+                               : sqlite3_mprintf("pid > 0 AND " OF_USER "%s", size);
     char *condition = q->path[0] != '\0'
                           ? sqlite3_mprintf("%s%s AND instr(name, %Q) > 0", whose,
                                             region_condition(q->area), q->path)
@@ -521,67 +550,108 @@ int vt_answer_process_memory(struct vt_answering *a, struct vt_error *err)
 
 /* ---------------------------------------------------------------- who uses most */
 
+/* How an amount is said. */
+enum amount { AMOUNT_COUNT, AMOUNT_BYTES, AMOUNT_SECONDS };
+
 struct most {
-    const char *area, *of, *sql;
+    const char *area, *of, *key;
+    enum amount amount;
+    bool things;           /* not processes: rows have a name, or a path */
+    const char *at, *type; /* of a thing: the kernel's object of each row */
+    const char *sql;
 };
 
-/* Rows are pid, name, amount, … */
+/* Taken by the condition of a user (on p.pid), and how many. */
 static const struct most mosts[] = {
-    {"memory", "memory",
-     "SELECT pid, name, rss_bytes, threads, regions, args FROM processes WHERE NOT kernel"
+    {"memory", "memory", "rss_bytes", AMOUNT_BYTES, false, NULL, NULL,
+     "SELECT pid, name, rss_bytes, threads, regions, args FROM processes p WHERE NOT kernel%s"
      " ORDER BY rss_bytes DESC, pid LIMIT %lld"},
-    {"cpu", "CPU time",
+    {"cpu", "CPU time", "cpu_s", AMOUNT_SECONDS, false, NULL, NULL,
      "SELECT p.pid, p.name, sum(t.user_s + t.system_s) AS cpu_s, sum(t.user_s) AS user_s,"
-     " sum(t.system_s) AS system_s FROM threads t JOIN processes p ON p.pid = t.pid"
+     " sum(t.system_s) AS system_s FROM threads t JOIN processes p ON p.pid = t.pid%s"
      " GROUP BY p.pid ORDER BY cpu_s DESC, p.pid LIMIT %lld"},
-    {"files", "open files",
-     "SELECT pid, name, count(*) AS files FROM files WHERE typeof(fd) = 'integer'"
+    {"files", "open files", "files", AMOUNT_COUNT, false, NULL, NULL,
+     "SELECT pid, name, count(*) AS files FROM files p WHERE typeof(fd) = 'integer'%s"
      " GROUP BY pid ORDER BY files DESC, pid LIMIT %lld"},
-    {"sockets", "sockets",
-     "SELECT pid, name, count(*) AS sockets FROM sockets WHERE pid > 0"
+    {"sockets", "sockets", "sockets", AMOUNT_COUNT, false, NULL, NULL,
+     "SELECT pid, name, count(*) AS sockets FROM sockets p WHERE pid > 0%s"
      " GROUP BY pid ORDER BY sockets DESC, pid LIMIT %lld"},
-    {"threads", "threads",
-     "SELECT pid, name, threads FROM processes ORDER BY threads DESC, pid LIMIT %lld"},
+    {"threads", "threads", "threads", AMOUNT_COUNT, false, NULL, NULL,
+     "SELECT pid, name, threads FROM processes p WHERE 1%s ORDER BY threads DESC, pid LIMIT %lld"},
+    {"file_sizes", "open files", "bytes", AMOUNT_BYTES, true, "file", "file",
+     "SELECT path, max(bytes) AS bytes, pid, name, count(*) AS times_open, file FROM files p"
+     " WHERE kind = 'regular' AND bytes > 0%s GROUP BY path ORDER BY bytes DESC, path LIMIT %lld"},
+    {"slabs", "slab caches", "bytes", AMOUNT_BYTES, true, "at", "kmem_cache",
+     "SELECT name, bytes, active_objects, objects, object_bytes, slabs, at FROM live.slabs"
+     " WHERE 1%s ORDER BY bytes DESC, name LIMIT %lld"},
+    {"modules", "modules", "bytes", AMOUNT_BYTES, true, "module", "module",
+     "SELECT name, size_bytes AS bytes, refs, used_by, state, module FROM modules p WHERE 1%s"
+     " ORDER BY bytes DESC, name LIMIT %lld"},
 };
 
 static void say_amount(struct vt_answering *a, const struct most *m, const json_t *row)
 {
-    if (m == &mosts[0]) {
-        vt_say(a, "%s", vt_said_bytes(a, (uint64_t)vt_row_int(row, "rss_bytes")));
-    } else if (m == &mosts[1]) {
-        vt_say(a, "%.2f s", vt_row_real(row, "cpu_s"));
-    } else {
-        vt_say(a, "%" PRId64, vt_row_int(row, m->area));
+    switch (m->amount) {
+    case AMOUNT_BYTES:
+        vt_say(a, "%s", vt_said_bytes(a, (uint64_t)vt_row_int(row, m->key)));
+        break;
+    case AMOUNT_SECONDS:
+        vt_say(a, "%.2f s", vt_row_real(row, m->key));
+        break;
+    case AMOUNT_COUNT:
+        vt_say(a, "%" PRId64, vt_row_int(row, m->key));
+        break;
     }
+}
+
+static void say_mosts(struct vt_answering *a, const struct most *m)
+{
+    const json_t *rows = a->answer->rows;
+    size_t n = json_array_size(rows);
+    char of[48] = "";
+    if (a->q->uid >= 0) {
+        snprintf(of, sizeof of, " of user %" PRId64, a->q->uid);
+    }
+    if (n == 0) {
+        vt_say(a, m->things ? "There are no %s%s." : "Nobody uses any %s%s.", m->of, of);
+        return;
+    }
+    vt_say(a, m->things ? "The biggest %s%s: " : "Most %s%s: ", m->of, of);
+    for (size_t i = 0; i < n && i < 5; i++) {
+        const json_t *row = json_array_get(rows, i);
+        const char *path = vt_row_text(row, "path");
+        vt_say(a, "%s%s ", i == 0 ? "" : ", ",
+               !m->things ? vt_said_process(a, row)
+                          : vt_said(a, path[0] != '\0' ? path : vt_row_text(row, "name")));
+        say_amount(a, m, row);
+    }
+    vt_say(a, n > 5 ? ", …" : ".");
 }
 
 int vt_answer_biggest(struct vt_answering *a, struct vt_error *err)
 {
     const struct vt_question *q = a->q;
     const struct most *m = &mosts[0];
-    json_t *row;
-    size_t i;
+    char user[80] = "";
     if (strcmp(q->area, "page_tables") == 0) {
         return vt_answer_page_tables(a, err);
     }
-    for (i = 0; i < sizeof mosts / sizeof mosts[0]; i++) {
+    for (size_t i = 0; i < sizeof mosts / sizeof mosts[0]; i++) {
         m = strcmp(q->area, mosts[i].area) == 0 ? &mosts[i] : m;
     }
-    int rc = vt_answer_sql(a, err, m->sql, q->limit > 0 ? (long long)q->limit : 10LL);
+    if (q->uid >= 0) {
+        snprintf(user, sizeof user,
+                 " AND p.pid IN (SELECT pid FROM processes WHERE uid = %" PRId64 ")", q->uid);
+    }
+    int rc = vt_answer_sql(a, err, m->sql, user, q->limit > 0 ? (long long)q->limit : 10LL);
     if (rc != 0) {
         return rc;
     }
-    size_t n = json_array_size(a->answer->rows);
-    vt_say(a, n == 0 ? "Nobody uses any %s." : "Most %s: ", m->of);
-    json_array_foreach(a->answer->rows, i, row)
-    {
-        if (i < 5) {
-            vt_say(a, "%s%s ", i == 0 ? "" : ", ", vt_said_process(a, row));
-            say_amount(a, m, row);
-        }
+    say_mosts(a, m);
+    if (m->things) {
+        vt_answer_objects(a, a->answer->rows, m->at, m->type);
     }
-    vt_say(a, n > 5 ? ", …" : n > 0 ? "." : "");
-    if (m == &mosts[0] && n > 0) {
+    if (m == &mosts[0] && json_array_size(a->answer->rows) > 0) {
         json_t *sum;
         rc = vt_answer_look(a, &sum, err, "SELECT sum(rss_bytes) AS bytes FROM processes");
         if (rc == 0) {

@@ -21,7 +21,8 @@ static const char *of_protocol(const char *area)
                                        : "";
 }
 
-/* " AND pid IN (…)" of the subjects, or "" without any. *none: there are none, and that is said. */
+/* " AND pid IN (…)" of the subjects and of a user, or "" without any. *none: there are none, and
+ * that is said. */
 static int of_subjects(struct vt_answering *a, char **condition, bool *none, struct vt_error *err)
 {
     json_t *found = NULL;
@@ -38,7 +39,12 @@ static int of_subjects(struct vt_answering *a, char **condition, bool *none, str
         json_decref(found);
         rc = pids == NULL ? vt_fail(err, VT_E_NOMEM, "out of memory") : 0;
     }
-    *condition = pids != NULL ? sqlite3_mprintf(" AND pid IN %s", pids) : sqlite3_mprintf("");
+    char user[48] = "";
+    if (a->q->uid >= 0) {
+        snprintf(user, sizeof user, " AND uid = %" PRId64, a->q->uid);
+    }
+    *condition = pids != NULL ? sqlite3_mprintf(" AND pid IN %s%s", pids, user)
+                              : sqlite3_mprintf("%s", user);
     free(pids);
     if (rc == 0 && *condition == NULL) {
         rc = vt_fail(err, VT_E_NOMEM, "out of memory");
@@ -183,6 +189,9 @@ int vt_answer_connections(struct vt_answering *a, struct vt_error *err)
     }
     if (q->host[0] != '\0') {
         vt_say(a, " to %s", vt_said(a, q->host));
+    }
+    if (q->uid >= 0) {
+        vt_say(a, " of user %" PRId64, q->uid);
     }
     vt_say(a, n > 0 && !all ? ": " : ".");
     for (i = 0; !all && i < n && i < 8; i++) {

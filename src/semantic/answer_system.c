@@ -138,6 +138,74 @@ static int say_cpus(struct vt_answering *a, struct vt_error *err)
     return 0;
 }
 
+static int say_name(struct vt_answering *a, struct vt_error *err)
+{
+    const struct vt_kernel *kernel = a->target->kernel;
+    struct vt_member name;
+    struct vt_gva at;
+    char text[64 + 1] = "";
+    int rc = vt_kernel_symbol(kernel, "init_uts_ns", &at, err);
+    rc = rc != 0 ? rc : vt_kernel_member(kernel, "uts_namespace", "name.nodename", &name, err);
+    if (rc == 0) {
+        size_t bytes = name.size < sizeof text ? name.size : sizeof text - 1;
+        rc = vt_space_read(vt_kernel_space(kernel), VT_GVA(at.v + name.offset), text, bytes, err);
+        text[bytes - 1] = '\0';
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    vt_say(a, "Its host name is %s.", vt_said(a, text));
+    return 0;
+}
+
+/* A long of the kernel's; false where it has no such symbol. */
+static bool kernel_long(const struct vt_kernel *kernel, const char *name, uint64_t *value)
+{
+    struct vt_gva at;
+    return vt_kernel_symbol(kernel, name, &at, NULL) == 0 &&
+           vt_space_read_u64(vt_kernel_space(kernel), at, value, NULL) == 0;
+}
+
+static int say_swap(struct vt_answering *a, struct vt_error *err)
+{
+    const struct vt_kernel *kernel = a->target->kernel;
+    uint64_t total, free_pages, swapped = 0;
+    json_t *row;
+    size_t i;
+    vt_answer_verb(a, "maps %s", a->target->name);
+    int rc = vt_answer_sql(a, err,
+                           "SELECT pid, owner AS name, sum(swapped_bytes) AS swapped_bytes"
+                           " FROM memory_regions WHERE swapped_bytes > 0 AND pid > 0"
+                           " GROUP BY pid ORDER BY swapped_bytes DESC, pid");
+    if (rc != 0) {
+        return rc;
+    }
+    json_array_foreach(a->answer->rows, i, row)
+    {
+        swapped += (uint64_t)vt_row_int(row, "swapped_bytes");
+    }
+    if (!kernel_long(kernel, "total_swap_pages", &total) ||
+        !kernel_long(kernel, "nr_swap_pages", &free_pages)) {
+        vt_say(a, "This kernel does not say how much swap there is.");
+    } else if (total == 0) {
+        vt_say(a, "The guest has no swap.");
+    } else {
+        free_pages = free_pages < total ? free_pages : total;
+        vt_say(a, "%s of %s of swap are used.",
+               vt_said_bytes(a, (total - free_pages) * VT_PAGE_BYTES),
+               vt_said_bytes(a, total * VT_PAGE_BYTES));
+    }
+    vt_say(a, " Of processes' memory %s %s swapped out", vt_said_bytes(a, swapped),
+           swapped == 1 ? "is" : "are");
+    for (i = 0; i < json_array_size(a->answer->rows) && i < 5; i++) {
+        row = json_array_get(a->answer->rows, i);
+        vt_say(a, "%s%s %s", i == 0 ? ": " : ", ", vt_said_process(a, row),
+               vt_said_bytes(a, (uint64_t)vt_row_int(row, "swapped_bytes")));
+    }
+    vt_say(a, ".");
+    return 0;
+}
+
 int vt_answer_system(struct vt_answering *a, struct vt_error *err)
 {
     const char *area = a->q->area;
@@ -147,6 +215,12 @@ int vt_answer_system(struct vt_answering *a, struct vt_error *err)
     }
     if (strcmp(area, "memory") == 0) {
         return say_memory(a, err);
+    }
+    if (strcmp(area, "name") == 0) {
+        return say_name(a, err);
+    }
+    if (strcmp(area, "swap") == 0) {
+        return say_swap(a, err);
     }
     if (strcmp(area, "cpus") == 0) {
         return say_cpus(a, err);
@@ -174,6 +248,12 @@ int vt_answer_log(struct vt_answering *a, struct vt_error *err)
                      ? sqlite3_mprintf(" AND time >= (SELECT uptime_s FROM live.uptime) - %lld",
                                        (long long)q->since_s)
                      : sqlite3_mprintf("");
+    if (when != NULL && q->until_s > 0) {
+        char *more = sqlite3_mprintf("%s AND time <= (SELECT uptime_s FROM live.uptime) - %lld",
+                                     when, (long long)q->until_s);
+        sqlite3_free(when);
+        when = more;
+    }
     /* The last ones, in their order. Of a priority, the low three bits are the level: 3 is an
      * error, 4 a warning. */
     int rc =

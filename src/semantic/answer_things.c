@@ -25,9 +25,16 @@ static int look_for_files(struct vt_answering *a, const json_t *found, struct vt
                                      : sqlite3_mprintf("");
     char *whose = NULL;
     int n = pids == NULL ? -1 : asprintf(&whose, "%s%s", found != NULL ? "pid IN " : "", pids);
-    char deleted[] = "path LIKE '% (deleted)'", none[] = "";
-    char *conditions[] = {n < 0 ? NULL : whose, sql, wants_deleted(q) ? deleted : none};
-    char *where = vt_answer_where(conditions, 3);
+    char deleted[] = "path LIKE '% (deleted)'", none[] = "", user[80] = "", size[48] = "";
+    char *conditions[] = {n < 0 ? NULL : whose, sql, wants_deleted(q) ? deleted : none, user, size};
+    if (q->uid >= 0) {
+        snprintf(user, sizeof user, "pid IN (SELECT pid FROM processes WHERE uid = %" PRId64 ")",
+                 q->uid);
+    }
+    if (q->min_bytes >= 0) {
+        snprintf(size, sizeof size, "bytes > %" PRId64, q->min_bytes);
+    }
+    char *where = vt_answer_where(conditions, 5);
     int rc = where == NULL
                  ? vt_fail(err, VT_E_NOMEM, "out of memory")
                  : vt_answer_sql(a, err,
@@ -111,10 +118,21 @@ int vt_answer_files(struct vt_answering *a, struct vt_error *err)
         say_holders(a, rows);
         vt_say(a, ".");
     } else {
-        vt_say(a, "%s are open in all processes together.",
-               wants_deleted(q) ? vt_said_count(a, descriptors, "descriptor of a deleted file",
-                                                "descriptors of deleted files")
-                                : vt_said_count(a, descriptors, "descriptor", "descriptors"));
+        char of[48] = "";
+        if (q->uid >= 0) {
+            snprintf(of, sizeof of, " of user %" PRId64, q->uid);
+        }
+        if (q->min_bytes >= 0) {
+            vt_say(a, "Files larger than %s are open or run %s in all processes%s together.",
+                   vt_said_bytes(a, (uint64_t)q->min_bytes), vt_said_count(a, n, "time", "times"),
+                   of);
+        } else {
+            vt_say(a, "%s are open in all processes%s together.",
+                   wants_deleted(q) ? vt_said_count(a, descriptors, "descriptor of a deleted file",
+                                                    "descriptors of deleted files")
+                                    : vt_said_count(a, descriptors, "descriptor", "descriptors"),
+                   of);
+        }
     }
     json_decref(found);
     return 0;

@@ -340,6 +340,10 @@ int vt_answer_recent_writes(struct vt_answering *a, struct vt_error *err)
         vt_say(a, "This is saved RAM: nothing writes to it any more.");
         return 0;
     }
+    if (a->q->until_s >= 0) {
+        vt_say(a, "What was written then is not kept: only what is written now can be told.");
+        return 0;
+    }
     if (vt_answer_has_subject(a->q)) {
         rc = vt_answer_subjects(a, true, &found, err);
         if (rc != 0 || json_array_size(found) == 0) {

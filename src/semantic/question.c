@@ -18,6 +18,7 @@ enum {
     COST_UNKNOWN = 5,
     SURE = 8, /* so well explained that one word nobody knows does not matter */
     ELEMENTS_MAX = 32,
+    DAY_S = 86400,
 };
 
 struct match {
@@ -44,8 +45,8 @@ struct candidates {
 /* Chunks that fit any rule: they fill slots of their own. */
 static bool floats(const struct vt_chunk *chunk)
 {
-    static const char *const names[] = {"SINCE", "AGO", "LIMIT", "HIGHLIGHT",
-                                        "COUNT", "UID", "PROTO", "RECENT"};
+    static const char *const names[] = {"SINCE", "AGO",   "LIMIT",  "HIGHLIGHT", "COUNT",
+                                        "UID",   "PROTO", "RECENT", "MIN"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(chunk->concept, names[i]) == 0) {
             return true;
@@ -129,15 +130,26 @@ static bool charge(const struct vt_chunks *chunks, const bool *used, struct matc
     return true;
 }
 
+/* "At 10:30": then, or where only a span makes sense, the minute that begins then; but what is so
+ * at a time is no change. */
+static bool is_moment(const struct vt_slots *slots)
+{
+    return slots->until_clock >= 0 && slots->since_clock < 0 && slots->since_s < 0;
+}
+
 /* Whether the rule takes what else was said: times, numbers, users. */
 static bool takes_slots(const struct vt_rule *rule, const struct vt_slots *slots)
 {
+    bool ago = (rule->flags & VT_RULE_AGO) != 0, needs = (rule->flags & VT_RULE_NEEDS) != 0;
+    bool moment = is_moment(slots);
+    bool minute = moment && !ago && !(needs && rule->intent == VT_INTENT_CHANGES);
     const struct {
         unsigned flag;
         bool said;
     } more[] = {
-        {VT_RULE_SINCE, slots->since_s >= 0 || slots->recent},
-        {VT_RULE_AGO, slots->until_s >= 0 && slots->since_s < 0},
+        {VT_RULE_SIZE, slots->min_bytes >= 0},
+        {VT_RULE_SINCE, slots->since_s >= 0 || slots->since_clock >= 0 || slots->recent || minute},
+        {VT_RULE_AGO, (slots->until_s >= 0 && slots->since_s < 0) || (moment && !minute)},
         {VT_RULE_LIMIT, slots->limit >= 0},
         {VT_RULE_COUNT, slots->count},
         {VT_RULE_UID, slots->uid >= 0},
@@ -149,13 +161,16 @@ static bool takes_slots(const struct vt_rule *rule, const struct vt_slots *slots
         if (more[i].said && !takes) {
             return false;
         }
-        if (takes && first && (rule->flags & VT_RULE_NEEDS) != 0 && !more[i].said) {
+        if (takes && first && needs && !more[i].said) {
             return false;
         }
         first = first && !takes;
     }
+    if (slots->since_clock >= 0 && slots->since_s >= 0) {
+        return false; /* two different times */
+    }
     return slots->port <= UINT16_MAX && slots->pid <= INT32_MAX && slots->uid <= UINT32_MAX &&
-           slots->limit != 0 && slots->limit <= UINT32_MAX;
+           slots->limit != 0 && slots->limit <= UINT32_MAX && slots->min_bytes < VT_QUESTION_EVER;
 }
 
 static bool try_rule(const struct vt_rule *rule, const struct vt_chunks *chunks,
@@ -163,8 +178,22 @@ static bool try_rule(const struct vt_rule *rule, const struct vt_chunks *chunks,
 {
     bool used[VT_WORDS_MAX] = {false};
     *match = (struct match){.slots = vt_slots_none};
-    return assign(rule, chunks, used, match) && charge(chunks, used, match) && match->score > 0 &&
-           takes_slots(rule, &match->slots);
+    if (!assign(rule, chunks, used, match) || !charge(chunks, used, match) || match->score <= 0) {
+        return false;
+    }
+    if (match->slots.since_s == DAY_S && !match->slots.yesterday &&
+        (match->slots.since_clock >= 0 || match->slots.until_clock >= 0)) {
+        match->slots.since_s = -1; /* "today at 10:30" */
+    }
+    if (!takes_slots(rule, &match->slots)) {
+        return false;
+    }
+    if (is_moment(&match->slots) && (rule->flags & VT_RULE_AGO) == 0) {
+        match->slots.since_clock = match->slots.until_clock;
+        match->slots.until_clock += 60;
+        match->score--;
+    }
+    return true;
 }
 
 /* ---------------------------------------------------------------- readings */
@@ -205,6 +234,10 @@ static void make_question(const struct vt_rule *rule, const struct vt_slots *slo
     q->limit = slots->limit;
     q->since_s = slots->since_s;
     q->until_s = slots->until_s;
+    q->since_clock = slots->since_clock;
+    q->until_clock = slots->until_clock;
+    q->yesterday = slots->yesterday;
+    q->min_bytes = slots->min_bytes;
     q->address = slots->address;
     q->highlight = slots->highlight;
     q->count = slots->count;
@@ -396,6 +429,22 @@ static void read_several(const struct vt_chunks *chunks, bool clear, struct cand
 
 /* ---------------------------------------------------------------- sentences */
 
+/* "Did nginx start or stop" orders nothing, though "stop" stands behind "or". */
+static bool asks_whether(const struct vt_chunks *chunks, unsigned verb)
+{
+    unsigned first = 0;
+    while (first < chunks->n && chunks->at[first].weight == VT_WEIGHT_NONE) {
+        first++;
+    }
+    for (unsigned i = verb + 1; i < chunks->n; i++) {
+        if (chunks->at[i].weight > VT_WEIGHT_LIGHT) {
+            return false;
+        }
+    }
+    return first < verb && (strcmp(chunks->at[first].concept, "do") == 0 ||
+                            strcmp(chunks->at[first].concept, "have") == 0);
+}
+
 /* An order begins with its verb: "kill sshd", "please delete …". */
 static bool is_order(const struct vt_chunks *chunks, const struct vt_words *words)
 {
@@ -405,7 +454,8 @@ static bool is_order(const struct vt_chunks *chunks, const struct vt_words *word
         if (!first) {
             continue;
         }
-        if (chunk->words == 1 && vt_lexicon_orders_to(words->at[chunk->first].text)) {
+        if (chunk->words == 1 && vt_lexicon_orders_to(words->at[chunk->first].text) &&
+            !asks_whether(chunks, i)) {
             return true;
         }
         /* The verb of a second order follows its "and". */
@@ -430,7 +480,7 @@ static const struct vt_chunk *stands_in_the_way(const struct vt_chunks *chunks)
 struct reading {
     struct vt_understood *to;
     struct candidates all;
-    bool failed;
+    bool failed, user; /* by a user's name */
 };
 
 static void fail(struct reading *reading, const struct vt_chunk *unknown)
@@ -466,6 +516,9 @@ static void read_sentence(struct reading *reading, const struct vt_words *words,
         read_several(&chunks, best.n > 0, &best);
     }
     if (best.n == 0) {
+        for (unsigned i = 0; i < chunks.n; i++) {
+            reading->user |= strcmp(chunks.at[i].concept, "USERNAME") == 0;
+        }
         fail(reading, stands_in_the_way(&chunks));
         return;
     }
@@ -489,6 +542,10 @@ static void conclude(struct reading *reading)
         snprintf(u->why, sizeof u->why, "this can mean %u things", u->n);
     } else if (u->refused) {
         snprintf(u->why, sizeof u->why, "questions only look: nothing in the VM is changed by one");
+    } else if (u->n == 0 && reading->user) {
+        snprintf(u->why, sizeof u->why,
+                 "users are known by number from outside: ask by uid, as in \"processes of uid "
+                 "1000\"");
     } else if (u->n == 0 && u->unknown[0] != '\0') {
         snprintf(u->why, sizeof u->why, "I do not understand '%s' here", u->unknown);
     } else if (u->n == 0) {

@@ -21,6 +21,7 @@
 enum vt_word_kind {
     VT_WORD_PLAIN,   /* letters; may hold digits, '-', '_', '.' */
     VT_WORD_NUMBER,  /* number */
+    VT_WORD_CLOCK,   /* number: seconds since midnight */
     VT_WORD_ADDRESS, /* number */
     VT_WORD_PATH,
     VT_WORD_HOST,
@@ -91,9 +92,9 @@ const char *vt_program_find(const char *text, const struct vt_role **role);
 
 struct vt_slots {
     const char *role, *name, *path, *host, *area, *proto; /* NULL: none */
-    int64_t pid, uid, port, limit, since_s, until_s;
+    int64_t pid, uid, port, limit, since_s, until_s, since_clock, until_clock, min_bytes;
     uint64_t address;
-    bool highlight, count;
+    bool highlight, count, yesterday;
     bool recent; /* lately, without saying since when */
 };
 extern const struct vt_slots vt_slots_none;
@@ -122,9 +123,9 @@ void vt_chunks_make(struct vt_chunks *chunks, const struct vt_words *words, unsi
                     unsigned last);
 
 /* One element of a pattern: alternatives separated by '|', then '?' when it may be missing, then
- * ">slot" of the one that takes a chunk's number or text. One that begins with '=' must follow and
- * is left where it is; with '1' it is no plural. ANY takes whatever means something. WHO is any way
- * to say which process, SERVICE a role with ports. */
+ * ">slot" of the one that takes a chunk's number or text (none of them: it takes nothing). One that
+ * begins with '=' must follow and is left where it is; with '1' it is no plural. ANY takes whatever
+ * means something. WHO is any way to say which process, SERVICE a role with ports. */
 struct vt_element {
     const char *names;
     size_t bytes; /* of the names */
@@ -155,7 +156,8 @@ enum vt_rule_flags {
     VT_RULE_COUNT = 1 << 4,    /* takes "how many" */
     VT_RULE_UID = 1 << 5,      /* takes "as root" */
     VT_RULE_PROTO = 1 << 6,    /* takes "udp" */
-    VT_RULE_NEEDS = 1 << 7,    /* and makes no sense without the first of these that it takes */
+    VT_RULE_SIZE = 1 << 7,     /* takes "larger than 10 MB" */
+    VT_RULE_NEEDS = 1 << 8,    /* and makes no sense without the first of these that it takes */
 };
 
 struct vt_rule {

@@ -16,6 +16,9 @@ const struct vt_slots vt_slots_none = {
     .limit = -1,
     .since_s = -1,
     .until_s = -1,
+    .since_clock = -1,
+    .until_clock = -1,
+    .min_bytes = -1,
     .address = UINT64_MAX,
 };
 
@@ -37,11 +40,15 @@ void vt_slots_merge(struct vt_slots *into, const struct vt_slots *from)
     MERGE(limit, -1)
     MERGE(since_s, -1)
     MERGE(until_s, -1)
+    MERGE(since_clock, -1)
+    MERGE(until_clock, -1)
+    MERGE(min_bytes, -1)
     MERGE(address, UINT64_MAX)
 #undef MERGE
     into->highlight |= from->highlight;
     into->count |= from->count;
     into->recent |= from->recent;
+    into->yesterday |= from->yesterday;
 }
 
 /* ---------------------------------------------------------------- elements of patterns */
@@ -130,8 +137,10 @@ void vt_element_fill(const struct vt_element *element, const struct vt_chunk *ch
         int64_t *number;
         const char **text;
     } targets[] = {
-        {"pid", &slots->pid, NULL},     {"uid", &slots->uid, NULL},   {"port", &slots->port, NULL},
-        {"limit", &slots->limit, NULL}, {"name", NULL, &slots->name}, {"path", NULL, &slots->path},
+        {"pid", &slots->pid, NULL},       {"uid", &slots->uid, NULL},
+        {"port", &slots->port, NULL},     {"limit", &slots->limit, NULL},
+        {"name", NULL, &slots->name},     {"path", NULL, &slots->path},
+        {"min", &slots->min_bytes, NULL},
     };
     if (element->slot[0] == '\0') {
         vt_slots_merge(slots, &chunk->slots);
@@ -190,6 +199,9 @@ static void set_word(struct vt_chunk *chunk, const struct vt_word *word)
     case VT_WORD_NUMBER:
         chunk->concept = "NUMBER";
         break;
+    case VT_WORD_CLOCK:
+        chunk->concept = "CLOCK";
+        break;
     case VT_WORD_ADDRESS:
         chunk->concept = "ADDRESS";
         chunk->slots.address = word->number;
@@ -239,7 +251,8 @@ static void set_value(struct vt_chunk *chunk, const struct vt_lexeme *row, const
     } else if (strcmp(class, "NUMERAL") == 0) {
         chunk->concept = "NUMBER";
         chunk->number = strtoull(row->value, NULL, 10);
-    } else if (strcmp(class, "UNIT") == 0) {
+    } else if (strcmp(class, "UNIT") == 0 || strcmp(class, "BYTES") == 0 ||
+               strcmp(class, "CLOCK") == 0) {
         chunk->number = strtoull(row->value, NULL, 10);
     } else if (strcmp(class, "UID") == 0) {
         chunk->slots.uid = 0;
@@ -247,6 +260,10 @@ static void set_value(struct vt_chunk *chunk, const struct vt_lexeme *row, const
         chunk->slots.path = row->value;
     } else if (strcmp(class, "TOPIC") == 0) {
         chunk->slots.name = row->value;
+    } else if (strcmp(class, "KSYMBOL") == 0) {
+        chunk->concept = "SYMBOL";
+        chunk->slots.name = row->value;
+        chunk->text = row->value;
     } else if (strcmp(class, "PROTO") == 0) {
         chunk->slots.proto = row->value;
     } else if (strcmp(class, "HIGHLIGHT") == 0) {
@@ -340,9 +357,10 @@ static unsigned phrase_ends(const struct vt_chunks *chunks, unsigned at, const c
 static enum vt_weight phrase_weight(const char *concept)
 {
     bool says_nothing = strcmp(concept, "in_vm") == 0 || strcmp(concept, "show") == 0;
-    return says_nothing                    ? VT_WEIGHT_NONE
-           : strcmp(concept, "THING") == 0 ? VT_WEIGHT_UNKNOWN
-                                           : VT_WEIGHT_WORD;
+    return says_nothing                       ? VT_WEIGHT_NONE
+           : strcmp(concept, "THING") == 0    ? VT_WEIGHT_UNKNOWN
+           : strcmp(concept, "USERNAME") == 0 ? VT_WEIGHT_HEAVY
+                                              : VT_WEIGHT_WORD;
 }
 
 static void make_phrases(struct vt_chunks *chunks)
@@ -354,7 +372,7 @@ static void make_phrases(struct vt_chunks *chunks)
                                     .slots = vt_slots_none};
             unsigned end = phrase_ends(chunks, i, phrase->pattern, &made);
             if (end > i) {
-                made.text = chunks->at[made.weight == VT_WEIGHT_UNKNOWN ? end - 1 : i].text;
+                made.text = chunks->at[made.weight >= VT_WEIGHT_HEAVY ? end - 1 : i].text;
                 made.number = chunks->at[i].number;
                 if (strcmp(made.concept, "LIMIT") == 0 && made.slots.limit < 0) {
                     made.slots.limit = 1; /* "the last message" */
@@ -493,6 +511,94 @@ static bool between_at(struct vt_chunks *chunks, unsigned i)
     return true;
 }
 
+/* "10 MB": one chunk, in bytes. */
+static void make_sizes(struct vt_chunks *chunks)
+{
+    for (unsigned i = 0; i < chunks->n; i++) {
+        unsigned unit = after(chunks, i);
+        uint64_t bytes;
+        if (is(chunks, i, "NUMBER") && is(chunks, unit, "BYTES") &&
+            !__builtin_mul_overflow(chunks->at[i].number, chunks->at[unit].number, &bytes)) {
+            struct vt_chunk chunk = chunks->at[i];
+            chunk.concept = "SIZE";
+            chunk.number = bytes;
+            replace(chunks, i, unit + 1, &chunk);
+        }
+    }
+}
+
+static void replace_clock(struct vt_chunks *chunks, unsigned from, unsigned end, int64_t since_s,
+                          int64_t since, int64_t until, bool yesterday)
+{
+    struct vt_chunk chunk = {.concept = since_s >= 0 || since >= 0 ? "SINCE" : "AGO",
+                             .weight = VT_WEIGHT_WORD,
+                             .slots = vt_slots_none,
+                             .text = chunks->at[from].text};
+    chunk.slots.since_s = since_s;
+    chunk.slots.since_clock = since;
+    chunk.slots.until_clock = until;
+    chunk.slots.yesterday = yesterday;
+    replace(chunks, from, end, &chunk);
+}
+
+/* "since 12:00", "between 10:00 and 10:15", "before noon", "at 10:30", the time standing at `i`;
+ * "yesterday" beside any of them, or alone. */
+static void make_clock(struct vt_chunks *chunks, unsigned i)
+{
+    static const char *const to_moment[] = {"at", "on", "in", "from", "of", "for", NULL};
+    bool day = is(chunks, i, "yesterday");
+    if (!day && !is(chunks, i, "CLOCK")) {
+        return;
+    }
+    unsigned second = after(chunks, i), end = i + 1, before = ahead_of(chunks, i), other;
+    if (day) { /* "yesterday at 10:30", "yesterday between 10:00 and 11:00": with those */
+        other = second;
+        while (is(chunks, other, "at") || is(chunks, other, "since") || is(chunks, other, "from") ||
+               is(chunks, other, "between") || is(chunks, other, "after") ||
+               is(chunks, other, "before")) {
+            other = after(chunks, other);
+        }
+        if (!is(chunks, other, "CLOCK")) {
+            replace_clock(chunks, before_all(chunks, i, to_moment), end, -1, 0, 86400, true);
+        }
+        return;
+    }
+    int64_t time = (int64_t)chunks->at[i].number, until = -1, since_s = -1;
+    bool since = is(chunks, before, "since") || is(chunks, before, "after");
+    bool until_only = is(chunks, before, "before") || is(chunks, before, "until");
+    other = after(chunks, second);
+    if (((is(chunks, before, "between") && is(chunks, second, "and")) ||
+         (is(chunks, before, "from") &&
+          (is(chunks, second, "to") || is(chunks, second, "until") || is(chunks, second, ",")))) &&
+        is(chunks, other, "CLOCK")) {
+        until = (int64_t)chunks->at[other].number;
+        end = other + 1;
+    } else if (is(chunks, before, "from")) {
+        since = true;
+    }
+    unsigned from = until >= 0 || since || until_only ? before : before_all(chunks, i, to_moment);
+    if (until_only) {
+        since_s = VT_QUESTION_EVER;
+    }
+    unsigned around = ahead_of(chunks, from);
+    bool yesterday = is(chunks, around, "yesterday");
+    from = yesterday ? around : from;
+    other = after(chunks, end - 1);
+    if (is(chunks, other, "yesterday")) {
+        yesterday = true;
+        end = other + 1;
+    }
+    bool range = since || until >= 0;
+    replace_clock(chunks, from, end, since_s, range ? time : -1, range ? until : time, yesterday);
+}
+
+static void make_clocks(struct vt_chunks *chunks)
+{
+    for (unsigned i = 0; i < chunks->n; i++) {
+        make_clock(chunks, i);
+    }
+}
+
 static void make_times(struct vt_chunks *chunks)
 {
     static const char *const to_since[] = {"in", "on", "for", "from", "of", "at", "last", NULL};
@@ -545,6 +651,8 @@ void vt_chunks_make(struct vt_chunks *chunks, const struct vt_words *words, unsi
         }
         i += length;
     }
+    make_sizes(chunks);
+    make_clocks(chunks);
     make_times(chunks);
     make_phrases(chunks);
     spread_numbers(chunks);

@@ -14,7 +14,8 @@ const struct vt_lexeme vt_lexicon[] = {
      "all|any|some|stuff|thing|every|each|everything|anything|something|complete|entire|whole|"
      "full|various|different kind|list of|kind of|sort of|type of|set of|bunch of|details of|"
      "detail on|details on|info on|info about|information on|information about|overview of|"
-     "rundown of|summary of|status of|state of|everybody|anybody|somebody|anyone|someone|"
+     "rundown of|summary of|status of|state "
+     "of|somewhere|anywhere|everybody|anybody|somebody|anyone|someone|"
      "everyone"},
     {"please", NULL, VT_WEIGHT_NONE,
      "please|would you be so kind as to|be so kind as to|so kind as to|be so kind and|"
@@ -60,7 +61,8 @@ const struct vt_lexeme vt_lexicon[] = {
      "with"},
     {"own", NULL, VT_WEIGHT_LIGHT, "own|owns|owned|owner|owner of|owning"},
     {"of", NULL, VT_WEIGHT_LIGHT,
-     "of|belonging to|that belong to|that belongs to|which belong to|related to"},
+     "of|belonging to|that belong to|that belongs to|which belong to|related to|belong to|"
+     "belongs to|belonged to"},
     {"'s", NULL, VT_WEIGHT_LIGHT, "'s"},
     {"for", NULL, VT_WEIGHT_LIGHT, "for"},
     {"from", NULL, VT_WEIGHT_LIGHT, "from"},
@@ -83,13 +85,18 @@ const struct vt_lexeme vt_lexicon[] = {
      "not|no|none|never|nobody|nothing|nor|neither|without|except|excluding|besides|but|"
      "other than|apart from|instead|instead of|rather than|unless|dont|doesnt|isnt|arent|cant|"
      "wont|didnt|wasnt|werent|hasnt|havent|anything but|all but|minus|ignoring|ignore|skip|"
-     "exclude|lacks|lack|lacking|missing|outside|beyond|fewer than|less than|more than|"
-     "greater than|at least|at most|smaller than|larger than|bigger than|longer than|older than|"
-     "newer than|least|smallest|lowest|shortest|fewest"},
+     "exclude|lacks|lack|lacking|missing|outside|fewer than|less than|at most|smaller than|"
+     "longer than|older than|newer than|least|smallest|lowest|shortest|fewest"},
+    {"more_than", NULL, VT_WEIGHT_HEAVY,
+     "more than|greater than|at least|larger than|bigger than|above|beyond|exceeding|exceed|"
+     "exceeds|heavier than"},
     {"why", NULL, VT_WEIGHT_HEAVY,
      "why|how|how come|how to|how do|how does|how can|what if|why does|how is|tomorrow|next|"
-     "future|will be|going to|predict|before|after|until|till|while|during boot|compare|"
+     "future|will be|going to|predict|while|during boot|compare|"
      "compared to"},
+    {"before", NULL, VT_WEIGHT_HEAVY, "before|prior to"},
+    {"after", NULL, VT_WEIGHT_HEAVY, "after"},
+    {"until", NULL, VT_WEIGHT_HEAVY, "until|till"},
     {"code", NULL, VT_WEIGHT_HEAVY,
      "select|group by|order by|sudo|grep|awk|sed|curl|wget|rm -rf|eval|exec|printf|return 0|"
      "null|void|const|struct|int main|def|import|lambda|echo|cat|chmod|chown|union|join"},
@@ -145,7 +152,7 @@ const struct vt_lexeme vt_lexicon[] = {
      "kernel side|kern|kernel mode"},
     {"system", NULL, VT_WEIGHT_WORD, "operating system|os|distro|distribution|os version"},
     {"vm", NULL, VT_WEIGHT_LIGHT,
-     "vm|guest|machine|virtual machine|computer|box|system|guest os|host name|vms|guest system|"
+     "vm|guest|machine|virtual machine|computer|box|system|guest os|vms|guest system|"
      "platform|virtual server|environment here"},
     {"memory", NULL, VT_WEIGHT_WORD,
      "memory|ram|mem|address space|memory map|memory mapping|memory region|memory area|"
@@ -241,13 +248,16 @@ const struct vt_lexeme vt_lexicon[] = {
      "loadable kernel module|kernel extension|lsmod|loaded module|kernel mod|linux module"},
     {"load", NULL, VT_WEIGHT_WORD,
      "load|loaded|loading|insmod|modprobed|inserted|unload|unloaded|unloading"},
+    {"FSTYPE", "proc", VT_WEIGHT_WORD,
+     "procfs|proc mount|proc mounted|proc file system|proc filesystem|mounted proc|proc fs"},
+    {"FSTYPE", "overlay", VT_WEIGHT_WORD, "overlayfs"},
     {"mount", NULL, VT_WEIGHT_WORD,
      "mount|mounted|mount point|mountpoint|mount table|mount list|file system|filesystem|"
      "mounted file system|mounted filesystem|fs|mounted disk|mounted on|mounted at|mounting|"
      "disk|drive|partition|mounted partition|mounted drive|storage|mounted volume|df|unmounted|"
      "disk volume"},
     {"FSTYPE", NULL, VT_WEIGHT_WORD,
-     "ext2|ext3|ext4|xfs|btrfs|tmpfs|sysfs|procfs|nfs|nfs4|cifs|smb3|overlay|overlayfs|fuse|"
+     "ext2|ext3|ext4|xfs|btrfs|tmpfs|sysfs|nfs|nfs4|cifs|smb3|overlay|fuse|"
      "vfat|squashfs|iso9660|zfs|f2fs|devtmpfs|cgroup2|9p|virtiofs|ramfs|debugfs|tracefs|"
      "securityfs|hugetlbfs|mqueue|devpts|erofs|jfs|reiserfs|ntfs3|exfat|bpffs"},
     {"file", NULL, VT_WEIGHT_WORD,
@@ -295,6 +305,13 @@ const struct vt_lexeme vt_lexicon[] = {
     {"symbol", NULL, VT_WEIGHT_WORD,
      "symbol|kernel symbol|function|kernel function|kernel variable|variable|kernel global|"
      "routine|syscall handler|kallsyms|kernel object"},
+    {"KSYMBOL", "sys_call_table", VT_WEIGHT_WORD,
+     "address of the syscall table|address of the system call table|address of syscall table|"
+     "syscall table address|system call table address|location of the syscall table|"
+     "where is the syscall table|where is the system call table"},
+    {"KSYMBOL", "idt_table", VT_WEIGHT_WORD,
+     "address of the interrupt table|address of the idt|address of the interrupt descriptor table|"
+     "where is the idt|where is the interrupt descriptor table"},
     {"address", NULL, VT_WEIGHT_WORD,
      "address|address of|address for|virtual address of|which address|what address|"
      "at which address|at what address|at which physical address|virtual address|kernel address|"
@@ -303,7 +320,7 @@ const struct vt_lexeme vt_lexicon[] = {
     {"lives", NULL, VT_WEIGHT_WORD,
      "lives|living|reside|resides|residing|located|lie|lies|sit|sits|sitting|stored|placed|"
      "found|kept|stays|loaded at|loaded in memory|stand|resident|point|points|points to|belong|"
-     "belongs|belong to|belongs to|hide out"},
+     "belongs|hide out"},
 
     /* Time. */
     {"UNIT", "1", VT_WEIGHT_WORD, "second|sec"},
@@ -312,6 +329,14 @@ const struct vt_lexeme vt_lexicon[] = {
     {"UNIT", "86400", VT_WEIGHT_WORD, "day"},
     {"UNIT", "604800", VT_WEIGHT_WORD, "week"},
     {"UNIT", "2592000", VT_WEIGHT_WORD, "month"},
+    {"CLOCK", "0", VT_WEIGHT_WORD, "midnight"},
+    {"CLOCK", "43200", VT_WEIGHT_WORD, "noon|midday|noontime"},
+    {"yesterday", NULL, VT_WEIGHT_WORD, "yesterday"},
+    {"BYTES", "1", VT_WEIGHT_WORD, "byte"},
+    {"BYTES", "1024", VT_WEIGHT_WORD, "kb|kib|kilobyte|kibibyte|kbyte"},
+    {"BYTES", "1048576", VT_WEIGHT_WORD, "mb|mib|megabyte|mebibyte|meg|mbyte"},
+    {"BYTES", "1073741824", VT_WEIGHT_WORD, "gb|gib|gigabyte|gibibyte|gig|gbyte"},
+    {"BYTES", "1099511627776", VT_WEIGHT_WORD, "tb|tib|terabyte|tebibyte"},
     {"last", NULL, VT_WEIGHT_WORD, "last|past|previous|preceding|final|latest few|most recent"},
     {"since", NULL, VT_WEIGHT_WORD, "since"},
     {"ago", NULL, VT_WEIGHT_WORD, "ago|earlier|back|before now"},
@@ -372,9 +397,10 @@ const struct vt_lexeme vt_lexicon[] = {
     {"new", NULL, VT_WEIGHT_WORD,
      "new|added|created|made|arrived|came up|appeared newly|popped up"},
     {"most", NULL, VT_WEIGHT_WORD,
-     "most|biggest|largest|highest|heaviest|greatest|greediest|fattest|the most|using the most|"
-     "hungriest|most hungry|worst|main|huge|heavy|big|large|a lot of|lots of|too much|so much|"
+     "most|highest|greatest|greediest|the most|using the most|"
+     "hungriest|most hungry|worst|main|a lot of|lots of|too much|so much|"
      "much|ranking|rank|ranked|sort|sorted|order|ordered|sorted by|ordered by|ranked by|leading"},
+    {"big", NULL, VT_WEIGHT_WORD, "biggest|largest|heaviest|fattest|huge|heavy|big|large|hugest"},
     {"top", NULL, VT_WEIGHT_WORD, "top"},
     {"first", NULL, VT_WEIGHT_WORD, "first"},
     {"memory_hog", NULL, VT_WEIGHT_WORD,
@@ -400,7 +426,8 @@ const struct vt_lexeme vt_lexicon[] = {
      "created process|forked|came alive|come to life|fired up|brought up|started running|"
      "start running|begin running|started process"},
     {"end", NULL, VT_WEIGHT_WORD,
-     "end|ended|ends|ending|exit|exited|exits|died|die|dies|dead|quit|stopped|terminated|"
+     "end|ended|ends|ending|stop|stops|exit|exited|exits|died|die|dies|dead|quit|stopped|"
+     "terminated|"
      "terminate|terminates|crashed|crash|finished|finish|finishes|killed|gone|go away|went away|"
      "disappeared|disappear|vanished|vanish|no longer running|no longer run|no longer there|"
      "not running any more|not running anymore|not run any more|not there any more|"
@@ -427,6 +454,13 @@ const struct vt_lexeme vt_lexicon[] = {
     {"load_average", NULL, VT_WEIGHT_WORD,
      "load average|system load|loadavg|load avg|busy|under load|stressed|overloaded|how busy|"
      "the load|workload"},
+    {"host_name", NULL, VT_WEIGHT_WORD,
+     "hostname|host name|machine called|vm called|guest called|box called|computer called|"
+     "server called|node name|nodename|name of the vm|name of the guest|"
+     "name of the machine|name of the host|machine name|computer name"},
+    {"swap", NULL, VT_WEIGHT_WORD,
+     "swap|swap space|swap file|swap partition|swap area|swap memory|swapping|swapped|"
+     "swapped out|swap usage"},
     {"clock", NULL, VT_WEIGHT_WORD,
      "time|clock|date|what time is it|time of day|current time|system time|wall clock|"
      "local time|system clock|time and date|date and time|what day is it"},
@@ -494,8 +528,10 @@ const struct vt_lexeme vt_lexicon[] = {
      "called|named|by the name of|by the name|name is|whose name is|that is called|"
      "that is named|which is called|with the name|with name|known as|by name"},
     {"name", NULL, VT_WEIGHT_WORD, "name"},
-    {"parent", NULL, VT_WEIGHT_WORD,
-     "parent|parent process|ppid|parent of|creator|ancestor|parent pid|father|mother"},
+    {"parent", NULL, VT_WEIGHT_WORD, "parent|parent process|ppid|creator|parent pid|father|mother"},
+    {"ancestor", NULL, VT_WEIGHT_WORD,
+     "ancestor|ancestor process|ancestry|forefather|grandparent|lineage|line of descent|"
+     "parent chain|chain of parent"},
     {"child", NULL, VT_WEIGHT_WORD,
      "child|children|child process|subprocess|sub process|descendant|offspring|kid|"
      "children process|sub-process|child task"},

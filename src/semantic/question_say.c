@@ -111,9 +111,42 @@ static void say_seconds(struct line *line, int64_t seconds)
     }
 }
 
+static void say_clock(struct line *line, int64_t seconds)
+{
+    say(line, "%02" PRId64 ":%02" PRId64, seconds / 3600 % 24, seconds / 60 % 60);
+    if (seconds % 60 != 0) {
+        say(line, ":%02" PRId64, seconds % 60);
+    }
+}
+
+/* "10 MiB": the largest unit that says it whole. */
+static void say_size(struct line *line, int64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    while (unit < 4 && bytes > 0 && bytes % 1024 == 0) {
+        bytes /= 1024;
+        unit++;
+    }
+    say(line, "%" PRId64 " %s", bytes, units[unit]);
+}
+
 static void say_time(struct line *line, const struct vt_question *q)
 {
-    if (q->since_s == VT_QUESTION_EVER) {
+    const char *day = q->yesterday ? " yesterday" : "";
+    if (q->yesterday && q->since_clock == 0 && q->until_clock == 86400) {
+        say(line, " yesterday");
+    } else if (q->since_clock >= 0) {
+        say(line, q->until_clock >= 0 ? "%s between " : "%s since ", day);
+        say_clock(line, q->since_clock);
+        if (q->until_clock >= 0) {
+            say(line, " and ");
+            say_clock(line, q->until_clock);
+        }
+    } else if (q->until_clock >= 0) {
+        say(line, q->since_s >= 0 ? "%s before " : "%s at ", day);
+        say_clock(line, q->until_clock);
+    } else if (q->since_s == VT_QUESTION_EVER) {
         say(line, ", ever");
     } else if (q->since_s >= 0 && q->until_s >= 0) {
         say(line, " between ");
@@ -158,8 +191,9 @@ static void say_find(struct line *line, const struct vt_question *q)
     bool plain = q->area[0] == '\0' && !q->count;
     bool named = q->name[0] != '\0' && q->pid < 0;
     say(line, "%s%s%s",
-        WORDS_FOR(q->area, "", "", "parent", "the parent of ", "children", "the children of ",
-                  "user", "which user runs ", "arguments", "the command line of "),
+        WORDS_FOR(q->area, "", "", "parent", "the parent of ", "ancestors", "the ancestors of ",
+                  "children", "the children of ", "user", "which user runs ", "arguments",
+                  "the command line of "),
         plain      ? "where "
         : q->count ? "how many "
                    : "",
@@ -186,7 +220,9 @@ static void say_memory(struct line *line, const struct vt_question *q)
                   "the libraries", "anon", "the anonymous memory", "executable",
                   "the executable memory", "writable", "the writable memory", "shared",
                   "the shared memory"));
-    say_whose(line, q, "every process");
+    if (q->min_bytes < 0 || has_who(q)) {
+        say_whose(line, q, "every process");
+    }
 }
 
 static void say_kernel_memory(struct line *line, const struct vt_question *q)
@@ -355,8 +391,12 @@ static void say_intent(struct line *line, const struct vt_question *q)
         say_listeners(line, q);
         break;
     case VT_INTENT_BIGGEST:
-        say(line, "who uses most %s",
-            WORDS_FOR(q->area, "cpu", "CPU time", "page_tables", "page tables"));
+        say(line, "%s",
+            WORDS_FOR(q->area, "memory", "who uses most memory", "cpu", "who uses most CPU time",
+                      "page_tables", "who uses most page tables", "files", "who uses most files",
+                      "sockets", "who uses most sockets", "threads", "who uses most threads",
+                      "file_sizes", "the biggest open files", "slabs", "the biggest slab caches",
+                      "modules", "the biggest modules"));
         break;
     case VT_INTENT_RECENT_WRITES:
         say(line, "the %smemory written lately", strcmp(q->area, "kernel") == 0 ? "kernel's " : "");
@@ -392,7 +432,8 @@ static void say_intent(struct line *line, const struct vt_question *q)
             WORDS_FOR(q->area, "kernel", "which kernel runs", "uptime", "how long the VM is up",
                       "memory", "how much memory there is and how much is free", "cpus",
                       "which CPUs the VM has", "time", "the VM's clock", "load",
-                      "how busy the VM is"));
+                      "how busy the VM is", "swap", "how much swap is used", "name",
+                      "the host name"));
         break;
     case VT_INTENT_LOG:
         say_log(line, q);
@@ -427,6 +468,10 @@ void vt_question_say(struct vt_question *q)
         say(&line, ", of root");
     } else if (q->uid > 0) {
         say(&line, ", of user %" PRId64, q->uid);
+    }
+    if (q->min_bytes >= 0) {
+        say(&line, " larger than ");
+        say_size(&line, q->min_bytes);
     }
     say_time(&line, q);
     if (q->limit > 0) {

@@ -120,6 +120,34 @@ static bool is_host(const char *text, size_t bytes)
            memmem(text, bytes, "::", 2) != NULL;
 }
 
+/* "10:30", "10:30:15", "3pm", "10:30pm": seconds since midnight. */
+static bool clock_of(const char *text, size_t bytes, uint64_t *seconds)
+{
+    bool pm = bytes > 2 && among("pm", text + bytes - 2, 2);
+    bool half = pm || (bytes > 2 && among("am", text + bytes - 2, 2));
+    const char *end = text + bytes - (half ? 2 : 0);
+    uint64_t parts[3] = {0};
+    unsigned n = 0;
+    for (const char *p = text; p < end; n++) {
+        size_t digits = span(p, (size_t)(end - p), isdigit);
+        if (n == 3 || digits > 2 || (n > 0 && digits != 2) ||
+            !number_of(p, digits, 10, &parts[n])) {
+            return false;
+        }
+        p += digits;
+        if (p < end && (*p++ != ':' || p == end)) {
+            return false;
+        }
+    }
+    if (n == 0 || (n == 1 && !half) || parts[0] > (half ? 12 : 23) || (half && parts[0] == 0) ||
+        parts[1] > 59 || parts[2] > 59) {
+        return false;
+    }
+    uint64_t hours = half ? parts[0] % 12 + (pm ? 12 : 0) : parts[0];
+    *seconds = hours * 3600 + parts[1] * 60 + parts[2];
+    return true;
+}
+
 /* Whether it was one. Bytes of a run without blanks and sentence marks. */
 static bool add_numeric(struct vt_words *words, const char *text, size_t bytes)
 {
@@ -128,6 +156,10 @@ static bool add_numeric(struct vt_words *words, const char *text, size_t bytes)
     size_t hex = span(text, bytes, isxdigit);
     if (is_host(text, bytes)) {
         add(words, VT_WORD_HOST, text, bytes);
+        return true;
+    }
+    if (clock_of(text, bytes, &number)) {
+        add(words, VT_WORD_CLOCK, text, bytes)->number = number;
         return true;
     }
     const char *colon = memchr(text, ':', bytes);
@@ -155,6 +187,14 @@ static bool add_numeric(struct vt_words *words, const char *text, size_t bytes)
     }
     if (digits == bytes && number_of(text, bytes, 10, &number)) {
         add(words, VT_WORD_NUMBER, text, bytes)->number = number;
+        return true;
+    }
+    if (digits > 0 && digits < bytes && number_of(text, digits, 10, &number) &&
+        among("k|m|g|kb|mb|gb|tb|kib|mib|gib|tib", text + digits, bytes - digits) &&
+        !(bytes - digits == 1 && text[digits] == 'm')) {
+        char unit = (char)tolower((unsigned char)text[digits]);
+        add(words, VT_WORD_NUMBER, text, digits)->number = number;
+        add_plain(words, unit == 'k' ? "kib" : unit == 'm' ? "mib" : unit == 'g' ? "gib" : "tib");
         return true;
     }
     if (digits > 0 && !among("2d|3d", text, bytes) &&
@@ -272,12 +312,13 @@ static bool add_divided(struct vt_words *words, const char *text, size_t bytes)
     return false;
 }
 
-/* "page-tables" is two words, "sshd-session" is one. */
+/* "page-tables" is two words, "sshd-session" and "user www-data" have one. */
 static bool add_hyphened(struct vt_words *words, const char *text, size_t bytes)
 {
     const struct vt_role *role;
     char part[VT_QUESTION_MAX + 1];
-    if (memchr(text, '-', bytes) == NULL) {
+    bool of_user = words->n > 0 && strcmp(words->at[words->n - 1].text, "user") == 0;
+    if (memchr(text, '-', bytes) == NULL || of_user) {
         return false;
     }
     memcpy(part, text, bytes);

@@ -40,6 +40,9 @@ static void check_question(const struct vt_question *q)
     FUZZ_CHECK(q->port >= -1 && q->port <= UINT16_MAX);
     FUZZ_CHECK(q->limit == -1 || (q->limit > 0 && q->limit <= UINT32_MAX));
     FUZZ_CHECK(q->since_s >= -1 && q->until_s >= -1);
+    FUZZ_CHECK(q->since_clock >= -1 && q->since_clock < 86400);
+    FUZZ_CHECK(q->until_clock >= -1 && q->until_clock <= 86400);
+    FUZZ_CHECK(q->min_bytes >= -1);
 }
 
 static void check_understood(const struct vt_understood *u)

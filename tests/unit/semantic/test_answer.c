@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 #include <string.h>
+#include <time.h>
 
 #define FIRST_TASK 100 /* pids of the synthetic kernel's tasks count from there */
 
@@ -31,15 +32,15 @@ struct made_up {
     struct vt_sql *past_sql;
 };
 
-static void process(struct made_up *m, int64_t pid, int64_t ppid, const char *name,
-                    const char *args, bool kernel)
+static void process_of(struct made_up *m, int64_t uid, int64_t pid, int64_t ppid, const char *name,
+                       const char *args, bool kernel)
 {
     const struct fabricated_cell cells[] = {{"pid", NULL, pid},
                                             {"ppid", NULL, ppid},
                                             {"name", name, 0},
                                             {"args", args, 0},
                                             {"state", "S", 0},
-                                            {"uid", NULL, 0},
+                                            {"uid", NULL, uid},
                                             {"kernel", NULL, kernel},
                                             {"threads", NULL, 1},
                                             {"rss_bytes", NULL, 8192 * pid},
@@ -47,6 +48,25 @@ static void process(struct made_up *m, int64_t pid, int64_t ppid, const char *na
                                             {"page_table", NULL, kernel ? 0 : 0x1000},
                                             {0}};
     fabricated_row(&m->take, VT_DB_PROCESSES, pid, false, cells);
+}
+
+static void process(struct made_up *m, int64_t pid, int64_t ppid, const char *name,
+                    const char *args, bool kernel)
+{
+    process_of(m, 0, pid, ppid, name, args, kernel);
+}
+
+static void open_file(struct made_up *m, int64_t pid, const char *name, const char *path,
+                      int64_t bytes)
+{
+    const struct fabricated_cell cells[] = {{"pid", NULL, pid},
+                                            {"name", name, 0},
+                                            {"fd", NULL, 3},
+                                            {"kind", "regular", 0},
+                                            {"path", path, 0},
+                                            {"bytes", NULL, bytes},
+                                            {0}};
+    fabricated_row(&m->take, VT_DB_FILES, bytes, false, cells);
 }
 
 static void listener(struct made_up *m, int64_t pid, const char *name, const char *local,
@@ -363,6 +383,117 @@ static void processes_are_counted_by_kind(void **state)
     vt_answer_fini(&a);
 }
 
+static void users_are_known_by_number(void **state)
+{
+    struct made_up *m = *state;
+    process_of(m, 33, 50, 10, "worker", "worker", false);
+    open_file(m, 10, "sshd", "/var/log/auth", 4096);
+    open_file(m, 50, "worker", "/srv/big", 1 << 20);
+    with_ssh(m);
+    struct vt_answer a = ask(m, "processes of uid 33");
+    assert_int_equal(json_array_size(a.rows), 1);
+    assert_int_equal(number_at(&a, 0, "pid"), 50);
+    vt_answer_fini(&a);
+    a = ask(m, "which processes belong to root");
+    assert_int_equal(json_array_size(a.rows), 5);
+    vt_answer_fini(&a);
+    a = ask(m, "files open by root");
+    assert_int_equal(json_array_size(a.rows), 1);
+    assert_string_equal(text_at(&a, 0, "path"), "/var/log/auth");
+    vt_answer_fini(&a);
+    a = ask(m, "biggest process of uid 33");
+    assert_int_equal(json_array_size(a.rows), 1);
+    expect_text(&a, "Most memory of user 33: worker (pid 50) 400 KiB");
+    vt_answer_fini(&a);
+    a = ask(m, "sockets of uid 33");
+    assert_int_equal(json_array_size(a.rows), 0);
+    vt_answer_fini(&a);
+    a = ask(m, "processes of user www-data");
+    assert_false(a.understood);
+    expect_text(&a, "known by number");
+    vt_answer_fini(&a);
+}
+
+static void sizes_are_compared(void **state)
+{
+    struct made_up *m = *state;
+    open_file(m, 10, "sshd", "/var/log/auth", 4096);
+    open_file(m, 20, "sshd-session", "/srv/big", 1 << 20);
+    with_ssh(m);
+    struct vt_answer a = ask(m, "processes larger than 100 KB"); /* 20 has 160 KiB, 100 800 KiB */
+    assert_int_equal(json_array_size(a.rows), 2);
+    assert_int_equal(number_at(&a, 0, "pid"), 20);
+    vt_answer_fini(&a);
+    a = ask(m, "files bigger than 4 KiB");
+    assert_int_equal(json_array_size(a.rows), 1);
+    assert_string_equal(text_at(&a, 0, "path"), "/srv/big");
+    vt_answer_fini(&a);
+    a = ask(m, "memory regions larger than 4K");
+    assert_int_equal(json_array_size(a.rows), 1);
+    assert_int_equal(number_at(&a, 0, "pid"), 10);
+    vt_answer_fini(&a);
+    a = ask(m, "top 10 files by size");
+    assert_int_equal(json_array_size(a.rows), 2);
+    expect_text(&a, "The biggest open files: /srv/big 1 MiB, /var/log/auth 4 KiB.");
+    vt_answer_fini(&a);
+}
+
+static void ancestors_go_up_to_the_first(void **state)
+{
+    struct made_up *m = *state;
+    process(m, 60, 61, "hen", "hen", false); /* torn: each started the other */
+    process(m, 61, 60, "egg", "egg", false);
+    with_ssh(m);
+    struct vt_answer a = ask(m, "ancestors of 20");
+    assert_int_equal(json_array_size(a.rows), 2);
+    assert_int_equal(number_at(&a, 0, "pid"), 10);
+    assert_int_equal(number_at(&a, 1, "pid"), 1);
+    vt_answer_fini(&a);
+    a = ask(m, "ancestors of 60");
+    assert_int_equal(json_array_size(a.rows), 2);
+    vt_answer_fini(&a);
+}
+
+/* The question with "%s" and "%s" as those times of day. */
+static struct vt_answer ask_at(struct made_up *m, const char *format, time_t first, time_t second)
+{
+    char one[16], two[16], question[128];
+    struct tm t;
+    strftime(one, sizeof one, "%H:%M:%S", localtime_r(&first, &t));
+    strftime(two, sizeof two, "%H:%M:%S", localtime_r(&second, &t));
+    snprintf(question, sizeof question, format, one, two);
+    return ask(m, question);
+}
+
+static void times_of_day_are_the_last_ones(void **state)
+{
+    struct made_up *m = *state;
+    with_ssh(m);    /* at 1010 */
+    without_ssh(m); /* at 1020 */
+    struct vt_answer a = ask_at(m, "what changed since %s", 1015, 0);
+    assert_int_equal(json_array_size(a.rows), 3);
+    expect_text(&a, "since 1970-01-01 ");
+    vt_answer_fini(&a);
+    a = ask_at(m, "what changed between %s and %s", 1001, 1015);
+    assert_int_equal(json_array_size(a.rows), 0);
+    vt_answer_fini(&a);
+    a = ask_at(m, "what changed between %s and %s", 1015, 1100); /* still to come */
+    assert_int_equal(json_array_size(a.rows), 3);
+    vt_answer_fini(&a);
+    a = ask_at(m, "what changed since %s", 1100, 0); /* yesterday's */
+    assert_int_equal(json_array_size(a.rows), 3);
+    vt_answer_fini(&a);
+    a = ask_at(m, "what ran at %s", 1010, 0);
+    assert_int_equal(json_array_size(a.rows), 5);
+    vt_answer_fini(&a);
+    a = ask_at(m, "which processes ran between %s and %s", 1014, 1016);
+    assert_int_equal(json_array_size(a.rows), 3); /* those that ran through it */
+    vt_answer_fini(&a);
+    a = ask(m, "what ran yesterday");
+    assert_int_equal(json_array_size(a.rows), 0);
+    vt_answer_fini(&a);
+}
+
 /* ---------------------------------------------------------------- places */
 
 static void pages_become_places(void **state)
@@ -595,6 +726,10 @@ int main(int argc, char **argv)
         WITH(a_vm_that_ended_unseen_is_asked_as_it_was),
         WITH(a_vm_whose_end_was_seen_is_asked_by_its_last_sample),
         WITH(processes_are_counted_by_kind),
+        WITH(users_are_known_by_number),
+        WITH(sizes_are_compared),
+        WITH(ancestors_go_up_to_the_first),
+        WITH(times_of_day_are_the_last_ones),
         WITH(pages_become_places),
         WITH(places_end_where_ram_does),
         WITH(page_tables_come_from_ram),

@@ -313,7 +313,7 @@ static bool lexicon_has(const char *concept, size_t bytes)
         }
     }
     static const char *const made[] = {"NUMBER", "ADDRESS", "PATH",    "HOST", "SYMBOL", "NAME",
-                                       "LIB",    "WHO",     "SERVICE", "ANY",  "QUOTED"};
+                                       "LIB",    "WHO",     "SERVICE", "ANY",  "QUOTED", "SIZE"};
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
         if (strlen(made[i]) == bytes && memcmp(made[i], concept, bytes) == 0) {
             return true;

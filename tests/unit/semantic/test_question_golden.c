@@ -39,6 +39,14 @@ static void print_number(FILE *out, const char *slot, int64_t number)
     }
 }
 
+static void print_clock(FILE *out, const char *slot, int64_t seconds)
+{
+    if (seconds >= 0) {
+        fprintf(out, " %s=%02" PRId64 ":%02" PRId64, slot, seconds / 3600, seconds / 60 % 60);
+        fprintf(out, seconds % 60 != 0 ? ":%02" PRId64 : "", seconds % 60);
+    }
+}
+
 static void print_question(FILE *out, const struct vt_question *q)
 {
     fprintf(out, "%s", vt_intent_name(q->intent));
@@ -53,6 +61,10 @@ static void print_question(FILE *out, const struct vt_question *q)
     print_number(out, "limit", q->limit);
     print_number(out, "since", q->since_s);
     print_number(out, "until", q->until_s);
+    print_clock(out, "since", q->since_clock);
+    print_clock(out, "until", q->until_clock);
+    print_number(out, "min_bytes", q->min_bytes);
+    fprintf(out, "%s", q->yesterday ? " yesterday" : "");
     if (q->address != UINT64_MAX) {
         fprintf(out, " address=0x%" PRIx64, q->address);
     }
