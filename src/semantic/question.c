@@ -437,7 +437,7 @@ static bool asks_whether(const struct vt_chunks *chunks, unsigned verb)
         first++;
     }
     for (unsigned i = verb + 1; i < chunks->n; i++) {
-        if (chunks->at[i].weight > VT_WEIGHT_LIGHT) {
+        if (chunks->at[i].weight > VT_WEIGHT_LIGHT && !floats(&chunks->at[i])) {
             return false;
         }
     }

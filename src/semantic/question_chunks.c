@@ -594,6 +594,21 @@ static void make_clock(struct vt_chunks *chunks, unsigned i)
 
 static void make_clocks(struct vt_chunks *chunks)
 {
+    static const unsigned noon_s = 43200;
+    for (unsigned i = 0; i < chunks->n; i++) {
+        unsigned pm = after(chunks, i);
+        if (is(chunks, i, "CLOCK") && is(chunks, pm, "pm") && chunks->at[i].number < 2 * noon_s) {
+            struct vt_chunk chunk = chunks->at[i];
+            chunk.number = chunk.number % noon_s + noon_s;
+            replace(chunks, i, pm + 1, &chunk);
+        }
+        if (is(chunks, i, "NUMBER") && is(chunks, pm, "pm") && chunks->at[i].number <= 12) {
+            struct vt_chunk chunk = chunks->at[i];
+            chunk.concept = "CLOCK";
+            chunk.number = chunk.number % 12 * 3600 + noon_s;
+            replace(chunks, i, pm + 1, &chunk);
+        }
+    }
     for (unsigned i = 0; i < chunks->n; i++) {
         make_clock(chunks, i);
     }

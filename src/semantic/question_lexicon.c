@@ -108,7 +108,7 @@ const struct vt_lexeme vt_lexicon[] = {
      "start time|start time of|starting time of"},
     {"how_long", NULL, VT_WEIGHT_WORD, "how long|for how long|since how long|how much time"},
     {"how_much", NULL, VT_WEIGHT_ASK,
-     "how much|how big|how large|how heavy|size of|total|total size of|amount of|"
+     "how much|how full|how big|how large|how heavy|size of|total|total size of|amount of|"
      "how many byte of|how much of|size"},
     {"COUNT", NULL, VT_WEIGHT_ASK,
      "how many|number of|count|count of|the number of|count up|total number of|"
@@ -331,6 +331,7 @@ const struct vt_lexeme vt_lexicon[] = {
     {"UNIT", "2592000", VT_WEIGHT_WORD, "month"},
     {"CLOCK", "0", VT_WEIGHT_WORD, "midnight"},
     {"CLOCK", "43200", VT_WEIGHT_WORD, "noon|midday|noontime"},
+    {"pm", NULL, VT_WEIGHT_HEAVY, "pm|in the afternoon|in the evening"},
     {"yesterday", NULL, VT_WEIGHT_WORD, "yesterday"},
     {"BYTES", "1", VT_WEIGHT_WORD, "byte"},
     {"BYTES", "1024", VT_WEIGHT_WORD, "kb|kib|kilobyte|kibibyte|kbyte"},
@@ -436,7 +437,8 @@ const struct vt_lexeme vt_lexicon[] = {
      "came and went|been terminated|has terminated|no longer alive|no longer exist|perished|"
      "went down|gone down|go down|come to an end|has ended|passed away|was stopped"},
     {"restart", NULL, VT_WEIGHT_WORD,
-     "restarted|respawned|been restarted|started again|come back|came back|relaunched"},
+     "restart|restarts|restarted|respawned|been restarted|started again|come back|came "
+     "back|relaunched"},
     {"history", NULL, VT_WEIGHT_WORD,
      "history|process history|past process|previous process|former process|timeline|history of|"
      "exited process|ended process|dead process|terminated process|finished process|"
@@ -457,7 +459,7 @@ const struct vt_lexeme vt_lexicon[] = {
     {"host_name", NULL, VT_WEIGHT_WORD,
      "hostname|host name|machine called|vm called|guest called|box called|computer called|"
      "server called|node name|nodename|name of the vm|name of the guest|"
-     "name of the machine|name of the host|machine name|computer name"},
+     "name of the machine|name of the host|name of this host|machine name|computer name"},
     {"swap", NULL, VT_WEIGHT_WORD,
      "swap|swap space|swap file|swap partition|swap area|swap memory|swapping|swapped|"
      "swapped out|swap usage"},
