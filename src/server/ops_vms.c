@@ -126,7 +126,14 @@ int vt_call_write_vm(struct vt_op_call *call, const char *name, struct vt_error 
 
 static int vm_info(struct vt_op_call *call, struct vt_error *err)
 {
-    return vt_call_write_vm(call, vt_call_text(call, "vm"), err);
+    const char *name = vt_call_text(call, "vm");
+    struct vt_past past;
+    int rc = vt_call_write_vm(call, name, err);
+    if (rc == VT_E_NOT_FOUND && vt_past_find(name, &past, NULL) == 0) {
+        write_past(call->out, &past);
+        rc = 0;
+    }
+    return rc;
 }
 
 #define VM_SCHEMA                                                                                  \

@@ -225,6 +225,9 @@ static void what_a_vm_left_is_shown(void **state)
     assert_string_equal(json_string_value(json_object_get(vm, "state")), "ended");
     assert_true(json_real_value(json_object_get(vm, "last_sample_unix_s")) > 1e9);
     json_decref(result);
+    result = ask(w, "vm_info", "{\"vm\": \"one\"}", NULL);
+    assert_string_equal(json_string_value(json_object_get(result, "state")), "ended");
+    json_decref(result);
     result = ask(w, "sampled_processes", "{\"vm\": \"one\"}", NULL);
     assert_int_equal(json_array_size(json_object_get(result, "processes")), n);
     json_decref(result);
@@ -242,8 +245,11 @@ static void what_a_vm_left_is_shown(void **state)
     }
     assert_null(ask(w, "ps", "{\"vm\": \"one\"}", &err));
     assert_string_equal(err.message, "one has ended; only its database is left");
-    assert_null(ask(w, "boots", "{\"vm\": \"never\"}", &err));
-    assert_int_equal(err.code, VT_E_NOT_FOUND);
+    static const char *const never[] = {"boots", "vm_info", "sql_tables"};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_null(ask(w, never[i], "{\"vm\": \"never\"}", &err));
+        assert_int_equal(err.code, VT_E_NOT_FOUND);
+    }
     fake_vm_start(&w->vm, "one");
 }
 
