@@ -1,7 +1,7 @@
 /* A Vulkan device with its validation layers listening: bytes go there and come back, a program
  * computes, and what cannot be is refused in plain words. On the software driver, so that it runs
  * everywhere. */
-#include "tests/unit/harness.h"
+#include "tests/unit/volume/gpu_harness.h"
 
 #include "tests/unit/volume/gpu_probe.spv.h"
 #include "volume/gpu/parts.h"
@@ -12,32 +12,16 @@
 
 static struct vt_error err;
 
-static int open_gpu(void **state)
+/* Nothing of a test stays on the device but its staging ring. */
+static int teardown(void **state)
 {
-    struct vt_gpu *gpu;
-    struct vt_gpu_options options = {.name = "llvmpipe", .validate = true};
-    if (vt_gpu_open(&options, &gpu, &err) != 0) {
-        print_error("%s\n", err.message);
-        return -1;
-    }
-    *state = gpu;
-    return 0;
-}
-
-static int close_gpu(void **state)
-{
-    struct vt_gpu *gpu = *state;
-    const char *complaint = vt_gpu_complaint(gpu);
-    if (complaint != NULL) {
-        print_error("%s\n", complaint);
-    }
     uint64_t ours, driver;
-    vt_gpu_memory(gpu, &ours, &driver);
+    vt_gpu_memory(*state, &ours, &driver);
     bool only_the_ring = ours <= VT_GPU_SLOTS * VT_GPU_SLOT_BYTES + 4096;
-    return vt_gpu_close(gpu) == 0 && only_the_ring ? 0 : -1;
+    return vt_test_gpu_teardown(state) == 0 && only_the_ring ? 0 : -1;
 }
 
-#define on_gpu(f) cmocka_unit_test_setup_teardown(f, open_gpu, close_gpu)
+#define on_gpu(f) cmocka_unit_test_setup_teardown(f, vt_test_gpu_setup, teardown)
 
 static struct vt_gpu_buffer *buffer_of(struct vt_gpu *gpu, uint64_t bytes, enum vt_gpu_kind kind)
 {
@@ -367,13 +351,11 @@ static void results_are_said_in_words(void **state)
     assert_string_equal(err.message, "Vulkan: cannot x: the driver answers -13");
 }
 
-/* The layers are heard at all: an address that was never given is none of a program's to free. */
+/* The layers are heard at all: a buffer must be of some use. */
 static void complaints_are_counted(void **state)
 {
     (void)state;
-    struct vt_gpu *gpu;
-    struct vt_gpu_options options = {.name = "llvmpipe", .validate = true};
-    ok(vt_gpu_open(&options, &gpu, &err));
+    struct vt_gpu *gpu = vt_test_gpu_open();
     assert_null(vt_gpu_complaint(gpu));
     VkBuffer none;
     const VkBufferCreateInfo wrong = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = 16};
@@ -403,15 +385,9 @@ static void without_a_driver_it_says_so(void **state)
 
 int main(void)
 {
-    struct vt_gpu_options options = {.name = "llvmpipe", .validate = true};
-    struct vt_gpu *gpu;
     unsetenv("VITRINE_GPU");
     unsetenv("VITRINE_GPU_VALIDATE");
-    if (vt_gpu_open(&options, &gpu, &err) != 0) {
-        fprintf(stderr, "skipped: %s\n", err.message);
-        return 77;
-    }
-    vt_gpu_close(gpu);
+    vt_gpu_close(vt_test_gpu_open());
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_are_listed),
         cmocka_unit_test(one_is_chosen_by_name_or_index),

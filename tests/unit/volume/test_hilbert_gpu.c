@@ -1,5 +1,5 @@
 /* The curve on the device, in C and by the table of orientations: one curve. */
-#include "tests/unit/harness.h"
+#include "tests/unit/volume/gpu_harness.h"
 
 #include "volume/gpu/gpu.h"
 #include "volume/hilbert3d.h"
@@ -125,17 +125,13 @@ static int close_gpu(void **state)
     vt_gpu_program_destroy(program);
     vt_gpu_buffer_destroy(points);
     vt_gpu_buffer_destroy(distances);
-    return vt_gpu_close(gpu) == 0 ? 0 : -1; /* the validation layers are silent */
+    return vt_test_gpu_teardown((void **)&gpu);
 }
 
 int main(void)
 {
     struct vt_error err;
-    int rc = vt_gpu_open(&(struct vt_gpu_options){.validate = true}, &gpu, &err);
-    if (rc != 0) {
-        printf("%s\n", err.message);
-        return rc == VT_E_UNSUPPORTED ? 77 : 1;
-    }
+    gpu = vt_test_gpu_open();
     vt_bricks_init(&bricks);
     if (vt_gpu_buffer_create(gpu, (uint64_t)AT_ONCE * 12, VT_GPU_READBACK, &points, &err) != 0 ||
         vt_gpu_buffer_create(gpu, (uint64_t)AT_ONCE * 8, VT_GPU_READBACK, &distances, &err) != 0 ||

@@ -1,6 +1,6 @@
 /* Every table of a volume on the device against what RAM, the curve and the updates say. The
  * reference goes by voxels' places in the cube, not along the curve as the device does. */
-#include "tests/unit/harness.h"
+#include "tests/unit/volume/gpu_harness.h"
 
 #include "volume/levels.h"
 
@@ -501,17 +501,12 @@ static void what_is_refused(void **state)
 static int close_gpu(void **state)
 {
     (void)state;
-    return vt_gpu_close(gpu) == 0 ? 0 : -1; /* the validation layers are silent */
+    return vt_test_gpu_teardown((void **)&gpu);
 }
 
 int main(void)
 {
-    struct vt_error err;
-    int rc = vt_gpu_open(&(struct vt_gpu_options){.validate = true}, &gpu, &err);
-    if (rc != 0) {
-        printf("%s\n", err.message);
-        return rc == VT_E_UNSUPPORTED ? 77 : 1;
-    }
+    gpu = vt_test_gpu_open();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(volumes_of_every_size),
         cmocka_unit_test(a_pool_when_memory_is_short),
