@@ -441,8 +441,11 @@ const struct vt_lexeme vt_lexicon[] = {
      "back|relaunched"},
     {"history", NULL, VT_WEIGHT_WORD,
      "history|process history|past process|previous process|former process|timeline|history of|"
+     "old process"},
+    {"ended_process", NULL, VT_WEIGHT_WORD,
      "exited process|ended process|dead process|terminated process|finished process|"
-     "killed process|process that ended|process that exited|process that died|old process"},
+     "killed process|process that ended|process that exited|process that died|"
+     "process that stopped|process which ended|process which exited|process which died"},
     {"boot", NULL, VT_WEIGHT_WORD,
      "boot|booted|boots|booting|boot time|reboot|rebooted|boot up|booted up|come up|powered on|"
      "turned on|switched on|last reboot|last boot"},

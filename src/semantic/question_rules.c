@@ -450,6 +450,8 @@ const struct vt_rule vt_rules[] = {
     {VT_INTENT_HISTORY, "ended", SINCE, "when|do|have NAME end"},
     {VT_INTENT_HISTORY, "ended", SINCE | LIMIT | COUNT | USER,
      "end what? process? ran|run? have? last?"},
+    {VT_INTENT_HISTORY, "ended", SINCE | LIMIT | COUNT | USER,
+     "ended_process what? when? last? have?"},
     {VT_INTENT_HISTORY, "", SINCE | LIMIT | COUNT | USER,
      "history what? process? run? WHO? start? end? ran?"},
     {VT_INTENT_HISTORY, "", SINCE | LIMIT | COUNT | USER, "ran what? process?"},
