@@ -138,7 +138,9 @@ static int paint_highlights(struct update *u, struct vt_error *err)
         }
     }
     memset(b->highlight, 0, bytes);
-    for (size_t i = 0; i < set->n && i < VT_HIGHLIGHTS_MAX; i++) {
+    u->v->n_highlights = set->n < VT_HIGHLIGHTS_MAX ? (unsigned)set->n : VT_HIGHLIGHTS_MAX;
+    for (size_t i = 0; i < u->v->n_highlights; i++) {
+        u->v->highlights[i] = set->all[i].colour;
         for (size_t k = 0; k < set->all[i].n_runs; k++) {
             paint_run(u, &set->all[i].runs[k], (uint16_t)(i + 1));
         }
@@ -158,6 +160,7 @@ static void set_attributes(struct update *u)
             page_class = what->classes[page] < VT_CLASSES ? what->classes[page] : VT_CLASS_HOLE;
         }
         owner = what->owners != NULL ? what->owners[page] : owner;
+        v->n_owners = owner > v->n_owners ? owner : v->n_owners;
         highlight = what->highlights != NULL ? u->b->highlight[page] : highlight;
         uint32_t is = VT_ATTRIBUTES(page_class, owner, highlight);
         if (is != was) {

@@ -19,6 +19,7 @@
 #include "volume/volume.h"
 
 #define VT_MARCH_END 0.004
+#define VT_MARCH_MORE 1.01 /**< hiding more than another voxel means at least so much */
 #define VT_MARCH_SHADE 0.4
 #define VT_MARCH_TINT 0.7         /**< how much of a highlight's colour its pages take */
 #define VT_MARCH_DIM_ABSORB 0.12  /**< what is dimmed hides as much less */
@@ -43,12 +44,13 @@ struct vt_march_look {
                                *  pixel is of that */
     float clip_min[4], clip_max[4];       /**< voxels, within the cube */
     float slice[4];                       /**< voxels along x, y, z */
-    float background[4], frame[4];        /**< colours; frame: of the cube's edges */
+    float background[4];                  /**< colour */
     uint32_t width, height, order, flags; /**< pixels that are drawn; enum vt_march_flags */
-    float pixel;      /**< a pixel's width at distance 1: what is smaller need not be looked at */
-    float heat_decay; /**< per ms, as a power of 2: negative */
-    uint32_t now_ms;  /**< of the volume's clock */
+    uint32_t now_ms;                      /**< of the volume's clock */
     uint32_t only_owner;
+    float coarse;     /**< a pixel's width at distance 1, which levels are chosen by; 0: every voxel
+                       *  is looked at, as the reference always does */
+    float heat_decay; /**< per ms, as a power of 2: negative */
     float absorption[256];                   /**< of a voxel by its byte */
     float class_opacity[32];                 /**< what is no class: hole's */
     uint32_t highlights[512];                /**< colours by highlight, R lowest; [0] unused */
@@ -75,9 +77,10 @@ struct vt_march_ram {
     unsigned order;
     const uint8_t *bytes; /**< n_pages x 4096 */
     uint64_t n_pages;
-    const uint32_t
-        *attributes;        /**< of pages, VT_ATTRIBUTES; class VT_CLASS_HOLE: nothing is there */
-    const uint32_t *newest; /**< last writes, ms of the volume's clock; 0, or NULL: never */
+    const uint32_t *attributes; /**< of pages, VT_ATTRIBUTES */
+    const uint32_t *bricks;     /**< by brick, as in struct vt_volume: VT_HOLE where nothing is */
+    uint32_t grid[3];           /**< bricks along x, y, z */
+    const uint32_t *newest;     /**< last writes, ms of the volume's clock; 0, or NULL: never */
 };
 
 /** What became of one ray. */
@@ -99,9 +102,5 @@ unsigned vt_march_axis(const struct vt_march_look *look);
  * as thick as a voxel and sampled once. */
 void vt_march_reference_slices(const struct vt_march_look *look, const struct vt_march_ram *ram,
                                uint32_t x, uint32_t y, struct vt_march_ray *ray);
-
-/** What a voxel of that RAM is. `hit` is false outside of RAM. */
-void vt_march_picked(const struct vt_march_ram *ram, const uint32_t voxel[3],
-                     struct vt_picked *picked);
 
 #endif

@@ -2,68 +2,31 @@
  * be drawn is refused here, so that neither a shader nor the reference has to look for it. */
 #include "volume/march.h"
 
+#include "volume/camera.h"
+
 #include <math.h>
 #include <string.h>
 
-static double dot(const double a[3], const double b[3])
-{
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
-static void cross(const double a[3], const double b[3], double to[3])
-{
-    to[0] = a[1] * b[2] - a[2] * b[1];
-    to[1] = a[2] * b[0] - a[0] * b[2];
-    to[2] = a[0] * b[1] - a[1] * b[0];
-}
-
-/* False where there is no direction. */
-static bool normalize(double v[3])
-{
-    double length = sqrt(dot(v, v));
-    if (!(length > 1e-12) || !isfinite(length)) {
-        return false;
-    }
-    for (unsigned i = 0; i < 3; i++) {
-        v[i] /= length;
-    }
-    return true;
-}
+#define EYE_MAX 1e4 /* cubes away */
 
 static int look_from(struct vt_march_look *look, const struct vt_camera *camera, uint32_t width,
                      uint32_t height, unsigned scale, struct vt_error *err)
 {
-    double forward[3], up[3], right[3];
+    struct vt_lens lens;
+    vt_camera_lens(camera, (double)width / height, &lens);
+    double side = (double)(1u << look->order);
     for (unsigned i = 0; i < 3; i++) {
-        forward[i] = camera->target[i] - camera->eye[i];
-        up[i] = camera->up[i];
-        if (!isfinite(camera->eye[i]) || fabs(camera->eye[i]) > 1e4) {
+        if (!isfinite(lens.eye[i]) || fabs(lens.eye[i]) > EYE_MAX) {
             return vt_fail(err, VT_E_INVAL, "the camera is not near the cube");
         }
-    }
-    if (!normalize(forward)) {
-        return vt_fail(err, VT_E_INVAL, "the camera looks nowhere");
-    }
-    cross(forward, up, right);
-    if (!normalize(right)) {
-        return vt_fail(err, VT_E_INVAL, "the camera looks straight along its own up");
-    }
-    if (!(camera->fov_y > 0.001 && camera->fov_y < 3.1)) {
-        return vt_fail(err, VT_E_INVAL, "the camera's angle is %g, not within 0.001 and 3.1",
-                       camera->fov_y);
-    }
-    cross(right, forward, up);
-    double half = tan(camera->fov_y / 2), side = (double)(1u << look->order);
-    double aspect = (double)width / height;
-    for (unsigned i = 0; i < 3; i++) {
-        look->eye[i] = (float)(camera->eye[i] * side);
-        look->forward[i] = (float)forward[i];
-        look->right[i] = (float)(right[i] * half * aspect);
-        look->up[i] = (float)(up[i] * half);
+        look->eye[i] = (float)(lens.eye[i] * side);
+        look->forward[i] = (float)lens.forward[i];
+        look->right[i] = (float)(lens.right[i] * lens.slope_x);
+        look->up[i] = (float)(lens.up[i] * lens.slope_y);
     }
     look->right[3] = 2 * (float)scale / (float)width;
     look->up[3] = 2 * (float)scale / (float)height;
-    look->pixel = (float)half * look->up[3];
+    look->coarse = (float)lens.slope_y * look->up[3];
     return 0;
 }
 
@@ -89,7 +52,6 @@ static void look_at_scene(struct vt_march_look *look, const struct vt_scene *sce
     }
     look->flags |= scene->heat && scene->heat_s > 0 ? VT_MARCH_HEAT : 0;
     look->flags |= scene->dim_others && facts->n_highlights > 0 ? VT_MARCH_DIM_PLAIN : 0;
-    look->flags |= scene->frame ? VT_MARCH_FRAME : 0;
     look->heat_decay = scene->heat_s > 0 ? -1 / (scene->heat_s * 1000) : 0;
     look->only_owner = scene->only_owner > 0 ? (uint32_t)scene->only_owner : 0;
     for (unsigned i = 0; i < 256; i++) {
@@ -113,10 +75,8 @@ static void look_at_scene(struct vt_march_look *look, const struct vt_scene *sce
     }
     const struct vt_colour *b = &scene->background;
     const uint8_t parts[4] = {b->r, b->g, b->b, b->a};
-    bool dark = b->r * 3 + b->g * 6 + b->b < 1280;
     for (unsigned i = 0; i < 4; i++) {
         look->background[i] = (float)parts[i] / 255;
-        look->frame[i] = i == 3 ? 0.5f : dark ? 1.0f : 0.0f;
     }
 }
 

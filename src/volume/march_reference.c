@@ -17,6 +17,7 @@ struct ray {
     double colour[3], light;          /* gathered; what is left of what is behind */
     uint32_t picked[3];
     double hides, margin; /* of what is picked; how far the others were from it */
+    double more;          /* by how much a voxel must outdo the one picked */
     double nearly;        /* how far all of them were from one half */
     bool hit, sure;
 };
@@ -82,6 +83,18 @@ static void colour_of(uint32_t packed, double colour[3])
     }
 }
 
+static bool is_hole(const struct vt_march_ram *ram, const uint32_t voxel[3])
+{
+    uint32_t b[3];
+    for (unsigned i = 0; i < 3; i++) {
+        b[i] = voxel[i] / VT_BRICK_SIDE;
+        if (b[i] >= ram->grid[i]) {
+            return true;
+        }
+    }
+    return ram->bricks[((uint64_t)b[2] * ram->grid[1] + b[1]) * ram->grid[0] + b[0]] == VT_HOLE;
+}
+
 static struct page page_at(const struct ray *ray, const uint32_t voxel[3], uint64_t *offset)
 {
     static const double hot[3] = VT_MARCH_HOT;
@@ -90,7 +103,7 @@ static struct page page_at(const struct ray *ray, const uint32_t voxel[3], uint6
     struct page page = {.there = false};
     *offset = vt_hilbert3d_distance(ram->order, voxel);
     uint64_t n = *offset / VT_BRICK_VOXELS;
-    if (n >= ram->n_pages || VT_ATTRIBUTE_CLASS(ram->attributes[n]) == VT_CLASS_HOLE) {
+    if (n >= ram->n_pages || is_hole(ram, voxel)) {
         return page;
     }
     uint32_t attributes = ram->attributes[n], highlight = VT_ATTRIBUTE_HIGHLIGHT(attributes);
@@ -131,7 +144,7 @@ static void pick(struct ray *ray, const uint32_t voxel[3], double hides)
         return;
     }
     ray->sure = hides >= 0.5;
-    double before = ray->hit ? ray->hides : 0;
+    double before = ray->hit ? ray->hides * ray->more : 0;
     if (ray->sure || hides > before) {
         ray->hit = true;
         ray->hides = hides;
@@ -196,27 +209,6 @@ static bool slice(struct ray *ray, uint32_t voxel[3])
         }
     }
     return found;
-}
-
-/* The cube's edge where the ray crosses its surface, about a pixel and a half wide. */
-static void edge(struct ray *ray, double t, const double max[3])
-{
-    if ((ray->look->flags & VT_MARCH_FRAME) == 0 || t <= 0) {
-        return;
-    }
-    /* Of the distances to the nearest face of each axis the smallest is the surface's own. */
-    double least = INFINITY, edge = INFINITY;
-    for (unsigned i = 0; i < 3; i++) {
-        double at = ray->from[i] + t * ray->along[i];
-        double far = fabs(fmin(at, max[i] - at));
-        edge = fmin(edge, fmax(far, least));
-        least = fmin(least, far);
-    }
-    double cover = 1.5 - edge / (t * ray->look->pixel), colour[3];
-    for (unsigned i = 0; i < 3; i++) {
-        colour[i] = ray->look->frame[i];
-    }
-    gather(ray, colour, fmin(fmax(cover, 0), 1) * ray->look->frame[3]);
 }
 
 static void march(struct ray *ray)
@@ -284,28 +276,22 @@ static void finish(const struct ray *ray, struct vt_march_ray *out)
 }
 
 static void cast(const struct vt_march_look *look, const struct vt_march_ram *ram, uint32_t x,
-                 uint32_t y, void (*method)(struct ray *), struct vt_march_ray *out)
+                 uint32_t y, void (*method)(struct ray *), double more, struct vt_march_ray *out)
 {
-    struct ray ray = {.look = look, .ram = ram, .light = 1, .margin = 1, .nearly = 1};
-    double cube_near, cube_far, zero[3] = {0}, side[3], min[3], max[3];
+    struct ray ray = {.look = look, .ram = ram, .light = 1, .margin = 1, .nearly = 1, .more = more};
+    double min[3], max[3];
     aim(&ray, x, y);
     for (unsigned i = 0; i < 3; i++) {
-        side[i] = (double)((uint32_t)1 << look->order);
         min[i] = look->clip_min[i];
         max[i] = look->clip_max[i];
     }
-    if (inside(&ray, zero, side, &cube_near, &cube_far)) {
-        edge(&ray, cube_near, side);
+    if (inside(&ray, min, max, &ray.near, &ray.far)) {
         uint32_t cut[3];
-        bool opaque = false;
-        if (inside(&ray, min, max, &ray.near, &ray.far)) {
-            opaque = slice(&ray, cut);
-            method(&ray);
-        }
+        bool opaque = slice(&ray, cut);
+        method(&ray);
         if (opaque && ray.light > VT_MARCH_END) {
             pass(&ray, cut, 0, true);
         }
-        edge(&ray, cube_far, side);
     }
     finish(&ray, out);
 }
@@ -313,41 +299,18 @@ static void cast(const struct vt_march_look *look, const struct vt_march_ram *ra
 void vt_march_reference(const struct vt_march_look *look, const struct vt_march_ram *ram,
                         uint32_t x, uint32_t y, struct vt_march_ray *ray)
 {
-    cast(look, ram, x, y, march, ray);
+    cast(look, ram, x, y, march, VT_MARCH_MORE, ray);
 }
 
 /* Front to back, which gives the same light as back to front does. */
 void vt_march_reference_slices(const struct vt_march_look *look, const struct vt_march_ram *ram,
                                uint32_t x, uint32_t y, struct vt_march_ray *ray)
 {
-    cast(look, ram, x, y, planes, ray);
+    cast(look, ram, x, y, planes, 1, ray);
 }
 
 unsigned vt_march_axis(const struct vt_march_look *look)
 {
     float x = fabsf(look->forward[0]), y = fabsf(look->forward[1]), z = fabsf(look->forward[2]);
     return x >= y && x >= z ? 0 : y >= z ? 1 : 2;
-}
-
-/* ---- what a voxel is ---- */
-
-void vt_march_picked(const struct vt_march_ram *ram, const uint32_t voxel[3],
-                     struct vt_picked *picked)
-{
-    uint64_t offset = vt_hilbert3d_distance(ram->order, voxel);
-    uint64_t page = offset / VT_BRICK_VOXELS;
-    if (page >= ram->n_pages) {
-        *picked = (struct vt_picked){.hit = false};
-        return;
-    }
-    uint32_t attributes = ram->attributes[page];
-    *picked = (struct vt_picked){
-        .hit = true,
-        .voxel = {voxel[0], voxel[1], voxel[2]},
-        .offset = {offset},
-        .value = ram->bytes[offset],
-        .page_class = VT_ATTRIBUTE_CLASS(attributes),
-        .owner = VT_ATTRIBUTE_OWNER(attributes),
-        .highlight = VT_ATTRIBUTE_HIGHLIGHT(attributes),
-    };
 }

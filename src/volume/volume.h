@@ -58,6 +58,9 @@ struct vt_volume {
     uint32_t *newest; /**< by page: last write, ms of the volume's clock, from 1; 0: never */
     uint64_t address; /**< on the device, of what programs take: a struct vt_volume_layout */
     struct vt_volume_layout layout;
+    struct vt_colour highlights[VT_HIGHLIGHTS_MAX]; /**< colour of highlight 1 and on */
+    unsigned n_highlights;
+    unsigned n_owners; /**< the highest that a page has had; 0: no page has one */
     struct vt_volume_build *build;
 };
 

@@ -14,7 +14,7 @@
 
 struct world {
     uint8_t bytes[PAGES * 4096];
-    uint32_t attributes[PAGES], newest[PAGES];
+    uint32_t attributes[PAGES], newest[PAGES], bricks[PAGES];
     struct vt_march_ram ram;
     struct vt_scene scene;
     struct vt_camera camera;
@@ -26,7 +26,13 @@ struct world {
 static int world_setup(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
-    w->ram = (struct vt_march_ram){ORDER, w->bytes, PAGES, w->attributes, w->newest};
+    w->ram = (struct vt_march_ram){.order = ORDER,
+                                   .bytes = w->bytes,
+                                   .n_pages = PAGES,
+                                   .attributes = w->attributes,
+                                   .bricks = w->bricks, /* none is a hole */
+                                   .grid = {SIDE / 16, SIDE / 16, SIDE / 16},
+                                   .newest = w->newest};
     for (uint64_t i = 0; i < PAGES; i++) {
         w->attributes[i] = VT_CLASS_USER_HEAP;
     }
@@ -160,10 +166,6 @@ static void test_single_voxel_from_all_sides(void **state)
                 assert_true(ray.hit);
                 assert_memory_equal(ray.voxel, ((uint32_t[3]){15, 16, 17}), 12);
                 assert_near(ray.hides, 1 - exp(-VT_MARCH_ABSORB_MAX), 1e-5);
-                struct vt_picked picked;
-                vt_march_picked(&w->ram, ray.voxel, &picked);
-                assert_int_equal(picked.value, 255);
-                assert_int_equal(picked.page_class, VT_CLASS_USER_HEAP);
             }
         }
     }
@@ -220,10 +222,11 @@ static void test_slice_plane(void **state)
         ray = cast(w, slices);
         assert_int_equal(ray.voxel[2], 24); /* a plane shows what is there, zeros too */
         assert_near(ray.rgba[0], channel(c.r, 0), 1e-5);
-        *attributes_at(w, 16, 16, 24) = VT_CLASS_HOLE; /* with the voxel at 20: one page */
+        uint32_t *brick = &w->bricks[7]; /* with the voxel at 20 */
+        *brick = VT_HOLE;
         ray = cast(w, slices);
         assert_int_equal(ray.voxel[2], 15);
-        *attributes_at(w, 16, 16, 24) = VT_CLASS_USER_HEAP;
+        *brick = 0;
     }
 }
 
@@ -286,16 +289,6 @@ static void test_highlight_and_heat(void **state)
     assert_near(cast(w, false).rgba[3], 1 - exp2(-1 - VT_MARCH_HEAT_ABSORB), 1e-5);
 }
 
-/* Corner rays of a picture meet the frame; its middle does not. */
-static void test_frame(void **state)
-{
-    struct world *w = *state;
-    w->scene.frame = true;
-    assert_near(cast(w, false).rgba[0], 0, 1e-6);
-    w->camera.eye[0] = w->camera.target[0] = 0.001;
-    assert_true(cast(w, false).rgba[0] > 0.3);
-}
-
 static void test_bad_looks(void **state)
 {
     struct world *w = *state;
@@ -304,17 +297,9 @@ static void test_bad_looks(void **state)
     struct vt_error err;
     assert_int_equal(vt_march_look_init(&look, &w->facts, &shot, 33, 33, &err), VT_E_INVAL);
     shot.scale = 1;
-    struct vt_camera good = w->camera;
     w->camera.eye[1] = NAN;
     assert_int_equal(vt_march_look_init(&look, &w->facts, &shot, 33, 33, &err), VT_E_INVAL);
-    w->camera = good;
-    w->camera.target[2] = w->camera.eye[2];
-    assert_int_equal(vt_march_look_init(&look, &w->facts, &shot, 33, 33, &err), VT_E_INVAL);
-    w->camera = good;
-    w->camera.up[1] = 0;
-    assert_int_equal(vt_march_look_init(&look, &w->facts, &shot, 33, 33, &err), VT_E_INVAL);
-    w->camera = good;
-    w->camera.fov_y = NAN;
+    w->camera.eye[1] = 1e9;
     assert_int_equal(vt_march_look_init(&look, &w->facts, &shot, 33, 33, &err), VT_E_INVAL);
 }
 
@@ -349,7 +334,6 @@ int main(void)
         in_world(test_eye_inside),
         in_world(test_along_brick_faces),
         in_world(test_highlight_and_heat),
-        in_world(test_frame),
         in_world(test_bad_looks),
         in_world(test_scale),
     };

@@ -1,0 +1,249 @@
+/* volume/view.c - an image on the device: drawn by one of two programs, read back when asked for.
+ *
+ * With a scale of n only every n-th pixel is drawn, one after the other into the image's beginning;
+ * they are enlarged when read back. What is picked at each pixel is written beside it, so that a
+ * pick says what the image shows even when the volume has changed since.
+ */
+#include "volume/view.h"
+
+#include "base/io.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shaders/march.spv.h"
+#include "shaders/slices.spv.h"
+
+#define SIDE_MIN 16
+#define SIDE_MAX 16384
+#define GROUP_SIDE 8 /* pixels of a program's group */
+#define PICK_BYTES 8
+#define PICK_HIT (UINT32_C(1) << 31)
+#define PICK_MASK ((UINT32_C(1) << 21) - 1)
+
+static_assert(offsetof(struct vt_march_look, width) == 128, "as in march.glsl");
+static_assert(offsetof(struct vt_march_look, absorption) == 160, "as in march.glsl");
+static_assert(sizeof(struct vt_march_look) == 160 + 4 * (256 + 32 + 512 + 32 * 65),
+              "as in march.glsl, up to its end");
+
+struct push {
+    uint64_t volume, look, image, picks; /* addresses */
+};
+
+struct vt_view {
+    struct vt_gpu *gpu;
+    uint32_t width, height;
+    float coarser;
+    struct vt_gpu_program *programs[2]; /* by enum vt_method; made when first used */
+    struct vt_gpu_buffer *look_from, *look, *image, *picks;
+    uint8_t *pixels;                /* as given out */
+    uint32_t *reduced;              /* as drawn, when fewer */
+    bool read;                      /* pixels are those of the image */
+    const struct vt_volume *volume; /* the last draw's; NULL: nothing is drawn */
+    uint32_t drawn_width, drawn_height;
+    unsigned scale;
+};
+
+static int make_buffers(struct vt_view *view, struct vt_error *err)
+{
+    uint64_t n = (uint64_t)view->width * view->height;
+    struct vt_gpu *gpu = view->gpu;
+    int rc = vt_gpu_buffer_create(gpu, sizeof(struct vt_march_look), VT_GPU_UPLOAD,
+                                  &view->look_from, err);
+    if (rc == 0) {
+        rc = vt_gpu_buffer_create(gpu, sizeof(struct vt_march_look), VT_GPU_DEVICE, &view->look,
+                                  err);
+    }
+    if (rc == 0) {
+        rc = vt_gpu_buffer_create(gpu, n * 4, VT_GPU_DEVICE, &view->image, err);
+    }
+    if (rc == 0) {
+        rc = vt_gpu_buffer_create(gpu, n * PICK_BYTES, VT_GPU_DEVICE, &view->picks, err);
+    }
+    return rc;
+}
+
+int vt_view_create(struct vt_gpu *gpu, uint32_t width, uint32_t height, struct vt_view **view,
+                   struct vt_error *err)
+{
+    if (width < SIDE_MIN || width > SIDE_MAX || height < SIDE_MIN || height > SIDE_MAX) {
+        return vt_fail(err, VT_E_INVAL, "an image of %" PRIu32 " x %" PRIu32 ": %d to %d a side",
+                       width, height, SIDE_MIN, SIDE_MAX);
+    }
+    struct vt_view *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "a view: out of memory");
+    }
+    *made = (struct vt_view){.gpu = gpu, .width = width, .height = height, .coarser = 1};
+    int rc = make_buffers(made, err);
+    if (rc != 0) {
+        vt_view_destroy(made);
+        return rc;
+    }
+    *view = made;
+    return 0;
+}
+
+void vt_view_destroy(struct vt_view *view)
+{
+    if (view == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        vt_gpu_program_destroy(view->programs[i]);
+    }
+    vt_gpu_buffer_destroy(view->look_from);
+    vt_gpu_buffer_destroy(view->look);
+    vt_gpu_buffer_destroy(view->image);
+    vt_gpu_buffer_destroy(view->picks);
+    free(view->pixels);
+    free(view->reduced);
+    free(view);
+}
+
+void vt_view_coarsen(struct vt_view *view, float by)
+{
+    view->coarser = by;
+}
+
+/* ---- drawing ---- */
+
+static int need_program(struct vt_view *view, enum vt_method method, struct vt_error *err)
+{
+    if (view->programs[method] != NULL) {
+        return 0;
+    }
+    return method == VT_METHOD_MARCH
+               ? vt_gpu_program_create(view->gpu, vt_spirv_march, sizeof vt_spirv_march,
+                                       sizeof(struct push), NULL, 0, &view->programs[method], err)
+               : vt_gpu_program_create(view->gpu, vt_spirv_slices, sizeof vt_spirv_slices,
+                                       sizeof(struct push), NULL, 0, &view->programs[method], err);
+}
+
+static int draw(struct vt_view *view, const struct vt_volume *volume, enum vt_method method,
+                struct vt_gpu_times *times, struct vt_error *err)
+{
+    struct vt_gpu *gpu = view->gpu;
+    const struct push push = {volume->address, view->look->address, view->image->address,
+                              view->picks->address};
+    int rc = vt_gpu_begin(gpu, err);
+    if (rc != 0) {
+        return rc;
+    }
+    vt_gpu_copy(gpu, view->look_from, 0, view->look, 0, sizeof(struct vt_march_look));
+    vt_gpu_barrier(gpu);
+    vt_gpu_dispatch(gpu, view->programs[method], &push,
+                    (view->drawn_width + GROUP_SIDE - 1) / GROUP_SIDE,
+                    (view->drawn_height + GROUP_SIDE - 1) / GROUP_SIDE, 1);
+    return vt_gpu_end_and_wait(gpu, times, err);
+}
+
+int vt_view_draw(struct vt_view *view, struct vt_volume *volume, const struct vt_shot *shot,
+                 struct vt_shot_cost *cost, struct vt_error *err)
+{
+    uint64_t began_ns = vt_now_ns();
+    if (volume->gpu != view->gpu) {
+        return vt_fail(err, VT_E_INVAL, "the view and the volume are of different devices");
+    }
+    if (shot->method != VT_METHOD_MARCH && shot->method != VT_METHOD_SLICES) {
+        return vt_fail(err, VT_E_INVAL, "no method %d", (int)shot->method);
+    }
+    struct vt_march_look look;
+    int rc = vt_volume_look(volume, shot, view->width, view->height, &look, err);
+    if (rc == 0) {
+        rc = need_program(view, shot->method, err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    look.coarse *= view->coarser;
+    memcpy(view->look_from->mapped, &look, sizeof look);
+    view->read = false;
+    view->volume = NULL;
+    view->drawn_width = look.width;
+    view->drawn_height = look.height;
+    view->scale = shot->scale;
+    struct vt_gpu_times times = {.gpu_ns = 0};
+    rc = draw(view, volume, shot->method, &times, err);
+    if (rc != 0) {
+        return rc;
+    }
+    view->volume = volume;
+    if (cost != NULL) {
+        *cost = (struct vt_shot_cost){times.gpu_ns, vt_now_ns() - began_ns};
+    }
+    return 0;
+}
+
+/* ---- reading back ---- */
+
+/* Every pixel that was drawn becomes a square. */
+static void enlarge(const struct vt_view *view)
+{
+    uint32_t *to = (uint32_t *)(void *)view->pixels;
+    for (uint32_t y = 0; y < view->height; y++) {
+        const uint32_t *row = view->reduced + (size_t)(y / view->scale) * view->drawn_width;
+        for (uint32_t x = 0; x < view->width; x++) {
+            *to++ = row[x / view->scale];
+        }
+    }
+}
+
+int vt_view_pixels(struct vt_view *view, const uint8_t **rgba, struct vt_error *err)
+{
+    if (view->volume == NULL) {
+        return vt_fail(err, VT_E_INVAL, "nothing is drawn yet");
+    }
+    size_t bytes = (size_t)view->width * view->height * 4;
+    size_t drawn = (size_t)view->drawn_width * view->drawn_height * 4;
+    if (view->pixels == NULL) {
+        view->pixels = malloc(bytes);
+    }
+    if (view->scale > 1 && view->reduced == NULL) {
+        view->reduced = malloc(bytes);
+    }
+    if (view->pixels == NULL || (view->scale > 1 && view->reduced == NULL)) {
+        return vt_fail(err, VT_E_NOMEM, "an image of %zu bytes: out of memory", bytes);
+    }
+    if (!view->read) {
+        uint8_t *to = view->scale > 1 ? (uint8_t *)view->reduced : view->pixels;
+        int rc = vt_gpu_download(view->gpu, view->image, 0, to, drawn, err);
+        if (rc != 0) {
+            return rc;
+        }
+        if (view->scale > 1) {
+            enlarge(view);
+        }
+        view->read = true;
+    }
+    *rgba = view->pixels;
+    return 0;
+}
+
+int vt_view_pick(struct vt_view *view, uint32_t x, uint32_t y, struct vt_picked *picked,
+                 struct vt_error *err)
+{
+    if (view->volume == NULL) {
+        return vt_fail(err, VT_E_INVAL, "nothing is drawn yet");
+    }
+    if (x >= view->width || y >= view->height) {
+        return vt_fail(err, VT_E_INVAL, "no pixel (%" PRIu32 ", %" PRIu32 ")", x, y);
+    }
+    uint64_t at = (uint64_t)(y / view->scale) * view->drawn_width + x / view->scale;
+    uint32_t words[2];
+    int rc = vt_gpu_download(view->gpu, view->picks, at * PICK_BYTES, words, sizeof words, err);
+    if (rc != 0) {
+        return rc;
+    }
+    *picked = (struct vt_picked){.hit = false};
+    if ((words[1] & PICK_HIT) != 0) {
+        uint64_t packed = (uint64_t)words[1] << 32 | words[0];
+        const uint32_t voxel[3] = {packed & PICK_MASK, packed >> 21 & PICK_MASK,
+                                   packed >> 42 & PICK_MASK};
+        vt_volume_describe(view->volume, voxel, picked);
+    }
+    return 0;
+}
