@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Pages of one piece of work, so that a slow device answers in time (VT_GPU_WAIT_NS). */
+#define PAGES_AT_ONCE (UINT64_C(1) << 16)
 #define GROUPS_X 32768u
 #define NODES_A_GROUP 64u
 #define NODES_AT_ONCE (NODES_A_GROUP * GROUPS_X)
@@ -405,9 +407,10 @@ static int run(struct update *u, struct vt_error *err)
     }
     const uint64_t *pages = u->b->job_pages;
     uint64_t n = changed_pages(u, u->b->job_pages), done = 0;
+    uint64_t at_once = u->b->n_slots < PAGES_AT_ONCE ? u->b->n_slots : PAGES_AT_ONCE;
     uint32_t n_jobs = jobs_for_holes(u, n);
     do {
-        uint64_t some = n - done < u->b->n_slots ? n - done : u->b->n_slots;
+        uint64_t some = n - done < at_once ? n - done : at_once;
         /* Jobs of holes come first, and the list holds one a page: both fit, as no page is both. */
         rc = work(u, pages + done, some, n_jobs, done + some == n, err);
         done += some;
