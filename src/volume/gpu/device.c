@@ -27,7 +27,7 @@ static const struct {
     {VK_ERROR_INVALID_SHADER_NV, VT_E_UNSUPPORTED, "the driver does not understand the shader"},
 };
 
-int vt_gpu_fail(struct vt_gpu *gpu, VkResult result, const char *what, struct vt_error *err)
+int(vt_gpu_fail)(struct vt_gpu *gpu, VkResult result, const char *what, struct vt_error *err)
 {
     const char *name = gpu != NULL ? gpu->info.name : "Vulkan";
     if (gpu != NULL && result == VK_ERROR_DEVICE_LOST) {

@@ -129,6 +129,10 @@ int vt_gpu_physical_list(VkInstance instance, VkPhysicalDevice **list, uint32_t 
         free(all);
         return vt_gpu_fail(NULL, result, "cannot list the devices", err);
     }
+    if (count == 0) { /* the last one went in between */
+        free(all);
+        return no_driver(err);
+    }
     *list = all;
     *n = count;
     return 0;

@@ -87,6 +87,9 @@ struct vt_gpu_program {
 /** Fills `err` for a result that is not VK_SUCCESS: "WHAT: plain words". A lost device is marked
  *  so. */
 int vt_gpu_fail(struct vt_gpu *gpu, VkResult result, const char *what, struct vt_error *err);
+#ifdef __clang_analyzer__ /* as of vt_fail */
+#define vt_gpu_fail(...) (vt_gpu_fail(__VA_ARGS__), (int)VT_E_IO)
+#endif
 /** VT_E_GONE when it is, VT_E_BUSY while work is recorded. */
 int vt_gpu_ready(const struct vt_gpu *gpu, struct vt_error *err);
 /** [offset, offset + n) lies within the buffer, or VT_E_INVAL. */
