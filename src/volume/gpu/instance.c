@@ -125,7 +125,7 @@ int vt_gpu_physical_list(VkInstance instance, VkPhysicalDevice **list, uint32_t 
         result = all != NULL ? vkEnumeratePhysicalDevices(instance, &count, all)
                              : VK_ERROR_OUT_OF_HOST_MEMORY;
     }
-    if (result != VK_SUCCESS && result != VK_INCOMPLETE) { /* one more came in between */
+    if (all == NULL || (result != VK_SUCCESS && result != VK_INCOMPLETE)) { /* or one more came */
         free(all);
         return vt_gpu_fail(NULL, result, "cannot list the devices", err);
     }
