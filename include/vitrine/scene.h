@@ -184,6 +184,7 @@ struct vt_picked {
     uint8_t value, page_class, owner;
     uint16_t highlight; /**< 1 + index, 0: none */
 };
+/** The volume drawn last must still be there. VT_E_INVAL: nothing is drawn yet, no such pixel. */
 int vt_view_pick(struct vt_view *view, uint32_t x, uint32_t y, struct vt_picked *picked,
                  struct vt_error *err);
 /** The same by the reference on the CPU, for tests and for devices that are gone. */
