@@ -1,4 +1,5 @@
-/* tests/unit/volume/gpu_harness.h - the software device, with its validation layers listening. */
+/* tests/unit/volume/gpu_harness.h - the software device, or the one VITRINE_GPU names, with
+ * validation layers listening. */
 #ifndef VT_TESTS_GPU_HARNESS_H
 #define VT_TESTS_GPU_HARNESS_H
 
@@ -13,7 +14,9 @@ static inline struct vt_gpu *vt_test_gpu_open(void)
 {
     /* Memory that a driver keeps in its globals is a leak to LeakSanitizer once it is unloaded. */
     dlopen("libvulkan_lvp.so", RTLD_NOW | RTLD_NODELETE);
-    const struct vt_gpu_options options = {.name = "llvmpipe", .validate = true};
+    const char *asked = getenv("VITRINE_GPU");
+    const struct vt_gpu_options options = {.name = asked != NULL ? asked : "llvmpipe",
+                                           .validate = true};
     struct vt_gpu *gpu;
     struct vt_error err;
     if (vt_gpu_open(&options, &gpu, &err) != 0) {
