@@ -4,7 +4,7 @@
  * Tolerance: floats and doubles part where a ray runs along an edge, so one pixel in 200 may differ
  * by more than 3 of 255, and picks may differ where the reference says that two voxels are within a
  * thousandth of each other. Look at the pictures before committing rebased ones. */
-#include "tests/unit/harness.h"
+#include "tests/unit/volume/gpu_harness.h"
 
 #include "volume/view.h"
 
@@ -360,11 +360,7 @@ int main(int argc, char **argv)
 {
     rebase = argc > 2 && strcmp(argv[1], "--rebase") == 0;
     dir = argv[argc - 1];
-    struct vt_error err;
-    if (vt_gpu_open(&(struct vt_gpu_options){.validate = true}, &gpu, &err) != 0) {
-        print_message("skipped: %s\n", err.message);
-        return 77;
-    }
+    gpu = vt_test_gpu_open();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_the_reference),
         cmocka_unit_test(picks_as_the_reference),
@@ -372,9 +368,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(nonsense_is_refused),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    unsigned complaints = vt_gpu_close(gpu);
-    if (complaints > 0) {
-        print_error("%u complaints of the validation layers\n", complaints);
-    }
-    return failed + (complaints > 0);
+    void *state = gpu;
+    return failed + (vt_test_gpu_teardown(&state) != 0);
 }
