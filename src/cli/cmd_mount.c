@@ -237,7 +237,7 @@ static int run_mount(const struct vt_args *args)
     }
     /* A guest that is still booting gets its files when there is a kernel. */
     if (vt_target_kernel(&t, &err) != 0) {
-        fprintf(stderr, "vitrine mount: only RAM for now: %s\n", err.message);
+        fprintf(stderr, "vitrine mount: only RAM until its kernel is found: %s\n", err.message);
     }
     return vt_cli_close(args, &t, mount_and_serve(args, &t, dir));
 }

@@ -594,7 +594,7 @@ static void make_clock(struct vt_chunks *chunks, unsigned i)
 
 static void make_clocks(struct vt_chunks *chunks)
 {
-    static const unsigned noon_s = 43200;
+    static const uint64_t noon_s = 43200;
     for (unsigned i = 0; i < chunks->n; i++) {
         unsigned pm = after(chunks, i);
         if (is(chunks, i, "CLOCK") && is(chunks, pm, "pm") && chunks->at[i].number < 2 * noon_s) {

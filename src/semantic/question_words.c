@@ -135,8 +135,11 @@ static bool clock_of(const char *text, size_t bytes, uint64_t *seconds)
             return false;
         }
         p += digits;
-        if (p < end && (*p++ != ':' || p == end)) {
-            return false;
+        if (p < end) { /* a colon, and something behind it */
+            if (*p != ':' || p + 1 == end) {
+                return false;
+            }
+            p++;
         }
     }
     if (n == 0 || (n == 1 && !half) || parts[0] > (half ? 12 : 23) || (half && parts[0] == 0) ||
