@@ -5,7 +5,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "cli/target.h"
-#include "volume/shot.h"
+#include "volume/picture.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static void print_classes(struct vt_json_writer *w, const uint64_t *pages, uint6
     vt_json_array_end(w);
 }
 
-static void print_json(const struct vt_args *args, const struct vt_shot *s, const char *path)
+static void print_json(const struct vt_args *args, const struct vt_picture *s, const char *path)
 {
     struct vt_json_writer w;
     uint64_t totals[VT_CLASSES], pages = vt_classes_pages(s->classes);
@@ -83,10 +83,11 @@ static void print_json(const struct vt_args *args, const struct vt_shot *s, cons
 }
 
 static int take(const struct vt_args *args, struct vt_target *target,
-                const struct vt_shot_options *options, struct vt_shot *s, struct vt_error *err)
+                const struct vt_picture_options *options, struct vt_picture *s,
+                struct vt_error *err)
 {
     const char *path = vt_args_operand(args, 1), *pages = vt_args_value(args, "pages");
-    int rc = vt_shot_take(target, options, s, err);
+    int rc = vt_picture_take(target, options, s, err);
     uint64_t from = vt_now_ns();
     rc = rc != 0 ? rc : vt_canvas_write_png(s->canvas, path, err);
     s->draw_ns += vt_now_ns() - from;
@@ -115,23 +116,23 @@ static int take(const struct vt_args *args, struct vt_target *target,
 
 static int run(const struct vt_args *args)
 {
-    struct vt_shot_options options = {.pause = vt_args_flag(args, "pause"),
-                                      .no_highlights = vt_args_flag(args, "no-highlights")};
+    struct vt_picture_options options = {.pause = vt_args_flag(args, "pause"),
+                                         .no_highlights = vt_args_flag(args, "no-highlights")};
     struct vt_target target;
-    struct vt_shot s;
+    struct vt_picture s;
     struct vt_error err;
     const char *palette = vt_args_value(args, "palette");
     uint64_t width, top;
-    int rc = vt_args_u64(args, "width", VT_SHOT_WIDTH, &width);
+    int rc = vt_args_u64(args, "width", VT_PICTURE_WIDTH, &width);
     if (rc == 0) {
-        rc = vt_args_u64(args, "top", VT_SHOT_TOP, &top);
+        rc = vt_args_u64(args, "top", VT_PICTURE_TOP, &top);
     }
     if (rc != 0) {
         return rc;
     }
-    if (width < VT_SHOT_WIDTH_MIN || width > VT_SHOT_WIDTH_MAX) {
+    if (width < VT_PICTURE_WIDTH_MIN || width > VT_PICTURE_WIDTH_MAX) {
         return vt_usage_error(args, "--width: %" PRIu64 " pixels: %u to %u", width,
-                              VT_SHOT_WIDTH_MIN, VT_SHOT_WIDTH_MAX);
+                              VT_PICTURE_WIDTH_MIN, VT_PICTURE_WIDTH_MAX);
     }
     if (top > VT_OWNERS_MAX) {
         return vt_usage_error(args, "--top: %" PRIu64 " processes: 0 to %d", top, VT_OWNERS_MAX);
@@ -146,7 +147,7 @@ static int run(const struct vt_args *args)
         return rc;
     }
     rc = take(args, &target, &options, &s, &err) == 0 ? VT_EXIT_OK : vt_report(args, &err);
-    vt_shot_fini(&s);
+    vt_picture_fini(&s);
     return vt_cli_close(args, &target, rc);
 }
 

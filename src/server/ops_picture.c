@@ -3,7 +3,7 @@
 #include "server/ops_parts.h"
 #include "vitrine/highlight.h"
 #include "vitrine/linux.h"
-#include "volume/shot.h"
+#include "volume/picture.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -286,23 +286,23 @@ static int highlight(struct vt_op_call *call, struct vt_error *err)
 
 static int shot(struct vt_op_call *call, struct vt_error *err)
 {
-    struct vt_shot_options options = {
+    struct vt_picture_options options = {
         .no_highlights = json_is_false(json_object_get(call->args, "highlights")),
-        .width = (uint32_t)vt_call_u64(call, "width", VT_SHOT_WIDTH),
-        .top = (unsigned)vt_call_u64(call, "top", VT_SHOT_TOP),
+        .width = (uint32_t)vt_call_u64(call, "width", VT_PICTURE_WIDTH),
+        .top = (unsigned)vt_call_u64(call, "top", VT_PICTURE_TOP),
     };
     const char *palette = vt_call_text(call, "palette");
-    struct vt_shot taken = {0};
+    struct vt_picture taken = {0};
     void *png = NULL;
     size_t n = 0;
     int rc = palette != NULL ? vt_palette_parse(palette, &options.palette, err) : 0;
-    rc = rc != 0 ? rc : vt_shot_take(&call->lease->target, &options, &taken, err);
+    rc = rc != 0 ? rc : vt_picture_take(&call->lease->target, &options, &taken, err);
     rc = rc != 0 ? rc : vt_canvas_png(taken.canvas, &png, &n, err);
     if (rc == 0) {
         fwrite(png, 1, n, call->raw);
     }
     free(png);
-    vt_shot_fini(&taken);
+    vt_picture_fini(&taken);
     return rc;
 }
 
@@ -362,7 +362,7 @@ static const char *const palettes[] = {"default", "colorblind", NULL};
 static const struct vt_param shot_params[] = {
     {.name = "width",
      .kind = VT_PARAM_UINT,
-     .min = VT_SHOT_WIDTH_MIN,
+     .min = VT_PICTURE_WIDTH_MIN,
      .max = WIDTH_MAX,
      .doc = "of the picture in pixels; 1600 when not given"},
     {.name = "palette", .kind = VT_PARAM_TEXT, .choices = palettes, .doc = "of colours"},

@@ -1,5 +1,5 @@
-/* volume/shot.c - see shot.h. */
-#include "volume/shot.h"
+/* volume/picture.c - see picture.h. */
+#include "volume/picture.h"
 
 #include "base/io.h"
 #include "vitrine/version.h"
@@ -11,7 +11,7 @@
 #define STATE_TIMEOUT_MS 2000
 
 /* A guest that is not understood is no failure. */
-static void find_kernel(struct vt_shot *s, struct vt_target *t)
+static void find_kernel(struct vt_picture *s, struct vt_target *t)
 {
     struct vt_error why;
     if (vt_target_kernel(t, &why) == 0) {
@@ -23,7 +23,7 @@ static void find_kernel(struct vt_shot *s, struct vt_target *t)
 }
 
 /* Classifies, with the VM standing still if that was asked for; it runs again before drawing. */
-static int look(struct vt_shot *s, struct vt_target *t, bool pause, struct vt_error *err)
+static int look(struct vt_picture *s, struct vt_target *t, bool pause, struct vt_error *err)
 {
     enum vt_vm_state state = VT_VM_UNKNOWN;
     int rc = vt_classes_create(t->ram, &s->classes, err);
@@ -54,7 +54,7 @@ static int look(struct vt_shot *s, struct vt_target *t, bool pause, struct vt_er
 }
 
 /* Those that cannot be read are left out: a picture is there to look at RAM. */
-static void find_highlights(struct vt_shot *s, struct vt_target *t)
+static void find_highlights(struct vt_picture *s, struct vt_target *t)
 {
     struct vt_error why;
     if (t->vm != NULL && vt_highlights_load(t->vm, &s->highlights, &why) != 0) {
@@ -62,8 +62,8 @@ static void find_highlights(struct vt_shot *s, struct vt_target *t)
     }
 }
 
-static int draw(struct vt_shot *s, const struct vt_target *t, const struct vt_shot_options *options,
-                struct vt_error *err)
+static int draw(struct vt_picture *s, const struct vt_target *t,
+                const struct vt_picture_options *options, struct vt_error *err)
 {
     uint64_t from = vt_now_ns();
     struct vt_map_view map = {
@@ -89,21 +89,21 @@ static int draw(struct vt_shot *s, const struct vt_target *t, const struct vt_sh
     return rc;
 }
 
-int vt_shot_take(struct vt_target *target, const struct vt_shot_options *options,
-                 struct vt_shot *shot, struct vt_error *err)
+int vt_picture_take(struct vt_target *target, const struct vt_picture_options *options,
+                    struct vt_picture *picture, struct vt_error *err)
 {
     const char *slash = strrchr(target->name, '/');
-    *shot = (struct vt_shot){.name = slash != NULL ? slash + 1 : target->name};
-    int rc = look(shot, target, options->pause, err);
+    *picture = (struct vt_picture){.name = slash != NULL ? slash + 1 : target->name};
+    int rc = look(picture, target, options->pause, err);
     if (rc == 0 && !options->no_highlights) {
-        find_highlights(shot, target);
+        find_highlights(picture, target);
     }
-    return rc != 0 ? rc : draw(shot, target, options, err);
+    return rc != 0 ? rc : draw(picture, target, options, err);
 }
 
-void vt_shot_fini(struct vt_shot *shot)
+void vt_picture_fini(struct vt_picture *picture)
 {
-    vt_highlights_fini(&shot->highlights);
-    vt_canvas_destroy(shot->canvas);
-    vt_classes_destroy(shot->classes);
+    vt_highlights_fini(&picture->highlights);
+    vt_canvas_destroy(picture->canvas);
+    vt_classes_destroy(picture->classes);
 }
