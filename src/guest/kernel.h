@@ -44,6 +44,9 @@ struct vt_kernel {
     bool has_module_symbols, has_module_types;      /* it was tried */
 };
 
+/** A symbol of the image, without a look at modules: for what many kernels lack and no module has.
+ */
+bool vt_kernel_own_symbol(const struct vt_kernel *kernel, const char *name, struct vt_gva *gva);
 /** The bytes between two symbols of the image, malloc'ed with a zero behind; NULL: not there. */
 uint8_t *vt_kernel_image_range(const struct vt_kernel *kernel, const char *from, const char *to,
                                size_t max, size_t *n);

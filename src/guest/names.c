@@ -34,16 +34,24 @@ static struct vt_gva address_of(const struct vt_kernel *kernel, const struct vt_
     return VT_GVA((s->absolute ? 0 : kernel->text_va.v) + (uint64_t)s->value);
 }
 
-int vt_kernel_symbol(const struct vt_kernel *kernel, const char *name, struct vt_gva *gva,
-                     struct vt_error *err)
+bool vt_kernel_own_symbol(const struct vt_kernel *kernel, const char *name, struct vt_gva *gva)
 {
     const struct vt_symbol *s = vt_symbols_find(&kernel->symbols, name);
     if (s != NULL) {
         *gva = address_of(kernel, s);
+    }
+    return s != NULL;
+}
+
+int vt_kernel_symbol(const struct vt_kernel *kernel, const char *name, struct vt_gva *gva,
+                     struct vt_error *err)
+{
+    if (vt_kernel_own_symbol(kernel, name, gva)) {
         return 0;
     }
     const struct vt_modules *modules = module_symbols(kernel);
     const char *colon = strchr(name, ':');
+    const struct vt_symbol *s = NULL;
     if (colon != NULL) {
         const struct vt_loaded *m = vt_modules_named(modules, name, (size_t)(colon - name));
         s = m != NULL ? vt_symbols_find(&m->symbols, colon + 1) : NULL;

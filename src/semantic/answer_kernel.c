@@ -78,8 +78,8 @@ static int one_cache(struct vt_answering *a, struct vt_error *err)
     size_t i;
     int rc = vt_answer_sql(a, err,
                            "SELECT name, active_objects, objects, object_bytes, slabs, bytes, at"
-                           " FROM live.slabs WHERE name = %Q OR name LIKE %Q ORDER BY bytes DESC",
-                           a->q->name, a->q->name);
+                           " FROM live.slabs WHERE name = %Q COLLATE NOCASE ORDER BY bytes DESC",
+                           a->q->name);
     if (rc != 0) {
         return rc;
     }

@@ -109,7 +109,7 @@ static void fill_words(struct vt_areas *a)
 static uint64_t symbol(const struct vt_kernel *kernel, const char *name)
 {
     struct vt_gva at;
-    return vt_kernel_symbol(kernel, name, &at, NULL) == 0 ? at.v : 0;
+    return vt_kernel_own_symbol(kernel, name, &at) ? at.v : 0;
 }
 
 static int areas_init(struct vt_areas *a, struct vt_walk *walk, struct vt_error *err)

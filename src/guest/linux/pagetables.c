@@ -297,7 +297,7 @@ static uint32_t swap_areas(const struct vt_kernel *kernel)
 {
     struct vt_gva at;
     uint32_t n;
-    return vt_kernel_symbol(kernel, "nr_swapfiles", &at, NULL) == 0 &&
+    return vt_kernel_own_symbol(kernel, "nr_swapfiles", &at) &&
                    vt_space_read_u32(&kernel->space, at, &n, NULL) == 0
                ? n
                : 0;
