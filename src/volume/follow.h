@@ -15,17 +15,23 @@
 struct vt_follow;
 
 struct vt_follow_options {
-    double classes_s; /**< all pages are classified anew that often; 0: once a second; negative:
-                       *  once, before vt_follow_create returns */
+    double classes_s; /**< all pages are classified anew that often, or less often where it would
+                       *  take more than a quarter of a core; 0: once a second; negative: once,
+                       *  before vt_follow_create returns */
     bool no_highlights;
 };
 
 /** `target` (with its RAM; it may have a kernel already) outlives the follower and stays the
- *  caller's thread's. A guest that is not understood is no failure: classes are by contents then.
- *  Errors: VT_E_NOMEM, VT_E_GONE, those of vt_track_open but VT_E_UNSUPPORTED (RAM that cannot be
- *  tracked is compared: VT_TRACK_NONE). */
+ *  caller's thread's; its name is not logged again. A guest that is not understood is no failure:
+ *  classes are by contents then. `options` may be NULL. Errors: VT_E_NOMEM, VT_E_GONE, those of
+ *  vt_track_open. */
 int vt_follow_create(struct vt_target *target, const struct vt_follow_options *options,
                      struct vt_follow **follow, struct vt_error *err);
+/** The same with a tracker of its RAM that is there already; NULL: nothing changes. It is the
+ *  follower's from now on, also after a failure. */
+int vt_follow_create_tracked(struct vt_target *target, struct vt_track *track,
+                             const struct vt_follow_options *options, struct vt_follow **follow,
+                             struct vt_error *err);
 /** Takes NULL. */
 void vt_follow_destroy(struct vt_follow *follow);
 
@@ -55,6 +61,8 @@ const struct vt_track *vt_follow_track(const struct vt_follow *follow);
 /** Of all pages, as of the last look. */
 const uint8_t *vt_follow_classes(const struct vt_follow *follow);
 const uint8_t *vt_follow_owners(const struct vt_follow *follow);
+/** Pages of each class; the sum is that of all pages. */
+void vt_follow_totals(const struct vt_follow *follow, uint64_t totals[VT_CLASSES]);
 size_t vt_follow_processes(const struct vt_follow *follow, const struct vt_owner **owners);
 const struct vt_highlights *vt_follow_highlights(const struct vt_follow *follow);
 
