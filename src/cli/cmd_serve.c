@@ -2,8 +2,10 @@
 #include "cli/cli.h"
 #include "server/serve.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -18,8 +20,28 @@ struct saying {
     int result;
 };
 
-/* Scripts wait for this: it is written out at once. */
-static void say_where(const struct vt_listeners *listeners, const char *token_file, void *arg)
+/* What browsers open; the part behind '#' is never sent, and the page takes it from its address. */
+static void say_link(const struct vt_listeners *listeners, const char *token)
+{
+    unsigned i = 0;
+    while (i < listeners->n && listeners->all[i].url[0] == '\0') {
+        i++;
+    }
+    if (i == listeners->n) {
+        return;
+    }
+    printf("open %s/#token=", listeners->all[i].url);
+    for (const char *c = token; *c != '\0'; c++) {
+        bool plain = isalnum((unsigned char)*c) || strchr("-._~", *c) != NULL;
+        printf(plain ? "%c" : "%%%02X", (unsigned char)*c);
+    }
+    putchar('\n');
+}
+
+/* Scripts wait for this: it is written out at once. The token is for those alone who look at a
+ * terminal, not for a log. */
+static void say_where(const struct vt_listeners *listeners, const char *token_file,
+                      const char *token, void *arg)
 {
     struct saying *saying = arg;
     if (vt_args_json(saying->args)) {
@@ -47,6 +69,9 @@ static void say_where(const struct vt_listeners *listeners, const char *token_fi
             printf("listening on %s\n", l->url[0] != '\0' ? l->url : l->path);
         }
         printf("token in %s\n", token_file);
+        if (isatty(STDOUT_FILENO)) {
+            say_link(listeners, token);
+        }
     }
     saying->result = vt_output_finish(stdout);
 }
@@ -103,6 +128,7 @@ static int run(const struct vt_args *args)
         .read_only = vt_args_flag(args, "read-only"),
         .sample = !vt_args_flag(args, "no-sample"),
         .sampler.pause = vt_args_flag(args, "pause"),
+        .web = vt_args_value(args, "web"),
         .ready = say_where,
         .arg = &saying,
     };
@@ -147,6 +173,7 @@ static const struct vt_option options[] = {
     {"keep", "TIME", "how far back the history goes (default: 168h)", false},
     {"database-size", "SIZE", "of each VM's database at most (default: 512M)", false},
     {"threads", "N", "for operations (default: one a CPU, at least 4)", false},
+    {"web", "DIR", "read the page's files from DIR instead of those compiled in", false},
     {"drain", "TIME", "for requests to end after SIGTERM (default: 5s)", false},
     {0},
 };

@@ -7,6 +7,7 @@
 #ifndef VT_MACHINE_GUEST_IMAGE_H
 #define VT_MACHINE_GUEST_IMAGE_H
 
+#include "base/embedded.h"
 #include "vitrine/base.h"
 
 #include <limits.h>
@@ -45,12 +46,7 @@ int vt_guest_initramfs(const char *source, const struct vt_guest_wants *wants,
                        struct vt_guest_image *image, uint8_t **bytes, size_t *size,
                        struct vt_error *err);
 
-/** A file embedded into this library by tools/embed; the table ends with a NULL name. */
-struct vt_embedded {
-    const char *name;
-    const uint8_t *bytes;
-    uint64_t size;
-};
+/** Its own files, compiled in. */
 extern const struct vt_embedded vt_guest_files[];
 
 #endif

@@ -158,7 +158,7 @@ unsigned vt_auth_origin(const struct vt_auth *auth, const char *origin, const ch
 
 unsigned vt_auth_may(const struct vt_auth *auth, enum vt_peer peer, enum vt_wants wants, bool shown)
 {
-    if (peer == VT_PEER_OWNER || shown) {
+    if (peer == VT_PEER_OWNER || shown || wants == VT_WANTS_FILES) {
         return 0;
     }
     if (peer == VT_PEER_LOCAL) {

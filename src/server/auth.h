@@ -21,6 +21,7 @@ enum vt_peer {
 
 /** What a request wants. */
 enum vt_wants {
+    VT_WANTS_FILES,  /**< what is the same for everybody, and of no VM */
     VT_WANTS_HEALTH, /**< whether the server lives */
     VT_WANTS_READ,
     VT_WANTS_CHANGE,

@@ -14,6 +14,7 @@
 #include "server/ops.h"
 #include "server/watch.h"
 
+struct vt_assets;
 struct vt_mcp;
 struct vt_http;
 
@@ -41,6 +42,7 @@ struct vt_http_options {
     struct vt_host *host;
     struct vt_watch *watch;
     struct vt_feed *feed;
+    struct vt_assets *assets;
     struct vt_mcp *mcp; /**< or NULL: /mcp leads nowhere */
     const struct vt_op *const *ops;
     const struct vt_auth *auth;

@@ -7,6 +7,7 @@
 #include "server/http_parts.h"
 
 #include "base/io.h"
+#include "server/assets.h"
 #include "server/openapi.h"
 #include "vitrine/version.h"
 
@@ -23,13 +24,15 @@ static const struct {
     enum vt_other_request what;
     enum vt_wants wants;
 } places[] = {
-    {"/", "GET, HEAD, OPTIONS", VT_REQUEST_PAGE, VT_WANTS_READ},
     {"/healthz", "GET, HEAD, OPTIONS", VT_REQUEST_HEALTH, VT_WANTS_HEALTH},
     {"/metrics", "GET, HEAD, OPTIONS", VT_REQUEST_METRICS, VT_WANTS_READ},
     {"/api/openapi.json", "GET, HEAD, OPTIONS", VT_REQUEST_OPENAPI, VT_WANTS_READ},
     {VT_ROUTE_PREFIX "/events", "GET, OPTIONS", VT_REQUEST_EVENTS, VT_WANTS_READ},
     {"/mcp", NULL, VT_REQUEST_MCP, VT_WANTS_READ},
 };
+
+/* For browsers' files. */
+static const char file_methods[] = "GET, HEAD, OPTIONS";
 
 /* ---------------------------------------------------------------- beginning */
 
@@ -137,6 +140,15 @@ static int find(struct request *r, enum vt_wants *wants, const char **allow, str
             *allow = taken ? NULL : places[i].methods;
             return 0;
         }
+    }
+    char name[VT_ASSET_NAME_MAX + 1];
+    if (vt_asset_name(r->target, name)) {
+        bool taken = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
+        r->other = VT_REQUEST_PAGE;
+        r->metric = vt_metrics_other(http->metrics, r->other);
+        *wants = VT_WANTS_FILES;
+        *allow = taken ? NULL : file_methods;
+        return 0;
     }
     int rc = vt_route_find(http->routes, r->method, r->target, &r->route, err);
     if (rc == 0 && r->route.op != NULL) {
@@ -453,6 +465,13 @@ static struct vt_reply *openapi(struct vt_http *http)
     return http->openapi != NULL ? vt_reply_keep(http->openapi) : NULL;
 }
 
+static struct vt_reply *file(const struct request *r)
+{
+    char name[VT_ASSET_NAME_MAX + 1];
+    vt_asset_name(r->target, name); /* as in find */
+    return vt_assets_reply(r->connection->http->o.assets, name, header(r, "If-None-Match"));
+}
+
 static void dispatch(struct request *r)
 {
     struct vt_http *http = r->connection->http;
@@ -469,7 +488,7 @@ static void dispatch(struct request *r)
     }
     switch (r->other) {
     case VT_REQUEST_PAGE:
-        r->reply = vt_reply_page(http->o.watch);
+        r->reply = file(r);
         break;
     case VT_REQUEST_HEALTH:
         r->reply = http->draining ? vt_reply_problem(503, "the server is going away")

@@ -10,8 +10,6 @@
 
 #include <microhttpd.h>
 
-struct vt_watch;
-
 struct vt_reply {
     unsigned refs;
     unsigned status;
@@ -27,8 +25,6 @@ struct vt_reply *vt_reply_make(unsigned status, char *body, size_t bytes, const 
 struct vt_reply *vt_reply_problem(unsigned status, const char *detail);
 /** The same for a failed operation. */
 struct vt_reply *vt_reply_error(const struct vt_error *err);
-/** The page of VMs: HTML, with a policy that lets nothing but its own style in. */
-struct vt_reply *vt_reply_page(struct vt_watch *watch);
 /** That a WebSocket begins. */
 struct vt_reply *vt_reply_upgrade(MHD_UpgradeHandler handler, void *arg, const char *accept,
                                   const char *protocol);

@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/loop.h"
 #include "base/paths.h"
+#include "server/assets.h"
 #include "server/http.h"
 #include "server/mcp.h"
 #include "server/supervise.h"
@@ -26,6 +27,7 @@ struct serving {
     struct vt_feed *feed;
     struct vt_host *host;
     struct vt_watch *watch;
+    struct vt_assets *assets;
     struct vt_mcp *mcp;
     struct vt_http *http;
     struct vt_auth auth;
@@ -219,6 +221,7 @@ static int make_http(struct serving *s, struct vt_error *err)
         .host = s->host,
         .watch = s->watch,
         .feed = s->feed,
+        .assets = s->assets,
         .mcp = s->mcp,
         .ops = vt_ops(),
         .auth = &s->auth,
@@ -240,6 +243,7 @@ static int begin(struct serving *s, struct vt_error *err)
     rc = rc != 0 ? rc : vt_feed_create(s->loop, on_message, s, &s->feed, err);
     rc = rc != 0 ? rc : make_host(s, err);
     rc = rc != 0 ? rc : vt_watch_create(s->host, s->feed, &s->watch, err);
+    rc = rc != 0 ? rc : vt_assets_create(s->o->web, &s->assets, err);
     rc = rc != 0 ? rc : vt_mcp_create(s->host, &s->mcp, err);
     rc = rc != 0 ? rc : make_http(s, err);
     if (rc == 0 && watchdog_ns > 0) {
@@ -254,6 +258,7 @@ static void end(struct serving *s)
     vt_http_destroy(s->http);
     s->http = NULL;
     vt_mcp_destroy(s->mcp);
+    vt_assets_destroy(s->assets);
     vt_watch_destroy(s->watch);
     vt_host_destroy(s->host);
     vt_feed_destroy(s->feed);
@@ -280,7 +285,7 @@ int vt_serve(const struct vt_serve_options *options, struct vt_error *err)
         if (options->ready != NULL) {
             options->ready(&s->listeners,
                            s->token_file[0] != '\0' ? s->token_file : options->token_file,
-                           options->arg);
+                           s->auth.token, options->arg);
         }
         vt_supervise_tell("READY=1");
         rc = vt_loop_run(s->loop, err);

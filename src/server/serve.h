@@ -22,8 +22,10 @@ struct vt_serve_options {
     struct vt_sampler_options sampler;
     uint64_t drain_ns; /**< for requests to end */
     unsigned threads;  /**< for operations */
+    const char *web;   /**< folder to read browsers' files from; NULL: those compiled in */
     /** It listens and answers from now on. */
-    void (*ready)(const struct vt_listeners *listeners, const char *token_file, void *arg);
+    void (*ready)(const struct vt_listeners *listeners, const char *token_file, const char *token,
+                  void *arg);
     void *arg;
 };
 

@@ -5,6 +5,7 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include "server/assets.h"
 #include "server/auth.h"
 #include "server/cache.h"
 #include "server/listen.h"
@@ -83,6 +84,18 @@ static void check_route(const struct vt_routes *routes, const char *method, cons
     json_decref(route.args);
 }
 
+/* Every file that can be meant lies below the folder, and is not hidden. */
+static void check_asset(const char *target)
+{
+    char name[VT_ASSET_NAME_MAX + 1];
+    if (vt_asset_name(target, name)) {
+        FUZZ_CHECK(name[0] != '\0' && name[0] != '/' && name[0] != '.');
+        FUZZ_CHECK(strstr(name, "//") == NULL && strstr(name, "/.") == NULL);
+        FUZZ_CHECK(name[strlen(name) - 1] != '/' && strpbrk(name, "%\\?#:") == NULL);
+        vt_asset_type(name);
+    }
+}
+
 static void check_headers(char *lines[LINES])
 {
     static const char *const origins[] = {"https://glass.example", NULL};
@@ -131,6 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = cut(data, size, lines, &body_bytes);
     const char *method = methods[size % (sizeof methods / sizeof methods[0])];
     check_route(routes, method, lines[TARGET], lines[BODY], body_bytes);
+    check_asset(lines[TARGET]);
     check_headers(lines);
     int rc = vt_query_value(lines[TARGET], "vms", value, sizeof value, NULL);
     FUZZ_CHECK(rc != 0 || strlen(value) < sizeof value);

@@ -45,7 +45,6 @@ guest=$(guest_exec 'cat /proc/[0-9]*/stat' | awk '$2 == "(dropbear)" { print $1 
 expect_eq 'the pid of dropbear in the guest and here' "$guest" \
     "$(curl -s "$api/processes?name=dropbear" | json 'd["processes"][0]["pid"]')"
 expect_eq 'openapi' 3.1.0 "$(curl -s "$url/api/openapi.json" | json 'd["openapi"]')"
-expect_match 'the page' "<a href=\"/api/v1/vms/$vm\">" "$(curl -s "$url/")"
 curl -s "$url/metrics" | /usr/bin/python3 -c '
 import sys
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -53,7 +52,7 @@ names = {f.name for f in text_string_to_metric_families(sys.stdin.read())}
 wanted = {"vitrine_vm_state", "vitrine_samples", "vitrine_sample_seconds", "vitrine_http_requests",
           "vitrine_http_request_seconds", "vitrine_http_refused", "process_open_fds"}
 sys.exit(f"not there: {wanted - names}" if wanted - names else 0)' || fail 'metrics'
-for path in / /healthz /metrics /api/openapi.json /api/v1/vms /nowhere; do
+for path in /healthz /metrics /api/openapi.json /api/v1/vms /nowhere; do
     headers=$(curl -sI "$url$path" | tr -d '\r')
     for header in 'X-Content-Type-Options: nosniff' 'Content-Security-Policy: default-src .none.' \
         'Cache-Control: no-store' 'Referrer-Policy: no-referrer' \
@@ -61,6 +60,25 @@ for path in / /healthz /metrics /api/openapi.json /api/v1/vms /nowhere; do
         expect_match "headers of $path" "$header" "$headers"
     done
 done
+
+# ---- the browser's files
+
+web=$(realpath "$(dirname "$0")/../../web")
+curl -s "$url/" | cmp - "$web/index.html" || fail 'the page'
+while IFS= read -r file; do
+    curl -s "$url/web/$file" | cmp - "$web/$file" || fail "web/$file"
+done < <(cd "$web" && find . -type f -not -path '*/.*' -not -name '*~' -printf '%P\n')
+expect_match 'the page has a policy' "Content-Security-Policy: default-src 'none'; script-src 'self';" \
+    "$(curl -sI "$url/")"
+tag=$(curl -sI "$url/web/index.html" | tr -d '\r' | sed -n 's/^ETag: //p')
+expect_eq 'the page is there already' 304 "$(status_of -H "If-None-Match: $tag" "$url/")"
+expect_eq 'another one is' 200 "$(status_of -H 'If-None-Match: "0"' "$url/")"
+expect_eq 'nothing is written there' 405 "$(status_of -X PUT -d '' "$url/web/index.html")"
+for path in /web /web/ /web/volume /web/volume/ /web/nothing.js /web//index.html /web/../meson.build /web/%2e%2e/meson.build \
+    /web/..%2fmeson.build /web/.hidden.js /web//etc/passwd; do
+    expect_eq "nothing at $path" 404 "$(status_of --path-as-is "$url$path")"
+done
+
 etag() { curl -sI "$api/modules" | tr -d '\r' | sed -n 's/^ETag: //p'; }
 tag=$(etag)
 expect_match 'an entity tag' '^"[0-9a-f]+-[0-9a-f]+"$' "$tag"
@@ -164,6 +182,8 @@ serve "$vm" --token-always
 expect_eq 'reading without the token' 401 "$(status_of "$url/api/v1/vms")"
 expect_eq 'reading with it' 200 "$(status_of -H "Authorization: Bearer $token" "$url/api/v1/vms")"
 expect_eq 'health without it' 200 "$(status_of "$url/healthz")"
+expect_eq 'the page without it' 200 "$(status_of "$url/")"
+expect_eq 'the page of another host' 421 "$(status_of -H 'Host: evil.example' "$url/")"
 writes() { curl -s --unix-socket "$socket" http://localhost/metrics | grep -q "^vitrine_samples_total{vm=\"$vm\"} [2-9]"; }
 wait_until 'it has taken samples' writes
 end_server 137 KILL
@@ -203,6 +223,30 @@ while (state := notify.recv(100).decode()) != "STOPPING=1":
 assert run.wait(30) == 0, run.returncode
 PY
 rm -f "$scratch"/notify*
+
+# ---- from a folder, and for those at a terminal
+
+mkdir "$scratch/web"
+echo one >"$scratch/web/index.html"
+serve "$vm" --web "$scratch/web"
+expect_eq 'a file of the folder' one "$(curl -s "$url/")"
+echo two >"$scratch/web/index.html"
+expect_eq 'as it is now' two "$(curl -s "$url/")"
+ln -s /etc/hostname "$scratch/web/hostname.js"
+expect_eq 'nothing outside of it' 404 "$(status_of "$url/web/hostname.js")"
+grep -q "$token" "$scratch/where" "$scratch/serve.log" && fail 'the token is in the log'
+end_server 0
+expect_error 3 'nowhere: No such file' "$VITRINE" serve "$vm" --listen none --web "$scratch/nowhere"
+script -qfec "'$VITRINE' serve '$vm' --listen 127.0.0.1:0" "$scratch/terminal" >"$scratch/out" &
+server=$!
+wait_until 'the link is printed' grep -q '^open ' "$scratch/terminal"
+link=$(tr -d '\r' <"$scratch/terminal" | sed -n 's/^open //p')
+expect_match 'the link' '^http://127.0.0.1:[0-9]+/#token=[0-9a-f]{64}$' "$link"
+expect_eq 'what is at the link may change a VM' 200 \
+    "$(status_of -X POST -H "Authorization: Bearer ${link##*=}" "${link%/#*}/api/v1/vms/$vm/pause")"
+vitrine resume "$vm"
+kill "$(pgrep -P "$server")"
+wait "$server" || fail "status of the server at a terminal: $?"
 
 expect_error 1 'the address is a number' "$VITRINE" serve "$vm" --listen localhost:80
 expect_error 1 'token-file is needed' "$VITRINE" serve "$vm" --listen 127.0.0.1:0 --socket none

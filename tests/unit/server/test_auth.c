@@ -178,11 +178,13 @@ static void who_may(void **state)
     } table[] = {
         {VT_PEER_OWNER, VT_WANTS_CHANGE, false, 0, 0},
         {VT_PEER_OWNER, VT_WANTS_READ, false, 0, 0},
+        {VT_PEER_LOCAL, VT_WANTS_FILES, false, 0, 0},
         {VT_PEER_LOCAL, VT_WANTS_HEALTH, false, 0, 0},
         {VT_PEER_LOCAL, VT_WANTS_READ, false, 0, 401},
         {VT_PEER_LOCAL, VT_WANTS_CHANGE, false, 401, 401},
         {VT_PEER_LOCAL, VT_WANTS_CHANGE, true, 0, 0},
         {VT_PEER_LOCAL, VT_WANTS_READ, true, 0, 0},
+        {VT_PEER_REMOTE, VT_WANTS_FILES, false, 0, 0},
         {VT_PEER_REMOTE, VT_WANTS_HEALTH, false, 401, 401},
         {VT_PEER_REMOTE, VT_WANTS_READ, false, 401, 401},
         {VT_PEER_REMOTE, VT_WANTS_CHANGE, false, 401, 401},
