@@ -73,6 +73,7 @@ const char *vt_asset_type(const char *name)
         {".css", "text/css; charset=utf-8"},
         {".js", "text/javascript; charset=utf-8"},
         {".frag", "text/plain; charset=utf-8"},
+        {".glsl", "text/plain; charset=utf-8"},
         {".vert", "text/plain; charset=utf-8"},
         {".svg", "image/svg+xml"},
         {".png", "image/png"},
