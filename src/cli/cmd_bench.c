@@ -17,6 +17,7 @@ extern const struct vt_bench vt_bench_guest;
 extern const struct vt_bench vt_bench_memory;
 extern const struct vt_bench vt_bench_semantic;
 extern const struct vt_bench vt_bench_vms;
+extern const struct vt_bench vt_bench_volume;
 
 /* clang-format off */
 static const struct vt_bench *const benches[] = {
@@ -24,6 +25,7 @@ static const struct vt_bench *const benches[] = {
     &vt_bench_memory,
     &vt_bench_semantic,
     &vt_bench_vms,
+    &vt_bench_volume,
     NULL,
 };
 /* clang-format on */
@@ -168,8 +170,19 @@ static int run(const struct vt_args *args)
 static const struct vt_option options[] = {
     {"memory", "SIZE", "RAM of the guest that is booted for it (default: 256M)", false},
     {"ticks", "N", "memory, vms: how many refreshes (default: 600); semantic: samples (60)", false},
-    {"hz", "N", "memory, vms: refreshes a second (default: 60)", false},
+    {"hz", "N", "memory, vms: refreshes a second, volume: looks a second (default: 60)", false},
     {"pages", "N", "memory, vms: pages a guest of its own writes each tick (default: 200)", false},
+    {"synthetic", "PERCENT", "volume: of RAM made for it, so much of it in use, and no VM", false},
+    {"size", "N", "volume: synthetic RAM that fills N x N x N voxels, instead of --memory", false},
+    {"write-rate", "N", "volume: pages of synthetic RAM written a second (default: 12000)", false},
+    {"gpu", "NAME", "volume: the device, as `vitrine gpus` lists it", false},
+    {"gpu-memory", "SIZE", "volume: of the device, at most (default: what RAM needs)", false},
+    {"resolution", "WxH", "volume: pixels (default: 1920x1080; 320x180 without a GPU)", false},
+    {"method", "NAME", "volume: march (default), slices, or both", false},
+    {"frames", "N", "volume: frames of each method (default: 360)", false},
+    {"adaptive", "FPS", "volume: fewer pixels where that is needed for FPS frames a second", false},
+    {"picture", "FILE", "volume: the last frame, as PNG", false},
+    {"without", "FEATURE", "volume: not heat, highlights, dim, boxes, labels or frame", true},
     {0},
 };
 
@@ -183,6 +196,7 @@ const struct vt_verb vt_verb_bench = {
     .description = "Without NAME: what can be measured. Without VM, a guest is booted for it and\n"
                    "ended afterwards. Times are wall-clock and belong to this machine.",
     .examples = "vitrine bench\nvitrine bench guest --json\nvitrine bench guest web\n"
-                "vitrine bench memory --memory 128M",
+                "vitrine bench memory --memory 128M\n"
+                "vitrine bench volume --synthetic 25 --size 1024 --json",
     .run = run,
 };

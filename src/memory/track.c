@@ -194,32 +194,10 @@ const uint32_t *vt_track_group_epochs(const struct vt_track *track)
     return track->table.group_epochs;
 }
 
-static bool newer(const uint32_t *epoch, uint32_t since)
-{
-    return __atomic_load_n(epoch, __ATOMIC_RELAXED) > since;
-}
-
 bool vt_track_next(const struct vt_track *track, uint32_t since, uint64_t from, uint64_t *first,
                    uint64_t *end)
 {
-    const struct vt_table *t = &track->table;
-    uint64_t page = from;
-    while (page < t->pages && !newer(&t->epochs[page], since)) {
-        page++;
-        while (page % VT_EPOCH_GROUP == 0 && page < t->pages &&
-               !newer(&t->group_epochs[page / VT_EPOCH_GROUP], since)) {
-            page += VT_EPOCH_GROUP;
-        }
-    }
-    if (page >= t->pages) {
-        return false;
-    }
-    *first = page++;
-    while (page < t->pages && newer(&t->epochs[page], since)) {
-        page++;
-    }
-    *end = page;
-    return true;
+    return vt_table_next(&track->table, since, from, first, end);
 }
 
 void vt_track_stats(const struct vt_track *track, struct vt_track_stats *stats)

@@ -149,3 +149,30 @@ void vt_table_publish(struct vt_table *table, uint32_t tick, uint64_t dirty_page
     atomic_store_explicit(&h->tick, tick, memory_order_release);
     atomic_store_explicit(&h->stats_turn, turn + 2, memory_order_release);
 }
+
+static bool newer(const uint32_t *epoch, uint32_t since)
+{
+    return __atomic_load_n(epoch, __ATOMIC_RELAXED) > since;
+}
+
+bool vt_table_next(const struct vt_table *t, uint32_t since, uint64_t from, uint64_t *first,
+                   uint64_t *end)
+{
+    uint64_t page = from;
+    while (page < t->pages && !newer(&t->epochs[page], since)) {
+        page++;
+        while (page % VT_EPOCH_GROUP == 0 && page < t->pages &&
+               !newer(&t->group_epochs[page / VT_EPOCH_GROUP], since)) {
+            page += VT_EPOCH_GROUP;
+        }
+    }
+    if (page >= t->pages) {
+        return false;
+    }
+    *first = page++;
+    while (page < t->pages && newer(&t->epochs[page], since)) {
+        page++;
+    }
+    *end = page;
+    return true;
+}

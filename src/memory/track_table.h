@@ -53,4 +53,8 @@ void vt_table_mark(struct vt_table *table, uint64_t first, uint64_t end, uint32_
 void vt_table_publish(struct vt_table *table, uint32_t tick, uint64_t dirty_pages, uint64_t scan_ns,
                       uint64_t now_ns);
 
+/** As vt_track_next. */
+bool vt_table_next(const struct vt_table *table, uint32_t since, uint64_t from, uint64_t *first,
+                   uint64_t *end);
+
 #endif

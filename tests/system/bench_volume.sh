@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# tests/system/bench_volume.sh - what `vitrine bench volume` says, of RAM made for it.
+. "$(dirname "$0")/lib.sh"
+
+command -v jq >/dev/null || skip 'no jq'
+vitrine gpus >/dev/null 2>&1 || skip 'no Vulkan driver'
+export VITRINE_GPU=llvmpipe
+
+# measure OPTION...: what it says goes to $scratch/bench.
+measure() {
+    expect_status 0 vitrine bench volume --json --frames 8 "$@"
+    cp "$scratch/out" "$scratch/bench"
+}
+holds() { # WHAT EXPRESSION
+    jq -e "$2" "$scratch/bench" >/dev/null ||
+        fail "$1: $2 of $(jq -c . "$scratch/bench")"
+}
+
+measure --synthetic 25 --memory 16M --resolution 96x54
+holds 'its device' '(.device | test("llvmpipe")) and (.driver | length > 0)'
+holds 'what was drawn' '.ram_bytes == 16777216 and .resolution == "96x54" and .frames == 8 and .method == "march"'
+holds 'times' '.frame_ms.median > 0 and .frame_ms.p99 >= .frame_ms.median and .update_ms.median > 0 and .fps > 0'
+holds 'memory' '.gpu_bytes > .volume_bytes and .volume_bytes > 0'
+holds 'a picture' '.drawn_share > 0.05 and .drawn_share < 1'
+holds 'features' '.features == ["classes", "heat", "highlights", "dim", "boxes", "labels", "frame"]'
+holds 'changed pages' '.dirty_pages_per_tick > 0'
+
+# Less of everything, and both methods; what is left out is not said to be there.
+measure --synthetic 5 --size 128 --resolution 96x54 --write-rate 0 --method both --without dim --without heat
+holds 'a cube' '.ram_bytes == 2097152 and .side == 128'
+holds 'nothing written' '.dirty_pages_per_tick == 0'
+holds 'both methods' '.method == "march" and .compared.method == "slices" and .compared.fps > 0'
+holds 'features' '.features == ["classes", "highlights", "boxes", "labels", "frame"]'
+
+# Where frames take longer than they may, pixels are given up.
+measure --synthetic 25 --memory 16M --adaptive 1000 --resolution 640x360
+holds 'a coarser picture' '.scale.max > 1'
+
+vitrine bench volume --synthetic 25 --memory 4M --frames 2 --resolution 64x64 \
+    --picture "$scratch/last.png" >"$scratch/text"
+expect_match 'as text' 'a frame \(march\)' "$(cat "$scratch/text")"
+expect_eq 'the last frame' '89504e470d0a1a0a0000000d494844520000004000000040' \
+    "$(head -c 24 "$scratch/last.png" | od -An -v -tx1 | tr -d ' \n')"
+
+for options in '--synthetic 101' '--synthetic 5 --size 100' '--synthetic 5 --resolution 8x8' \
+    '--synthetic 5 --resolution 96' '--synthetic 5 --method rays' '--synthetic 5 --without light' \
+    '--synthetic 5 --frames 0' '--synthetic 5 --hz 0'; do
+    read -ra words <<<"$options"
+    expect_status 2 vitrine bench volume "${words[@]}"
+done
+expect_status 3 vitrine bench volume --synthetic 5 --memory 1M --gpu 'no such device'
