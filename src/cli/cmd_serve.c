@@ -99,6 +99,7 @@ static int read_numbers(const struct vt_args *args, struct vt_serve_options *o)
     rc = rc != 0 ? rc : vt_args_duration(args, "drain", DRAIN_NS, &o->drain_ns);
     rc = rc != 0 ? rc : vt_args_duration(args, "keep", 0, &keep_ns);
     rc = rc != 0 ? rc : vt_args_bytes(args, "database-size", 0, &o->sampler.max_bytes);
+    rc = rc != 0 ? rc : vt_args_bytes(args, "gpu-memory", 0, &o->gpu_memory);
     rc = rc != 0 ? rc : vt_args_u64(args, "threads", usual_threads(), &threads);
     if (rc != 0) {
         return rc;
@@ -129,6 +130,7 @@ static int run(const struct vt_args *args)
         .sample = !vt_args_flag(args, "no-sample"),
         .sampler.pause = vt_args_flag(args, "pause"),
         .web = vt_args_value(args, "web"),
+        .gpu = vt_args_value(args, "gpu"),
         .ready = say_where,
         .arg = &saying,
     };
@@ -174,6 +176,8 @@ static const struct vt_option options[] = {
     {"database-size", "SIZE", "of each VM's database at most (default: 512M)", false},
     {"threads", "N", "for operations (default: one a CPU, at least 4)", false},
     {"web", "DIR", "read the page's files from DIR instead of those compiled in", false},
+    {"gpu", "NAME", "draws for browsers without a GPU: part of its name, or its number", false},
+    {"gpu-memory", "SIZE", "of the GPU for each VM (default: as much as it wants)", false},
     {"drain", "TIME", "for requests to end after SIGTERM (default: 5s)", false},
     {0},
 };

@@ -2,6 +2,7 @@
 #include "server/auth.h"
 
 #include "base/io.h"
+#include "server/websocket.h"
 
 #include <errno.h>
 #include <nettle/memops.h>
@@ -62,27 +63,46 @@ int vt_token_load(const char *path, char token[VT_TOKEN_MAX + 1], struct vt_erro
     return rc;
 }
 
-static void digest(const char *text, uint8_t out[SHA256_DIGEST_SIZE])
+static void digest(const char *text, size_t bytes, uint8_t out[SHA256_DIGEST_SIZE])
 {
     struct sha256_ctx ctx;
     sha256_init(&ctx);
-    sha256_update(&ctx, strlen(text), (const uint8_t *)text);
+    sha256_update(&ctx, bytes, (const uint8_t *)text);
     sha256_digest(&ctx, SHA256_DIGEST_SIZE, out);
+}
+
+static bool is_token(const struct vt_auth *auth, const char *shown, size_t bytes)
+{
+    uint8_t a[SHA256_DIGEST_SIZE], b[SHA256_DIGEST_SIZE];
+    digest(shown, bytes, a);
+    digest(auth->token, strlen(auth->token), b);
+    return auth->token[0] != '\0' && memeql_sec(a, b, sizeof a) != 0;
 }
 
 bool vt_auth_shows_token(const struct vt_auth *auth, const char *authorization)
 {
     static const char scheme[] = "Bearer ";
-    if (authorization == NULL || auth->token[0] == '\0' ||
-        strncasecmp(authorization, scheme, sizeof scheme - 1) != 0) {
+    if (authorization == NULL || strncasecmp(authorization, scheme, sizeof scheme - 1) != 0) {
         return false;
     }
     const char *shown = authorization + sizeof scheme - 1;
     shown += strspn(shown, " ");
-    uint8_t a[SHA256_DIGEST_SIZE], b[SHA256_DIGEST_SIZE];
-    digest(shown, a);
-    digest(auth->token, b);
-    return memeql_sec(a, b, sizeof a) != 0;
+    return is_token(auth, shown, strlen(shown));
+}
+
+int vt_auth_offers_token(const struct vt_auth *auth, const char *protocols)
+{
+    static const char prefix[] = VT_WS_TOKEN_PREFIX;
+    const char *word;
+    size_t n;
+    int found = 0;
+    while (protocols != NULL && (word = vt_ws_word(&protocols, &n)) != NULL) {
+        if (n >= sizeof prefix - 1 && memcmp(word, prefix, sizeof prefix - 1) == 0) {
+            bool ours = is_token(auth, word + sizeof prefix - 1, n - (sizeof prefix - 1));
+            found = ours && found >= 0 ? 1 : -1;
+        }
+    }
+    return found;
 }
 
 /* Bytes of the host in "host[:port]", brackets included; 0 when it is none. (RFC 3986, 3.2.2) */

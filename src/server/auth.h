@@ -45,6 +45,9 @@ int vt_token_load(const char *path, char token[VT_TOKEN_MAX + 1], struct vt_erro
 /** Whether an Authorization header's value (NULL: none was sent) carries the token. Takes a time
  *  that does not depend on the token. */
 bool vt_auth_shows_token(const struct vt_auth *auth, const char *authorization);
+/** What a list of WebSocket subprotocols (NULL: none was sent) says of the token: 1: it is there;
+ * 0: nothing; -1: another one is. */
+int vt_auth_offers_token(const struct vt_auth *auth, const char *protocols);
 /** 0, or the status: 400 for a Host that is none or missing, 421 for a name that is not ours.
  *  `local` is the address the connection came to, as in a URL ("10.0.0.1", "[fe80::1]"), or NULL.
  */

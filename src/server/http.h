@@ -12,6 +12,7 @@
 #include "server/feed.h"
 #include "server/listen.h"
 #include "server/ops.h"
+#include "server/stream.h"
 #include "server/watch.h"
 
 struct vt_assets;
@@ -43,7 +44,8 @@ struct vt_http_options {
     struct vt_watch *watch;
     struct vt_feed *feed;
     struct vt_assets *assets;
-    struct vt_mcp *mcp; /**< or NULL: /mcp leads nowhere */
+    struct vt_mcp *mcp;         /**< or NULL: /mcp leads nowhere */
+    struct vt_streams *streams; /**< or NULL: no VM's volume is streamed */
     const struct vt_op *const *ops;
     const struct vt_auth *auth;
     const struct vt_listeners *listeners;

@@ -1,8 +1,4 @@
-/* server/http_events.c - WebSockets at /api/v1/events: who listens to which VMs.
- *
- * A client exists from its request on; it gets its socket when libmicrohttpd has sent the 101, and
- * gives it back when it ends.
- */
+/* server/http_events.c - WebSockets at /api/v1/events: who listens to which VMs. */
 #include "server/http_parts.h"
 
 #include "base/text.h"
@@ -12,11 +8,8 @@
 
 #define NAMES_MAX 16
 
-struct client {
-    struct vt_http *http;
-    struct client *next, **link; /* of those that are open */
-    struct vt_ws *ws;
-    struct MHD_UpgradeResponseHandle *handle;
+struct listener {
+    struct client client; /* first: what the table of WebSockets knows */
     bool pages;
     unsigned n_names; /* 0: all */
     char names[NAMES_MAX][VT_VM_NAME_MAX + 1];
@@ -24,7 +17,7 @@ struct client {
 
 /* ---------------------------------------------------------------- what is wanted */
 
-static bool names(const struct client *k, const char *vm)
+static bool names(const struct listener *k, const char *vm)
 {
     for (unsigned i = 0; i < k->n_names; i++) {
         if (strcmp(k->names[i], vm) == 0) {
@@ -34,14 +27,14 @@ static bool names(const struct client *k, const char *vm)
     return k->n_names == 0;
 }
 
-static int read_names(struct client *k, char *text, struct vt_error *err)
+static int read_names(struct listener *k, char *text, struct vt_error *err)
 {
     char *save = NULL;
     for (char *name = strtok_r(text, ",", &save); name != NULL; name = strtok_r(NULL, ",", &save)) {
         if (!vt_name_is_valid(name)) {
             return vt_fail(err, VT_E_INVAL, "'%.64s' is not a VM's name", name);
         }
-        if (!vt_host_may_see(k->http->o.host, name)) {
+        if (!vt_host_may_see(k->client.http->o.host, name)) {
             return vt_fail(err, VT_E_NOT_FOUND, "no VM '%s' is served here", name);
         }
         if (k->n_names == NAMES_MAX) {
@@ -67,7 +60,7 @@ static int read_flag(const char *target, const char *name, bool *flag, struct vt
     return rc;
 }
 
-static int read_wishes(struct client *k, const char *target, struct vt_error *err)
+static int read_wishes(struct listener *k, const char *target, struct vt_error *err)
 {
     char list[NAMES_MAX * (VT_VM_NAME_MAX + 1) + 1];
     int rc = vt_query_value(target, "vms", list, sizeof list, err);
@@ -76,20 +69,20 @@ static int read_wishes(struct client *k, const char *target, struct vt_error *er
 }
 
 /* The tracker is asked for as long as somebody wants to know. */
-static int want_pages(struct client *k, bool wanted, struct vt_error *err)
+static int want_pages(struct listener *k, bool wanted, struct vt_error *err)
 {
     int rc = 0;
     if (!k->pages) {
         return 0;
     }
     if (k->n_names == 0) {
-        return vt_watch_pages(k->http->o.watch, NULL, wanted, err);
+        return vt_watch_pages(k->client.http->o.watch, NULL, wanted, err);
     }
     for (unsigned i = 0; rc == 0 && i < k->n_names; i++) {
-        rc = vt_watch_pages(k->http->o.watch, k->names[i], wanted, err);
+        rc = vt_watch_pages(k->client.http->o.watch, k->names[i], wanted, err);
         if (rc != 0) {
             while (i-- > 0) {
-                vt_watch_pages(k->http->o.watch, k->names[i], false, NULL);
+                vt_watch_pages(k->client.http->o.watch, k->names[i], false, NULL);
             }
         }
     }
@@ -98,41 +91,42 @@ static int want_pages(struct client *k, bool wanted, struct vt_error *err)
 
 /* ---------------------------------------------------------------- a client's life */
 
-static void give_back(struct vt_http *http, struct MHD_UpgradeResponseHandle *handle)
+static int prepare(struct vt_http *http, const struct request *r, struct client **client,
+                   struct vt_error *err)
 {
-    MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
-    vt_http_soon(http);
-}
-
-static void forget(struct client *k)
-{
-    *k->link = k->next;
-    if (k->next != NULL) {
-        k->next->link = k->link;
+    struct listener *k = calloc(1, sizeof *k);
+    if (k == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "out of memory");
     }
-    k->http->n_clients--;
-    want_pages(k, false, NULL);
-    give_back(k->http, k->handle);
-    free(k);
+    k->client.http = http;
+    int rc = read_wishes(k, r->target, err);
+    if (rc != 0) {
+        free(k);
+        return rc;
+    }
+    *client = &k->client;
+    return 0;
 }
 
-static void on_ended(struct vt_ws *ws, enum vt_ws_end how, void *arg)
+static int begin(struct client *client, struct vt_error *err)
 {
-    struct client *k = arg;
-    (void)ws;
-    vt_metrics_ws_ended(k->http->metrics, how);
-    forget(k);
+    return want_pages((struct listener *)client, true, err);
+}
+
+static void end(struct client *client)
+{
+    want_pages((struct listener *)client, false, NULL);
 }
 
 struct hello {
-    const struct client *client;
+    const struct listener *listener;
     struct vt_json_writer w;
 };
 
 static void add_state(const struct vt_watched *vm, void *arg)
 {
     struct hello *hello = arg;
-    if (names(hello->client, vm->name)) {
+    if (names(hello->listener, vm->name)) {
         vt_json_object(&hello->w);
         vt_json_kv_string(&hello->w, "name", vm->name);
         vt_json_kv_string(&hello->w, "state", vt_vm_state_name(vm->state));
@@ -141,9 +135,9 @@ static void add_state(const struct vt_watched *vm, void *arg)
 }
 
 /* How things are: what comes after says how they change. */
-static void say_hello(struct client *k)
+static void say_hello(struct client *client)
 {
-    struct hello hello = {.client = k};
+    struct hello hello = {.listener = (struct listener *)client};
     char *text = NULL;
     size_t bytes = 0;
     FILE *f = open_memstream(&text, &bytes);
@@ -153,124 +147,38 @@ static void say_hello(struct client *k)
     vt_json_init(&hello.w, f, false);
     vt_json_object(&hello.w);
     vt_json_kv_string(&hello.w, "type", "hello");
-    vt_json_kv_string(&hello.w, "protocol", VT_WS_SUBPROTOCOL);
+    vt_json_kv_string(&hello.w, "protocol", VT_WS_EVENTS);
     vt_json_key(&hello.w, "vms");
     vt_json_array(&hello.w);
-    vt_watch_each(k->http->o.watch, add_state, &hello);
+    vt_watch_each(client->http->o.watch, add_state, &hello);
     vt_json_array_end(&hello.w);
     vt_json_object_end(&hello.w);
     if (fclose(f) == 0) {
-        vt_ws_send(k->ws, text, bytes);
-        vt_metrics_ws_sent(k->http->metrics, 1);
+        vt_ws_send(client->ws, text, bytes);
+        vt_metrics_ws_sent(client->http->metrics, 1);
     }
     free(text);
 }
 
-static void on_upgraded(void *arg, struct MHD_Connection *mhd, void *request, const char *early,
-                        size_t early_bytes, MHD_socket fd, struct MHD_UpgradeResponseHandle *handle)
-{
-    struct request *r = request;
-    struct client *k = arg;
-    struct vt_http *http = k->http;
-    (void)mhd;
-    r->client = NULL;
-    r->connection->phase = PHASE_UPGRADED;
-    vt_http_count(r);
-    if (http->draining || want_pages(k, true, NULL) != 0) {
-        give_back(http, handle);
-        free(k);
-        return;
-    }
-    if (vt_ws_create(http->o.loop, fd, early, early_bytes, &vt_ws_limits, on_ended, k, &k->ws,
-                     NULL) != 0) {
-        want_pages(k, false, NULL);
-        give_back(http, handle);
-        free(k);
-        return;
-    }
-    k->handle = handle;
-    k->next = http->clients;
-    k->link = &http->clients;
-    if (k->next != NULL) {
-        k->next->link = &k->next;
-    }
-    http->clients = k;
-    http->n_clients++;
-    say_hello(k);
-}
-
-struct vt_reply *vt_http_upgrade(struct request *r)
-{
-    struct vt_http *http = r->connection->http;
-    struct MHD_Connection *mhd = r->connection->mhd;
-    const struct vt_ws_request asked = {
-        .upgrade = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Upgrade"),
-        .connection = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Connection"),
-        .version = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Sec-WebSocket-Version"),
-        .key = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Sec-WebSocket-Key"),
-        .protocol = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Sec-WebSocket-Protocol"),
-        .http_1_1 = r->http_1_1,
-    };
-    char accept[VT_WS_ACCEPT_MAX];
-    const char *protocol;
-    struct vt_error err;
-    unsigned status = vt_ws_handshake(&asked, accept, &protocol);
-    if (status != 101) {
-        return vt_reply_problem(status, status == 400 ? "no handshake of a WebSocket that speaks "
-                                                        "'" VT_WS_SUBPROTOCOL "'"
-                                                      : NULL);
-    }
-    if (http->draining || http->n_clients >= http->o.limits->websockets) {
-        return vt_reply_problem(503, "too many WebSockets");
-    }
-    struct client *k = calloc(1, sizeof *k);
-    if (k == NULL) {
-        return NULL;
-    }
-    k->http = http;
-    if (read_wishes(k, r->target, &err) != 0) {
-        free(k);
-        return vt_reply_error(&err);
-    }
-    struct vt_reply *reply = vt_reply_upgrade(on_upgraded, k, accept, protocol);
-    if (reply == NULL) {
-        free(k);
-        return NULL;
-    }
-    r->client = k;
-    return reply;
-}
-
-void vt_http_abandon(struct request *r)
-{
-    free(r->client);
-    r->client = NULL;
-}
-
-void vt_http_close_clients(struct vt_http *http)
-{
-    for (struct client *k = http->clients; k != NULL; k = k->next) {
-        vt_ws_close(k->ws, 1001, "the server is going away");
-    }
-}
-
-void vt_http_drop_clients(struct vt_http *http)
-{
-    for (struct client *k = http->clients, *next; k != NULL; k = next) {
-        next = k->next;
-        vt_ws_destroy(k->ws);
-        forget(k);
-    }
-}
+const struct client_kind vt_http_listener = {
+    .protocol = VT_WS_EVENTS,
+    .limits = &vt_ws_limits,
+    .prepare = prepare,
+    .begin = begin,
+    .opened = say_hello,
+    .end = end,
+};
 
 /* ---------------------------------------------------------------- telling them */
 
 void vt_http_broadcast(struct vt_http *http, const struct vt_feed_message *m)
 {
     uint64_t sent = 0;
-    for (struct client *k = http->clients; k != NULL; k = k->next) {
-        if (names(k, m->vm) && (m->kind != VT_FEED_PAGES || k->pages)) {
-            vt_ws_send(k->ws, m->text, m->bytes);
+    for (struct client *c = http->clients; c != NULL; c = c->next) {
+        const struct listener *k = (const struct listener *)c;
+        if (c->kind == &vt_http_listener && names(k, m->vm) &&
+            (m->kind != VT_FEED_PAGES || k->pages)) {
+            vt_ws_send(c->ws, m->text, m->bytes);
             sent++;
         }
     }

@@ -64,8 +64,31 @@ struct request {
     struct client *client; /* of a WebSocket to be */
 };
 
-struct client;
+struct client_kind;
 struct sampled;
+
+/* A WebSocket. Its kind's own struct begins with it. */
+struct client {
+    struct vt_http *http;
+    const struct client_kind *kind;
+    struct client *next, **link; /* of those that are open */
+    struct vt_ws *ws;
+    struct MHD_UpgradeResponseHandle *handle;
+};
+
+/* What a WebSocket is for. */
+struct client_kind {
+    const char *protocol;
+    const struct vt_ws_limits *limits;
+    /* Makes one (malloc'ed; free() is enough until it begins) of a request. */
+    int (*prepare)(struct vt_http *http, const struct request *r, struct client **client,
+                   struct vt_error *err);
+    int (*begin)(struct client *client, struct vt_error *err);
+    void (*opened)(struct client *client); /* or NULL: `ws` is there */
+    void (*end)(struct client *client);    /* takes back what begin did; `ws` is gone */
+    void (*text)(struct client *client, const char *text, size_t bytes);
+    void (*drained)(struct client *client); /* or NULL */
+};
 
 struct vt_http {
     struct vt_http_options o;
@@ -97,16 +120,24 @@ void vt_http_on_completed(void *arg, struct MHD_Connection *mhd, void **request,
 /* Counts its answer. */
 void vt_http_count(const struct request *r);
 
-/* http_events.c: WebSockets. */
-/** Makes the client a request asks for: 101, or NULL and what is wrong. */
-struct vt_reply *vt_http_upgrade(struct request *r);
+/* http_sockets.c: WebSockets. */
+/** Makes the client a request asks for: 101, or what is wrong. */
+struct vt_reply *vt_http_upgrade(struct request *r, const struct client_kind *kind);
 /** Forgets the client of a request that did not become one. */
 void vt_http_abandon(struct request *r);
 void vt_http_close_clients(struct vt_http *http);
-/** Tells who listens. */
-void vt_http_broadcast(struct vt_http *http, const struct vt_feed_message *message);
 /** Frees all without a word. */
 void vt_http_drop_clients(struct vt_http *http);
+
+/* http_events.c: those who are told what happens. */
+extern const struct client_kind vt_http_listener;
+/** Tells who listens. */
+void vt_http_broadcast(struct vt_http *http, const struct vt_feed_message *message);
+
+/* http_volume.c: those who draw a VM's RAM. */
+extern const struct client_kind vt_http_viewer;
+/** Whether a target is the path of one, and of which VM. */
+bool vt_http_volume_vm(const char *target, char vm[VT_VM_NAME_MAX + 1]);
 
 /* http.c */
 /** Has libmicrohttpd look at what was resumed, which it is not told of without threads of its own.

@@ -63,7 +63,7 @@ void *vt_http_on_line(void *arg, const char *target, struct MHD_Connection *mhd)
 struct headers {
     unsigned n;
     bool bad;
-    const char *host, *origin, *authorization, *length, *encoding, *type, *expect;
+    const char *host, *origin, *authorization, *length, *encoding, *type, *expect, *protocols;
 };
 
 static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
@@ -88,6 +88,9 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
     h->bad |= name[0] == '\0' || name[strspn(name, token)] != '\0';
     for (const char *c = value != NULL ? value : ""; *c != '\0'; c++) {
         h->bad |= ((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f;
+    }
+    if (h->protocols == NULL && strcasecmp(name, "Sec-WebSocket-Protocol") == 0) {
+        h->protocols = value; /* more of them may follow, and are not looked at */
     }
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcasecmp(name, known[i].name) == 0) {
@@ -150,6 +153,13 @@ static int find(struct request *r, enum vt_wants *wants, const char **allow, str
         *allow = taken ? NULL : file_methods;
         return 0;
     }
+    char vm[VT_VM_NAME_MAX + 1];
+    if (http->o.streams != NULL && vt_http_volume_vm(r->target, vm)) {
+        r->other = VT_REQUEST_VOLUME;
+        r->metric = vt_metrics_other(http->metrics, r->other);
+        *allow = strcmp(r->method, "GET") == 0 ? NULL : "GET, OPTIONS";
+        return 0;
+    }
     int rc = vt_route_find(http->routes, r->method, r->target, &r->route, err);
     if (rc == 0 && r->route.op != NULL) {
         r->metric = r->route.index;
@@ -175,12 +185,15 @@ static bool let_in(struct request *r, const struct headers *h, enum vt_wants wan
         refuse(r, status, VT_REFUSED_ORIGIN, NULL);
         return false;
     }
-    bool shown = vt_auth_shows_token(auth, h->authorization);
+    bool socket = r->other == VT_REQUEST_EVENTS || r->other == VT_REQUEST_VOLUME;
+    int offered = socket ? vt_auth_offers_token(auth, h->protocols) : 0;
+    bool bearer = vt_auth_shows_token(auth, h->authorization), shown = bearer || offered > 0;
+    bool wrong = (h->authorization != NULL && !bearer) || offered < 0;
     status = vt_auth_may(auth, c->peer, wants, shown);
-    if (status != 0 || (h->authorization != NULL && !shown)) {
+    if (status != 0 || wrong) {
         refuse(r, 401, VT_REFUSED_TOKEN,
-               h->authorization != NULL ? "this is not the token of this server"
-                                        : "send it as 'Authorization: Bearer TOKEN'");
+               wrong ? "this is not the token of this server"
+                     : "send it as 'Authorization: Bearer TOKEN'");
         return false;
     }
     r->may_change = shown || c->peer == VT_PEER_OWNER;
@@ -446,6 +459,11 @@ static void write_metrics(struct vt_http *http, FILE *out)
                                  .feed_dropped = vt_feed_dropped(http->o.feed),
                                  .host = http->o.host,
                                  .watch = http->o.watch};
+    struct vt_streams_stats streams;
+    if (http->o.streams != NULL) {
+        vt_streams_stats(http->o.streams, &streams);
+        now.streams = &streams;
+    }
     vt_pool_load(http->pool, &now.jobs_waiting, &now.jobs_running);
     vt_metrics_write(http->metrics, &now, out);
 }
@@ -501,7 +519,10 @@ static void dispatch(struct request *r)
         r->reply = openapi(http);
         break;
     case VT_REQUEST_EVENTS:
-        r->reply = vt_http_upgrade(r);
+        r->reply = vt_http_upgrade(r, &vt_http_listener);
+        break;
+    case VT_REQUEST_VOLUME:
+        r->reply = vt_http_upgrade(r, &vt_http_viewer);
         break;
     case VT_REQUEST_MCP:
         run_mcp(r);

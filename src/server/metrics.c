@@ -56,7 +56,7 @@ int vt_metrics_create(const struct vt_op *const *ops, struct vt_metrics **metric
                       struct vt_error *err)
 {
     static const char *const others[VT_REQUESTS_OTHER] = {
-        "page", "health", "metrics", "openapi", "events", "mcp", "none",
+        "page", "health", "metrics", "openapi", "events", "volume", "mcp", "none",
     };
     unsigned n = 0;
     while (ops[n] != NULL) {
@@ -351,6 +351,31 @@ static void write_now(const struct vt_metrics *m, const struct vt_metrics_now *n
     fprintf(out, "vitrine_feed_dropped_total %" PRIu64 "\n", now->feed_dropped);
 }
 
+static void write_streams(const struct vt_streams_stats *s, FILE *out)
+{
+    const struct {
+        const char *name, *help;
+        uint64_t value;
+        bool counts;
+    } all[] = {
+        {"vitrine_streams", "VMs whose memory is streamed.", s->streams, false},
+        {"vitrine_stream_clients", "Who it is streamed to.", s->clients, false},
+        {"vitrine_stream_stalled", "Clients that gave no credit for more.", s->stalled, false},
+        {"vitrine_stream_stalls", "Times a client's credit ran out.", s->stalls, true},
+        {"vitrine_stream_messages", "Binary messages made.", s->messages, true},
+        {"vitrine_stream_bytes", "Bytes of them.", s->bytes, true},
+        {"vitrine_stream_frames", "Pictures among them.", s->frames, true},
+        {"vitrine_stream_updates", "Looks at memory that clients were brought up to.", s->updates,
+         true},
+        {"vitrine_stream_refused", "Messages of clients that ended a stream.", s->refused, true},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        family(out, all[i].name, all[i].counts ? "counter" : "gauge", NULL, all[i].help);
+        fprintf(out, "%s%s %" PRIu64 "\n", all[i].name, all[i].counts ? "_total" : "",
+                all[i].value);
+    }
+}
+
 static unsigned open_descriptors(void)
 {
     unsigned n = 0;
@@ -398,6 +423,9 @@ void vt_metrics_write(const struct vt_metrics *m, const struct vt_metrics_now *n
     }
     write_requests(m, out);
     write_now(m, now, out);
+    if (now->streams != NULL) {
+        write_streams(now->streams, out);
+    }
     write_process(m, out);
     fputs("# EOF\n", out);
 }

@@ -8,6 +8,7 @@
 #define VT_SERVER_METRICS_H
 
 #include "server/ops.h"
+#include "server/stream.h"
 #include "server/websocket.h"
 
 #define VT_METRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -36,6 +37,7 @@ enum vt_other_request {
     VT_REQUEST_METRICS,
     VT_REQUEST_OPENAPI,
     VT_REQUEST_EVENTS,
+    VT_REQUEST_VOLUME,
     VT_REQUEST_MCP,
     VT_REQUEST_NONE, /**< leads nowhere */
     VT_REQUESTS_OTHER,
@@ -66,8 +68,9 @@ struct vt_watch;
 struct vt_metrics_now {
     unsigned connections, ws_clients, jobs_waiting, jobs_running;
     uint64_t feed_dropped;
-    struct vt_host *host;   /**< or NULL */
-    struct vt_watch *watch; /**< or NULL */
+    struct vt_host *host;                   /**< or NULL */
+    struct vt_watch *watch;                 /**< or NULL */
+    const struct vt_streams_stats *streams; /**< or NULL */
 };
 /** Writes all, from "# TYPE" to "# EOF". */
 void vt_metrics_write(const struct vt_metrics *metrics, const struct vt_metrics_now *now,

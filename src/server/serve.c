@@ -29,6 +29,7 @@ struct serving {
     struct vt_watch *watch;
     struct vt_assets *assets;
     struct vt_mcp *mcp;
+    struct vt_streams *streams;
     struct vt_http *http;
     struct vt_auth auth;
     struct vt_listeners listeners;
@@ -223,6 +224,7 @@ static int make_http(struct serving *s, struct vt_error *err)
         .feed = s->feed,
         .assets = s->assets,
         .mcp = s->mcp,
+        .streams = s->streams,
         .ops = vt_ops(),
         .auth = &s->auth,
         .listeners = &s->listeners,
@@ -231,6 +233,13 @@ static int make_http(struct serving *s, struct vt_error *err)
         .fresh_ns = fresh_ns > FRESH_MIN_NS ? fresh_ns : FRESH_MIN_NS,
     };
     return vt_http_create(&options, &s->http, err);
+}
+
+static int make_streams(struct serving *s, struct vt_error *err)
+{
+    const struct vt_streams_options options = {
+        .loop = s->loop, .gpu = s->o->gpu, .gpu_memory = s->o->gpu_memory};
+    return vt_streams_create(&options, &s->streams, err);
 }
 
 static int begin(struct serving *s, struct vt_error *err)
@@ -245,6 +254,7 @@ static int begin(struct serving *s, struct vt_error *err)
     rc = rc != 0 ? rc : vt_watch_create(s->host, s->feed, &s->watch, err);
     rc = rc != 0 ? rc : vt_assets_create(s->o->web, &s->assets, err);
     rc = rc != 0 ? rc : vt_mcp_create(s->host, &s->mcp, err);
+    rc = rc != 0 ? rc : make_streams(s, err);
     rc = rc != 0 ? rc : make_http(s, err);
     if (rc == 0 && watchdog_ns > 0) {
         rc =
@@ -257,6 +267,7 @@ static void end(struct serving *s)
 {
     vt_http_destroy(s->http);
     s->http = NULL;
+    vt_streams_destroy(s->streams);
     vt_mcp_destroy(s->mcp);
     vt_assets_destroy(s->assets);
     vt_watch_destroy(s->watch);

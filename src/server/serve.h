@@ -20,9 +20,11 @@ struct vt_serve_options {
     bool sample;    /**< take samples; else only what others sampled, or one when asked */
     uint64_t interval_ns;
     struct vt_sampler_options sampler;
-    uint64_t drain_ns; /**< for requests to end */
-    unsigned threads;  /**< for operations */
-    const char *web;   /**< folder to read browsers' files from; NULL: those compiled in */
+    uint64_t drain_ns;   /**< for requests to end */
+    unsigned threads;    /**< for operations */
+    const char *web;     /**< folder to read browsers' files from; NULL: those compiled in */
+    const char *gpu;     /**< that draws frames for clients without one; NULL: the usual one */
+    uint64_t gpu_memory; /**< of it for one VM; 0: as much as it wants */
     /** It listens and answers from now on. */
     void (*ready)(const struct vt_listeners *listeners, const char *token_file, const char *token,
                   void *arg);

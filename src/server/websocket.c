@@ -6,6 +6,7 @@
 #include "server/websocket.h"
 
 #include "base/io.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <nettle/base64.h>
@@ -19,30 +20,41 @@
 #include <wslay/wslay.h>
 
 #define SECOND UINT64_C(1000000000)
-#define RECEIVED_MAX 4096      /* bytes of a message from a peer */
+#define RECEIVED_MAX 4096      /* bytes of a message from a peer who is to send none */
 #define TURN_BYTES (64u << 10) /* read from one peer before others have their turn */
 
 const struct vt_ws_limits vt_ws_limits = {
     .queue_bytes = 1 << 20, .queue_count = 4096, .ping_ns = 30 * SECOND, .close_ns = 2 * SECOND};
+const struct vt_ws_limits vt_ws_volume_limits = {.queue_bytes = 32u << 20, /* never more than one */
+                                                 .queue_count = 256,       /* message and pongs */
+                                                 .ping_ns = 30 * SECOND,
+                                                 .close_ns = 2 * SECOND,
+                                                 .message_bytes = 64u << 10};
 
 /* ---------------------------------------------------------------- handshake */
+
+const char *vt_ws_word(const char **at, size_t *bytes)
+{
+    const char *word = *at + strspn(*at, " \t,");
+    size_t n = strcspn(word, ",");
+    *at = word + n;
+    while (n > 0 && (word[n - 1] == ' ' || word[n - 1] == '\t')) {
+        n--;
+    }
+    *bytes = n;
+    return n > 0 ? word : NULL;
+}
 
 /* Whether `name` is one of the comma-separated words of a header. */
 static bool lists(const char *header, const char *name, bool any_case)
 {
-    size_t wanted = strlen(name);
-    while (header != NULL && *header != '\0') {
-        header += strspn(header, " \t,");
-        size_t n = strcspn(header, ",");
-        size_t word = n;
-        while (word > 0 && (header[word - 1] == ' ' || header[word - 1] == '\t')) {
-            word--;
-        }
-        if (word == wanted && (any_case ? strncasecmp(header, name, wanted) == 0
-                                        : memcmp(header, name, wanted) == 0)) {
+    size_t wanted = strlen(name), n;
+    const char *word;
+    while (header != NULL && (word = vt_ws_word(&header, &n)) != NULL) {
+        if (n == wanted &&
+            (any_case ? strncasecmp(word, name, wanted) == 0 : memcmp(word, name, wanted) == 0)) {
             return true;
         }
-        header += n;
     }
     return false;
 }
@@ -59,8 +71,8 @@ static bool is_key(const char *key)
            n == 16;
 }
 
-unsigned vt_ws_handshake(const struct vt_ws_request *request, char accept[VT_WS_ACCEPT_MAX],
-                         const char **protocol)
+unsigned vt_ws_handshake(const struct vt_ws_request *request, const char *spoken,
+                         char accept[VT_WS_ACCEPT_MAX], const char **protocol)
 {
     static const char magic[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     if (request->upgrade == NULL || request->version == NULL ||
@@ -71,7 +83,7 @@ unsigned vt_ws_handshake(const struct vt_ws_request *request, char accept[VT_WS_
         !lists(request->connection, "upgrade", true) || !is_key(request->key)) {
         return 400;
     }
-    bool known = lists(request->protocol, VT_WS_SUBPROTOCOL, false);
+    bool known = lists(request->protocol, spoken, false);
     if (request->protocol != NULL && !known) {
         return 400;
     }
@@ -85,7 +97,7 @@ unsigned vt_ws_handshake(const struct vt_ws_request *request, char accept[VT_WS_
     _Static_assert(ACCEPT_BYTES < VT_WS_ACCEPT_MAX, "room");
     base64_encode_raw(accept, sizeof digest, digest);
     accept[ACCEPT_BYTES] = '\0';
-    *protocol = known ? VT_WS_SUBPROTOCOL : NULL;
+    *protocol = known ? spoken : NULL;
     return 101;
 }
 
@@ -96,14 +108,18 @@ struct vt_ws {
     struct vt_source *source, *timer;
     wslay_event_context_ptr wslay;
     const struct vt_ws_limits *limits;
-    void (*ended)(struct vt_ws *ws, enum vt_ws_end how, void *arg);
+    const struct vt_ws_calls *calls;
     void *arg;
     uint8_t *early;
     size_t early_bytes, early_at;
     size_t turn; /* bytes that may still be read in this turn */
     bool closing, failed, pinged;
-    bool lost;          /* the socket has ended, or an error */
-    bool emptying;      /* closed by us; what comes is thrown away */
+    bool lost;       /* the socket has ended, or an error */
+    bool emptying;   /* closed by us; what comes is thrown away */
+    bool taking;     /* what came is told of: what is said meanwhile goes out afterwards */
+    bool waiting;    /* something was queued that the loop has not seen to its end */
+    uint16_t finish; /* close with that once all has been handed on; 0: no */
+    char reason[VT_WS_REASON_MAX + 1];
     enum vt_ws_end how; /* why it is closing */
 };
 
@@ -171,9 +187,17 @@ static void say_close(struct vt_ws *ws, enum vt_ws_end how, uint16_t code, const
 static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *msg,
                        void *arg)
 {
+    struct vt_ws *ws = arg;
     (void)ctx;
-    if (!wslay_is_ctrl_frame(msg->opcode)) {
-        say_close(arg, VT_WS_PROTOCOL, WSLAY_CODE_UNSUPPORTED_DATA, "nothing is to be sent here");
+    if (wslay_is_ctrl_frame(msg->opcode) || ws->closing) {
+        return;
+    }
+    if (ws->limits->message_bytes > 0 && msg->opcode == WSLAY_TEXT_FRAME) {
+        ws->calls->text(ws, (const char *)msg->msg, msg->msg_length, ws->arg);
+    } else {
+        say_close(ws, VT_WS_PROTOCOL, WSLAY_CODE_UNSUPPORTED_DATA,
+                  ws->limits->message_bytes > 0 ? "only texts are taken here"
+                                                : "nothing is to be sent here");
     }
 }
 
@@ -192,15 +216,29 @@ static bool too_slow(struct vt_ws *ws)
            wslay_event_get_queued_msg_count(ws->wslay) > ws->limits->queue_count;
 }
 
+bool vt_ws_is_drained(const struct vt_ws *ws)
+{
+    return !wslay_event_want_write(ws->wslay);
+}
+
 /* Sends what can be sent, and waits for what is wanted next. */
 static void go_on(struct vt_ws *ws)
 {
-    if (ws->failed) {
+    if (ws->failed || ws->taking) {
         return;
     }
     if (wslay_event_want_write(ws->wslay) && wslay_event_send(ws->wslay) != 0) {
         fail(ws, VT_WS_GONE);
         return;
+    }
+    if (ws->finish != 0 && vt_ws_is_drained(ws)) {
+        wslay_event_queue_close(ws->wslay, ws->finish, (const uint8_t *)ws->reason,
+                                strlen(ws->reason));
+        ws->finish = 0;
+        if (wslay_event_send(ws->wslay) != 0) {
+            fail(ws, VT_WS_GONE);
+            return;
+        }
     }
     bool said = wslay_event_get_close_sent(ws->wslay) != 0;
     if (said && wslay_event_get_close_received(ws->wslay)) {
@@ -223,10 +261,23 @@ static void go_on(struct vt_ws *ws)
     vt_source_set_events(ws->source, (read ? EPOLLIN : 0u) | (write ? EPOLLOUT : 0u), NULL);
 }
 
+static void tell_drained(struct vt_ws *ws)
+{
+    if (ws->waiting && !ws->closing && vt_ws_is_drained(ws)) {
+        ws->waiting = false;
+        if (ws->calls->drained != NULL) {
+            ws->calls->drained(ws, ws->arg);
+        }
+    }
+}
+
 static void take(struct vt_ws *ws)
 {
     ws->turn = TURN_BYTES;
-    if (wslay_event_want_read(ws->wslay) && wslay_event_recv(ws->wslay) != 0) {
+    ws->taking = true;
+    bool bad = wslay_event_want_read(ws->wslay) && wslay_event_recv(ws->wslay) != 0;
+    ws->taking = false;
+    if (bad) {
         if (ws->lost) {
             fail(ws, VT_WS_GONE);
             return;
@@ -263,6 +314,7 @@ static void on_ready(struct vt_source *source, uint32_t events, void *arg)
         fail(ws, VT_WS_GONE);
     }
     go_on(ws);
+    tell_drained(ws);
 }
 
 static void on_timer(struct vt_source *source, uint32_t events, void *arg)
@@ -273,9 +325,10 @@ static void on_timer(struct vt_source *source, uint32_t events, void *arg)
     if (!ws->closing && ws->early_at < ws->early_bytes) {
         take(ws);
         go_on(ws);
+        tell_drained(ws);
     } else if (ws->closing || ws->pinged) {
         enum vt_ws_end how = ws->closing ? ws->how : VT_WS_GONE;
-        ws->ended(ws, how, ws->arg);
+        ws->calls->ended(ws, how, ws->arg);
         vt_ws_destroy(ws);
         return;
     } else {
@@ -290,8 +343,7 @@ static void on_timer(struct vt_source *source, uint32_t events, void *arg)
 }
 
 int vt_ws_create(struct vt_loop *loop, int fd, const void *early, size_t early_bytes,
-                 const struct vt_ws_limits *limits,
-                 void (*ended)(struct vt_ws *ws, enum vt_ws_end how, void *arg), void *arg,
+                 const struct vt_ws_limits *limits, const struct vt_ws_calls *calls, void *arg,
                  struct vt_ws **ws, struct vt_error *err)
 {
     static const struct wslay_event_callbacks callbacks = {
@@ -300,7 +352,7 @@ int vt_ws_create(struct vt_loop *loop, int fd, const void *early, size_t early_b
     if (w == NULL) {
         return vt_fail(err, VT_E_NOMEM, "out of memory");
     }
-    *w = (struct vt_ws){.fd = fd, .limits = limits, .ended = ended, .arg = arg};
+    *w = (struct vt_ws){.fd = fd, .limits = limits, .calls = calls, .arg = arg};
     int rc = 0;
     w->early = early_bytes > 0 ? malloc(early_bytes) : NULL;
     if ((early_bytes > 0 && w->early == NULL) ||
@@ -319,7 +371,8 @@ int vt_ws_create(struct vt_loop *loop, int fd, const void *early, size_t early_b
         memcpy(w->early, early, early_bytes);
         w->early_bytes = early_bytes;
     }
-    wslay_event_config_set_max_recv_msg_length(w->wslay, RECEIVED_MAX);
+    wslay_event_config_set_max_recv_msg_length(
+        w->wslay, limits->message_bytes > 0 ? limits->message_bytes : RECEIVED_MAX);
     *ws = w;
     return 0;
 }
@@ -338,13 +391,12 @@ void vt_ws_destroy(struct vt_ws *ws)
     free(ws);
 }
 
-bool vt_ws_send(struct vt_ws *ws, const char *text, size_t bytes)
+static bool queue(struct vt_ws *ws, uint8_t opcode, const void *data, size_t bytes)
 {
     if (ws->closing) {
         return true;
     }
-    const struct wslay_event_msg msg = {
-        .opcode = WSLAY_TEXT_FRAME, .msg = (const uint8_t *)text, .msg_length = bytes};
+    const struct wslay_event_msg msg = {.opcode = opcode, .msg = data, .msg_length = bytes};
     if (wslay_event_queue_msg(ws->wslay, &msg) != 0) {
         fail(ws, VT_WS_GONE);
         return true;
@@ -355,11 +407,52 @@ bool vt_ws_send(struct vt_ws *ws, const char *text, size_t bytes)
         return false;
     }
     go_on(ws);
+    ws->waiting = !vt_ws_is_drained(ws);
     return true;
+}
+
+bool vt_ws_send(struct vt_ws *ws, const char *text, size_t bytes)
+{
+    return queue(ws, WSLAY_TEXT_FRAME, text, bytes);
+}
+
+bool vt_ws_send_binary(struct vt_ws *ws, const void *data, size_t bytes)
+{
+    return queue(ws, WSLAY_BINARY_FRAME, data, bytes);
+}
+
+/* Copies a reason, cut at a character's border. */
+static void keep_reason(struct vt_ws *ws, const char *reason)
+{
+    size_t at = 0, n;
+    while (reason[at] != '\0' && (n = vt_utf8_length(reason + at, strlen(reason + at))) > 0 &&
+           at + n <= VT_WS_REASON_MAX) {
+        at += n;
+    }
+    memcpy(ws->reason, reason, at);
+    ws->reason[at] = '\0';
+}
+
+static enum vt_ws_end how_of(uint16_t code)
+{
+    bool theirs = code == 1008 || (code >= 1002 && code <= 1007);
+    return theirs ? VT_WS_PROTOCOL : VT_WS_CLOSED;
 }
 
 void vt_ws_close(struct vt_ws *ws, uint16_t code, const char *reason)
 {
-    say_close(ws, VT_WS_CLOSED, code, reason);
+    keep_reason(ws, reason);
+    ws->finish = 0;
+    say_close(ws, how_of(code), code, ws->reason);
     go_on(ws);
+}
+
+void vt_ws_finish(struct vt_ws *ws, uint16_t code, const char *reason)
+{
+    if (!ws->closing) {
+        keep_reason(ws, reason);
+        ws->finish = code;
+        begin_closing(ws, how_of(code));
+        go_on(ws);
+    }
 }

@@ -126,7 +126,7 @@ static void check_headers(char *lines[LINES])
                                           .http_1_1 = true};
     char accept[VT_WS_ACCEPT_MAX];
     const char *protocol;
-    if (vt_ws_handshake(&request, accept, &protocol) == 101) {
+    if (vt_ws_handshake(&request, VT_WS_EVENTS, accept, &protocol) == 101) {
         FUZZ_CHECK(strlen(lines[KEY]) == 24 && strlen(accept) == 28);
         FUZZ_CHECK((protocol != NULL) == (request.protocol != NULL));
     }

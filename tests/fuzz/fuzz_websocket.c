@@ -49,6 +49,7 @@ static void check_frames(const uint8_t *at, size_t left)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const struct vt_ws_calls calls = {.ended = on_end};
     static const struct vt_ws_limits limits = {.queue_bytes = 4096,
                                                .queue_count = 64,
                                                .ping_ns = UINT64_C(1000000000),
@@ -65,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size--;
     FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
     FUZZ_CHECK(vt_loop_create(&seen.loop, NULL) == 0);
-    FUZZ_CHECK(vt_ws_create(seen.loop, fds[0], data, early, &limits, on_end, &seen, &ws, NULL) ==
+    FUZZ_CHECK(vt_ws_create(seen.loop, fds[0], data, early, &limits, &calls, &seen, &ws, NULL) ==
                0);
     FUZZ_CHECK(write(fds[1], data + early, size - early) == (ssize_t)(size - early));
     FUZZ_CHECK(shutdown(fds[1], SHUT_WR) == 0);

@@ -20,9 +20,9 @@ static void the_example_of_the_rfc(void **state)
     char accept[VT_WS_ACCEPT_MAX];
     const char *protocol = NULL;
     (void)state;
-    assert_int_equal(vt_ws_handshake(&request, accept, &protocol), 101);
+    assert_int_equal(vt_ws_handshake(&request, VT_WS_EVENTS, accept, &protocol), 101);
     assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-    assert_string_equal(protocol, VT_WS_SUBPROTOCOL);
+    assert_string_equal(protocol, VT_WS_EVENTS);
 }
 
 static void handshakes(void **state)
@@ -56,7 +56,7 @@ static void handshakes(void **state)
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         char accept[VT_WS_ACCEPT_MAX];
         const char *protocol = "unset";
-        unsigned status = vt_ws_handshake(&table[i].request, accept, &protocol);
+        unsigned status = vt_ws_handshake(&table[i].request, VT_WS_EVENTS, accept, &protocol);
         if (status != table[i].status) {
             fail_msg("handshake %zu: %u", i, status);
         }
@@ -78,6 +78,8 @@ static void on_ended(struct vt_ws *ws, enum vt_ws_end how, void *arg)
     e->how = how;
     vt_loop_stop(e->loop, 0);
 }
+
+static const struct vt_ws_calls ends_only = {.ended = on_ended};
 
 /* Reads what the server said, to its end; the code of its close. */
 static unsigned read_close(int fd)
@@ -119,7 +121,7 @@ static void slow_readers_are_dropped(void **state)
     memset(text, 'x', sizeof text);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     assert_int_equal(vt_loop_create(&e.loop, NULL), 0);
-    assert_int_equal(vt_ws_create(e.loop, fds[0], NULL, 0, &limits, on_ended, &e, &ws, NULL), 0);
+    assert_int_equal(vt_ws_create(e.loop, fds[0], NULL, 0, &limits, &ends_only, &e, &ws, NULL), 0);
     while (vt_ws_send(ws, text, sizeof text)) {
         assert_true(++sent < 100000);
     }
@@ -142,8 +144,8 @@ static void the_server_goes(void **state)
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     assert_int_equal(vt_loop_create(&e.loop, NULL), 0);
-    assert_int_equal(vt_ws_create(e.loop, fds[0], NULL, 0, &vt_ws_limits, on_ended, &e, &ws, NULL),
-                     0);
+    assert_int_equal(
+        vt_ws_create(e.loop, fds[0], NULL, 0, &vt_ws_limits, &ends_only, &e, &ws, NULL), 0);
     vt_ws_close(ws, 1001, "going");
     assert_int_equal(write(fds[1], answer, sizeof answer), sizeof answer);
     assert_int_equal(vt_loop_run(e.loop, NULL), 0);
