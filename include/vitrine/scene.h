@@ -125,7 +125,9 @@ void vt_camera_fly(const struct vt_camera *from, const struct vt_camera *to, dou
 /** What is shown. vt_scene_init gives what most want. Plain data. */
 struct vt_scene {
     enum vt_palette palette;
-    float opacity[256];              /**< by byte value, per voxel of depth, 0–1 */
+    /** By byte value, 0–1: how much of what is behind it 1/1024 of the cube's depth hides: a
+     *  voxel of 1 GiB of RAM, or two of 8 GiB. */
+    float opacity[256];
     float class_opacity[VT_CLASSES]; /**< times this, 0–1 */
     float density;                   /**< times this; 1 as given */
     bool heat;                       /**< recent writes glow */

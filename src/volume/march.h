@@ -6,12 +6,12 @@
  * are 0-1, sRGB, mixed as they stand.
  *
  * A ray goes from voxel to voxel, front to back. A voxel of byte b on a page of class c takes away
- * 1 - exp(-s l) of the light behind it over l voxels of its length, s = absorption[b] x
- * class_opacity[c] (x VT_MARCH_DIM_ABSORB if dimmed, x (1 + VT_MARCH_HEAT_ABSORB h) if hot), and
- * gives as much light of its own: the page's colour x (VT_MARCH_SHADE + (1 - VT_MARCH_SHADE) b /
- * 255). Pages that are holes and what lies past the end of RAM are nothing. The ray ends when less
- * than VT_MARCH_END of the light is left, or at a slice plane that has a page there, which is
- * opaque.
+ * 1 - exp(-s l) of the light behind it over l voxels of its length, s = absorption[b] (the
+ * scene's, times VT_MARCH_DEPTH / side: volumes of all sizes look alike) x class_opacity[c] (x
+ * VT_MARCH_DIM_ABSORB if dimmed, x (1 + VT_MARCH_HEAT_ABSORB h) if hot), and gives as much light of
+ * its own: the page's colour x (VT_MARCH_SHADE + (1 - VT_MARCH_SHADE) b / 255). Pages that are
+ * holes and what lies past the end of RAM are nothing. The ray ends when less than VT_MARCH_END of
+ * the light is left, or at a slice plane that has a page there, which is opaque.
  */
 #ifndef VT_VOLUME_MARCH_H
 #define VT_VOLUME_MARCH_H
@@ -28,6 +28,7 @@
 #define VT_MARCH_HEAT_ABSORB 3.0  /**< and how much more it hides */
 #define VT_MARCH_HOT {1.0, 0.62, 0.16} /**< the heat's colour */
 #define VT_MARCH_ABSORB_MAX 16.0f      /**< of one voxel: opacity 1 */
+#define VT_MARCH_DEPTH 1024.0f         /**< voxels: the cube's side that opacities are given for */
 #define VT_MARCH_DIRECTION_MIN 1e-6f   /**< no direction's component is smaller: no division by 0 */
 
 enum vt_march_flags {

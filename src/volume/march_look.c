@@ -43,7 +43,8 @@ static uint32_t packed(struct vt_colour c)
 static void look_at_scene(struct vt_march_look *look, const struct vt_scene *scene,
                           const struct vt_march_facts *facts)
 {
-    float side = (float)(1u << look->order), density = within(scene->density, 0, 1e6f);
+    float side = (float)(1u << look->order);
+    float depth = VT_MARCH_DEPTH / side, density = within(scene->density, 0, 1e6f) * depth;
     for (unsigned i = 0; i < 3; i++) {
         look->clip_min[i] = within(scene->clip_min[i], 0, 1) * side;
         look->clip_max[i] = fmaxf(within(scene->clip_max[i], 0, 1) * side, look->clip_min[i]);

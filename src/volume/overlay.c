@@ -41,10 +41,15 @@ static const struct vt_colour shade = {0x05, 0x07, 0x0a, 0x70};
 static const struct vt_colour edge_front = {0xff, 0xff, 0xff, 0x78};
 static const struct vt_colour edge_back = {0xff, 0xff, 0xff, 0x24};
 
+struct body {
+    double low[3], high[3];
+};
+
 struct layer {
     const struct vt_overlay *o;
     struct vt_canvas *canvas;
     struct vt_lens lens;
+    struct body ram;           /* what the frame is around */
     float width, height, unit; /* pixels, and pixels a unit of the layout */
     float top, bottom;         /* of what is left between the bands */
 };
@@ -62,10 +67,6 @@ static struct vt_pen pen(const struct layer *l, const struct vt_font *font, floa
 }
 
 /* ---- boxes ---- */
-
-struct body {
-    double low[3], high[3];
-};
 
 static struct body body_of(const struct vt_box *box, unsigned order)
 {
@@ -119,10 +120,13 @@ static void draw_body(const struct layer *l, const struct body *b, struct vt_col
     draw_edges(l, b, true, thick, front);
 }
 
-static void draw_frame(const struct layer *l)
+static struct body ram_of(const struct vt_overlay *o)
 {
-    const struct body cube = {.high = {1, 1, 1}};
-    draw_body(l, &cube, edge_front, edge_back, 1.1F * l->unit);
+    struct vt_box box;
+    if (o->ram_bytes == 0 || vt_volume_box(o->order, VT_OFF(0), o->ram_bytes, &box, NULL) != 0) {
+        return (struct body){.high = {1, 1, 1}};
+    }
+    return body_of(&box, o->order);
 }
 
 /* ---- labels ---- */
@@ -176,12 +180,15 @@ static bool anchor(const struct layer *l, const struct body *bodies, size_t n, f
     return true;
 }
 
-/* Where the columns are: just outside the cube. */
+/* Where the columns are: just outside of RAM. */
 static void place_columns(const struct layer *l, struct column side[2])
 {
     float low = l->width / 2, high = l->width / 2, gap = 34 * l->unit;
     for (unsigned corner = 0; corner < 8; corner++) {
-        double at[3], p[3] = {corner & 1, corner >> 1 & 1, corner >> 2 & 1};
+        double at[3], p[3];
+        for (unsigned k = 0; k < 3; k++) {
+            p[k] = (corner >> k & 1) != 0 ? l->ram.high[k] : l->ram.low[k];
+        }
         if (vt_camera_project(&l->lens, p, at)) {
             low = fminf(low, (float)at[0] * l->width);
             high = fmaxf(high, (float)at[0] * l->width);
@@ -467,21 +474,42 @@ static void draw_legend(struct layer *l)
 
 /* ---- the whole ---- */
 
+static float unit_of(float width, float height)
+{
+    return fmaxf(fminf(width / 1280, height / 720), 0.75F);
+}
+
+/* Bands need room beside what they are about. */
+static bool has_bands(float width, float height)
+{
+    return width >= 480 && height >= 270;
+}
+
+void vt_overlay_frame(struct vt_camera *camera, const struct vt_box *box, unsigned order,
+                      uint32_t width, uint32_t height, bool labels)
+{
+    float w = (float)width, h = (float)height;
+    vt_camera_frame(camera, box, order, (double)width / height);
+    if (labels && has_bands(w, h)) {
+        vt_camera_zoom(camera, 1 / (1 - 2 * (double)(BAND_TOP * unit_of(w, h) / h)));
+    }
+}
+
 void vt_overlay_draw(const struct vt_overlay *overlay, struct vt_canvas *canvas)
 {
     struct layer l = {.o = overlay,
                       .canvas = canvas,
                       .width = (float)vt_canvas_width(canvas),
                       .height = (float)vt_canvas_height(canvas)};
-    l.unit = fmaxf(fminf(l.width / 1280, l.height / 720), 0.75F);
+    l.unit = unit_of(l.width, l.height);
     l.top = MARGIN * l.unit;
     l.bottom = l.height - MARGIN * l.unit;
     vt_camera_lens(overlay->camera, (double)l.width / (double)l.height, &l.lens);
+    l.ram = ram_of(overlay);
     if (overlay->scene->frame) {
-        draw_frame(&l);
+        draw_body(&l, &l.ram, edge_front, edge_back, 1.1F * l.unit);
     }
-    /* Bands need room beside what they are about. */
-    bool letters = l.width >= 320 && l.height >= 180, bands = l.width >= 480 && l.height >= 270;
+    bool letters = l.width >= 320 && l.height >= 180, bands = has_bands(l.width, l.height);
     if (bands && overlay->name != NULL) {
         draw_title(&l);
     }

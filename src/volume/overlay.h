@@ -13,6 +13,7 @@ struct vt_overlay {
     const struct vt_camera *camera;
     const struct vt_scene *scene; /**< palette, and which of frame, boxes and labels */
     unsigned order;               /**< of the volume */
+    uint64_t ram_bytes; /**< the frame is around so much of it; 0: around the whole cube */
     const struct vt_highlight *highlights;
     size_t n_highlights;
     const struct vt_ram_region *regions; /**< for addresses; n_regions 0: identity */
@@ -27,6 +28,11 @@ struct vt_overlay {
 
 /** Draws it over what is on the canvas. Pictures too small for letters get lines only. */
 void vt_overlay_draw(const struct vt_overlay *overlay, struct vt_canvas *canvas);
+
+/** vt_camera_frame for a picture with an overlay: `box` fills what its bands usually leave free;
+ *  without `labels` there are none. */
+void vt_overlay_frame(struct vt_camera *camera, const struct vt_box *box, unsigned order,
+                      uint32_t width, uint32_t height, bool labels);
 
 #define VT_HIGHLIGHT_BOXES_MAX 16
 

@@ -42,7 +42,7 @@ static int world_setup(void **state)
     for (unsigned i = 0; i < VT_CLASSES; i++) {
         w->scene.class_opacity[i] = 1;
     }
-    w->scene.density = 1;
+    w->scene.density = SIDE / VT_MARCH_DEPTH; /* opacities below are a voxel's */
     w->scene.heat_s = 1;
     for (unsigned i = 0; i < 3; i++) {
         w->scene.clip_max[i] = 1;
@@ -129,7 +129,7 @@ static void test_slab(void **state)
         assert_int_equal(ray.voxel[2], 17); /* the nearest: z points at the viewer */
         assert_near(ray.hides, 0.5, 1e-5);
     }
-    w->scene.density = 0.5f;
+    w->scene.density *= 0.5f;
     assert_near(cast(w, false).rgba[3], 1 - 1.0 / 16, 1e-5);
     w->scene.class_opacity[VT_CLASS_USER_HEAP] = 0.5f;
     assert_near(cast(w, false).rgba[3], 1 - 1.0 / 4, 1e-5);
