@@ -1,11 +1,14 @@
-/* vt-tools.c - the guest's own two programs, in one static executable named by its links.
+/* vt-tools.c - the guest's own three programs, in one static executable named by its links.
  *
  *   vt-dirty PAGES HZ [SECONDS]   writes into PAGES pages HZ times a second, for ever or SECONDS
  *   vt-pattern TEXT [PAGES]       holds PAGES locked pages (default 1); page i is filled with
  *                                 "TEXT.iiiiiiii\n" (i in hex), over and over, cut at its end
+ *   vt-blink HZ                   fills one locked page with 0x41 and with 0xff in turn, HZ times a
+ *                                 second, for ever
  *
- * Both print READY when memory is as promised. vt-pattern says before where each page lies, from
- * /proc/self/pagemap, and ends on a line on stdin or a signal; end of stdin does not end it.
+ * All print READY when memory is as promised. vt-pattern and vt-blink say before where each page
+ * lies, from /proc/self/pagemap; vt-pattern ends on a line on stdin or a signal; end of stdin does
+ * not end it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,6 +54,45 @@ static uint8_t *pages(unsigned long n)
     return mlock(p, n * PAGE) == 0 ? p : NULL;
 }
 
+static uint64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Sleeps until `next`, or says that this is past. */
+static int sleep_until(uint64_t next)
+{
+    if (now() > next) {
+        return 1;
+    }
+    const struct timespec t = {(time_t)(next / 1000000000u), (long)(next % 1000000000u)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR) {
+    }
+    return 0;
+}
+
+/* Bit 63: present; bits 0-54: the frame (Documentation/admin-guide/mm/pagemap.rst). */
+static int tell_place(unsigned long i, const uint8_t *page)
+{
+    uint64_t entry = 0;
+    uintptr_t va = (uintptr_t)page;
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (pagemap < 0) {
+        return fail("/proc/self/pagemap");
+    }
+    ssize_t got = pread(pagemap, &entry, sizeof entry, (off_t)(va / PAGE * sizeof entry));
+    close(pagemap);
+    if (got != (ssize_t)sizeof entry || (entry >> 63) == 0) {
+        fputs("pagemap does not show the page\n", stderr);
+        return 1;
+    }
+    uint64_t pa = (entry & ((UINT64_C(1) << 55) - 1)) * PAGE;
+    printf("page %lu va 0x%" PRIxPTR " pa 0x%" PRIx64 "\n", i, va, pa);
+    return 0;
+}
+
 static int dirty(unsigned long n, unsigned long hz, unsigned long seconds)
 {
     uint8_t *p = pages(n);
@@ -60,23 +102,16 @@ static int dirty(unsigned long n, unsigned long hz, unsigned long seconds)
     printf("READY pid %d va 0x%" PRIxPTR " pages %lu hz %lu\n", getpid(), (uintptr_t)p, n, hz);
     fflush(stdout);
     const uint64_t period = 1000000000u / hz;
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    uint64_t next = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec, late = 0;
+    uint64_t next = now(), late = 0;
     const uint64_t ticks = seconds * hz;
     for (uint64_t tick = 1; seconds == 0 || tick <= ticks; tick++) {
         for (unsigned long i = 0; i < n; i++) {
             memcpy(p + i * PAGE, &tick, sizeof tick);
         }
         next += period;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        uint64_t now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-        if (now > next) {
+        if (sleep_until(next)) {
             late++;
-            next = now;
-        }
-        t = (struct timespec){(time_t)(next / 1000000000u), (long)(next % 1000000000u)};
-        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR) {
+            next = now();
         }
     }
     printf("DONE ticks %" PRIu64 " late %" PRIu64 "\n", ticks, late);
@@ -87,9 +122,8 @@ static int pattern(const char *text, unsigned long n)
 {
     char line[256];
     uint8_t *p = pages(n);
-    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    if (p == NULL || pagemap < 0) {
-        return fail(p == NULL ? "memory" : "/proc/self/pagemap");
+    if (p == NULL) {
+        return fail("memory");
     }
     printf("pid %d\n", getpid());
     for (unsigned long i = 0; i < n; i++) {
@@ -101,17 +135,9 @@ static int pattern(const char *text, unsigned long n)
         for (size_t at = 0; at < PAGE; at++) {
             p[i * PAGE + at] = (uint8_t)line[at % len];
         }
-        /* Bit 63: present; bits 0-54: the frame (Documentation/admin-guide/mm/pagemap.rst). */
-        uint64_t entry;
-        uintptr_t va = (uintptr_t)(p + i * PAGE);
-        if (pread(pagemap, &entry, sizeof entry, (off_t)(va / PAGE * sizeof entry)) !=
-                (ssize_t)sizeof entry ||
-            (entry >> 63) == 0) {
-            fputs("pagemap does not show the page\n", stderr);
+        if (tell_place(i, p + i * PAGE) != 0) {
             return 1;
         }
-        uint64_t pa = (entry & ((UINT64_C(1) << 55) - 1)) * PAGE;
-        printf("page %lu va 0x%" PRIxPTR " pa 0x%" PRIx64 "\n", i, va, pa);
     }
     puts("READY");
     fflush(stdout);
@@ -119,6 +145,29 @@ static int pattern(const char *text, unsigned long n)
         pause();
     }
     return 0;
+}
+
+static int blink(unsigned long hz)
+{
+    uint8_t *p = pages(1);
+    if (p == NULL) {
+        return fail("memory");
+    }
+    printf("pid %d\n", getpid());
+    memset(p, 0x41, PAGE);
+    if (tell_place(0, p) != 0) {
+        return 1;
+    }
+    puts("READY");
+    fflush(stdout);
+    uint64_t next = now();
+    for (int byte = 0xff;; byte = byte == 0xff ? 0x41 : 0xff) {
+        next += 1000000000u / hz;
+        if (sleep_until(next)) {
+            next = now();
+        }
+        memset(p, byte, PAGE);
+    }
 }
 
 int main(int argc, char **argv)
@@ -138,6 +187,11 @@ int main(int argc, char **argv)
         }
         return pattern(argv[1], n);
     }
-    fputs("usage: vt-dirty PAGES HZ [SECONDS]\n       vt-pattern TEXT [PAGES]\n", stderr);
+    if (strcmp(name, "vt-blink") == 0 && argc == 2) {
+        return number(argv[1], 1000, &hz) != 0 ? 2 : blink(hz);
+    }
+    fputs(
+        "usage: vt-dirty PAGES HZ [SECONDS]\n       vt-pattern TEXT [PAGES]\n       vt-blink HZ\n",
+        stderr);
     return 2;
 }

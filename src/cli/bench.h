@@ -5,7 +5,7 @@
 #ifndef VT_CLI_BENCH_H
 #define VT_CLI_BENCH_H
 
-#include "cli/cli.h"
+#include "cli/target.h"
 #include "vitrine/machine.h"
 
 struct vt_bench {
@@ -29,6 +29,14 @@ int vt_bench_vm_start(const struct vt_args *args, unsigned index, struct vt_benc
 int vt_bench_vm_write(struct vt_vm *vm, uint64_t pages, uint64_t hz, struct vt_error *err);
 /** Ends it when it is ours. */
 void vt_bench_vm_close(struct vt_bench_vm *vm);
+
+/** What is done to the VM to measure. */
+typedef int vt_bench_measure(struct vt_target *target, bool ours, void *context,
+                             struct vt_error *err);
+/** Opens the VM and what `need` says of it, measures, and closes. Saved RAM is refused unless
+ *  `saved` is fine. Returns the exit code, after saying what went wrong. */
+int vt_bench_on_vm(const struct vt_args *args, const char *operation, enum vt_cli_need need,
+                   bool saved, vt_bench_measure *measure, void *context);
 
 /* These sort `ms`; percentiles are nearest ranks. */
 double vt_bench_median(double *ms, size_t n);

@@ -27,6 +27,7 @@
 
 struct result {
     const char *mode;
+    uint64_t writes; /* of a guest of our own, pages a tick */
     uint64_t ram_bytes, hz, ticks, pages;
     uint64_t verdicts[VT_UNCHECKED + 1];
     double *total_ms, *look_ms; /* a tick */
@@ -185,11 +186,13 @@ static int verify(struct vt_target *t, struct vt_snapshot *snap, struct result *
 
 /* ---------------------------------------------------------------- the measurement */
 
-static int measure(struct vt_target *t, struct result *r, struct vt_error *err)
+static int measure(struct vt_target *t, bool ours, void *context, struct vt_error *err)
 {
+    struct result *r = context;
     struct vt_track *track = NULL;
     struct vt_snapshot *snap = NULL;
-    int rc = vt_track_open(t->vm, &track, err);
+    int rc = ours ? vt_bench_vm_write(t->vm, r->writes, r->hz, err) : 0;
+    rc = rc != 0 ? rc : vt_track_open(t->vm, &track, err);
     rc = rc != 0 ? rc : vt_snapshot_create(t->ram, track, t->vm, &snap, err);
     if (rc == 0) {
         vt_progress("refreshing %llu times …", (unsigned long long)r->ticks);
@@ -254,11 +257,11 @@ static void print_text(struct result *r)
                      : "NOT VERIFIED: the copy differs from the stopped guest's RAM");
 }
 
-static int read_options(const struct vt_args *args, struct result *r, uint64_t *pages)
+static int read_options(const struct vt_args *args, struct result *r)
 {
     int rc = vt_args_u64(args, "ticks", 600, &r->ticks);
     rc = rc != 0 ? rc : vt_args_u64(args, "hz", 60, &r->hz);
-    rc = rc != 0 ? rc : vt_args_u64(args, "pages", 200, pages);
+    rc = rc != 0 ? rc : vt_args_u64(args, "pages", 200, &r->writes);
     if (rc == 0 && (r->ticks == 0 || r->ticks > TICKS_MAX)) {
         rc = vt_usage_error(args, "--ticks: between 1 and %u", TICKS_MAX);
     }
@@ -271,10 +274,8 @@ static int read_options(const struct vt_args *args, struct result *r, uint64_t *
 static int run(const struct vt_args *args)
 {
     struct result r = {0};
-    uint64_t pages;
-    struct vt_bench_vm vm;
     struct vt_error err;
-    int result = read_options(args, &r, &pages);
+    int result = read_options(args, &r);
     if (result != 0) {
         return result;
     }
@@ -283,19 +284,8 @@ static int run(const struct vt_args *args)
     if (r.total_ms == NULL || r.look_ms == NULL) {
         vt_fail(&err, VT_E_NOMEM, "no memory for %llu ticks", (unsigned long long)r.ticks);
         result = vt_report(args, &err);
-    } else if (vt_bench_vm_open(args, &vm, &err) != 0) {
-        result = vt_report(args, &err);
     } else {
-        struct vt_target t;
-        result = vt_cli_open_named(args, vm.name, "bench memory", VT_CLI_RAM, "", &t);
-        if (result == 0) {
-            int rc =
-                t.vm == NULL ? vt_fail(&err, VT_E_INVAL, "%s: a file does not change", vm.name) : 0;
-            rc = rc == 0 && vm.ours ? vt_bench_vm_write(t.vm, pages, r.hz, &err) : rc;
-            rc = rc == 0 ? measure(&t, &r, &err) : rc;
-            result = vt_cli_close(args, &t, rc == 0 ? 0 : vt_report(args, &err));
-        }
-        vt_bench_vm_close(&vm);
+        result = vt_bench_on_vm(args, "bench memory", VT_CLI_RAM, false, measure, &r);
     }
     if (result == 0 && vt_args_json(args)) {
         print_json(args, &r);

@@ -164,8 +164,9 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 }
 
 /* A database of its own: the VM's may be in use, and is not ours to fill. */
-static int measure_in(struct vt_target *t, bool ours, struct result *r, struct vt_error *err)
+static int measure_in(struct vt_target *t, bool ours, void *context, struct vt_error *err)
 {
+    struct result *r = context;
     const char *top = getenv("TMPDIR");
     char dir[64], path[128];
     snprintf(dir, sizeof dir, "%.40s/vitrine-bench-XXXXXX", top != NULL ? top : "/tmp");
@@ -217,7 +218,6 @@ static void print_text(struct result *r)
 static int run(const struct vt_args *args)
 {
     struct result r = {0};
-    struct vt_bench_vm vm;
     struct vt_error err;
     int result = vt_args_u64(args, "ticks", TICKS, &r.ticks);
     if (result == 0 && (r.ticks == 0 || r.ticks > TICKS_MAX)) {
@@ -230,18 +230,8 @@ static int run(const struct vt_args *args)
     if (r.tick_ms == NULL) {
         vt_fail(&err, VT_E_NOMEM, "no memory for %llu ticks", (unsigned long long)r.ticks);
         result = vt_report(args, &err);
-    } else if (vt_bench_vm_open(args, &vm, &err) != 0) {
-        result = vt_report(args, &err);
     } else {
-        struct vt_target t;
-        result = vt_cli_open_named(args, vm.name, "bench semantic", VT_CLI_KERNEL, "", &t);
-        if (result == 0) {
-            int rc =
-                t.vm == NULL ? vt_fail(&err, VT_E_INVAL, "%s: a file does not change", vm.name) : 0;
-            rc = rc == 0 ? measure_in(&t, vm.ours, &r, &err) : rc;
-            result = vt_cli_close(args, &t, rc == 0 ? 0 : vt_report(args, &err));
-        }
-        vt_bench_vm_close(&vm);
+        result = vt_bench_on_vm(args, "bench semantic", VT_CLI_KERNEL, false, measure_in, &r);
     }
     if (result == 0 && vt_args_json(args)) {
         print_json(args, &r);

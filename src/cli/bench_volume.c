@@ -20,47 +20,39 @@
 #define FRAMES_PER_TURN 360
 #define SIDE_MIN 32u
 #define SIDE_MAX 4096u
-#define WRITES_PER_S 12000u /* 200 pages, 60 times a second */
-
-static const char *const feature_names[VT_BENCH_FEATURES] = {
-    [VT_BENCH_HEAT] = "heat",   [VT_BENCH_HIGHLIGHTS] = "highlights", [VT_BENCH_DIM] = "dim",
-    [VT_BENCH_BOXES] = "boxes", [VT_BENCH_LABELS] = "labels",         [VT_BENCH_FRAME] = "frame",
-};
-
-/* Frames of one method. */
-struct drawing {
-    enum vt_method method;
-    double *frame_ms, *gpu_ms, *scale; /* n of each */
-    size_t n;
-    double elapsed_s;
-};
-
-struct result {
-    struct drawing drawings[2];
-    unsigned n_drawings;
-    double *look_ms, *update_ms, *update_gpu_ms; /* n_updates of each */
-    size_t n_updates, room;
-    uint64_t changed_pages, uploaded_bytes;
-    uint64_t gpu_bytes, volume_bytes, driver_bytes;
-    double first_ms, drawn_share;
-};
+#define WRITES_PER_S 12000u /* as the guest's, below */
+#define GUEST_PAGES 200u
+#define GUEST_HZ 60u
+#define WRITES 200u
+#define WRITES_MAX 100000u
 
 /* ---------------------------------------------------------------- RAM, device, scene */
 
 int vt_bench_volume_look(struct vt_bench_volume *b, struct vt_volume_update *update,
                          struct vt_error *err)
 {
-    (void)err;
-    vt_synthetic_look(b->synthetic, update);
-    if (b->options.off[VT_BENCH_HIGHLIGHTS]) {
-        update->highlights = NULL;
+    struct vt_volume_update what;
+    int rc = 0;
+    if (b->synthetic != NULL) {
+        vt_synthetic_look(b->synthetic, &what);
+    } else {
+        rc = vt_follow_look(b->follow, &what, err);
     }
-    return 0;
+    if (rc == 0) {
+        *update = what;
+        update->highlights = b->options.off[VT_BENCH_HIGHLIGHTS] ? NULL : what.highlights;
+    }
+    return rc;
 }
 
 double vt_bench_volume_now_s(const struct vt_bench_volume *b)
 {
-    return vt_synthetic_now_s(b->synthetic);
+    struct vt_follow_seen seen;
+    if (b->synthetic != NULL) {
+        return vt_synthetic_now_s(b->synthetic);
+    }
+    vt_follow_seen(b->follow, &seen);
+    return seen.now_s;
 }
 
 static void make_scene(struct vt_bench_volume *b)
@@ -77,7 +69,10 @@ static void make_scene(struct vt_bench_volume *b)
 static int open_device(struct vt_bench_volume *b, struct vt_error *err)
 {
     const struct vt_gpu_options device = {.name = b->options.gpu};
-    const struct vt_volume_options volume = {.memory_bytes = b->options.gpu_memory_bytes};
+    struct vt_volume_options volume = {.memory_bytes = b->options.gpu_memory_bytes};
+    if (b->target != NULL) {
+        volume.n_regions = vt_ram_regions(b->target->ram, &volume.regions);
+    }
     int rc = vt_gpu_open(&device, &b->gpu, err);
     if (rc != 0) {
         return rc;
@@ -89,21 +84,14 @@ static int open_device(struct vt_bench_volume *b, struct vt_error *err)
     rc = vt_volume_box(vt_volume_order(b->ram_bytes), (struct vt_off){0}, b->ram_bytes, &b->box,
                        err);
     rc = rc != 0 ? rc
-                 : vt_volume_create(b->gpu, vt_synthetic_bytes(b->synthetic),
-                                    vt_synthetic_pages(b->synthetic), &volume, &b->volume, err);
+                 : vt_volume_create(b->gpu, b->bytes, b->ram_bytes >> VT_PAGE_SHIFT, &volume,
+                                    &b->volume, err);
     return rc != 0 ? rc : vt_view_create(b->gpu, b->width, b->height, &b->view, err);
-}
-
-static void close_device(struct vt_bench_volume *b)
-{
-    vt_view_destroy(b->view);
-    vt_volume_destroy(b->volume);
-    vt_gpu_close(b->gpu);
 }
 
 /* ---------------------------------------------------------------- frames */
 
-static int update(struct vt_bench_volume *b, struct result *r, struct vt_error *err)
+static int update(struct vt_bench_volume *b, struct vt_bench_volume_result *r, struct vt_error *err)
 {
     struct vt_volume_update what;
     struct vt_volume_cost cost;
@@ -136,8 +124,8 @@ static void camera_of(const struct vt_bench_volume *b, uint64_t frame, struct vt
     vt_camera_orbit(camera, (double)frame * step, 0.3 * sin((double)frame * step * 3));
 }
 
-static int draw_one(struct vt_bench_volume *b, struct drawing *d, uint64_t frame, unsigned scale,
-                    struct vt_error *err)
+static int draw_one(struct vt_bench_volume *b, struct vt_bench_drawing *d, uint64_t frame,
+                    unsigned scale, struct vt_error *err)
 {
     struct vt_camera camera;
     struct vt_shot_cost cost;
@@ -157,8 +145,8 @@ static int draw_one(struct vt_bench_volume *b, struct drawing *d, uint64_t frame
     return rc;
 }
 
-static int draw_many(struct vt_bench_volume *b, struct drawing *d, struct result *r,
-                     struct vt_error *err)
+static int draw_many(struct vt_bench_volume *b, struct vt_bench_drawing *d,
+                     struct vt_bench_volume_result *r, struct vt_error *err)
 {
     const uint64_t period_ns = 1000000000u / b->options.hz;
     struct vt_adapt adapt;
@@ -204,7 +192,8 @@ static int write_picture(const struct vt_bench_volume *b, const uint8_t *rgba, s
 }
 
 /* How much of the last picture is not its background: 0 says that nothing was measured. */
-static int look_at(struct vt_bench_volume *b, struct result *r, struct vt_error *err)
+static int look_at(struct vt_bench_volume *b, struct vt_bench_volume_result *r,
+                   struct vt_error *err)
 {
     const uint8_t *rgba;
     size_t n = (size_t)b->width * b->height, drawn = 0;
@@ -220,7 +209,7 @@ static int look_at(struct vt_bench_volume *b, struct result *r, struct vt_error 
     return b->options.picture != NULL ? write_picture(b, rgba, err) : 0;
 }
 
-static bool make_room(struct drawing *d, uint64_t frames)
+static bool make_room(struct vt_bench_drawing *d, uint64_t frames)
 {
     d->frame_ms = calloc(frames, sizeof *d->frame_ms);
     d->gpu_ms = calloc(frames, sizeof *d->gpu_ms);
@@ -228,13 +217,13 @@ static bool make_room(struct drawing *d, uint64_t frames)
     return d->frame_ms != NULL && d->gpu_ms != NULL && d->scale != NULL;
 }
 
-static int prepare(const struct vt_bench_volume_options *options, struct result *r,
+static int prepare(const struct vt_bench_volume_options *options, struct vt_bench_volume_result *r,
                    struct vt_error *err)
 {
     bool ok = true;
     for (int method = 0; method < 2; method++) {
         if (method == VT_METHOD_MARCH ? options->march : options->slices) {
-            struct drawing *d = &r->drawings[r->n_drawings++];
+            struct vt_bench_drawing *d = &r->drawings[r->n_drawings++];
             d->method = (enum vt_method)method;
             ok &= make_room(d, options->frames);
         }
@@ -247,7 +236,7 @@ static int prepare(const struct vt_bench_volume_options *options, struct result 
     return ok ? 0 : vt_fail(err, VT_E_NOMEM, "no memory for %" PRIu64 " frames", options->frames);
 }
 
-static void result_fini(struct result *r)
+static void result_fini(struct vt_bench_volume_result *r)
 {
     for (unsigned i = 0; i < r->n_drawings; i++) {
         free(r->drawings[i].frame_ms);
@@ -257,9 +246,27 @@ static void result_fini(struct result *r)
     free(r->look_ms);
     free(r->update_ms);
     free(r->update_gpu_ms);
+    vt_bench_latency_fini(&r->latency);
 }
 
-static int measure(struct vt_bench_volume *b, struct result *r, struct vt_error *err)
+/* What is told of the device outlives it. */
+static void describe(const struct vt_bench_volume *b, struct vt_bench_volume_result *r)
+{
+    r->device = *vt_gpu_info(b->gpu);
+    r->ram_bytes = b->ram_bytes;
+    r->order = vt_volume_side(b->volume);
+    r->width = b->width;
+    r->height = b->height;
+    vt_gpu_memory(b->gpu, &r->gpu_bytes, &r->driver_bytes);
+    r->volume_bytes = vt_volume_gpu_bytes(b->volume);
+    if (b->target != NULL) {
+        snprintf(r->vm, sizeof r->vm, "%s", b->target->name);
+    }
+}
+
+/* `page` is the one that is written to for the latency. */
+static int measure(struct vt_bench_volume *b, struct vt_bench_volume_result *r, uint64_t page,
+                   struct vt_error *err)
 {
     int rc = open_device(b, err);
     rc = rc != 0 ? rc : update(b, r, err); /* the first one takes everything */
@@ -267,144 +274,20 @@ static int measure(struct vt_bench_volume *b, struct result *r, struct vt_error 
         vt_progress("drawing %" PRIu64 " frames …", b->options.frames);
         rc = draw_many(b, &r->drawings[i], r, err);
     }
-    vt_progress("%s", "");
     rc = rc != 0 ? rc : look_at(b, r, err);
+    if (rc == 0 && b->options.writes > 0) {
+        struct vt_bench_drawing *d = &r->drawings[0];
+        vt_progress("following %" PRIu64 " writes …", b->options.writes);
+        rc = vt_bench_latency(b, page, (unsigned)vt_bench_median(d->scale, d->n), &r->latency, err);
+    }
+    vt_progress("%s", "");
     if (rc == 0) {
-        vt_gpu_memory(b->gpu, &r->gpu_bytes, &r->driver_bytes);
-        r->volume_bytes = vt_volume_gpu_bytes(b->volume);
+        describe(b, r);
     }
+    vt_view_destroy(b->view);
+    vt_volume_destroy(b->volume);
+    vt_gpu_close(b->gpu);
     return rc;
-}
-
-/* ---------------------------------------------------------------- what came out */
-
-static const char *method_name(enum vt_method method)
-{
-    return method == VT_METHOD_SLICES ? "slices" : "march";
-}
-
-static void json_drawing(struct vt_json_writer *w, struct drawing *d, bool timestamps)
-{
-    vt_json_kv_string(w, "method", method_name(d->method));
-    vt_bench_times(w, "frame_ms", d->frame_ms, d->n);
-    if (timestamps) {
-        vt_bench_times(w, "gpu_ms", d->gpu_ms, d->n);
-    }
-    vt_json_kv_f64(w, "fps", (double)d->n / d->elapsed_s, 5);
-    vt_json_key(w, "scale");
-    vt_json_object(w);
-    vt_json_kv_f64(w, "median", vt_bench_median(d->scale, d->n), 4);
-    vt_json_kv_f64(w, "max", d->scale[d->n - 1], 4);
-    vt_json_object_end(w);
-}
-
-static void json_features(struct vt_json_writer *w, const struct vt_bench_volume *b)
-{
-    vt_json_key(w, "features");
-    vt_json_array(w);
-    vt_json_string(w, "classes");
-    for (unsigned i = 0; i < VT_BENCH_FEATURES; i++) {
-        if (!b->options.off[i]) {
-            vt_json_string(w, feature_names[i]);
-        }
-    }
-    vt_json_array_end(w);
-}
-
-static double per_update(const struct result *r, uint64_t sum)
-{
-    return r->n_updates > 0 ? (double)sum / (double)r->n_updates : 0;
-}
-
-static double elapsed_s(const struct result *r)
-{
-    return r->drawings[0].elapsed_s + r->drawings[1].elapsed_s;
-}
-
-static void print_json(const struct vt_args *args, const struct vt_bench_volume *b,
-                       struct result *r)
-{
-    const struct vt_gpu_info *gpu = vt_gpu_info(b->gpu);
-    struct vt_json_writer w;
-    char resolution[32];
-    snprintf(resolution, sizeof resolution, "%" PRIu32 "x%" PRIu32, b->width, b->height);
-    vt_json_init(&w, stdout, vt_args_pretty(args));
-    vt_json_object(&w);
-    vt_json_kv_string(&w, "device", gpu->name);
-    vt_json_kv_string(&w, "driver", gpu->driver);
-    vt_json_kv_u64(&w, "ram_bytes", b->ram_bytes);
-    vt_json_kv_u64(&w, "side", UINT64_C(1) << vt_volume_side(b->volume));
-    vt_json_kv_string(&w, "resolution", resolution);
-    vt_json_kv_u64(&w, "frames", b->options.frames);
-    json_drawing(&w, &r->drawings[0], gpu->timestamps);
-    if (r->n_drawings > 1) {
-        vt_json_key(&w, "compared");
-        vt_json_object(&w);
-        json_drawing(&w, &r->drawings[1], gpu->timestamps);
-        vt_json_object_end(&w);
-    }
-    vt_json_kv_f64(&w, "drawn_share", r->drawn_share, 3);
-    vt_json_kv_u64(&w, "gpu_bytes", r->gpu_bytes);
-    vt_json_kv_u64(&w, "volume_bytes", r->volume_bytes);
-    vt_json_key(&w, "driver_bytes");
-    if (r->driver_bytes != 0) {
-        vt_json_u64(&w, r->driver_bytes);
-    } else {
-        vt_json_null(&w);
-    }
-    vt_json_kv_f64(&w, "first_update_ms", r->first_ms, 5);
-    vt_bench_times(&w, "update_ms", r->update_ms, r->n_updates);
-    if (gpu->timestamps) {
-        vt_bench_times(&w, "update_gpu_ms", r->update_gpu_ms, r->n_updates);
-    }
-    vt_bench_times(&w, "look_ms", r->look_ms, r->n_updates);
-    vt_json_kv_f64(&w, "updates_per_s", (double)r->n_updates / elapsed_s(r), 4);
-    vt_json_kv_f64(&w, "dirty_pages_per_tick", per_update(r, r->changed_pages), 5);
-    vt_json_kv_f64(&w, "uploaded_bytes_per_tick", per_update(r, r->uploaded_bytes), 7);
-    json_features(&w, b);
-    vt_json_object_end(&w);
-    vt_json_finish(&w);
-}
-
-static void print_drawing(struct drawing *d, bool timestamps)
-{
-    char what[64];
-    snprintf(what, sizeof what, "a frame (%s)", method_name(d->method));
-    vt_bench_print(what, d->frame_ms, d->n);
-    if (timestamps) {
-        vt_bench_print("  by the device's clock", d->gpu_ms, d->n);
-    }
-    double median = vt_bench_median(d->scale, d->n);
-    printf("%-28s %9.1f, updates included; scale %.0f, at most %.0f\n", "frames a second",
-           (double)d->n / d->elapsed_s, median, d->scale[d->n - 1]);
-}
-
-static void print_text(const struct vt_bench_volume *b, struct result *r)
-{
-    const struct vt_gpu_info *gpu = vt_gpu_info(b->gpu);
-    char ram[32], ours[32], driver[32];
-    printf("%s of RAM as %" PRIu32 " x %" PRIu32 " pixels on %s (%s)\n",
-           vt_format_bytes(ram, sizeof ram, b->ram_bytes), b->width, b->height, gpu->name,
-           gpu->driver);
-    for (unsigned i = 0; i < r->n_drawings; i++) {
-        print_drawing(&r->drawings[i], gpu->timestamps);
-    }
-    vt_bench_print("an update", r->update_ms, r->n_updates);
-    vt_bench_print("a look before it", r->look_ms, r->n_updates);
-    printf("%-28s %9.1f, of %.1f pages each; the first one took %.1f ms\n", "updates a second",
-           (double)r->n_updates / elapsed_s(r), per_update(r, r->changed_pages), r->first_ms);
-    printf("%-28s %9s", "device memory", vt_format_bytes(ours, sizeof ours, r->gpu_bytes));
-    if (r->driver_bytes != 0) {
-        printf(", %s as the driver counts",
-               vt_format_bytes(driver, sizeof driver, r->driver_bytes));
-    }
-    printf("\nwith: classes");
-    for (unsigned i = 0; i < VT_BENCH_FEATURES; i++) {
-        if (!b->options.off[i]) {
-            printf(", %s", feature_names[i]);
-        }
-    }
-    putchar('\n');
 }
 
 /* ---------------------------------------------------------------- what is asked for */
@@ -435,7 +318,7 @@ static int read_features(const struct vt_args *args, struct vt_bench_volume_opti
     const char *name;
     for (unsigned n = 0; (name = vt_args_value_at(args, "without", n)) != NULL; n++) {
         unsigned i = 0;
-        while (i < VT_BENCH_FEATURES && strcmp(feature_names[i], name) != 0) {
+        while (i < VT_BENCH_FEATURES && strcmp(vt_bench_feature_names[i], name) != 0) {
             i++;
         }
         if (i == VT_BENCH_FEATURES) {
@@ -448,13 +331,14 @@ static int read_features(const struct vt_args *args, struct vt_bench_volume_opti
 
 static int read_options(const struct vt_args *args, struct vt_bench_volume_options *o)
 {
-    uint64_t fps;
+    uint64_t fps = 0;
     o->gpu = vt_args_value(args, "gpu");
     o->picture = vt_args_value(args, "picture");
     int result = vt_args_bytes(args, "gpu-memory", 0, &o->gpu_memory_bytes);
     result = result != 0 ? result : vt_args_u64(args, "frames", FRAMES_PER_TURN, &o->frames);
     result = result != 0 ? result : vt_args_u64(args, "hz", 60, &o->hz);
     result = result != 0 ? result : vt_args_u64(args, "adaptive", 0, &fps);
+    result = result != 0 ? result : vt_args_u64(args, "writes", WRITES, &o->writes);
     result = result != 0 ? result : read_resolution(args, o);
     result = result != 0 ? result : read_method(args, o);
     result = result != 0 ? result : read_features(args, o);
@@ -464,6 +348,10 @@ static int read_options(const struct vt_args *args, struct vt_bench_volume_optio
     if (result == 0 && (o->hz == 0 || o->hz > 1000 || fps > 1000)) {
         result = vt_usage_error(args, "--hz, --adaptive: at most 1000");
     }
+    if (result == 0 && (o->writes == 0 || o->writes > WRITES_MAX)) {
+        result = vt_usage_error(args, "--writes: between 1 and %u", WRITES_MAX);
+    }
+    o->writes = vt_args_flag(args, "latency") ? o->writes : 0;
     o->adaptive_fps = result == 0 ? (double)fps : 0;
     return result;
 }
@@ -483,36 +371,101 @@ static int read_size(const struct vt_args *args, uint64_t *bytes)
     return result;
 }
 
+/* ---------------------------------------------------------------- on what */
+
+struct bench {
+    struct vt_bench_volume b;
+    struct vt_bench_volume_result r;
+    uint64_t fill_percent, writes_per_s; /* of synthetic RAM */
+    uint64_t pages;                      /* a guest of ours writes each tick */
+};
+
+/* Of synthetic RAM, to be written to: one in the middle that is drawn. */
+static int page_in_use(const struct vt_bench_volume *b, uint64_t *page, struct vt_error *err)
+{
+    const uint8_t *classes = vt_synthetic_classes(b->synthetic);
+    uint64_t n = vt_synthetic_pages(b->synthetic);
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t at = (n / 2 + i) % n;
+        if (classes[at] == VT_CLASS_USER_ANON || classes[at] == VT_CLASS_KERNEL_SLAB) {
+            *page = at;
+            return 0;
+        }
+    }
+    return vt_fail(err, VT_E_NOT_FOUND, "too little of the RAM is in use");
+}
+
+static int on_synthetic(struct bench *bench, struct vt_error *err)
+{
+    struct vt_bench_volume *b = &bench->b;
+    uint64_t page = 0;
+    int rc = vt_synthetic_create(b->ram_bytes, (unsigned)bench->fill_percent, &b->synthetic, err);
+    if (rc != 0) {
+        return rc;
+    }
+    b->bytes = vt_synthetic_bytes(b->synthetic);
+    rc = b->options.writes > 0 ? page_in_use(b, &page, err) : 0;
+    rc = rc != 0 ? rc : vt_synthetic_start(b->synthetic, bench->writes_per_s, err);
+    rc = rc != 0 ? rc : measure(b, &bench->r, page, err);
+    vt_synthetic_destroy(b->synthetic);
+    return rc;
+}
+
+static int on_target(struct vt_target *target, bool ours, void *context, struct vt_error *err)
+{
+    struct bench *bench = context;
+    struct vt_bench_volume *b = &bench->b;
+    struct vt_off blinks = {0};
+    b->target = target;
+    b->bytes = vt_ram_bytes(target->ram);
+    b->ram_bytes = vt_ram_size(target->ram);
+    int rc = ours ? vt_bench_vm_write(target->vm, bench->pages, GUEST_HZ, err) : 0;
+    if (rc == 0 && b->options.writes > 0) {
+        rc = target->vm != NULL ? vt_bench_blink(target, &blinks, err)
+                                : vt_fail(err, VT_E_INVAL, "--latency: a file does not change");
+    }
+    rc = rc != 0 ? rc : vt_follow_create(target, NULL, &b->follow, err);
+    rc = rc != 0 ? rc : measure(b, &bench->r, blinks.v >> VT_PAGE_SHIFT, err);
+    vt_follow_destroy(b->follow);
+    return rc;
+}
+
+static int measure_on(const struct vt_args *args, struct bench *bench)
+{
+    struct vt_error err;
+    int rc = prepare(&bench->b.options, &bench->r, &err);
+    if (rc == 0 && vt_args_value(args, "synthetic") == NULL) {
+        return vt_bench_on_vm(args, "bench volume", VT_CLI_RAM, true, on_target, bench);
+    }
+    rc = rc != 0 ? rc : on_synthetic(bench, &err);
+    return rc == 0 ? 0 : vt_report(args, &err);
+}
+
 static int run(const struct vt_args *args)
 {
-    struct vt_bench_volume b = {0};
-    struct result r = {0};
-    struct vt_error err;
-    uint64_t fill, writes;
-    int result = read_options(args, &b.options);
-    result = result != 0 ? result : read_size(args, &b.ram_bytes);
-    result = result != 0 ? result : vt_args_u64(args, "synthetic", 0, &fill);
-    result = result != 0 ? result : vt_args_u64(args, "write-rate", WRITES_PER_S, &writes);
-    if (result == 0 && (vt_args_value(args, "synthetic") == NULL || fill > 100)) {
+    struct bench bench = {.r.n_drawings = 0};
+    bool synthetic = vt_args_value(args, "synthetic") != NULL;
+    int result = read_options(args, &bench.b.options);
+    result = result != 0 ? result : read_size(args, &bench.b.ram_bytes);
+    result = result != 0 ? result : vt_args_u64(args, "synthetic", 0, &bench.fill_percent);
+    result =
+        result != 0 ? result : vt_args_u64(args, "write-rate", WRITES_PER_S, &bench.writes_per_s);
+    result = result != 0 ? result : vt_args_u64(args, "pages", GUEST_PAGES, &bench.pages);
+    if (result == 0 && bench.fill_percent > 100) {
         result = vt_usage_error(args, "--synthetic: 0 to 100, per cent of pages in use");
     }
-    if (result != 0) {
-        return result;
+    if (result == 0 && synthetic && vt_args_operand(args, 1) != NULL) {
+        result = vt_usage_error(args, "--synthetic takes no VM");
     }
-    int rc = prepare(&b.options, &r, &err);
-    rc = rc != 0 ? rc : vt_synthetic_create(b.ram_bytes, (unsigned)fill, &b.synthetic, &err);
-    rc = rc != 0 ? rc : vt_synthetic_start(b.synthetic, writes, &err);
-    rc = rc != 0 ? rc : measure(&b, &r, &err);
-    if (rc != 0) {
-        result = vt_report(args, &err);
-    } else if (vt_args_json(args)) {
-        print_json(args, &b, &r);
-    } else {
-        print_text(&b, &r);
+    if (result == 0 && !synthetic &&
+        (vt_args_value(args, "size") != NULL || vt_args_value(args, "write-rate") != NULL)) {
+        result = vt_usage_error(args, "--size and --write-rate are of --synthetic RAM");
     }
-    close_device(&b);
-    vt_synthetic_destroy(b.synthetic);
-    result_fini(&r);
+    result = result != 0 ? result : measure_on(args, &bench);
+    if (result == 0) {
+        vt_bench_volume_show(args, &bench.b.options, &bench.r);
+    }
+    result_fini(&bench.r);
     return result;
 }
 

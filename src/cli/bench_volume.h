@@ -5,6 +5,7 @@
 #include "cli/bench.h"
 #include "cli/bench_synthetic.h"
 #include "vitrine/scene.h"
+#include "volume/follow.h"
 
 /** What of a scene can be left out, to see what it costs. */
 enum vt_bench_feature {
@@ -26,12 +27,18 @@ struct vt_bench_volume_options {
     bool march, slices;
     double adaptive_fps; /**< 0: every pixel of every frame */
     bool off[VT_BENCH_FEATURES];
+    uint64_t writes; /**< to be followed to their pixels */
 };
+
+extern const char *const vt_bench_feature_names[VT_BENCH_FEATURES];
 
 /** All of it, ready to be looked at and drawn. */
 struct vt_bench_volume {
     struct vt_bench_volume_options options;
-    struct vt_synthetic *synthetic;
+    struct vt_synthetic *synthetic; /**< or */
+    struct vt_target *target;
+    struct vt_follow *follow; /**< of the target */
+    const uint8_t *bytes;
     struct vt_gpu *gpu;
     struct vt_volume *volume;
     struct vt_view *view;
@@ -46,5 +53,53 @@ int vt_bench_volume_look(struct vt_bench_volume *b, struct vt_volume_update *upd
                          struct vt_error *err);
 /** Of the volume's clock. */
 double vt_bench_volume_now_s(const struct vt_bench_volume *b);
+
+/** Writes and the pixels that showed them, `n` of each; all in ms. */
+struct vt_bench_latency {
+    double *total, *wait, *look, *update, *draw;
+    size_t n;
+    uint64_t missed; /**< came before the one before was seen */
+};
+/** A page of a guest of the default kind that its vt-blink fills with VT_BENCH_BYTE_A and _B in
+ *  turn from now on; *offset is its place in the RAM file. VT_E_REFUSED: it has none. */
+int vt_bench_blink(struct vt_target *target, struct vt_off *offset, struct vt_error *err);
+#define VT_BENCH_BYTE_A 0x41
+#define VT_BENCH_BYTE_B 0xff
+
+/** Draws as b's options say and takes the time from each of options.writes writes to `page`, which
+ *  a guest blinks or, of synthetic RAM, a thread fills, until the frame is complete that shows it:
+ *  its pixel has changed. Without heat, labels and dimming, which change pixels for other reasons.
+ *  VT_E_NOT_FOUND: no view shows the page, VT_E_NOMEM, VT_E_TIMEOUT. */
+int vt_bench_latency(struct vt_bench_volume *b, uint64_t page, unsigned scale,
+                     struct vt_bench_latency *latency, struct vt_error *err);
+void vt_bench_latency_fini(struct vt_bench_latency *latency);
+
+/** Frames of one method, n of them. */
+struct vt_bench_drawing {
+    enum vt_method method;
+    double *frame_ms, *gpu_ms, *scale;
+    size_t n;
+    double elapsed_s;
+};
+
+/** All that was found. */
+struct vt_bench_volume_result {
+    char vm[VT_VM_NAME_MAX + 1]; /**< "": synthetic RAM */
+    struct vt_gpu_info device;
+    uint64_t ram_bytes;
+    unsigned order;
+    uint32_t width, height;
+    struct vt_bench_drawing drawings[2];
+    unsigned n_drawings;
+    double *look_ms, *update_ms, *update_gpu_ms; /**< n_updates of each */
+    size_t n_updates;
+    uint64_t changed_pages, uploaded_bytes;
+    uint64_t gpu_bytes, volume_bytes, driver_bytes;
+    double first_ms;    /**< the first update, of everything */
+    double drawn_share; /**< of the last picture's pixels: not background */
+    struct vt_bench_latency latency;
+};
+void vt_bench_volume_show(const struct vt_args *args, const struct vt_bench_volume_options *options,
+                          struct vt_bench_volume_result *result);
 
 #endif

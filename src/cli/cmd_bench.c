@@ -2,6 +2,7 @@
 #include "cli/bench.h"
 
 #include "base/io.h"
+#include "base/text.h"
 #include "cli/vm.h"
 #include "machine/console_client.h"
 #include "machine/guest_image.h"
@@ -72,6 +73,11 @@ int vt_bench_vm_start(const struct vt_args *args, unsigned index, struct vt_benc
     if (vt_args_bytes(args, "memory", 0, &memory_bytes) != 0) {
         return vt_fail(err, VT_E_INVAL, "--memory is no size");
     }
+    if (memory_bytes != 0 && memory_bytes < VT_GUEST_LEAST_BYTES) {
+        char needs[32];
+        return vt_fail(err, VT_E_INVAL, "--memory: the guest needs %s to boot",
+                       vt_format_bytes(needs, sizeof needs, VT_GUEST_LEAST_BYTES));
+    }
     snprintf(v.own, sizeof v.own, "bench-%d-%u", (int)getpid(), index);
     int rc = start(v.own, memory_bytes, err);
     if (rc == 0) {
@@ -111,6 +117,26 @@ void vt_bench_vm_close(struct vt_bench_vm *vm)
         vt_vm_close(handle);
     }
     vm->ours = false;
+}
+
+int vt_bench_on_vm(const struct vt_args *args, const char *operation, enum vt_cli_need need,
+                   bool saved, vt_bench_measure *measure, void *context)
+{
+    struct vt_bench_vm vm;
+    struct vt_target t;
+    struct vt_error err;
+    if (vt_bench_vm_open(args, &vm, &err) != 0) {
+        return vt_report(args, &err);
+    }
+    int result = vt_cli_open_named(args, vm.name, operation, need, "", &t);
+    if (result == 0) {
+        int rc = t.vm == NULL && !saved
+                     ? vt_fail(&err, VT_E_INVAL, "%s: a file does not change", vm.name)
+                     : measure(&t, vm.ours, context, &err);
+        result = vt_cli_close(args, &t, rc == 0 ? 0 : vt_report(args, &err));
+    }
+    vt_bench_vm_close(&vm);
+    return result;
 }
 
 /* ---------------------------------------------------------------- times */
@@ -171,7 +197,7 @@ static const struct vt_option options[] = {
     {"memory", "SIZE", "RAM of the guest that is booted for it (default: 256M)", false},
     {"ticks", "N", "memory, vms: how many refreshes (default: 600); semantic: samples (60)", false},
     {"hz", "N", "memory, vms: refreshes a second, volume: looks a second (default: 60)", false},
-    {"pages", "N", "memory, vms: pages a guest of its own writes each tick (default: 200)", false},
+    {"pages", "N", "pages a guest of its own writes each tick (default: 200)", false},
     {"synthetic", "PERCENT", "volume: of RAM made for it, so much of it in use, and no VM", false},
     {"size", "N", "volume: synthetic RAM that fills N x N x N voxels, instead of --memory", false},
     {"write-rate", "N", "volume: pages of synthetic RAM written a second (default: 12000)", false},
@@ -181,6 +207,8 @@ static const struct vt_option options[] = {
     {"method", "NAME", "volume: march (default), slices, or both", false},
     {"frames", "N", "volume: frames of each method (default: 360)", false},
     {"adaptive", "FPS", "volume: fewer pixels where that is needed for FPS frames a second", false},
+    {"latency", NULL, "volume: from a write in the guest to the frame that shows it, too", false},
+    {"writes", "N", "volume: how many writes are followed with --latency (default: 200)", false},
     {"picture", "FILE", "volume: the last frame, as PNG", false},
     {"without", "FEATURE", "volume: not heat, highlights, dim, boxes, labels or frame", true},
     {0},

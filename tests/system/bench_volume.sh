@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/system/bench_volume.sh - what `vitrine bench volume` says, of RAM made for it.
+# tests/system/bench_volume.sh - what `vitrine bench volume` says, of RAM made for it and of a guest's.
 . "$(dirname "$0")/lib.sh"
 
 command -v jq >/dev/null || skip 'no jq'
@@ -36,6 +36,26 @@ holds 'features' '.features == ["classes", "highlights", "boxes", "labels", "fra
 measure --synthetic 25 --memory 16M --adaptive 1000 --resolution 640x360
 holds 'a coarser picture' '.scale.max > 1'
 
+# Every write is found in a picture, however long that takes.
+measure --synthetic 25 --memory 16M --resolution 96x54 --latency --writes 5
+holds 'a write and its pixel' '.write_to_pixel_parts.writes == 5 and .write_to_pixel_parts.missed == 0
+    and .write_to_pixel_ms.p99 >= .write_to_pixel_ms.median
+    and .write_to_pixel_ms.median >= .write_to_pixel_parts.draw_ms.median'
+expect_status 3 vitrine bench volume --synthetic 0 --memory 1M --resolution 96x54 --latency
+
+# The same of a guest: written by a program in it, noticed by the tracker.
+start_vm a --memory 128M
+guest_exec 'vt-dirty 50 60 </dev/null >/dev/null 2>&1 &'
+measure "$vm" --resolution 96x54 --latency --writes 5
+holds 'its VM' ".vm == \"$vm\" and .ram_bytes == 134217728"
+holds 'a write and its pixel' '.write_to_pixel_parts.writes == 5 and .write_to_pixel_ms.median > 0'
+holds 'changed pages' '.dirty_pages_per_tick > 0 and .drawn_share > 0.05'
+vitrine snapshot "$vm" "$scratch/ram" >/dev/null
+vitrine kill "$vm" >/dev/null
+expect_status 3 vitrine bench volume "$vm"x --frames 1
+measure "$scratch/ram" --resolution 96x54
+holds 'saved RAM' '.dirty_pages_per_tick == 0 and .drawn_share > 0.05'
+
 vitrine bench volume --synthetic 25 --memory 4M --frames 2 --resolution 64x64 \
     --picture "$scratch/last.png" >"$scratch/text"
 expect_match 'as text' 'a frame \(march\)' "$(cat "$scratch/text")"
@@ -44,7 +64,8 @@ expect_eq 'the last frame' '89504e470d0a1a0a0000000d494844520000004000000040' \
 
 for options in '--synthetic 101' '--synthetic 5 --size 100' '--synthetic 5 --resolution 8x8' \
     '--synthetic 5 --resolution 96' '--synthetic 5 --method rays' '--synthetic 5 --without light' \
-    '--synthetic 5 --frames 0' '--synthetic 5 --hz 0'; do
+    '--synthetic 5 --frames 0' '--synthetic 5 --hz 0' '--synthetic 5 a-vm' \
+    '--size 128 a-vm'; do
     read -ra words <<<"$options"
     expect_status 2 vitrine bench volume "${words[@]}"
 done

@@ -1,0 +1,412 @@
+/* cli/bench_volume_latency.c - from a write in the guest to the frame that shows it.
+ *
+ * Who knows when a page is written is a thread of its own: of a guest it watches the page's last
+ * byte, of synthetic RAM it writes. The measuring thread draws all the time, as a window does that
+ * has something to show: it looks, updates, draws, and when the page was among those that changed,
+ * holds the pixel it lies at against the two colours that it is known to have.
+ */
+#include "cli/bench_volume.h"
+
+#include "base/io.h"
+#include "machine/console_client.h"
+#include "volume/camera.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#define BLINK_HZ 5 /* slower than a frame of the slowest device takes */
+#define BLINK_TIMEOUT_MS 20000
+#define WATCH_NS 20000 /* the watcher does not take a core from those that draw */
+#define KNOWN_TIMEOUT_MS 15000
+#define SEEN_TIMEOUT_MS 5000
+#define DIFFERENCE_MIN 12 /* of the two colours, all channels together */
+#define PAUSE_MAX_NS 50000000u
+
+/* ---------------------------------------------------------------- the guest's part */
+
+struct text {
+    char bytes[512];
+    size_t n;
+};
+
+static int keep(void *arg, const char *bytes, size_t n, struct vt_error *err)
+{
+    struct text *text = arg;
+    size_t room = sizeof text->bytes - 1 - text->n;
+    (void)err;
+    n = n < room ? n : room;
+    memcpy(text->bytes + text->n, bytes, n);
+    text->n += n;
+    return 0;
+}
+
+int vt_bench_blink(struct vt_target *target, struct vt_off *offset, struct vt_error *err)
+{
+    char command[256];
+    struct text text = {.n = 0};
+    struct vt_off off;
+    int code = 0;
+    snprintf(command, sizeof command,
+             "vt-blink %d </dev/null >/tmp/vt-blink 2>&1 & for i in 1 2 3 4 5 6 7 8 9; do "
+             "grep -q READY /tmp/vt-blink && break; sleep 1; done; cat /tmp/vt-blink; "
+             "grep -q READY /tmp/vt-blink",
+             BLINK_HZ);
+    int rc = vt_console_exec(target->vm, command, vt_deadline_ms(BLINK_TIMEOUT_MS), &vt_interrupted,
+                             keep, &text, &code, err);
+    const char *at = strstr(text.bytes, " pa 0x");
+    if (rc == 0 && (code != 0 || at == NULL)) {
+        return vt_fail(err, VT_E_REFUSED, "the guest has no vt-blink that runs");
+    }
+    if (rc == 0) {
+        rc = vt_ram_offset(target->ram, VT_GPA(strtoull(at + strlen(" pa "), NULL, 16)), &off, NULL,
+                           err);
+    }
+    if (rc == 0) {
+        *offset = off;
+    }
+    return rc;
+}
+
+/* ---------------------------------------------------------------- when it was written */
+
+/* Between the thread that knows and the one that draws. */
+struct clock {
+    struct vt_synthetic *synthetic; /* NULL: the byte is watched */
+    uint64_t page;
+    const volatile uint8_t *byte; /* the page's last */
+    _Atomic(uint64_t) at_ns;      /* of the last write; before its number */
+    _Atomic(uint64_t) number;     /* of writes that happened */
+    _Atomic(uint64_t) seen;       /* the last one that a frame has shown */
+    _Atomic(bool) ending;
+    int shown; /* state_of the last one that a frame has shown; the drawing thread's */
+};
+
+static void nap(uint64_t ns)
+{
+    const struct timespec t = {0, (long)ns};
+    nanosleep(&t, NULL);
+}
+
+static void count(struct clock *c)
+{
+    atomic_store_explicit(&c->at_ns, vt_now_ns(), memory_order_relaxed);
+    /* Pairs with the reader's acquire: who sees the number sees its time. */
+    atomic_fetch_add_explicit(&c->number, 1, memory_order_release);
+}
+
+static void *watch(void *context)
+{
+    struct clock *c = context;
+    prctl(PR_SET_TIMERSLACK, 1);
+    uint8_t last = *c->byte;
+    while (!atomic_load(&c->ending)) {
+        uint8_t byte = *c->byte;
+        if (byte != last) {
+            count(c);
+        }
+        last = byte;
+        nap(WATCH_NS);
+    }
+    return NULL;
+}
+
+/* The next one follows at any moment after the one before was seen. */
+static void *write_one_by_one(void *context)
+{
+    struct clock *c = context;
+    uint32_t random = 1;
+    prctl(PR_SET_TIMERSLACK, 1);
+    while (!atomic_load(&c->ending)) {
+        if (atomic_load(&c->seen) == atomic_load(&c->number)) {
+            random = random * 1664525 + 1013904223;
+            nap(random % PAUSE_MAX_NS);
+            uint8_t byte = *c->byte == VT_BENCH_BYTE_A ? VT_BENCH_BYTE_B : VT_BENCH_BYTE_A;
+            count(c); /* before, or its page might be looked at while there is no such write */
+            vt_synthetic_fill(c->synthetic, c->page, byte);
+        }
+        nap(WATCH_NS);
+    }
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- one turn of drawing */
+
+struct turn {
+    uint64_t began_ns, looked_ns, updated_ns, drawn_ns;
+    bool changed; /* the page was among those that changed */
+};
+
+/* Where it is seen, and how. */
+struct sight {
+    struct vt_camera camera;
+    struct vt_scene scene;
+    unsigned scale;
+    uint64_t page;
+    uint32_t x, y;
+    uint8_t colour[2][3]; /* with bytes A and B */
+};
+
+static bool among(const struct vt_volume_update *update, uint64_t page)
+{
+    size_t low = 0, high = update->n_pages;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (update->pages[middle] < page) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return update->all || (low < update->n_pages && update->pages[low] == page);
+}
+
+static int take_turn(struct vt_bench_volume *b, const struct sight *sight, struct turn *turn,
+                     struct vt_error *err)
+{
+    struct vt_volume_update update;
+    struct turn t = {.began_ns = vt_now_ns()};
+    int rc = vt_bench_volume_look(b, &update, err);
+    if (rc != 0) {
+        return rc;
+    }
+    t.looked_ns = vt_now_ns();
+    t.changed = among(&update, sight->page);
+    rc = vt_volume_update(b->volume, &update, NULL, err);
+    if (rc != 0) {
+        return rc;
+    }
+    t.updated_ns = vt_now_ns();
+    const struct vt_shot shot = {.camera = &sight->camera,
+                                 .scene = &sight->scene,
+                                 .method = b->options.march ? VT_METHOD_MARCH : VT_METHOD_SLICES,
+                                 .scale = sight->scale,
+                                 .now_s = vt_bench_volume_now_s(b)};
+    rc = vt_view_draw(b->view, b->volume, &shot, NULL, err);
+    t.drawn_ns = vt_now_ns();
+    if (rc == 0) {
+        *turn = t;
+    }
+    return rc != 0 ? rc : vt_interrupted ? vt_fail(err, VT_E_INTERRUPTED, "interrupted") : 0;
+}
+
+static int pixel(const struct vt_bench_volume *b, const struct sight *sight, uint8_t rgb[3],
+                 struct vt_error *err)
+{
+    const uint8_t *rgba;
+    int rc = vt_view_pixels(b->view, &rgba, err);
+    if (rc == 0) {
+        memcpy(rgb, rgba + ((size_t)sight->y * b->width + sight->x) * 4, 3);
+    }
+    return rc;
+}
+
+static int difference(const uint8_t a[3], const uint8_t b[3])
+{
+    return abs(a[0] - b[0]) + abs(a[1] - b[1]) + abs(a[2] - b[2]);
+}
+
+/* ---------------------------------------------------------------- where it is seen */
+
+/* From `view`, with everything cut away that is in front of the page. False: not in the picture. */
+static bool aim(const struct vt_bench_volume *b, const char *view, struct sight *sight)
+{
+    const unsigned order = vt_volume_side(b->volume);
+    const double aspect = (double)b->width / b->height;
+    struct vt_box box;
+    struct vt_lens lens;
+    double middle[3], at[3];
+    vt_camera_named(view, &sight->camera, NULL);
+    vt_camera_frame(&sight->camera, &b->box, order, aspect);
+    if (vt_volume_box(order, VT_OFF(sight->page << VT_PAGE_SHIFT), VT_PAGE_BYTES, &box, NULL) !=
+        0) {
+        return false;
+    }
+    unsigned axis = 0;
+    for (unsigned k = 0; k < 3; k++) {
+        double along = fabs(sight->camera.eye[k] - sight->camera.target[k]);
+        double most = fabs(sight->camera.eye[axis] - sight->camera.target[axis]);
+        axis = along > most ? k : axis;
+        middle[k] = ldexp((double)box.min[k] + box.max[k] + 1, -(int)order - 1);
+    }
+    if (sight->camera.eye[axis] > sight->camera.target[axis]) {
+        middle[axis] = ldexp(box.max[axis] + 1.0, -(int)order);
+        sight->scene.clip_max[axis] = (float)middle[axis];
+    } else {
+        middle[axis] = ldexp(box.min[axis], -(int)order);
+        sight->scene.clip_min[axis] = (float)middle[axis];
+    }
+    vt_camera_lens(&sight->camera, aspect, &lens);
+    if (!vt_camera_project(&lens, middle, at) || at[0] < 0 || at[0] >= 1 || at[1] < 0 ||
+        at[1] >= 1) {
+        return false;
+    }
+    sight->x = (uint32_t)(at[0] * b->width);
+    sight->y = (uint32_t)(at[1] * b->height);
+    return true;
+}
+
+static int state_of(uint8_t byte)
+{
+    return byte == VT_BENCH_BYTE_A ? 0 : byte == VT_BENCH_BYTE_B ? 1 : -1;
+}
+
+/* Learns the pixel's colour in both states. VT_E_NOT_FOUND: the page is not seen there. */
+static int learn(struct vt_bench_volume *b, struct sight *sight, struct vt_error *err)
+{
+    const volatile uint8_t *byte = b->bytes + ((sight->page + 1) << VT_PAGE_SHIFT) - 1;
+    bool known[2] = {false, false};
+    uint64_t deadline = vt_deadline_ms(KNOWN_TIMEOUT_MS);
+    int rc = 0;
+    while (rc == 0 && !(known[0] && known[1])) {
+        struct turn turn;
+        if (b->synthetic != NULL) {
+            vt_synthetic_fill(b->synthetic, sight->page,
+                              known[0] ? VT_BENCH_BYTE_B : VT_BENCH_BYTE_A);
+        }
+        int before = state_of(*byte);
+        rc = take_turn(b, sight, &turn, err);
+        int after = state_of(*byte);
+        if (rc == 0 && before >= 0 && before == after) {
+            rc = pixel(b, sight, sight->colour[after], err);
+            known[after] = true;
+        }
+        if (rc == 0 && vt_now_ns() > deadline) {
+            rc = vt_fail(err, VT_E_TIMEOUT, "the page does not blink, or drawing takes too long");
+        }
+    }
+    return rc == 0 && difference(sight->colour[0], sight->colour[1]) < DIFFERENCE_MIN
+               ? vt_fail(err, VT_E_NOT_FOUND, "no view shows the page that blinks")
+               : rc;
+}
+
+static int find_sight(struct vt_bench_volume *b, uint64_t page, unsigned scale, struct sight *found,
+                      struct vt_error *err)
+{
+    static const char *const views[] = {"front", "right", "top", "back", "left", "bottom"};
+    int rc = vt_fail(err, VT_E_NOT_FOUND, "no view shows the page that blinks");
+    for (unsigned i = 0; rc == VT_E_NOT_FOUND && i < sizeof views / sizeof views[0]; i++) {
+        struct sight sight = {.scene = b->scene, .scale = scale, .page = page};
+        sight.scene.heat = sight.scene.labels = sight.scene.dim_others = false;
+        if (aim(b, views[i], &sight)) {
+            rc = learn(b, &sight, err);
+            *found = sight;
+        }
+    }
+    return rc;
+}
+
+/* ---------------------------------------------------------------- the measurement */
+
+/* The write that `turn` has shown, if it did. */
+static int note(struct vt_bench_volume *b, const struct sight *sight, struct clock *c,
+                const struct turn *turn, struct vt_bench_latency *l, struct vt_error *err)
+{
+    uint64_t number = atomic_load_explicit(&c->number, memory_order_acquire);
+    uint64_t seen = atomic_load(&c->seen);
+    uint64_t at_ns = atomic_load_explicit(&c->at_ns, memory_order_relaxed);
+    uint8_t rgb[3];
+    if (!turn->changed || number == seen) {
+        return 0;
+    }
+    int now = state_of(*c->byte), rc = pixel(b, sight, rgb, err);
+    if (rc == 0 && now == c->shown && (number - seen) % 2 == 0) {
+        l->missed += number - seen; /* back to what was shown: nobody can tell */
+        atomic_store(&c->seen, number);
+        return 0;
+    }
+    if (rc != 0 || now < 0 || now == c->shown ||
+        difference(rgb, sight->colour[now]) >= difference(rgb, sight->colour[1 - now])) {
+        return rc;
+    }
+    c->shown = now;
+    size_t i = l->n++;
+    /* The watcher may be late, never early: after the look, though that has seen it. */
+    uint64_t began_ns = turn->began_ns > at_ns    ? turn->began_ns
+                        : at_ns < turn->looked_ns ? at_ns
+                                                  : turn->looked_ns;
+    at_ns = at_ns < began_ns ? at_ns : began_ns;
+    l->total[i] = (double)(turn->drawn_ns - at_ns) / 1e6;
+    l->wait[i] = (double)(began_ns - at_ns) / 1e6;
+    l->look[i] = (double)(turn->looked_ns - began_ns) / 1e6;
+    l->update[i] = (double)(turn->updated_ns - turn->looked_ns) / 1e6;
+    l->draw[i] = (double)(turn->drawn_ns - turn->updated_ns) / 1e6;
+    l->missed += number - seen - 1;
+    atomic_store(&c->seen, number);
+    return 0;
+}
+
+static int follow_writes(struct vt_bench_volume *b, const struct sight *sight, struct clock *c,
+                         struct vt_bench_latency *l, struct vt_error *err)
+{
+    uint64_t deadline = vt_deadline_ms(SEEN_TIMEOUT_MS);
+    size_t before = 0;
+    int rc = 0;
+    while (rc == 0 && l->n < b->options.writes) {
+        struct turn turn;
+        rc = take_turn(b, sight, &turn, err);
+        rc = rc != 0 ? rc : note(b, sight, c, &turn, l, err);
+        if (l->n != before) {
+            before = l->n;
+            deadline = vt_deadline_ms(SEEN_TIMEOUT_MS);
+        } else if (rc == 0 && vt_now_ns() > deadline) {
+            rc = vt_fail(err, VT_E_TIMEOUT,
+                         "no frame shows what is written: %zu of %" PRIu64 " writes were seen",
+                         l->n, b->options.writes);
+        }
+    }
+    return rc;
+}
+
+static int make_room(struct vt_bench_latency *l, uint64_t n, struct vt_error *err)
+{
+    *l = (struct vt_bench_latency){
+        .total = calloc(n, sizeof *l->total),
+        .wait = calloc(n, sizeof *l->wait),
+        .look = calloc(n, sizeof *l->look),
+        .update = calloc(n, sizeof *l->update),
+        .draw = calloc(n, sizeof *l->draw),
+    };
+    return l->total != NULL && l->wait != NULL && l->look != NULL && l->update != NULL &&
+                   l->draw != NULL
+               ? 0
+               : vt_fail(err, VT_E_NOMEM, "no memory for %" PRIu64 " writes", n);
+}
+
+void vt_bench_latency_fini(struct vt_bench_latency *l)
+{
+    free(l->total);
+    free(l->wait);
+    free(l->look);
+    free(l->update);
+    free(l->draw);
+}
+
+int vt_bench_latency(struct vt_bench_volume *b, uint64_t page, unsigned scale,
+                     struct vt_bench_latency *latency, struct vt_error *err)
+{
+    struct clock c = {.synthetic = b->synthetic,
+                      .page = page,
+                      .byte = b->bytes + ((page + 1) << VT_PAGE_SHIFT) - 1};
+    struct sight sight;
+    pthread_t thread;
+    int rc = make_room(latency, b->options.writes, err);
+    rc = rc != 0 ? rc : find_sight(b, page, scale, &sight, err);
+    if (rc != 0) {
+        return rc;
+    }
+    c.shown = state_of(*c.byte);
+    int error = pthread_create(&thread, NULL, b->synthetic != NULL ? write_one_by_one : watch, &c);
+    if (error != 0) {
+        return vt_fail_errno(err, VT_E_NOMEM, error, "no thread to watch the page");
+    }
+    rc = follow_writes(b, &sight, &c, latency, err);
+    atomic_store(&c.ending, true);
+    pthread_join(thread, NULL);
+    return rc;
+}
