@@ -11,7 +11,7 @@ layout(local_size_x = 8, local_size_y = 8) in;
 
 const float VT_MARCH_END = 0.004;
 const float VT_MARCH_MORE = 1.01;
-const float VT_MARCH_SHADE = 0.4;
+const float VT_MARCH_SHADE = 0.6;
 const float VT_MARCH_TINT = 0.7;
 const float VT_MARCH_DIM_ABSORB = 0.12;
 const float VT_MARCH_DIM_COLOUR = 0.5;

@@ -75,7 +75,8 @@ struct vt_volume_update {
     const uint64_t *pages; /**< indices of pages whose bytes changed, ascending */
     size_t n_pages;
     bool all;               /**< every page that is no VT_CLASS_HOLE in `classes` changed (without
-                             * `classes`: every page); `pages` is not looked at */
+                             * `classes`: every page) at times unknown: none is hot any more;
+                             * `pages` is not looked at */
     const uint8_t *classes; /**< enum vt_page_class of all pages; one that is VT_CLASS_HOLE and not
                              * in `pages` becomes a hole again */
     const uint8_t *owners;  /**< as vt_classes_owners, of all pages */

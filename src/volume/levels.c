@@ -431,8 +431,10 @@ int vt_volume_update(struct vt_volume *volume, const struct vt_volume_update *up
                            update->pages[i], volume->n_pages);
         }
     }
-    struct update u = {
-        .v = volume, .b = volume->build, .what = update, .now = vt_volume_ms(update->now_s)};
+    struct update u = {.v = volume,
+                       .b = volume->build,
+                       .what = update,
+                       .now = update->all ? 0 : vt_volume_ms(update->now_s)};
     int rc = run(&u, err);
     if (rc == 0 && cost != NULL) {
         *cost = (struct vt_volume_cost){.uploaded_bytes = u.uploaded,

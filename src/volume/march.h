@@ -20,7 +20,7 @@
 
 #define VT_MARCH_END 0.004
 #define VT_MARCH_MORE 1.01 /**< hiding more than another voxel means at least so much */
-#define VT_MARCH_SHADE 0.4
+#define VT_MARCH_SHADE 0.6
 #define VT_MARCH_TINT 0.7         /**< how much of a highlight's colour its pages take */
 #define VT_MARCH_DIM_ABSORB 0.12  /**< what is dimmed hides as much less */
 #define VT_MARCH_DIM_COLOUR 0.5   /**< and is as much darker */

@@ -352,7 +352,7 @@ static void all_pages(struct world *w, double now_s)
         if (w->classes[page] != VT_CLASS_HOLE) {
             fill_page(w->ram + (size_t)page * 4096);
             w->present[page] = true;
-            w->newest[page] = vt_volume_ms(now_s);
+            w->newest[page] = 0;
             n++;
         } else {
             w->present[page] = false;
