@@ -24,6 +24,8 @@
 #define LEGEND_ROW 26.0F
 #define LEGEND_PAD 15.0F
 #define LEGEND_ROWS_MAX 3u
+#define LEGEND_ROWS_USUAL 2
+#define FRAME_TRIES 4
 #define LEGEND_HIGHLIGHTS_MAX 8u
 #define LABEL_HEIGHT 26.0F
 #define LABEL_STEP 33.0F
@@ -485,13 +487,48 @@ static bool has_bands(float width, float height)
     return width >= 480 && height >= 270;
 }
 
+/* Where the box's corners are in the picture, 0-1; false where one is not before the eye. */
+static bool bounds(const struct vt_camera *camera, const struct vt_box *box, unsigned order,
+                   double aspect, double low[2], double high[2])
+{
+    struct body b = body_of(box, order);
+    struct vt_lens lens;
+    vt_camera_lens(camera, aspect, &lens);
+    for (unsigned corner = 0; corner < 8; corner++) {
+        double at[3], p[3];
+        for (unsigned k = 0; k < 3; k++) {
+            p[k] = (corner >> k & 1) != 0 ? b.high[k] : b.low[k];
+        }
+        if (!vt_camera_project(&lens, p, at)) {
+            return false;
+        }
+        for (unsigned k = 0; k < 2; k++) {
+            low[k] = corner == 0 ? at[k] : fmin(low[k], at[k]);
+            high[k] = corner == 0 ? at[k] : fmax(high[k], at[k]);
+        }
+    }
+    return true;
+}
+
 void vt_overlay_frame(struct vt_camera *camera, const struct vt_box *box, unsigned order,
                       uint32_t width, uint32_t height, bool labels)
 {
-    float w = (float)width, h = (float)height;
-    vt_camera_frame(camera, box, order, (double)width / height);
-    if (labels && has_bands(w, h)) {
-        vt_camera_zoom(camera, 1 / (1 - 2 * (double)(BAND_TOP * unit_of(w, h) / h)));
+    float w = (float)width, h = (float)height, u = unit_of(w, h), gap = 14 * u;
+    float legend = (LEGEND_ROWS_USUAL * LEGEND_ROW + 2 * LEGEND_PAD) * u;
+    double aspect = (double)width / height, low[2], high[2];
+    double top = (double)((BAND_TOP * u + gap) / h), bottom = 1 - (double)((legend + gap) / h);
+    double side = (double)(MARGIN * u / w);
+    vt_camera_frame(camera, box, order, aspect);
+    /* Perspective makes it a matter of trying; each try comes close to what it aims at. */
+    for (unsigned i = 0; labels && has_bands(w, h) && i < FRAME_TRIES &&
+                         bounds(camera, box, order, aspect, low, high);
+         i++) {
+        vt_camera_zoom(
+            camera, fmax((high[0] - low[0]) / (1 - 2 * side), (high[1] - low[1]) / (bottom - top)));
+        if (bounds(camera, box, order, aspect, low, high)) {
+            vt_camera_pan(camera, ((low[0] + high[0]) / 2 - 0.5) * aspect,
+                          (top + bottom) / 2 - (low[1] + high[1]) / 2);
+        }
     }
 }
 

@@ -29,8 +29,8 @@ struct vt_overlay {
 /** Draws it over what is on the canvas. Pictures too small for letters get lines only. */
 void vt_overlay_draw(const struct vt_overlay *overlay, struct vt_canvas *canvas);
 
-/** vt_camera_frame for a picture with an overlay: `box` fills what its bands usually leave free;
- *  without `labels` there are none. */
+/** vt_camera_frame for a picture with an overlay: from the same side, `box` fills what its bands
+ *  usually leave free; without `labels` there are none. */
 void vt_overlay_frame(struct vt_camera *camera, const struct vt_box *box, unsigned order,
                       uint32_t width, uint32_t height, bool labels);
 

@@ -58,9 +58,41 @@ expect_eq 'the picture' '1600 PNG' "$(python3 -c 'import struct, sys
 d = open(sys.argv[1], "rb").read()
 print(struct.unpack(">I", d[16:20])[0], d[1:4].decode())' "$scratch/ram.png")"
 
+# The volume: as large as asked for, with something to see, drawn by a device; what is written while
+# it is looked at glows, and a highlight is what the camera goes to.
+guest_exec 'dd if=/dev/urandom of=/tmp/packed bs=1M count=8 2>/dev/null'
+vitrine highlight "$vm" low --gpa 0x100000 --bytes 1M
+for view in iso left; do
+    vitrine shot "$vm" "$scratch/$view.png" --view "$view" --size 320x180 --json >"$scratch/$view.json"
+    expect_eq "$view" "320 180 $view live true" \
+        "$(json '"{width} {height} {view} {consistency} ".format(**d) + str(d["understood"]).lower()' <"$scratch/$view.json")"
+    [ -n "$(json 'd["device"]' <"$scratch/$view.json")" ] || fail 'no device'
+    [ "$(stat -c %s "$scratch/$view.png")" -gt 10000 ] || fail "nothing to see from $view"
+done
+expect_eq 'all pages' "$(json 'd["pages"]' <"$scratch/iso.json")" \
+    "$(json 'sum(c["pages"] for c in d["classes"])' <"$scratch/iso.json")"
+expect_eq 'highlights' '["low"]' "$(json '[h["name"] for h in d["highlights"]]' <"$scratch/iso.json")"
+vitrine shot "$vm" "$scratch/near.png" --view iso --size 320x180 --pause --zoom-to low --pages "$scratch/near"
+vitrine shot "$vm" "$scratch/range.png" --view iso --size 320x180 --zoom-to 0x100000+1M --no-highlights
+expect_eq 'the VM runs again' running "$(vm_state)"
+[ "$(stat -c %s "$scratch/near")" = "$(json 'd["pages"]' <"$scratch/iso.json")" ] || fail 'not every page has a class'
+cmp -s "$scratch/near.png" "$scratch/iso.png" && fail 'zooming changed nothing'
+
+# Without any Vulkan driver: the CPU, with a note.
+VK_ICD_FILENAMES=$scratch/none VK_DRIVER_FILES=$scratch/none vitrine shot "$vm" "$scratch/cpu.png" \
+    --view iso --size 64x36 --json >"$scratch/cpu.json" 2>"$scratch/note"
+expect_eq 'no device' null "$(json 'd["device"]' <"$scratch/cpu.json")"
+grep -q 'on the CPU' "$scratch/note" || fail "no note: $(cat "$scratch/note")"
+
 # Bad input: a line that names the thing, the right status, nothing written.
 expect_error 2 '--width' vitrine shot "$vm" "$scratch/bad.png" --width 100
 expect_error 2 'mauve' vitrine shot "$vm" "$scratch/bad.png" --palette mauve
+expect_error 2 'sideways' vitrine shot "$vm" "$scratch/bad.png" --view sideways
+expect_error 2 '--slice' vitrine shot "$vm" "$scratch/bad.png" --slice x=0.5
+expect_error 2 '--width' vitrine shot "$vm" "$scratch/bad.png" --view top --width 800
+expect_error 2 '--size' vitrine shot "$vm" "$scratch/bad.png" --view top --size 3x3
+expect_error 3 'no-such-gpu' vitrine shot "$vm" "$scratch/bad.png" --view top --gpu no-such-gpu
+expect_error 3 'nothing-there' vitrine shot "$vm" "$scratch/bad.png" --view top --zoom-to nothing-there
 expect_error 3 "$prefix-none" vitrine shot "$prefix-none" "$scratch/bad.png"
 expect_error 3 'no/such' vitrine shot "$vm" "$scratch/no/such/bad.png"
 expect_error 1 'No space left' vitrine shot "$vm" /dev/full
