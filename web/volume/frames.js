@@ -1,0 +1,119 @@
+/* frames.js - pictures drawn by the server, for a browser that cannot draw them: asks for them with
+ * `view` messages, decodes JPEG or H.264, and keeps the newest as something a canvas can draw.
+ *
+ * One view is asked for at a time: the next goes out when a frame of the last one came, so a server
+ * that draws slowly is not asked faster than it can.
+ */
+import { CODEC_H264 } from './message.js';
+
+const WIDTH_MAX = 1920, HEIGHT_MAX = 1080, SIDE_MIN = 16;
+const QUALITY_MOVING = 60, QUALITY_STILL = 85;
+const H264 = 'avc1.42E033'; /* baseline, level 5.1: Annex B says the rest itself */
+
+export class ServerFrames {
+    /* `send(message)` to the stream; `arrived()` when there is a new picture. */
+    constructor(send, arrived) {
+        this.send = send;
+        this.arrived = arrived;
+        this.id = 0;
+        this.shown = 0; /* id of the picture's view */
+        this.waiting = false;
+        this.wanted = null;
+        this.picture = null; /* an ImageBitmap or VideoFrame */
+        this.decoder = null;
+        this.begun = false; /* the decoder had a picture that it can decode by itself */
+    }
+
+    /** A view from now on: width and height in pixels, camera, scene, whether it moves. */
+    want(width, height, camera, scene, moving) {
+        const share = Math.min(1, WIDTH_MAX / width, HEIGHT_MAX / height);
+        this.wanted = {
+            type: 'view', width: Math.max(Math.round(width * share), SIDE_MIN),
+            height: Math.max(Math.round(height * share), SIDE_MIN), camera, scene,
+            quality: moving ? QUALITY_MOVING : QUALITY_STILL, moving,
+        };
+        this.ask();
+    }
+
+    ask() {
+        if (this.wanted !== null && !this.waiting) {
+            this.waiting = true;
+            this.send({ ...this.wanted, id: ++this.id });
+            this.wanted = null;
+        }
+    }
+
+    /** The stream began anew: it knows nothing of a view. */
+    restart() {
+        this.waiting = false;
+        this.ask();
+    }
+
+    /** A message of kind frame. Resolves when the decoder has it. Throws when it cannot be decoded. */
+    async take(frame) {
+        if (frame.codec === CODEC_H264) {
+            this.decode(frame);
+        } else {
+            const jpeg = new Blob([frame.picture], { type: 'image/jpeg' });
+            this.shows(await createImageBitmap(jpeg), frame.id);
+        }
+        if (frame.id === this.id) {
+            this.waiting = false;
+            this.ask();
+        }
+    }
+
+    shows(picture, id) {
+        this.picture?.close();
+        this.picture = picture;
+        this.shown = id;
+        this.arrived();
+    }
+
+    decode(frame) {
+        if (typeof VideoDecoder === 'undefined') {
+            throw new Error('this browser decodes no H.264');
+        }
+        if (this.decoder === null || this.decoder.state === 'closed') {
+            this.decoder = new VideoDecoder({
+                output: (picture) => this.shows(picture, picture.timestamp),
+                error: () => {}, /* it is closed then, and begins anew with the next whole picture */
+            });
+            this.decoder.configure({ codec: H264, optimizeForLatency: true });
+            this.begun = false;
+        }
+        this.begun ||= frame.independent;
+        if (this.begun) {
+            this.decoder.decode(new EncodedVideoChunk({
+                type: frame.independent ? 'key' : 'delta', timestamp: frame.id, data: frame.picture,
+            }));
+        }
+    }
+
+    /** Draws the newest picture over all of a 2-D context's canvas; false: there is none. */
+    draw(context, width, height) {
+        if (this.picture === null) {
+            return false;
+        }
+        context.imageSmoothingEnabled = true;
+        context.drawImage(this.picture, 0, 0, width, height);
+        return true;
+    }
+
+    /** A pixel of the element as one of the frame that is shown: [x, y]. */
+    pixelOf(x, y, width, height) {
+        const w = this.picture?.displayWidth ?? this.picture?.width ?? width;
+        const h = this.picture?.displayHeight ?? this.picture?.height ?? height;
+        const into = (v, n) => Math.min(Math.max(Math.floor(v), 0), n - 1);
+        return [into(x * w / width, w), into(y * h / height, h)];
+    }
+
+    close() {
+        this.picture?.close();
+        this.picture = null;
+        if (this.decoder !== null && this.decoder.state !== 'closed') {
+            this.decoder.close();
+        }
+        this.decoder = null;
+    }
+}
