@@ -3,11 +3,13 @@
 #define VT_SERVER_OPS_PARTS_H
 
 #include "server/ops.h"
+#include "vitrine/highlight.h"
 
 /* Tables of operations, each ended by one without a name. */
 extern const struct vt_op vt_ops_ask[];
 extern const struct vt_op vt_ops_lifecycle[];
 extern const struct vt_op vt_ops_memory[];
+extern const struct vt_op vt_ops_pages[];
 extern const struct vt_op vt_ops_picture[];
 extern const struct vt_op vt_ops_search[];
 extern const struct vt_op vt_ops_snapshot[];
@@ -31,6 +33,19 @@ bool vt_call_bool(const struct vt_op_call *call, const char *name);
 const char *vt_call_address(const struct vt_op_call *call, const char *name, char buf[24]);
 /** The parameter "pid"; 0: not given. */
 int32_t vt_call_pid(const struct vt_op_call *call);
+
+/** Guest-physical ranges, gathered. */
+struct vt_gathered {
+    struct vt_gpa_run *runs; /**< malloc'ed; NULL: none */
+    size_t n, room;
+};
+/** Adds one, to the last one where it goes on. VT_E_NOMEM. */
+int vt_gathered_add(struct vt_gathered *all, struct vt_gpa gpa, uint64_t bytes,
+                    struct vt_error *err);
+/** Adds the memory of a kind ("heap", "slab"; NULL: all of the process's). Errors: those of
+ *  vt_memory_kind_parse, vt_lease_kernel and vt_linux_memory_runs. */
+int vt_call_gather(struct vt_op_call *call, const char *area, int32_t pid, struct vt_gathered *all,
+                   struct vt_error *err);
 
 /* ---- results ---- */
 

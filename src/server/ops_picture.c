@@ -139,57 +139,15 @@ static int remove_highlight(struct vt_op_call *call, struct vt_error *err)
 
 /* ---------------------------------------------------------------- making one */
 
-struct making {
-    struct vt_op_call *call;
-    struct vt_gpa_run *runs;
-    size_t n, room;
-    struct vt_error *err;
-};
-
-static int add_run(struct making *m, struct vt_gpa gpa, uint64_t bytes)
-{
-    struct vt_gpa_run *last = m->runs != NULL ? &m->runs[m->n - 1] : NULL;
-    if (last != NULL && last->gpa.v + last->bytes == gpa.v) {
-        last->bytes += bytes;
-        return 0;
-    }
-    if (m->runs == NULL || m->n == m->room) {
-        size_t room = m->room == 0 ? 256 : 2 * m->room;
-        struct vt_gpa_run *more = realloc(m->runs, room * sizeof *more);
-        if (more == NULL) {
-            return vt_fail(m->err, VT_E_NOMEM, "highlight: out of memory");
-        }
-        m->runs = more;
-        m->room = room;
-    }
-    m->runs[m->n++] = (struct vt_gpa_run){gpa, bytes};
-    return 0;
-}
-
-static int on_memory(const struct vt_memory_run *run, void *arg)
-{
-    struct making *m = arg;
-    int rc = vt_call_check(m->call, m->err);
-    return rc != 0 ? rc : add_run(m, run->gpa, run->bytes);
-}
-
-static int add_area(struct making *m, const char *area, int32_t pid, struct vt_error *err)
-{
-    enum vt_memory_kind kind = VT_MEMORY_PROCESS;
-    struct vt_lease *lease = m->call->lease;
-    int rc = area != NULL ? vt_memory_kind_parse(area, pid != 0, &kind, err) : 0;
-    rc = rc != 0 ? rc : vt_lease_kernel(m->call->host, lease, err);
-    return rc != 0 ? rc : vt_linux_memory_runs(lease->target.kernel, kind, pid, on_memory, m, err);
-}
-
-static int add_given(struct making *m, const json_t *runs)
+static int add_given(struct vt_gathered *all, const json_t *runs, struct vt_error *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < json_array_size(runs); i++) {
         const json_t *run = json_array_get(runs, i);
         struct vt_gpa gpa = VT_GPA(0);
         vt_parse_u64(json_string_value(json_object_get(run, "gpa")), &gpa.v, NULL);
-        rc = add_run(m, gpa, (uint64_t)json_integer_value(json_object_get(run, "bytes")));
+        rc = vt_gathered_add(all, gpa, (uint64_t)json_integer_value(json_object_get(run, "bytes")),
+                             err);
     }
     return rc;
 }
@@ -200,10 +158,10 @@ static int put_runs(struct vt_op_call *call, const char *name, const struct vt_c
     const char *label = vt_call_text(call, "label"), *area = vt_call_text(call, "area");
     const json_t *runs = json_object_get(call->args, "runs");
     int32_t pid = vt_call_pid(call);
-    struct making m = {.call = call, .err = err};
-    int rc = runs != NULL ? add_given(&m, runs) : 0;
+    struct vt_gathered m = {0};
+    int rc = runs != NULL ? add_given(&m, runs, err) : 0;
     if (rc == 0 && (area != NULL || pid != 0)) {
-        rc = add_area(&m, area, pid, err);
+        rc = vt_call_gather(call, area, pid, &m, err);
     }
     if (rc == 0 && m.n == 0) {
         rc = vt_fail(err, VT_E_NOT_FOUND, "highlight: there is no such memory");

@@ -141,6 +141,27 @@ check("find in a process", cli("find", VM, "BUSYBOX", "--ignore-case", "--pid", 
 refused("invalid", "find", vm=VM)
 refused("invalid", "find", vm=VM, hex="4")
 
+page = call("page_at", vm=VM, gpa=place)
+check("page_at: the kernel's image", ("kernel_data", "linux_banner"),
+      (page["class"], page["uses"][0]["symbol"]))
+heap = call("memory_runs", vm=VM, pid=1, area="heap")
+check("memory_runs", heap["bytes"], 4096 * sum(run["pages"] for run in heap["runs"]))
+page = call("page_at", vm=VM, offset=hex(4096 * heap["runs"][0]["first"] + 5))
+check("page_at: init's heap", ("user_heap", "anonymous", 1, "init", "[heap]"),
+      (page["class"], page["kernel"], *(page["uses"][0][k] for k in ("pid", "process", "name"))))
+slab = call("memory_runs", vm=VM, area="slab", limit=1)
+check("memory_runs: cut", (1, True), (len(slab["runs"]), slab["cut"]))
+page = call("page_at", vm=VM, offset=hex(4096 * slab["runs"][0]["first"]))
+check("page_at: a slab's cache", (True, "kernel_slab"),
+      (page["slab"] in [s["name"] for s in cli("slabs", VM)["slabs"]], page["class"]))
+check("memory_runs: of an answer", True,
+      call("memory_runs", vm=VM, question="where is the stack of init?")["bytes"] > 0)
+refused("invalid", "memory_runs", vm=VM)
+refused("invalid", "memory_runs", vm=VM, question="where is the stack of init?", pid=1)
+refused("not_found", "memory_runs", vm=VM, pid=4000000)
+refused("invalid", "page_at", vm=VM)
+refused("bad_address", "page_at", vm=VM, gpa="0xffffffff000")
+
 symbol = cli("symbols", VM, "init_task")[0]
 got = call("symbols", vm=VM, name="init_task")["symbols"][0]
 check("symbols", symbol, {key: got[key] for key in symbol})
@@ -225,6 +246,9 @@ check("highlights", ["slab", "two", "init"],
 check("remove_highlight", {"removed": "two"}, call("remove_highlight", vm=VM, name="two"))
 refused("not_found", "remove_highlight", vm=VM, name="two")
 refused("invalid", "highlight", vm=VM, name="../x", area="slab")
+check("memory_runs: as a highlight has them",
+      sum(run["bytes"] for run in call("show_highlight", vm=VM, name="slab")["runs"]),
+      call("memory_runs", vm=VM, area="slab")["bytes"])
 refused("bad_address", "highlight", vm=VM, name="x", runs=[{"gpa": "0xfffffffff000", "bytes": 1}])
 if len(call("shot", vm=VM, width=640)) < 10000:
     fail("shot: hardly a picture")

@@ -71,4 +71,9 @@ struct vt_slab {
 void vt_slab_decode(const struct vt_slab_layout *l, const struct vt_object *page,
                     struct vt_slab *slab);
 
+/** The name of the cache that the objects of the physical page at `page` are of; "" where that is
+ *  not a slab's page, or the slab changed hands meanwhile. VT_E_NOT_FOUND (a member). */
+int vt_slab_of_page(struct vt_kernel *kernel, struct vt_gpa page, char name[64],
+                    struct vt_error *err);
+
 #endif
