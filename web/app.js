@@ -11,6 +11,7 @@ import { VmMap } from './map.js';
 import { say } from './notices.js';
 import { statusLine } from './status.js';
 import { nextTheme, onTheme } from './theme.js';
+import './volume/view.js';
 import { Windows } from './windows.js';
 
 const byId = (id) => document.getElementById(id);
@@ -25,16 +26,18 @@ statusLine(byId('status'), machines, windows);
 
 const themeButton = iconButton('auto', 'Dark or light', nextTheme);
 byId('tools').append(
-    iconButton('start', 'Start a VM', () => startNew(machines), { class: 'not-phone' }),
-    iconButton('tidy', 'Tidy up the map (a)', () => map.tidy()),
+    iconButton('start', 'Start a VM', () => startNew(machines)),
+    iconButton('tidy', 'Tidy up the map (a)', () => map.tidy(), { class: 'not-phone' }),
     iconButton('fit', 'Fit all (0)', () => map.fitAll()),
-    iconButton('command', 'Commands (Ctrl+K)', () => showCommands(commands())),
+    iconButton('command', 'Commands (Ctrl+K)', () => showCommands(commands()), {
+        class: 'not-phone',
+    }),
     themeButton,
     el(
         'button',
         {
             type: 'button',
-            class: 'icon-button',
+            class: 'icon-button not-phone',
             'aria-label': 'Keys',
             title: 'Keys (?)',
             on: { click: showHelp },
@@ -54,6 +57,7 @@ onTheme((theme, choice) => {
     themeButton.setAttribute('aria-label', label);
     themeButton.title = label;
     windows.setTheme(theme);
+    map.setTheme(theme);
 });
 
 /* ---------------------------------------------------------------- nothing to show */
@@ -206,7 +210,4 @@ addEventListener('keydown', (event) => {
 
 /* ---------------------------------------------------------------- begin */
 
-import('./volume/view.js').catch((error) =>
-    say(`Pictures cannot be shown: ${error.message}`, 'error'),
-);
 machines.start();

@@ -3,6 +3,7 @@
 import { actionButtons } from './actions.js';
 import { el, svg, text } from './dom.js';
 import { bytes, bytesOf, clock, count, duration, percent } from './format.js';
+import { BACKGROUNDS } from './theme.js';
 import { HISTORY, isAlive, stateWord } from './machines.js';
 
 export const BRICK = { w: 320, h: 316 };
@@ -33,7 +34,7 @@ function sparkline(least) {
             line.setAttribute('points', points.join(' '));
             fill.setAttribute(
                 'points',
-                points.length > 0 ? `${start},20 ${points.join(' ')} ${HISTORY - 1},20` : '',
+                points.length > 1 ? `${start},20 ${points.join(' ')} ${HISTORY - 1},20` : '',
             );
         },
     };
@@ -120,6 +121,10 @@ export class Brick {
         );
         this.actions.update(vm);
         this.showFigures();
+    }
+
+    setTheme(theme) {
+        this.volume.setScene({ background: BACKGROUNDS[theme] });
     }
 
     showFigures() {

@@ -225,12 +225,12 @@ export function forest(rows) {
     return out;
 }
 
-/** Bytes as hex as lines of 16: [{address, hex: […], text}]. */
-export function hexLines(from, hexText) {
+/** Bytes as hex as lines of so many: [{address, hex: […], text}]. */
+export function hexLines(from, hexText, perLine) {
     const start = address(from) ?? 0n;
     const lines = [];
-    for (let i = 0; i < hexText.length; i += 32) {
-        const pairs = hexText.slice(i, i + 32).match(/../g) ?? [];
+    for (let i = 0; i < hexText.length; i += 2 * perLine) {
+        const pairs = hexText.slice(i, i + 2 * perLine).match(/../g) ?? [];
         lines.push({
             address: hex(start + BigInt(i / 2)),
             hex: pairs,

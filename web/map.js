@@ -12,6 +12,8 @@ export class VmMap {
     #bricks = new Map();
     #places = memory.get('map.places', {});
     #view = memory.get('map.view', null);
+    #fresh = this.#view === null; /* nothing to return to: everything is shown */
+    #theme = 'dark';
     #pointers = new Map();
     #glide = 0;
     #save = settled(() => {
@@ -51,6 +53,13 @@ export class VmMap {
             }
         }
         const first = this.#bricks.size === 0;
+        if (first && Object.keys(this.#places).length === 0) {
+            const names = [...all.keys()];
+            const { w, h } = this.area;
+            grid(names.length, BRICK, GAP, w / h).forEach(({ x, y }, i) => {
+                this.#places[names[i]] = { x, y };
+            });
+        }
         for (const [name, vm] of all) {
             if (!this.#bricks.has(name)) {
                 this.#add(name);
@@ -58,7 +67,8 @@ export class VmMap {
             this.#bricks.get(name).show(vm);
         }
         if (first && this.#bricks.size > 0) {
-            if (this.#view === null) {
+            if (this.#fresh) {
+                this.#fresh = false;
                 this.fitAll(false);
             } else if (!this.#someInSight()) {
                 this.fitAll(true);
@@ -74,6 +84,7 @@ export class VmMap {
         brick.element.addEventListener('pointerdown', (e) => this.#brickDown(e, name));
         brick.element.addEventListener('focusin', () => this.#reveal(name));
         this.#bricks.set(name, brick);
+        brick.setTheme(this.#theme);
         this.#place(name);
         this.layer.append(brick.element);
     }
@@ -99,6 +110,11 @@ export class VmMap {
                 (r.y + r.h) * scale + y > 0
             );
         });
+    }
+
+    setTheme(theme) {
+        this.#theme = theme;
+        this.#bricks.forEach((brick) => brick.setTheme(theme));
     }
 
     focus(name) {

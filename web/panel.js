@@ -71,6 +71,7 @@ export class Panel {
     show(id) {
         this.openId = this.tab(id) ? id : null;
         const tab = this.current;
+        this.lastId = this.openId ?? this.lastId ?? this.tabs[0].id;
         this.element.classList.toggle('closed', !tab);
         this.buttons.forEach((button, i) => {
             const on = this.tabs[i] === tab;
@@ -85,6 +86,10 @@ export class Panel {
             tab.open?.();
         }
         this.changed?.();
+    }
+
+    toggle() {
+        this.show(this.openId ? null : this.lastId);
     }
 
     /** A sample of this VM was taken: what is open looks again. */

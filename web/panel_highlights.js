@@ -124,7 +124,7 @@ export function highlightsTab(host) {
                           go: () => host.fly(h.pages),
                           tools: [
                               iconButton(
-                                  'key',
+                                  'keep',
                                   api.hasToken()
                                       ? 'Keep: pictures everywhere show it'
                                       : `Keep: ${NO_TOKEN}`,

@@ -297,12 +297,6 @@ export function mapsTab(host) {
                 tip: (row) =>
                     `${row.kind}: ${row.start} – ${row.end}${row.name ? `, ${row.name}` : ''}`,
             },
-            {
-                title: 'Start',
-                show: (row) => row.start ?? '',
-                sort: (row) => row.start,
-                tip: (row) => `${row.start} – ${row.end}`,
-            },
             { title: 'Access', show: (row) => row.permissions ?? '' },
             {
                 title: 'Memory',
@@ -310,6 +304,12 @@ export function mapsTab(host) {
                 show: (row) => bytes(row.resident_bytes),
                 sort: (row) => row.resident_bytes,
                 tip: (row) => (row.swapped_bytes ? `${bytes(row.swapped_bytes)} swapped out` : ''),
+            },
+            {
+                title: 'Start',
+                show: (row) => row.start ?? '',
+                sort: (row) => row.start,
+                tip: (row) => `${row.start} – ${row.end}`,
             },
         ],
         pick(row, add) {

@@ -5,7 +5,8 @@ import { el, replace } from './dom.js';
 import { address, hex, hexLines } from './format.js';
 import * as places from './places.js';
 
-const BYTES_SHOWN = 256;
+const BYTES_SHOWN = 192;
+const BYTES_A_LINE = 8;
 
 function term(name, ...values) {
     return [el('dt', {}, name), el('dd', {}, values)];
@@ -102,7 +103,7 @@ export function whatTab(host) {
     }
 
     async function bytesAt(gpa, mine) {
-        const from = hex(address(gpa) & ~BigInt(BYTES_SHOWN / 4 - 1));
+        const from = hex(address(gpa) & ~63n);
         const { hex: found, verdict } = await api.get(api.vmPath(host.name, '/memory'), {
             address: from,
             length: BYTES_SHOWN,
@@ -114,7 +115,7 @@ export function whatTab(host) {
         const at = Number(address(gpa) - address(from));
         replace(
             body.querySelector('.bytes'),
-            hexLines(from, found).map((line, i) =>
+            hexLines(from, found, BYTES_A_LINE).map((line, i) =>
                 el(
                     'div',
                     { class: 'hex-line' },
@@ -126,7 +127,12 @@ export function whatTab(host) {
                             el(
                                 'span',
                                 {
-                                    class: i * 16 + j === at ? 'here' : pair === '00' ? 'zero' : '',
+                                    class:
+                                        i * BYTES_A_LINE + j === at
+                                            ? 'here'
+                                            : pair === '00'
+                                              ? 'zero'
+                                              : '',
                                 },
                                 pair,
                             ),

@@ -76,7 +76,11 @@ export function statusLine(root, machines, windows) {
         replace(
             token,
             icon(api.hasToken() ? 'key' : 'lock'),
-            api.hasToken() ? 'changes allowed' : 'read only',
+            el(
+                'span',
+                { class: 'status-token-word' },
+                api.hasToken() ? 'changes allowed' : 'read only',
+            ),
         );
         token.title = api.hasToken()
             ? 'This page has the token. Press to forget it.'

@@ -2,6 +2,8 @@
 import { memory } from './dom.js';
 
 const DARK = matchMedia('(prefers-color-scheme: dark)');
+/* Behind a volume: --bg of the style. */
+export const BACKGROUNDS = { dark: '#0b0d11', light: '#eef0f3' };
 const CHOICES = ['auto', 'dark', 'light'];
 let choice = CHOICES.includes(memory.get('theme', 'auto')) ? memory.get('theme', 'auto') : 'auto';
 const listeners = [];

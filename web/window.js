@@ -6,6 +6,7 @@ import { el, iconButton, text } from './dom.js';
 import { isAlive, stateWord } from './machines.js';
 import { say } from './notices.js';
 import { Panel } from './panel.js';
+import { BACKGROUNDS } from './theme.js';
 
 const LIT_MOST = 24;
 const COLOURS = [
@@ -18,7 +19,6 @@ const COLOURS = [
     '#ff7a7a',
     '#5dffa8',
 ];
-const BACKGROUNDS = { dark: '#0b0d11', light: '#f4f5f7' };
 const LIVE = ['live', 'ready'];
 const VIEWS = [
     ['iso', 'Corner'],
@@ -109,9 +109,7 @@ export class VmWindow {
             this.power.element,
             el('span', { class: 'gap' }),
             this.link,
-            iconButton('panel', 'Side panel', () =>
-                this.panel.show(this.panel.openId ? null : (this.lastPanel ?? 'processes')),
-            ),
+            iconButton('panel', 'Side panel', () => this.panel.toggle(), { class: 'not-phone' }),
             iconButton('snap', 'Lay it to a side', (e) => this.wishes.snapMenu(e.currentTarget), {
                 class: 'not-phone',
                 'aria-haspopup': 'menu',
@@ -359,7 +357,7 @@ export class VmWindow {
     }
 
     setTheme(theme) {
-        this.volume.setScene({ background: BACKGROUNDS[theme] ?? BACKGROUNDS.dark });
+        this.volume.setScene({ background: BACKGROUNDS[theme] });
     }
 
     #sceneChanged() {

@@ -216,7 +216,7 @@ export class Windows extends EventTarget {
         element.classList.toggle('snapped', whole || w.snap !== null);
         element.classList.toggle('whole', whole || w.snap === 'full');
         element.classList.toggle('minimised', w.minimised);
-        element.classList.toggle('narrow', rect.w < 620);
+        element.classList.toggle('narrow', rect.w < 780);
         Object.assign(element.style, {
             left: `${rect.x}px`,
             top: `${rect.y}px`,

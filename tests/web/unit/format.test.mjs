@@ -143,7 +143,7 @@ test('a long chain of parents is no deep recursion', () => {
 });
 
 test('bytes as lines of hex', () => {
-    const [first, second] = f.hexLines('0xfff0', `48656c6c6f00${'20'.repeat(10)}41`);
+    const [first, second] = f.hexLines('0xfff0', `48656c6c6f00${'20'.repeat(10)}41`, 16);
     assert.equal(first.text, 'Hello·          ');
     assert.equal(first.hex.length, 16);
     assert.deepEqual(second, { address: '0x10000', hex: ['41'], text: 'A' });
