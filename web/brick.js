@@ -74,7 +74,7 @@ export class Brick {
                 type: 'button',
                 class: 'brick-open',
                 /* The pointer opens it through the map, which tells a click from a drag. */
-                on: { click: (e) => (e.detail === 0 || e.pointerType === 'touch') && open() },
+                on: { click: (e) => e.detail === 0 && open() },
             },
             el('span', { class: 'brick-name' }, name),
         );
@@ -84,7 +84,6 @@ export class Brick {
             this.volume,
             el('div', { class: 'brick-ended' }),
         );
-        this.picture.addEventListener('click', (e) => e.pointerType === 'touch' && open());
         this.element = el(
             'article',
             { class: 'brick', 'aria-label': name, data: { vm: name } },

@@ -6,6 +6,7 @@ import { boundsOf, fit, freePlace, grid, zoomAt } from './layout.js';
 
 const GAP = 28;
 const FAR = 0.62; /* below this scale a brick shows its picture and name alone */
+const TAP_PIXELS = 8;
 const GLIDE_MS = 320;
 
 export class VmMap {
@@ -247,9 +248,9 @@ export class VmMap {
         this.zoom(Math.exp(-event.deltaY * lines * speed), this.#at(event));
     }
 
-    /* One pointer pans, two zoom about their middle. */
+    /* One pointer pans, two zoom about their middle; a finger that stays where it is opens a brick. */
     #down(event) {
-        if (event.button > 1 || event.target.closest('button, a, input')) {
+        if (event.button > 1 || event.target.closest('.actions, .map-note > *')) {
             return;
         }
         cancelAnimationFrame(this.#glide);
@@ -259,10 +260,21 @@ export class VmMap {
             return;
         }
         this.root.classList.add('panning');
-        const move = (e) => this.#pointers.has(e.pointerId) && this.#drag(e);
+        let tapped = event.target.closest('.brick')?.dataset.vm;
+        const move = (e) => {
+            if (Math.hypot(e.clientX - event.clientX, e.clientY - event.clientY) > TAP_PIXELS) {
+                tapped = undefined;
+            }
+            if (this.#pointers.has(e.pointerId) && !tapped) {
+                this.#drag(e);
+            }
+        };
         const up = (e) => {
             this.#pointers.delete(e.pointerId);
             if (this.#pointers.size === 0) {
+                if (tapped && e.type === 'pointerup') {
+                    this.open(tapped);
+                }
                 this.root.classList.remove('panning');
                 for (const [name, handler] of [
                     ['pointermove', move],

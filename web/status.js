@@ -64,12 +64,18 @@ export function statusLine(root, machines, windows) {
 
     function showStream() {
         const stats = windows.front?.volume.stats;
-        text(
-            stream,
-            stats
-                ? `${Math.round(stats.updates_per_s ?? 0)} updates/s · ${bytes(stats.bytes_per_s ?? 0)}/s · ${Math.round(stats.fps ?? 0)} fps`
-                : '',
-        );
+        const { state, message } = windows.front?.volumeState ?? {};
+        const words = stats
+            ? [
+                  `${Math.round(stats.updates_per_s)} updates/s`,
+                  `${bytes(stats.bytes_per_s)}/s`,
+                  `${Math.round(stats.fps)} fps`,
+              ]
+            : [];
+        if (stats && state === 'live' && message) {
+            words.unshift(message);
+        }
+        text(stream, words.join(' · '));
     }
 
     function showToken() {

@@ -19,7 +19,12 @@ const COLOURS = [
     '#ff7a7a',
     '#5dffa8',
 ];
-const LIVE = ['live', 'ready'];
+const STREAM_WORDS = {
+    connecting: 'Connecting …',
+    waiting: 'The picture stopped. Trying again …',
+    ended: 'The picture ended.',
+    refused: 'The picture cannot be shown.',
+};
 const VIEWS = [
     ['iso', 'Corner'],
     ['front', 'Front'],
@@ -36,6 +41,7 @@ export class VmWindow {
     #clearers = [];
     #litListeners = [];
     #firstScene = null;
+    #moved = false; /* a camera that nobody moved goes on fitting its window */
 
     /** `saved` {panel, linked, camera, scene}; `wishes` {focus, close, minimise, maximise, snap, link,
      *  moved(camera), changed}: what the window asks of who arranges it. */
@@ -183,17 +189,12 @@ export class VmWindow {
         element.addEventListener('focusin', () => this.wishes.focus());
         volume.addEventListener('vitrine-camera', (e) => {
             this.wishes.moved(e.detail);
-            this.wishes.changed();
+            this.#cameraChanged();
         });
         volume.addEventListener('vitrine-pick', (e) => this.#picked(e.detail));
         volume.addEventListener('vitrine-state', (e) => this.#volumeState(e.detail));
-        /* What the volume's own keys changed of the scene is shown here, too. */
-        volume.addEventListener('keyup', (e) => {
-            if (e.key === 'Escape') {
-                this.clear();
-            }
-            this.#sceneChanged();
-        });
+        volume.addEventListener('vitrine-scene', () => this.#sceneChanged());
+        volume.addEventListener('vitrine-clear', () => this.clear());
         this.machines.addEventListener(
             'sample',
             (this.onSample = (e) => e.detail.vm === this.name && this.panel.sampled(e.detail)),
@@ -201,14 +202,17 @@ export class VmWindow {
     }
 
     #restore(saved) {
-        this.#firstScene = structuredClone(this.volume.scene ?? {});
+        this.#firstScene = this.volume.scene;
         this.setTheme(document.documentElement.dataset.theme);
-        this.savedScene = saved.scene ?? {};
-        if (saved.scene) {
-            this.setScene(saved.scene);
-        }
-        if (saved.camera) {
-            this.volume.setCamera(saved.camera);
+        try {
+            if (saved.scene) {
+                this.setScene(saved.scene);
+            }
+            if (saved.camera) {
+                this.setCamera(saved.camera);
+            }
+        } catch {
+            /* of another version of this page: forgotten */
         }
         this.#sceneChanged();
     }
@@ -217,7 +221,7 @@ export class VmWindow {
         return {
             panel: this.panel.openId,
             linked: this.linked,
-            camera: this.volume.camera,
+            camera: this.#moved ? this.volume.camera : null,
             scene: this.savedScene,
         };
     }
@@ -242,31 +246,27 @@ export class VmWindow {
     #volumeState(detail) {
         this.volumeState = detail;
         this.#showMessage();
-        if (LIVE.includes(detail.state)) {
-            this.panel.current?.id === 'scene' && this.panel.current.show();
+        if (detail.state === 'live' && this.panel.openId === 'scene') {
+            this.panel.current.show();
         }
+    }
+
+    #lineOf(vm, { state = 'live', message }) {
+        if (!this.machines.connected && this.machines.loaded) {
+            return 'The server does not answer. Trying again …';
+        }
+        if (!isAlive(vm)) {
+            return 'This VM has ended. What was seen of it can still be asked.';
+        }
+        if (vm.ram_why) {
+            return vm.ram_why;
+        }
+        return state === 'live' ? '' : message || STREAM_WORDS[state] || state;
     }
 
     /* One line over the picture: what it is waiting for, or why it stands still. */
     #showMessage() {
-        const vm = this.machines.get(this.name),
-            { state, message } = this.volumeState ?? {};
-        const line =
-            !this.machines.connected && this.machines.loaded
-                ? 'The server does not answer. Trying again …'
-                : !isAlive(vm)
-                  ? 'This VM has ended. What was seen of it can still be asked.'
-                  : vm.ram_why
-                    ? vm.ram_why
-                    : state === undefined || LIVE.includes(state)
-                      ? (message ?? '')
-                      : message ||
-                        {
-                            connecting: 'Connecting …',
-                            waiting: 'The picture stopped. Trying again …',
-                            loading: 'Loading …',
-                        }[state] ||
-                        state;
+        const line = this.#lineOf(this.machines.get(this.name), this.volumeState ?? {});
         text(this.message, line);
         this.message.hidden = line === '';
     }
@@ -319,6 +319,7 @@ export class VmWindow {
     fly(pages) {
         if (pages.length > 0) {
             this.volume.flyTo({ pages });
+            this.#cameraChanged();
         }
     }
 
@@ -348,12 +349,21 @@ export class VmWindow {
 
     setScene(part) {
         this.volume.setScene(part);
-        this.#sceneChanged();
+    }
+
+    /** Looks from there at once; a linked camera is told so by others. */
+    setCamera(camera) {
+        this.volume.setCamera(camera);
+        this.#cameraChanged();
+    }
+
+    #cameraChanged() {
+        this.#moved = true;
+        this.wishes.changed();
     }
 
     resetScene() {
-        this.volume.setScene({ ...this.#firstScene, background: this.scene.background });
-        this.#sceneChanged();
+        this.setScene({ ...this.#firstScene, background: this.scene.background });
     }
 
     setTheme(theme) {

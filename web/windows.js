@@ -432,7 +432,7 @@ export class Windows extends EventTarget {
         if (w.view.linked) {
             for (const other of this.#all) {
                 if (other !== w && other.view.linked) {
-                    other.view.volume.setCamera(camera);
+                    other.view.setCamera(camera);
                 }
             }
         }
@@ -442,7 +442,7 @@ export class Windows extends EventTarget {
     #linkedNow(w) {
         const other = w.view.linked && this.#all.find((o) => o !== w && o.view.linked);
         if (other) {
-            w.view.volume.setCamera(other.view.volume.camera);
+            w.view.setCamera(other.view.volume.camera);
         }
         this.#changed();
     }
