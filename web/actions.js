@@ -8,12 +8,14 @@ export const NO_TOKEN =
     'Changing a VM needs the token: open the link that `vitrine serve` prints, ' +
     'or give the token by the key in the status line.';
 
-/** Whether a VM can be started from here; else why not. A VM that ended is started as the default
- *  guest under its old name and with its old size, unless it was somebody else's QEMU. */
+/* A VM that ended is started as the default guest, under its old name and, where that is known, of
+ * its old size. */
 function startBody(vm) {
     const body = { name: vm.name };
-    if (Number.isSafeInteger(vm.memory_bytes)) {
-        body.memory_bytes = vm.memory_bytes;
+    for (const member of ['memory_bytes', 'cpus']) {
+        if (Number.isSafeInteger(vm[member])) {
+            body[member] = vm[member];
+        }
     }
     return body;
 }

@@ -60,6 +60,10 @@ onTheme((theme, choice) => {
     map.setTheme(theme);
 });
 
+addEventListener('vitrine-state', ({ target, detail }) => {
+    target.classList.toggle('begun', detail.state === 'live' || target.classList.contains('begun'));
+});
+
 /* ---------------------------------------------------------------- nothing to show */
 
 function showNote() {

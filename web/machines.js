@@ -97,6 +97,9 @@ export class Machines extends EventTarget {
                         dirtyHistory: [],
                     },
                     dirtyPages: known?.dirtyPages ?? 0,
+                    /* Of one that ended its size is not told any more. */
+                    memory_bytes: known?.memory_bytes,
+                    cpus: known?.cpus,
                     ...vm,
                 });
             }
