@@ -17,6 +17,7 @@ export class Adapt {
         this.budgetS = budgetS;
         this.known = [new Float64Array(SCALES), new Float64Array(SCALES)]; /* s a pixel, by method */
         this.at = -1; /* logarithm of the last frame's scale */
+        this.slow = false; /* the last frame took far longer than was to be expected */
     }
 
     static pixels(width, height, at) {
@@ -70,17 +71,26 @@ export class Adapt {
     }
 
     /** A frame at the scale that next() gave took so long. What made it dearer or cheaper (a nearer
-     *  camera, a busier machine) does so at every scale. */
+     *  camera, a busier machine) does so at every scale; a single one twice too slow is not
+     *  believed, a second one at once. */
     took(width, height, method, seconds) {
-        const known = this.known[METHODS[method]], n = Adapt.pixels(width, height, Math.max(this.at, 0));
+        const known = this.known[METHODS[method]];
         if (!(seconds > 0) || this.at < 0) {
             return;
         }
+        const took = seconds / Adapt.pixels(width, height, this.at);
         if (known[this.at] === 0) {
-            known[this.at] = seconds / n;
+            known[this.at] = took;
+            this.slow = false;
             return;
         }
-        const ratio = 1 + WEIGHT * (seconds / n / known[this.at] - 1);
+        const times = took / known[this.at], slow = times > 2;
+        if (slow && !this.slow) {
+            this.slow = true;
+            return;
+        }
+        this.slow = false;
+        const ratio = slow ? times : 1 + WEIGHT * (times - 1);
         known.forEach((s, i) => {
             known[i] = s * ratio;
         });

@@ -26,15 +26,16 @@ export class ClientPicture {
         this.tables = null;
         this.tablesOf = null;
         this.fence = null;
+        this.warm = new Set(); /* methods that have drawn something */
         this.drawn = null; /* what the picture that is shown or under way is of */
         this.heatAt = 0;
-        this.pictures = 0;
         this.spentS = 0;
     }
 
     /** The context is gone, and all that was in it. */
     contextLost() {
         this.textures = null;
+        this.warm.clear();
         this.fence = null;
         this.drawn = null;
         this.painter.forget();
@@ -82,7 +83,6 @@ export class ClientPicture {
         if (went && this.painter.complete) {
             this.painter.show(context, want.moving);
             over();
-            this.pictures++;
             shown = true;
         }
         return { shown, again: more || went || this.isHot(want.scene) };
@@ -101,7 +101,11 @@ export class ClientPicture {
         this.fence = null;
         this.spentS += (performance.now() - began) / 1000;
         if (this.painter.complete && this.drawn !== null) {
-            this.adapt.took(this.drawn.width, this.drawn.height, this.drawn.scene.method, this.spentS);
+            const { width, height, scene: { method } } = this.drawn;
+            if (this.warm.has(method)) { /* the first picture's time is its shader's */
+                this.adapt.took(width, height, method, this.spentS);
+            }
+            this.warm.add(method);
             this.spentS = 0;
         }
         return true;
@@ -118,7 +122,9 @@ export class ClientPicture {
         const changed = drawn === null || heats || drawn.version !== model.version ||
             drawn.scene !== want.scene || drawn.camera !== want.camera ||
             drawn.width !== want.width || drawn.height !== want.height;
-        if (!changed && !this.painter.complete) {
+        /* What only makes it finer gives way to what is new; a new one is drawn to its end, or with
+         * enough that is new none would ever be. */
+        if (drawn !== null && !this.painter.complete && (!changed || !this.refining)) {
             this.strip();
             return true;
         }
@@ -126,6 +132,7 @@ export class ClientPicture {
         if (scale === 0 || (!changed && want.moving && scale === drawn.scale)) {
             return false;
         }
+        this.refining = !changed;
         this.begin(want, scale);
         return true;
     }
