@@ -69,7 +69,8 @@ static void make_scene(struct vt_bench_volume *b)
 static int open_device(struct vt_bench_volume *b, struct vt_error *err)
 {
     const struct vt_gpu_options device = {.name = b->options.gpu};
-    struct vt_volume_options volume = {.memory_bytes = b->options.gpu_memory_bytes};
+    struct vt_volume_options volume = {.memory_bytes = b->options.gpu_memory_bytes,
+                                       .copy = b->options.copy};
     if (b->target != NULL) {
         volume.n_regions = vt_ram_regions(b->target->ram, &volume.regions);
     }
@@ -334,6 +335,7 @@ static int read_options(const struct vt_args *args, struct vt_bench_volume_optio
     uint64_t fps = 0;
     o->gpu = vt_args_value(args, "gpu");
     o->picture = vt_args_value(args, "picture");
+    o->copy = vt_args_flag(args, "copy");
     int result = vt_args_bytes(args, "gpu-memory", 0, &o->gpu_memory_bytes);
     result = result != 0 ? result : vt_args_u64(args, "frames", FRAMES_PER_TURN, &o->frames);
     result = result != 0 ? result : vt_args_u64(args, "hz", 60, &o->hz);

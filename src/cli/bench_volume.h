@@ -22,6 +22,7 @@ struct vt_bench_volume_options {
     const char *gpu;
     const char *picture;       /**< where the last frame goes, or NULL */
     uint64_t gpu_memory_bytes; /**< 0: as much as it wants */
+    bool copy;                 /**< RAM is not used in place */
     uint32_t width, height;    /**< 0: what suits the device */
     uint64_t frames, hz;       /**< frames of each method; looks a second */
     bool march, slices;

@@ -209,6 +209,7 @@ static const struct vt_option options[] = {
     {"adaptive", "FPS", "volume: fewer pixels where that is needed for FPS frames a second", false},
     {"latency", NULL, "volume: from a write in the guest to the frame that shows it, too", false},
     {"writes", "N", "volume: how many writes are followed with --latency (default: 200)", false},
+    {"copy", NULL, "volume: copy RAM to the device, also where it could be used in place", false},
     {"picture", "FILE", "volume: the last frame, as PNG", false},
     {"without", "FEATURE", "volume: not heat, highlights, dim, boxes, labels or frame", true},
     {0},

@@ -37,7 +37,7 @@ play() {
 play 'round 0' # pools, caches and drivers fill
 play 'round 1'
 first_kb=$kb first_fds=$n most_kb=$kb rounds=1
-until [ $SECONDS -ge "$seconds" ]; do
+while [ $SECONDS -lt "$seconds" ] || [ $rounds -lt 3 ]; do
     rounds=$((rounds + 1))
     play "round $rounds"
     most_kb=$((kb > most_kb ? kb : most_kb))
