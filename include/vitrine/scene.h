@@ -39,6 +39,9 @@ struct vt_gpu_options {
     bool validate;    /**< turn validation layers on; what they say fails vt_gpu_close's result */
 };
 int vt_gpu_open(const struct vt_gpu_options *options, struct vt_gpu **gpu, struct vt_error *err);
+/** Which one vt_gpu_open would take, without taking it. */
+int vt_gpu_find(const struct vt_gpu_options *options, struct vt_gpu_info *info,
+                struct vt_error *err);
 /** Takes NULL. Everything made on it must be gone. Returns how many complaints the validation
  * layers had, 0 without them. */
 unsigned vt_gpu_close(struct vt_gpu *gpu);

@@ -197,6 +197,7 @@ int vt_stream_join(struct vt_streams *streams, const char *vm, const char *origi
     if (c == NULL) {
         return vt_fail(err, VT_E_NOMEM, "out of memory");
     }
+    c->number = ++streams->next_number;
     c->calls = calls;
     c->arg = arg;
     snprintf(c->origin, sizeof c->origin, "%s", origin);
@@ -308,6 +309,11 @@ static int take(struct vt_stream_client *c, struct vt_wish *wish, struct vt_erro
     case VT_WISH_VIEW:
         c->view = wish->view;
         c->view_changed = true;
+        if (c->view.width == 0) {
+            c->n_picks = 0;
+            free(c->frame.bytes);
+            c->frame = (struct vt_message){0};
+        }
         break;
     case VT_WISH_PICK:
         return take_pick(c, &wish->pick, err);

@@ -302,6 +302,7 @@ static bool next_frame(struct vt_stream *s, struct vt_stream_client *c, uint64_t
     if (m.bytes == NULL) {
         return false;
     }
+    vt_renderer_nudge(s->renderer); /* there is room for the next one */
     atomic_fetch_add(&s->streams->frames, 1);
     return sent(c, 0, &m, NULL, out);
 }

@@ -54,6 +54,7 @@ struct vt_lane {
 struct vt_stream_client {
     struct vt_stream *stream;
     struct vt_stream_client *next; /* lock */
+    uint64_t number;               /* no other client has had it */
     char origin[64];
     /* the loop's */
     const struct vt_stream_calls *calls;
@@ -113,6 +114,9 @@ struct vt_stream {
     uint32_t attributes_version, system_version, owners_version, highlights_version;
     uint64_t system_sum, owners_sum; /* of what was last compared */
     struct vt_run_list list;         /* of the message that is made */
+    bool frames_wanted, frames_news; /* somebody has a view; or said something of it just now */
+    uint64_t frames_ns;              /* when somebody last had one */
+    struct vt_renderer *renderer;    /* for as long as they are, and a while longer */
 };
 
 struct vt_streams {
@@ -121,12 +125,13 @@ struct vt_streams {
     struct vt_source *source;
     struct vt_stream *all;
     bool destroying;
+    uint64_t next_number;
     atomic_uint stalled;
     atomic_uint_least64_t messages, bytes, frames, updates, stalls;
     uint64_t refused;
     pthread_mutex_t gpu_lock;
     bool gpu_known, gpu_there; /* gpu_lock */
-    struct vt_gpu_info gpu;
+    struct vt_gpu_info gpu;    /* that draws frames */
 };
 
 /* stream_thread.c */
@@ -172,6 +177,20 @@ void vt_lane_sweep(struct vt_lane *lane, const struct vt_stream *stream);
 void vt_lane_gather_owed(struct vt_lane *lane, struct vt_stream *stream, size_t raw);
 void vt_lane_gather_changed(struct vt_lane *lane, struct vt_stream *stream, size_t raw);
 
+/* stream_render.c: pictures for clients, drawn on a thread of its own. */
+
+/** Has the stream's clients' views drawn from now on. */
+int vt_renderer_create(struct vt_stream *stream, struct vt_renderer **renderer,
+                       struct vt_error *err);
+/** Ends with the frame that is drawn now. Takes NULL. */
+void vt_renderer_destroy(struct vt_renderer *renderer);
+/** What a look saw; on the stream's thread. */
+void vt_renderer_tell(struct vt_renderer *renderer, const struct vt_volume_update *update);
+/** A client said something of its view, or took a frame. From any thread. Takes NULL. */
+void vt_renderer_nudge(struct vt_renderer *renderer);
+/** The device that would draw; false: there is none. From any thread. */
+bool vt_streams_gpu(struct vt_streams *streams, struct vt_gpu_info *info);
+
 /* stream_say.c: texts; malloc'ed, NULL: out of memory. */
 
 char *vt_say_hello(struct vt_stream *stream, size_t *bytes);
@@ -181,6 +200,15 @@ char *vt_say_highlights(struct vt_stream *stream, size_t *bytes);
 char *vt_say_complete(size_t *bytes);
 char *vt_say_stats(struct vt_stream *stream, const struct vt_stream_client *client, size_t *bytes);
 char *vt_say_ended(size_t *bytes);
+/** What is at a pixel. `owners` and `highlights` name what the numbers stand for. */
+struct vt_said_pick {
+    uint32_t id;
+    const struct vt_picked *picked;
+    const struct vt_owner *owners;
+    size_t n_owners;
+    const struct vt_highlights *highlights;
+};
+char *vt_say_picked(const struct vt_ram *ram, const struct vt_said_pick *pick, size_t *bytes);
 char *vt_say_error(enum vt_code code, const char *detail, size_t *bytes);
 
 #endif

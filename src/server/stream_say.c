@@ -92,6 +92,20 @@ static void write_classes(struct vt_json_writer *w)
     vt_json_array_end(w);
 }
 
+static void write_frames(struct vt_json_writer *w, struct vt_streams *streams)
+{
+    struct vt_gpu_info gpu;
+    vt_json_key(w, "frames");
+    if (vt_streams_gpu(streams, &gpu)) {
+        vt_json_object(w);
+        vt_json_kv_string(w, "gpu", gpu.name);
+        vt_json_kv_bool(w, "software", gpu.software);
+        vt_json_object_end(w);
+    } else {
+        vt_json_null(w);
+    }
+}
+
 char *vt_say_hello(struct vt_stream *s, size_t *bytes)
 {
     struct saying say;
@@ -108,8 +122,7 @@ char *vt_say_hello(struct vt_stream *s, size_t *bytes)
     write_grid(&say.w, order, s->n_pages * VT_PAGE_BYTES);
     write_regions(&say.w, s->target.ram);
     write_classes(&say.w);
-    vt_json_key(&say.w, "frames");
-    vt_json_null(&say.w);
+    write_frames(&say.w, s->streams);
     return end(&say, bytes);
 }
 
@@ -263,5 +276,44 @@ char *vt_say_error(enum vt_code code, const char *detail, size_t *bytes)
     }
     vt_json_kv_string(&say.w, "code", vt_problem_of(code)->word);
     vt_json_kv_string(&say.w, "detail", detail);
+    return end(&say, bytes);
+}
+
+char *vt_say_picked(const struct vt_ram *ram, const struct vt_said_pick *pick, size_t *bytes)
+{
+    struct saying say;
+    struct vt_gpa gpa;
+    const struct vt_picked *p = pick->picked;
+    if (!begin(&say, "picked")) {
+        return NULL;
+    }
+    vt_json_kv_u64(&say.w, "id", pick->id);
+    vt_json_kv_bool(&say.w, "hit", p->hit);
+    if (p->hit) {
+        vt_json_key(&say.w, "voxel");
+        vt_json_array(&say.w);
+        for (unsigned k = 0; k < 3; k++) {
+            vt_json_u64(&say.w, p->voxel[k]);
+        }
+        vt_json_array_end(&say.w);
+        vt_json_kv_hex(&say.w, "offset", p->offset.v);
+        vt_json_key(&say.w, "gpa");
+        if (vt_ram_gpa(ram, p->offset, &gpa, NULL) == 0) {
+            vt_json_hex(&say.w, gpa.v);
+        } else {
+            vt_json_null(&say.w);
+        }
+        vt_json_kv_u64(&say.w, "value", p->value);
+        vt_json_kv_string(&say.w, "class", vt_class_name(p->page_class));
+        vt_json_key(&say.w, "pid");
+        if (p->owner > 0 && p->owner <= pick->n_owners) {
+            vt_json_i64(&say.w, pick->owners[p->owner - 1].pid);
+        } else {
+            vt_json_null(&say.w);
+        }
+        bool named = p->highlight > 0 && p->highlight <= pick->highlights->n;
+        vt_json_kv_string(&say.w, "highlight",
+                          named ? pick->highlights->all[p->highlight - 1].name : NULL);
+    }
     return end(&say, bytes);
 }

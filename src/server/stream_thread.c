@@ -18,7 +18,9 @@
 
 #define SECOND UINT64_C(1000000000)
 #define LOOK_ANYWAY_NS SECOND
-#define LOOK_AGAIN_NS (SECOND / 120)       /* a younger look serves the next client, too */
+#define LOOK_AGAIN_NS (SECOND / 120) /* a younger look serves the next client, too */
+#define LOOK_TO_DRAW_NS (SECOND / 25)
+#define RENDERER_REST_NS (10 * SECOND)     /* without a view to draw */
 #define RUNS_ROOM (VT_MESSAGE_RAW_MAX / 9) /* of the smallest cells, a run for each */
 
 double vt_stream_time(const struct vt_stream *s, uint64_t now_ns)
@@ -56,6 +58,7 @@ static int open_all(struct vt_stream *s, struct vt_error *err)
 
 static void close_all(struct vt_stream *s)
 {
+    vt_renderer_destroy(s->renderer);
     vt_follow_destroy(s->follow);
     vt_target_close(&s->target, NULL);
     vt_deflater_destroy(s->deflater);
@@ -144,6 +147,9 @@ static int look(struct vt_stream *s, struct vt_error *err)
     vt_follow_seen(s->follow, &s->seen);
     take_changes(s, &update);
     take_facts(s, &update);
+    if (s->renderer != NULL) {
+        vt_renderer_tell(s->renderer, &update);
+    }
     return 0;
 }
 
@@ -162,6 +168,7 @@ static void tell_loop(struct vt_stream *s)
 static bool look_around(struct vt_stream *s, struct vt_stream_client **first)
 {
     struct vt_stream_client *left = NULL;
+    s->frames_wanted = s->frames_news = false;
     pthread_mutex_lock(&s->lock);
     for (struct vt_stream_client **at = &s->clients; *at != NULL;) {
         struct vt_stream_client *c = *at;
@@ -171,6 +178,8 @@ static bool look_around(struct vt_stream *s, struct vt_stream_client **first)
             left = c;
         } else {
             vt_stream_client_take(c);
+            s->frames_wanted |= c->view.width > 0;
+            s->frames_news |= c->view_changed || c->n_picks > 0;
             at = &c->next;
         }
     }
@@ -237,7 +246,7 @@ static void refuse(struct vt_stream *s, struct vt_stream_client *c, const struct
 static bool wants_look(struct vt_stream *s, struct vt_stream_client *first, uint64_t now_ns)
 {
     uint64_t credit, age = now_ns - s->looked_ns;
-    if (s->look == 0 || age >= LOOK_ANYWAY_NS) {
+    if (s->look == 0 || age >= LOOK_ANYWAY_NS || (s->frames_wanted && age >= LOOK_TO_DRAW_NS)) {
         return true;
     }
     for (struct vt_stream_client *c = first; c != NULL && age >= LOOK_AGAIN_NS; c = c->next) {
@@ -272,7 +281,8 @@ static bool tell(struct vt_stream *s, struct vt_stream_client *first)
 
 static void await(struct vt_stream *s, struct vt_stream_client *first)
 {
-    uint64_t until = s->looked_ns + LOOK_ANYWAY_NS, credit, now = vt_now_ns();
+    uint64_t credit, now = vt_now_ns();
+    uint64_t until = s->looked_ns + (s->frames_wanted ? LOOK_TO_DRAW_NS : LOOK_ANYWAY_NS);
     for (struct vt_stream_client *c = first; c != NULL; c = c->next) {
         if (is_free(s, c, &credit)) {
             uint64_t due = vt_stream_client_due(c);
@@ -288,11 +298,39 @@ static void await(struct vt_stream *s, struct vt_stream_client *first)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* The renderer lives for as long as somebody has a view, and a little longer: who reloads a page
+ * has one again soon. */
+static int mind_renderer(struct vt_stream *s, uint64_t now_ns, struct vt_error *err)
+{
+    int rc = 0;
+    if (s->frames_wanted) {
+        s->frames_ns = now_ns;
+    }
+    if (s->frames_wanted && s->renderer == NULL) {
+        rc = vt_renderer_create(s, &s->renderer, err);
+        if (rc == 0) {
+            const struct vt_volume_update all = {.all = true,
+                                                 .classes = vt_follow_classes(s->follow),
+                                                 .owners = vt_follow_owners(s->follow),
+                                                 .highlights = vt_follow_highlights(s->follow),
+                                                 .now_s = s->seen.now_s};
+            vt_renderer_tell(s->renderer, &all);
+        }
+    } else if (s->renderer != NULL && now_ns - s->frames_ns > RENDERER_REST_NS) {
+        vt_renderer_destroy(s->renderer);
+        s->renderer = NULL;
+    } else if (s->frames_news) {
+        vt_renderer_nudge(s->renderer);
+    }
+    return rc;
+}
+
 static int serve(struct vt_stream *s, struct vt_error *err)
 {
     struct vt_stream_client *first;
     while (look_around(s, &first)) {
         int rc = wants_look(s, first, vt_now_ns()) ? look(s, err) : 0;
+        rc = rc != 0 ? rc : mind_renderer(s, vt_now_ns(), err);
         if (rc != 0) {
             return rc;
         }

@@ -350,24 +350,43 @@ static int open_all(struct vt_gpu *gpu, const char *name, bool validate, struct 
     return rc == 0 ? vt_gpu_ring_init(gpu, err) : rc;
 }
 
-int vt_gpu_open(const struct vt_gpu_options *options, struct vt_gpu **gpu, struct vt_error *err)
+/* What was asked for, or what the environment says; NULL: nothing. */
+static const char *wanted(const struct vt_gpu_options *options)
 {
     const char *name = options != NULL ? options->name : NULL;
-    const char *asked = getenv("VITRINE_GPU_VALIDATE");
-    bool validate = (options != NULL && options->validate) ||
-                    (asked != NULL && asked[0] != '\0' && strcmp(asked, "0") != 0);
     if (name == NULL) {
         name = getenv("VITRINE_GPU");
     }
-    if (name != NULL && name[0] == '\0') {
-        name = NULL;
+    return name != NULL && name[0] != '\0' ? name : NULL;
+}
+
+int vt_gpu_find(const struct vt_gpu_options *options, struct vt_gpu_info *info,
+                struct vt_error *err)
+{
+    struct vt_gpu *g = calloc(1, sizeof *g);
+    if (g == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "no memory for a device's record");
     }
+    int rc = open_instance(g, false, err);
+    rc = rc != 0 ? rc : choose_physical(g, wanted(options), err);
+    if (rc == 0) {
+        *info = g->info;
+    }
+    vt_gpu_close(g);
+    return rc;
+}
+
+int vt_gpu_open(const struct vt_gpu_options *options, struct vt_gpu **gpu, struct vt_error *err)
+{
+    const char *asked = getenv("VITRINE_GPU_VALIDATE");
+    bool validate = (options != NULL && options->validate) ||
+                    (asked != NULL && asked[0] != '\0' && strcmp(asked, "0") != 0);
     struct vt_gpu *g = calloc(1, sizeof *g);
     if (g == NULL) {
         return vt_fail(err, VT_E_NOMEM, "no memory for a device's record");
     }
     snprintf(g->info.name, sizeof g->info.name, "Vulkan");
-    int rc = open_all(g, name, validate, err);
+    int rc = open_all(g, wanted(options), validate, err);
     if (rc != 0) {
         vt_gpu_close(g);
         return rc;
