@@ -266,7 +266,8 @@ int vt_scene_args_place(const struct vt_scene_args *given, const struct vt_ram *
         struct vt_scene seen = given->scene;
         struct vt_camera at = given->camera;
         seen.only_owner = only;
-        vt_overlay_frame(&at, &box, order, given->width, given->height, seen.labels);
+        (given->turning ? vt_overlay_frame_turning : vt_overlay_frame)(
+            &at, &box, order, given->width, given->height, seen.labels);
         *scene = seen;
         *camera = at;
     }

@@ -42,6 +42,7 @@ struct vt_scene_args {
     uint32_t width, height;
     int32_t only_pid; /**< 0: all */
     bool no_highlights;
+    bool turning; /**< the caller's to set: what is framed stays in the picture from all around */
 };
 
 /** `view` NULL, or "3d": iso. Returns 0, or the exit code after saying why. */

@@ -49,7 +49,7 @@ struct vt_follow {
 
     /* the looking thread's */
     struct found shown;
-    bool looked;
+    bool looked, gone;
     uint32_t tick;
     uint64_t *pages;
     size_t n, room;
@@ -426,6 +426,7 @@ int vt_follow_look(struct vt_follow *follow, struct vt_volume_update *update, st
     from = vt_now_ns();
     rc = rc != 0 || first ? rc : list_pages(f, f->tick, &news, err);
     rc = rc != 0 ? rc : vt_ram_check(f->ram, err);
+    f->gone = rc == VT_E_GONE;
     if (rc != 0) {
         return rc;
     }
@@ -468,6 +469,11 @@ void vt_follow_seen(const struct vt_follow *follow, struct vt_follow_seen *seen)
                        : shown->paused            ? "paused"
                                                   : "live",
     };
+}
+
+bool vt_follow_gone(const struct vt_follow *follow)
+{
+    return follow->gone;
 }
 
 const struct vt_track *vt_follow_track(const struct vt_follow *follow)

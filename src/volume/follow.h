@@ -55,6 +55,9 @@ struct vt_follow_seen {
 };
 void vt_follow_seen(const struct vt_follow *follow, struct vt_follow_seen *seen);
 
+/** Whether the last look failed because the VM ended or its RAM is lost. */
+bool vt_follow_gone(const struct vt_follow *follow);
+
 /** For those who serve several readers that are each at a tick of their own; NULL: not tracked. Its
  *  epochs may be read by any thread. */
 const struct vt_track *vt_follow_track(const struct vt_follow *follow);

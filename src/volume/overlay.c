@@ -24,8 +24,11 @@
 #define LEGEND_ROW 26.0F
 #define LEGEND_PAD 15.0F
 #define LEGEND_ROWS_MAX 3u
-#define LEGEND_ROWS_USUAL 2
+#define LEGEND_WIDTH_USUAL 1200.0F /* of two rows */
 #define FRAME_TRIES 4
+#define TURN_TRIES 24
+#define TURN_SLACK 1.04
+#define LEVEL_MIN 0.2 /* cosine of the steepest view that is moved up or down */
 #define LEGEND_HIGHLIGHTS_MAX 8u
 #define LABEL_HEIGHT 26.0F
 #define LABEL_STEP 33.0F
@@ -510,25 +513,67 @@ static bool bounds(const struct vt_camera *camera, const struct vt_box *box, uns
     return true;
 }
 
+/* What the bands usually leave of a picture, 0-1. */
+struct room {
+    double top, bottom, side;
+};
+
+static struct room room_of(uint32_t width, uint32_t height)
+{
+    float w = (float)width, h = (float)height, u = unit_of(w, h), gap = 14 * u;
+    float rows = w < LEGEND_WIDTH_USUAL * u ? 3 : 2;
+    float legend = (rows * LEGEND_ROW + 2 * LEGEND_PAD) * u;
+    return (struct room){.top = (double)((BAND_TOP * u + gap) / h),
+                         .bottom = 1 - (double)((legend + gap) / h),
+                         .side = (double)(MARGIN * u / w)};
+}
+
 void vt_overlay_frame(struct vt_camera *camera, const struct vt_box *box, unsigned order,
                       uint32_t width, uint32_t height, bool labels)
 {
-    float w = (float)width, h = (float)height, u = unit_of(w, h), gap = 14 * u;
-    float legend = (LEGEND_ROWS_USUAL * LEGEND_ROW + 2 * LEGEND_PAD) * u;
+    struct room room = room_of(width, height);
     double aspect = (double)width / height, low[2], high[2];
-    double top = (double)((BAND_TOP * u + gap) / h), bottom = 1 - (double)((legend + gap) / h);
-    double side = (double)(MARGIN * u / w);
     vt_camera_frame(camera, box, order, aspect);
     /* Perspective makes it a matter of trying; each try comes close to what it aims at. */
-    for (unsigned i = 0; labels && has_bands(w, h) && i < FRAME_TRIES &&
+    for (unsigned i = 0; labels && has_bands((float)width, (float)height) && i < FRAME_TRIES &&
                          bounds(camera, box, order, aspect, low, high);
          i++) {
-        vt_camera_zoom(
-            camera, fmax((high[0] - low[0]) / (1 - 2 * side), (high[1] - low[1]) / (bottom - top)));
+        vt_camera_zoom(camera, fmax((high[0] - low[0]) / (1 - 2 * room.side),
+                                    (high[1] - low[1]) / (room.bottom - room.top)));
         if (bounds(camera, box, order, aspect, low, high)) {
             vt_camera_pan(camera, ((low[0] + high[0]) / 2 - 0.5) * aspect,
-                          (top + bottom) / 2 - (low[1] + high[1]) / 2);
+                          (room.top + room.bottom) / 2 - (low[1] + high[1]) / 2);
         }
+    }
+}
+
+static double distance_of(const struct vt_camera *c)
+{
+    double x = c->eye[0] - c->target[0], y = c->eye[1] - c->target[1], z = c->eye[2] - c->target[2];
+    return sqrt(x * x + y * y + z * z);
+}
+
+void vt_overlay_frame_turning(struct vt_camera *camera, const struct vt_box *box, unsigned order,
+                              uint32_t width, uint32_t height, bool labels)
+{
+    double farthest = 0;
+    for (unsigned i = 0; i < TURN_TRIES; i++) {
+        struct vt_camera from = *camera;
+        vt_camera_orbit(&from, 2 * acos(-1) * i / TURN_TRIES, 0);
+        vt_overlay_frame(&from, box, order, width, height, labels);
+        farthest = fmax(farthest, distance_of(&from));
+    }
+    vt_camera_frame(camera, box, order, (double)width / height);
+    vt_camera_zoom(camera, TURN_SLACK * farthest / distance_of(camera));
+    /* Up or down, which going around it does not change. */
+    struct vt_lens lens;
+    struct room room = room_of(width, height);
+    vt_camera_lens(camera, 1, &lens);
+    double level = hypot(lens.forward[0], lens.forward[2]);
+    if (labels && has_bands((float)width, (float)height) && level > LEVEL_MIN) {
+        double by = ((room.top + room.bottom) / 2 - 0.5) * 2 * lens.slope_y * farthest / level;
+        camera->eye[1] += by;
+        camera->target[1] += by;
     }
 }
 

@@ -34,6 +34,11 @@ void vt_overlay_draw(const struct vt_overlay *overlay, struct vt_canvas *canvas)
 void vt_overlay_frame(struct vt_camera *camera, const struct vt_box *box, unsigned order,
                       uint32_t width, uint32_t height, bool labels);
 
+/** The same for a camera that is going to orbit: the box stays in the picture all the way around.
+ */
+void vt_overlay_frame_turning(struct vt_camera *camera, const struct vt_box *box, unsigned order,
+                              uint32_t width, uint32_t height, bool labels);
+
 #define VT_HIGHLIGHT_BOXES_MAX 16
 
 /** Few boxes around the runs of a highlight, nearest joined first; those outside RAM are left out.
