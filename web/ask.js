@@ -3,7 +3,7 @@
 import * as api from './api.js';
 import { el, icon, iconButton, memory, replace } from './dom.js';
 import { bytes, countPages } from './format.js';
-import { ofPlaces } from './places.js';
+import { now, ofPlaces } from './places.js';
 
 const SUGGESTIONS = [
     'which processes use most memory',
@@ -201,7 +201,7 @@ export class AskBox {
                       ),
                   )
                 : null,
-            places.length > 0 ? this.#lightButton(question, answer) : null,
+            places.length > 0 && this.host.vm.regions ? this.#lightButton(question, answer) : null,
             answer.rows.length > 0 ? this.#rows(answer) : null,
             answer.sql || answer.verb
                 ? el(
@@ -218,6 +218,11 @@ export class AskBox {
         const pages = ofPlaces(this.host.vm, answer.places);
         const labels = new Set(answer.places.map((p) => p.label.split(' ')[0]));
         const label = labels.size === 1 ? [...labels][0] : question;
+        const lit = { name: 'answer', label };
+        const light = () =>
+            answer.places_cut
+                ? this.host.lightFound(lit, () => now(this.host.vm, { question }))
+                : this.host.light({ ...lit, pages });
         return el(
             'div',
             { class: 'answer-tools' },
@@ -226,7 +231,7 @@ export class AskBox {
                 {
                     type: 'button',
                     class: 'primary',
-                    on: { click: () => this.host.light({ name: 'answer', label, pages }) },
+                    on: { click: light },
                 },
                 icon('highlights'),
                 `Light up ${bytes(countPages(pages) * 4096)}`,

@@ -58,7 +58,12 @@ export function highlightsTab(host) {
                 {
                     type: 'button',
                     class: 'chip',
-                    on: { click: () => change(`highlights/${area}`, { area, label: title }) },
+                    on: {
+                        click: () =>
+                            host.lightFound({ name: `area-${area}`, label: title }, () =>
+                                places.now(host.vm, { area }),
+                            ),
+                    },
                 },
                 title,
             ),
@@ -116,7 +121,11 @@ export function highlightsTab(host) {
         replace(
             lit,
             host.lit.length === 0
-                ? el('li', { class: 'empty' }, 'Nothing. Click a process, a module or a map.')
+                ? el(
+                      'li',
+                      { class: 'empty' },
+                      'Nothing. Click a process, a module, a map, or one of these:',
+                  )
                 : host.lit.map((h) =>
                       card({
                           ...h,
@@ -196,12 +205,12 @@ export function highlightsTab(host) {
             { class: 'tab padded' },
             el('h4', {}, 'Lit here'),
             lit,
+            quick,
             el('h4', {}, 'Of the VM'),
             problem,
             kept,
             el('h4', {}, 'Add to the VM'),
             form,
-            quick,
         ),
     };
 }

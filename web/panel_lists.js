@@ -81,23 +81,6 @@ function list(host, { id, icon, title, load, table, tools = [], hint }) {
     };
 }
 
-/** Lights a row's pages up; what is none is said. */
-async function light(host, highlight, find, add) {
-    try {
-        const { pages, cut } = await find();
-        if (pages.length === 0) {
-            host.say(`${highlight.label}: no page of it is in memory.`);
-            return;
-        }
-        host.light({ ...highlight, pages }, { add });
-        host.say(
-            `${highlight.label}: ${bytes(countPages(pages) * 4096)} in ${pages.length} ${pages.length === 1 ? 'run' : 'runs'}${cut ? ', and more' : ''}`,
-        );
-    } catch (error) {
-        host.say(`${highlight.label}: ${error.message}`, 'error');
-    }
-}
-
 /* ---------------------------------------------------------------- processes */
 
 const STATES = {
@@ -149,10 +132,9 @@ export function processesTab(host) {
         chosen = new Set([...(add ? chosen : []), row.id]);
         table.select(chosen);
         host.process = { pid: row.pid, name: row.name };
-        return light(
-            host,
+        return host.lightFound(
             { name: `pid-${row.pid}`, label: `${row.name ?? '?'} (pid ${row.pid})` },
-            () => places.ofProcess(host.vm, row.pid),
+            () => places.now(host.vm, { pid: row.pid }),
             add,
         );
     }
@@ -231,8 +213,7 @@ export function modulesTab(host) {
         ],
         pick(row, add) {
             table.select([row.id]);
-            light(
-                host,
+            host.lightFound(
                 { name: `module-${row.id}`, label: `module ${row.name}` },
                 () => places.ofModule(host.vm, row),
                 add,
@@ -314,8 +295,7 @@ export function mapsTab(host) {
         ],
         pick(row, add) {
             table.select([row.id]);
-            light(
-                host,
+            host.lightFound(
                 {
                     name: `region-${row.id}`,
                     label: `${row.owner ?? 'kernel'} ${row.name ?? row.kind}`,

@@ -2,9 +2,10 @@
  * planes, the box that is cut out, heat, and what is drawn around. Everything goes to the volume at
  * once; what its keys change comes back by show(). */
 import { curveEditor } from './curve_editor.js';
-import { el, iconButton, replace } from './dom.js';
-import { percent } from './format.js';
+import { el, iconButton, replace, text } from './dom.js';
+import { bytes, percent } from './format.js';
 
+const COUNTED_MOST = 1 << 20; /* pages: 4 GiB, some tens of milliseconds */
 const AXES = ['x', 'y', 'z'];
 const PLANES = ['YZ', 'XZ', 'XY'];
 
@@ -73,10 +74,15 @@ export function sceneTab(host) {
         ],
         (v) => {
             change({ palette: v });
-            show();
         },
     );
-    const legend = el('ul', { class: 'legend' });
+    const legend = el(
+        'ul',
+        { class: 'legend' },
+        el('li', { class: 'empty' }, 'Comes with the picture.'),
+    );
+    let legendRows = [],
+        legendOf = null;
     const curve = curveEditor((opacity) => change({ opacity }));
     const density = slider('Density', {
         min: -2,
@@ -103,7 +109,6 @@ export function sceneTab(host) {
         ],
         (v) => {
             change({ method: v });
-            show();
         },
     );
     const planes = AXES.map((axis, i) => {
@@ -128,7 +133,6 @@ export function sceneTab(host) {
                 now[other][i] = Math.min(1, Math.max(0, v + (which === 'clip_min' ? 0.01 : -0.01)));
             }
             change(now);
-            show();
         };
         const low = slider(`${axis} from`, {
             value: 0,
@@ -176,52 +180,75 @@ export function sceneTab(host) {
     );
 
     /* A click hides a class or shows it again; with Alt only this one stays. */
-    function legendRow(entry, number) {
-        const hidden = (scene().class_opacity[entry.name] ?? 1) === 0;
+    function toggleClass(entry, alone) {
+        const others = legendRows.filter((r) => r.entry !== entry);
+        const hidden = isHidden(entry);
+        change({
+            class_opacity: alone
+                ? Object.fromEntries(others.map((r) => [r.entry.name, 0]))
+                : { ...scene().class_opacity, [entry.name]: hidden ? 1 : 0 },
+        });
+    }
+
+    function isHidden(entry) {
+        return scene().class_opacity[entry.name] === 0;
+    }
+
+    function legendRow(entry) {
         const swatch = el('span', { class: 'swatch' });
-        swatch.style.background = entry[scene().palette];
-        return el(
-            'li',
-            {},
-            el(
-                'button',
-                {
-                    type: 'button',
-                    class: 'legend-row',
-                    'aria-pressed': String(!hidden),
-                    title: `${hidden ? 'Show' : 'Hide'} ${entry.title}; with Alt: only this`,
-                    data: { number },
-                    on: {
-                        click(event) {
-                            const { classes } = host.volume.info;
-                            const opacity = event.altKey
-                                ? Object.fromEntries(
-                                      classes
-                                          .filter((c) => c.name !== entry.name)
-                                          .map((c) => [c.name, 0]),
-                                  )
-                                : { ...scene().class_opacity, [entry.name]: hidden ? 1 : 0 };
-                            change({ class_opacity: opacity });
-                            show();
-                        },
-                    },
-                },
-                swatch,
-                el('span', {}, entry.title),
-            ),
+        const amount = el('span', { class: 'legend-amount' });
+        const button = el(
+            'button',
+            {
+                type: 'button',
+                class: 'legend-row',
+                title: `Hide or show ${entry.title}; with Alt: only this`,
+                on: { click: (event) => toggleClass(entry, event.altKey) },
+            },
+            swatch,
+            el('span', { class: 'legend-title' }, entry.title),
+            amount,
         );
+        return { entry, swatch, amount, button };
+    }
+
+    function showLegend() {
+        const { classes } = host.volume.info ?? {};
+        if (classes && classes !== legendOf) {
+            legendOf = classes;
+            legendRows = classes.map(legendRow).slice(1); /* holes are never drawn */
+            replace(
+                legend,
+                legendRows.map((row) => el('li', {}, row.button)),
+            );
+        }
+        for (const { entry, swatch, button } of legendRows) {
+            swatch.style.background = entry[scene().palette];
+            button.setAttribute('aria-pressed', String(!isHidden(entry)));
+        }
+        showAmounts();
+    }
+
+    /* How much RAM is of each class; classes with nothing are kept back. */
+    function showAmounts() {
+        const { model } = host.volume;
+        if (!model || model.pages > COUNTED_MOST) {
+            return;
+        }
+        const pages = new Array(legendRows.length + 1).fill(0);
+        for (let page = 0; page < model.pages; page++) {
+            pages[model.attributeOf(page).class]++;
+        }
+        legendRows.forEach(({ amount, button }, i) => {
+            text(amount, pages[i + 1] > 0 ? bytes(pages[i + 1] * 4096) : '');
+            button.classList.toggle('none', pages[i + 1] === 0);
+        });
     }
 
     function show() {
-        const now = scene(),
-            { classes } = host.volume.info ?? {};
+        const now = scene();
         palette.show(now.palette);
-        replace(
-            legend,
-            classes
-                ? classes.map(legendRow).slice(1)
-                : el('li', { class: 'empty' }, 'Comes with the picture.'),
-        );
+        showLegend();
         curve.show(now.opacity);
         density.show(Math.log10(now.density));
         heat.box.checked = now.heat;
@@ -244,7 +271,6 @@ export function sceneTab(host) {
 
     const reset = iconButton('reset', 'As it was at first', () => {
         host.resetScene();
-        show();
     });
     return {
         id: 'scene',
@@ -253,6 +279,7 @@ export function sceneTab(host) {
         element,
         open: show,
         show,
+        sampled: showAmounts,
         tools: [reset],
     };
 }

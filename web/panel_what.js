@@ -3,7 +3,6 @@
 import * as api from './api.js';
 import { el, replace } from './dom.js';
 import { address, hex, hexLines } from './format.js';
-import * as places from './places.js';
 
 const BYTES_SHOWN = 192;
 const BYTES_A_LINE = 8;
@@ -31,75 +30,63 @@ export function whatTab(host) {
         );
     }
 
-    function classOf(picked) {
-        const { classes } = host.volume.info ?? {};
-        const found =
-            typeof picked.class === 'number'
-                ? classes?.[picked.class]
-                : classes?.find((c) => c.name === picked.class);
-        return found ?? { title: String(picked.class ?? 'unknown') };
+    function colourOf(name) {
+        return (
+            host.volume.info?.classes.find((c) => c.name === name)?.[host.palette] ?? 'transparent'
+        );
     }
 
-    async function mapped(gpa, mine) {
-        const rows = await places.mappingsOf(host.vm, gpa);
+    function useCard(use) {
+        const who = use.process ?? use.kind.replaceAll('_', ' ');
+        const what = use.symbol ?? use.name ?? use.kind.replaceAll('_', ' ');
+        const content = [
+            el('span', { class: 'card-label' }, use.pid === null ? who : `${who} (pid ${use.pid})`),
+            el('span', { class: 'card-detail' }, what === who ? '' : what),
+            code(use.virtual),
+            use.flags ? el('span', { class: 'card-flags' }, use.flags) : null,
+        ];
+        return el(
+            'li',
+            { class: 'card' },
+            use.pid === null
+                ? el('div', { class: 'card-main tall' }, content)
+                : el(
+                      'button',
+                      {
+                          type: 'button',
+                          class: 'card-main tall',
+                          title: 'Show this process',
+                          on: { click: () => host.showProcess(use.pid) },
+                      },
+                      content,
+                  ),
+        );
+    }
+
+    /* What the guest's own bookkeeping says now; the picture's class may be some seconds old. */
+    async function uses(offset, mine) {
+        const page = await api.get(api.vmPath(host.name, '/page'), { offset: hex(offset) });
         if (mine !== number) {
             return;
         }
-        const list = el(
-            'ul',
-            { class: 'cards' },
-            rows.length === 0
-                ? el('li', { class: 'empty' }, 'Nothing that was sampled maps it.')
-                : rows.map((row) =>
-                      el(
-                          'li',
-                          { class: 'card' },
-                          el(
-                              'div',
-                              { class: 'card-main still' },
-                              el(
-                                  'span',
-                                  { class: 'card-label' },
-                                  `${row.owner ?? 'kernel'}${row.pid === null ? '' : ` (pid ${row.pid})`}`,
-                              ),
-                              el(
-                                  'span',
-                                  { class: 'card-detail' },
-                                  `${row.name ?? row.kind} ${row.permissions ?? ''}`,
-                              ),
-                              code(row.gva),
-                          ),
-                      ),
-                  ),
+        body.querySelector('.what-head strong').textContent = page.title;
+        body.querySelector('.what-head .swatch').style.background = colourOf(page.class);
+        const terms = [
+            page.slab ? term('Slab', code(page.slab)) : null,
+            page.kernel ? term('Page kind', page.kernel) : null,
+        ];
+        body.querySelector('dl').append(...terms.filter(Boolean).flat());
+        replace(
+            body.querySelector('.mapped'),
+            el(
+                'ul',
+                { class: 'cards' },
+                page.uses.length === 0
+                    ? el('li', { class: 'empty' }, 'Nobody maps it.')
+                    : page.uses.map(useCard),
+            ),
+            page.cut ? el('p', { class: 'hint' }, 'There are more.') : null,
         );
-        replace(body.querySelector('.mapped'), list);
-        const kernel = rows.find((row) => address(row.gva) >> 63n === 1n);
-        if (kernel) {
-            await symbolAt(kernel.gva, mine);
-        }
-    }
-
-    async function symbolAt(gva, mine) {
-        try {
-            const { symbols } = await api.get(api.vmPath(host.name, '/symbols'), {
-                address: gva,
-                limit: 1,
-            });
-            if (mine === number && symbols.length > 0) {
-                const [s] = symbols;
-                body.querySelector('dl').append(
-                    ...term(
-                        'Symbol',
-                        code(`${s.name}+${s.offset}`),
-                        s.module ? ` in ${s.module}` : '',
-                    ),
-                );
-            }
-        } catch (error) {
-            if (error.code !== 'not_found') {
-                throw error;
-            }
-        }
     }
 
     async function bytesAt(gpa, mine) {
@@ -162,9 +149,9 @@ export function whatTab(host) {
         }
         const offset = address(picked.offset),
             gpa = picked.gpa === null ? null : address(picked.gpa);
-        const what = classOf(picked),
-            swatch = el('span', { class: 'swatch' });
-        swatch.style.background = what[host.palette] ?? 'transparent';
+        const swatch = el('span', { class: 'swatch' });
+        const found = host.volume.info?.classes.find((c) => c.name === picked.class);
+        swatch.style.background = colourOf(picked.class);
         const owner = picked.pid ? `pid ${picked.pid}` : null;
         replace(
             body,
@@ -172,7 +159,7 @@ export function whatTab(host) {
                 'div',
                 { class: 'what-head' },
                 swatch,
-                el('strong', {}, what.title ?? what.name),
+                el('strong', {}, found?.title ?? String(picked.class)),
                 owner
                     ? el(
                           'button',
@@ -191,17 +178,13 @@ export function whatTab(host) {
                 term('Physical', code(gpa === null ? 'none: no RAM there' : hex(gpa))),
                 term('RAM file', code(hex(offset))),
                 term('Page', code(String(offset >> 12n)), ` + ${hex(offset & 0xfffn)}`),
-                term('Voxel', code((picked.voxel ?? []).join(' '))),
+                term('Voxel', code(picked.voxel.join(' '))),
                 term(
                     'Value',
-                    code(
-                        `0x${Number(picked.value ?? 0)
-                            .toString(16)
-                            .padStart(2, '0')}`,
-                    ),
+                    code(`0x${picked.value.toString(16).padStart(2, '0')}`),
                     ` = ${picked.value}`,
                 ),
-                picked.highlight ? term('Highlight', String(picked.highlight)) : null,
+                picked.highlight ? term('Highlight', host.labelOf(picked.highlight)) : null,
             ),
             el(
                 'div',
@@ -244,8 +227,8 @@ export function whatTab(host) {
                 el('p', { class: 'hint' }, '…'),
             ),
         );
+        uses(offset, mine).catch(failed('.mapped', mine));
         if (gpa !== null) {
-            mapped(gpa, mine).catch(failed('.mapped', mine));
             bytesAt(gpa, mine).catch(failed('.bytes', mine));
         }
     }

@@ -4,9 +4,10 @@ import { address, hex, joinRuns, pagesOf } from './format.js';
 
 const RUNS_MOST = 10000;
 
-/** Of a process; `area` narrows it down ("heap", "stack", …). {pages, cut} */
-export async function ofProcess(vm, pid, area) {
-    const answer = await api.get(api.vmPath(vm.name, '/runs'), { pid, area });
+/** As the guest has it now: {pid}, {area} ("slab", …; with a pid "heap", "stack", …), or {question}:
+ *  the places of its answer. {pages, cut} */
+export async function now(vm, what) {
+    const answer = await api.get(api.vmPath(vm.name, '/runs'), what);
     return { pages: joinRuns(answer.runs.map((run) => [run.first, run.pages])), cut: answer.cut };
 }
 
@@ -68,20 +69,4 @@ export function toRuns(regions, pages) {
         }
     }
     return out;
-}
-
-/** Who maps the byte at a guest-physical address, as sampled: rows of pid, owner, kind, name, gva. */
-export async function mappingsOf(vm, gpa) {
-    const at = hex(gpa);
-    const rows = await api.sql(
-        vm.name,
-        'SELECT r.pid, r.owner, r.kind, r.name, r.permissions, p.gva, p.gpa ' +
-            'FROM memory_pages p JOIN memory_regions r ON r.id = p.region ' +
-            `WHERE p.gpa <= ${at} AND p.gpa + p.bytes > ${at} LIMIT 40`,
-        40,
-    );
-    return rows.map((row) => ({
-        ...row,
-        gva: hex(address(row.gva) + address(at) - address(row.gpa)),
-    }));
 }

@@ -3,11 +3,13 @@
 import { actionButtons } from './actions.js';
 import { AskBox } from './ask.js';
 import { el, iconButton, text } from './dom.js';
+import { bytes, countPages } from './format.js';
 import { isAlive, stateWord } from './machines.js';
 import { say } from './notices.js';
 import { Panel } from './panel.js';
 import { BACKGROUNDS } from './theme.js';
 
+const PAGE_BYTES = 4096;
 const LIT_MOST = 24;
 const COLOURS = [
     '#4df3ff',
@@ -296,6 +298,28 @@ export class VmWindow {
         if (fly) {
             this.fly(pages);
         }
+    }
+
+    /** The same of what find() finds, {pages, cut}, and says how much that is. */
+    async lightFound(highlight, find, add = false) {
+        try {
+            const { pages, cut } = await find();
+            if (pages.length === 0) {
+                say(`${highlight.label}: no page of it is in memory.`);
+                return;
+            }
+            this.light({ ...highlight, pages }, { add });
+            const size = bytes(countPages(pages) * PAGE_BYTES);
+            const runs = `${pages.length} ${pages.length === 1 ? 'run' : 'runs'}`;
+            say(`${highlight.label}: ${size} in ${runs}${cut ? ', and more' : ''}`);
+        } catch (error) {
+            say(`${highlight.label}: ${error.message}`, 'error');
+        }
+    }
+
+    /** What a highlight of that name is called; those of the VM are called so themselves. */
+    labelOf(name) {
+        return this.lit.find((h) => h.name === name)?.label ?? String(name);
     }
 
     putOut(name) {

@@ -49,7 +49,10 @@ export class Windows extends EventTarget {
             this.#all.forEach((w) => w.view.show(machines.get(w.name))),
         );
         new ResizeObserver(() => this.#all.forEach((w) => this.#place(w))).observe(root);
-        PHONE.addEventListener('change', () => this.#all.forEach((w) => this.#place(w)));
+        PHONE.addEventListener('change', () => {
+            this.#all.forEach((w) => this.#place(w));
+            this.#cover();
+        });
     }
 
     get area() {
@@ -66,8 +69,15 @@ export class Windows extends EventTarget {
 
     #changed() {
         this.#save();
+        this.#cover();
         this.#showBar();
         this.dispatchEvent(new Event('change'));
+    }
+
+    /* What lies behind a window that covers all is not drawn. */
+    #cover() {
+        const covered = this.#front?.view.element.classList.contains('whole') === true;
+        this.root.parentElement.classList.toggle('covered', covered);
     }
 
     /* ---------------------------------------------------------------- opening and closing */

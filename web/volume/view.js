@@ -311,12 +311,23 @@ export class VitrineVolume extends HTMLElement {
     }
 
     resized() {
+        if (this.clientWidth === 0 || this.clientHeight === 0) {
+            return; /* hidden: its picture is kept */
+        }
         const density = Math.min(devicePixelRatio, DENSITY_MAX);
         const width = Math.max(Math.round(this.clientWidth * density), 1);
         const height = Math.max(Math.round(this.clientHeight * density), 1);
         if (width !== this.canvas.width || height !== this.canvas.height) {
+            const old = new OffscreenCanvas(this.canvas.width, this.canvas.height);
+            old.getContext('2d').drawImage(this.canvas, 0, 0);
             this.canvas.width = width;
             this.canvas.height = height;
+            if (this.density === undefined) {
+                this.context.fillStyle = this.currentScene.background;
+                this.context.fillRect(0, 0, width, height);
+            } else {
+                this.context.drawImage(old, 0, 0, width, height); /* until there is another */
+            }
             this.density = density;
             this.controls.resize(this.clientWidth, this.clientHeight);
             this.wake(true);

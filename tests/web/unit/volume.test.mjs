@@ -28,10 +28,15 @@ test('pages and bytes of volumes of all orders', () => {
         assert.deepEqual(at, brick);
         assert.deepEqual(pointOf(order, byte), point);
         assert.equal(distanceOf(order, point), byte);
-        const table = bricks().offset[orientation * 4096 + (point[0] & 15) + 16 * (point[1] & 15) +
-            256 * (point[2] & 15)];
+        const table =
+            bricks().offset[
+                orientation * 4096 + (point[0] & 15) + 16 * (point[1] & 15) + 256 * (point[2] & 15)
+            ];
         assert.equal(table, byte % 4096);
-        assert.deepEqual(boxOfPages(order, page, 1).min, brick.map((v) => v * 16));
+        assert.deepEqual(
+            boxOfPages(order, page, 1).min,
+            brick.map((v) => v * 16),
+        );
     }
     assert.deepEqual([64 << 20, 2 ** 30, 2 ** 30 + 1].map(orderOf), [9, 10, 11]);
 });
@@ -47,8 +52,12 @@ test('cameras', () => {
     const same = (c) => {
         const expected = steps.next().value;
         for (const part of ['eye', 'target', 'up']) {
-            c[part].forEach((v, k) => assert.ok(Math.abs(v - expected[part][k]) < 1e-9,
-                `${expected.what}: ${part} is ${c[part]}, not ${expected[part]}`));
+            c[part].forEach((v, k) =>
+                assert.ok(
+                    Math.abs(v - expected[part][k]) < 1e-9,
+                    `${expected.what}: ${part} is ${c[part]}, not ${expected[part]}`,
+                ),
+            );
         }
         assert.ok(Math.abs(c.fov_y - expected.fov_y[0]) < 1e-12);
     };

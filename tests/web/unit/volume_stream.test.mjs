@@ -8,38 +8,50 @@ import { parseHeader, parsePayload, parseText, StreamError } from '../../../web/
 import { Model } from '../../../web/volume/model.js';
 import { attributesMessage, helloOf, pagesMessage, syntheticRam } from '../fake_server.mjs';
 
-const ram = syntheticRam(64), hello = helloOf(ram), all = Array.from({ length: 64 }, (_, i) => i);
+const ram = syntheticRam(64),
+    hello = helloOf(ram),
+    all = Array.from({ length: 64 }, (_, i) => i);
 const copy = (buffer) => Uint8Array.from(buffer).buffer;
 
 async function parse(message, pages = 64) {
-    const header = parseHeader(message), rest = new Uint8Array(message, 16);
+    const header = parseHeader(message),
+        rest = new Uint8Array(message, 16);
     return parsePayload(header, header.deflated ? await inflate(rest, header.bytes) : rest, pages);
 }
 
 let x = 11;
 function random(n) {
     x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
-    return Math.floor((x >>> 8) / 2 ** 24 * n);
+    return Math.floor(((x >>> 8) / 2 ** 24) * n);
 }
 
 test('messages are what was sent', async () => {
     for (const deflate of [false, true]) {
         for (let level = 0; level <= 4; level++) {
             const m = await parse(copy(pagesMessage(ram, level, [3, 4, 9], true, 1.5, deflate)));
-            assert.deepEqual([m.kind, m.level, m.key, m.time, [...m.runs]],
-                [1, level, true, 1.5, [3, 2, 9, 1]]);
+            assert.deepEqual(
+                [m.kind, m.level, m.key, m.time, [...m.runs]],
+                [1, level, true, 1.5, [3, 2, 9, 1]],
+            );
             assert.equal(m.cells.length, 3 * (4096 >> (3 * level)));
         }
         const a = await parse(copy(attributesMessage(ram, all, 2, deflate)));
-        assert.deepEqual([a.kind, a.pages, a.attributes[10], a.attributes[11]],
-            [2, 64, ram.classes[5], ram.owners[5]]);
+        assert.deepEqual(
+            [a.kind, a.pages, a.attributes[10], a.attributes[11]],
+            [2, 64, ram.classes[5], ram.owners[5]],
+        );
     }
 });
 
 test('any bytes are a message or a StreamError', async () => {
-    const seeds = [pagesMessage(ram, 1, [3, 4, 9], true, 1, false), pagesMessage(ram, 0, [1], false, 1),
-        attributesMessage(ram, all, 2, false), attributesMessage(ram, [7], 2)];
-    let good = 0, bad = 0;
+    const seeds = [
+        pagesMessage(ram, 1, [3, 4, 9], true, 1, false),
+        pagesMessage(ram, 0, [1], false, 1),
+        attributesMessage(ram, all, 2, false),
+        attributesMessage(ram, [7], 2),
+    ];
+    let good = 0,
+        bad = 0;
     for (let round = 0; round < 4000; round++) {
         let bytes = Buffer.from(seeds[round % seeds.length]);
         for (let n = random(4); n > 0; n--) {
@@ -64,10 +76,19 @@ test('texts are checked', () => {
     assert.equal(parseText(JSON.stringify(hello)).pages, 64);
     assert.equal(parseText('{"type":"later"}').type, 'later');
     const broken = [
-        '', '[]', 'null', '{"type":1}', JSON.stringify({ ...hello, pages: 65 }),
-        JSON.stringify({ ...hello, pages: -1 }), JSON.stringify({ ...hello, pages: 1e15 }),
-        JSON.stringify({ ...hello, order: 99 }), JSON.stringify({ ...hello, grid: [4, 4, 400] }),
-        JSON.stringify({ ...hello, classes: [{ name: 'x', default: 'red', colorblind: '#000000' }] }),
+        '',
+        '[]',
+        'null',
+        '{"type":1}',
+        JSON.stringify({ ...hello, pages: 65 }),
+        JSON.stringify({ ...hello, pages: -1 }),
+        JSON.stringify({ ...hello, pages: 1e15 }),
+        JSON.stringify({ ...hello, order: 99 }),
+        JSON.stringify({ ...hello, grid: [4, 4, 400] }),
+        JSON.stringify({
+            ...hello,
+            classes: [{ name: 'x', default: 'red', colorblind: '#000000' }],
+        }),
         JSON.stringify({ ...hello, regions: [{ gpa: 'x' }] }),
         '{"type":"highlights","highlights":[{"name":"h","colour":"#ffffff","pages":[[1]]}]}',
         '{"type":"highlights","highlights":[{"name":"h","colour":"url(x)","pages":[]}]}',
@@ -114,19 +135,23 @@ class FakeSocket {
 function connect() {
     FakeSocket.all = [];
     const seen = { states: [], texts: [], releases: [], binaries: [] };
-    const connection = new Connection({ url: 'ws://x/', token: 't' }, {
-        state: (state, message) => seen.states.push([state, message]),
-        text: (text) => {
-            seen.texts.push(text);
-            if (text.type === 'hello') {
-                connection.send({ type: 'start', level: 0, hz: 20 });
-            }
+    const connection = new Connection(
+        { url: 'ws://x/', token: 't' },
+        {
+            state: (state, message) => seen.states.push([state, message]),
+            text: (text) => {
+                seen.texts.push(text);
+                if (text.type === 'hello') {
+                    connection.send({ type: 'start', level: 0, hz: 20 });
+                }
+            },
+            binary: (message, release) => {
+                seen.binaries.push(message);
+                seen.releases.push(release);
+            },
         },
-        binary: (message, release) => {
-            seen.binaries.push(message);
-            seen.releases.push(release);
-        },
-    }, FakeSocket);
+        FakeSocket,
+    );
     return { connection, seen, socket: FakeSocket.all[0] };
 }
 
@@ -159,7 +184,10 @@ test('a message that is none ends the stream and is said', async () => {
     socket.say(copy(pagesMessage(ram, 0, [1], true, 1)));
     await connection.queue;
     assert.equal(seen.binaries.length, 0);
-    assert.deepEqual(seen.states.at(-1), ['refused', 'the server sent a message of less than its header']);
+    assert.deepEqual(seen.states.at(-1), [
+        'refused',
+        'the server sent a message of less than its header',
+    ]);
     assert.equal(socket.closedWith, 4002);
     connection.close();
 });
@@ -203,8 +231,10 @@ test('a model holds what came', async () => {
         for (const page of all) {
             model.cellsOf(page, level).forEach((v, i) => {
                 const is = m.cells[page * c + i];
-                assert.ok(Math.abs(v - is) <= level - 1 && (v === 0) === (is === 0),
-                    `page ${page}, level ${level}: ${v}, not ${is}`);
+                assert.ok(
+                    Math.abs(v - is) <= level - 1 && (v === 0) === (is === 0),
+                    `page ${page}, level ${level}: ${v}, not ${is}`,
+                );
             });
         }
     }
@@ -217,8 +247,9 @@ test('a model holds what came', async () => {
 });
 
 function boxCorner(model, page) {
-    const b = model.brickOf[page], [gx, gy] = model.grid;
-    return [b % gx * 16, Math.floor(b / gx) % gy * 16, Math.floor(b / gx / gy) * 16];
+    const b = model.brickOf[page],
+        [gx, gy] = model.grid;
+    return [(b % gx) * 16, (Math.floor(b / gx) % gy) * 16, Math.floor(b / gx / gy) * 16];
 }
 
 test('fine pages have slots while they are wanted', async () => {
