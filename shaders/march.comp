@@ -20,6 +20,8 @@ layout(local_size_x = 8, local_size_y = 8) in;
 
 const int TOGETHER = 2;               // cells
 const int CELLS_MAX = 3 * 16;         // that a ray meets in a brick
+const int BRICKS_MAX = 3 * 4;         // in a group
+const uint AHEAD = 0x124u;
 const float PER_LOG2 = -1.44269504;   // exp(-x) = exp2(PER_LOG2 x)
 const float BYTE_SHADE = (1.0 - VT_MARCH_SHADE) / 255.0;
 
@@ -30,85 +32,38 @@ layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Lev
 shared float absorption[256];
 shared uint turns[32];
 
-// Where a ray is.
+// Where a ray is: at a length, in a brick, and so in the blocks of 2^shift bricks a side around it.
 struct Place {
-    ivec3 brick;
     float t;
-    bvec3 up;   // the way it goes, by axis
-    vec3 faces; // where it meets the far faces of a block
-    float exit; // the nearest of them
+    ivec3 brick;
+    bvec3 up; // the way it goes, by axis
 };
 
-// The far faces of the block of 2^shift bricks a side around the brick.
-void find_exit(Ray ray, uint shift, inout Place p)
-{
-    ivec3 ends = ((p.brick >> shift) + mix(ivec3(0), ivec3(1), p.up)) << (shift + 4u);
-    p.faces = (vec3(ends) - ray.from) * ray.per;
-    p.exit = min(p.faces.x, min(p.faces.y, p.faces.z));
-}
-
-// Goes on to the brick behind the exit of the brick.
-void leave_brick(inout Place p)
-{
-    p.t = max(p.t, p.exit);
-    if (p.faces.x == p.exit) {
-        p.brick.x += p.up.x ? 1 : -1;
-    } else if (p.faces.y == p.exit) {
-        p.brick.y += p.up.y ? 1 : -1;
-    } else {
-        p.brick.z += p.up.z ? 1 : -1;
-    }
-}
-
-// The same of a block.
+// Goes on to the brick behind the nearest of the block's three far faces.
 void leave(Ray ray, uint shift, inout Place p)
 {
-    p.t = max(p.t, p.exit);
     ivec3 low = (p.brick >> shift) << shift, high = low + (1 << shift) - 1;
     ivec3 behind = mix(low - 1, high + 1, p.up);
+    vec3 faces = (vec3(mix(low, high + 1, p.up) << 4) - ray.from) * ray.per;
+    float exit = min(faces.x, min(faces.y, faces.z));
+    p.t = max(p.t, exit);
     // Behind the face on one axis, still inside the block on the others.
     p.brick = clamp(ivec3(floor((ray.from + p.t * ray.along) * 0.0625)), low, high);
-    if (p.faces.x == p.exit) {
+    if (faces.x == exit) {
         p.brick.x = behind.x;
-    } else if (p.faces.y == p.exit) {
+    } else if (faces.y == exit) {
         p.brick.y = behind.y;
     } else {
         p.brick.z = behind.z;
     }
 }
 
-// What of masks a ray knows already.
-struct Known {
-    uvec3 group, supergroup;
-    uvec2 groups, bricks; // the masks
-    uint number;          // of the group
-};
-
-// Whether the brick is seen; else the size of the block around it that holds nothing.
-bool seen(inout Known known, uvec3 brick, out uint empty)
-{
-    uvec3 group = brick >> 2, supergroup = brick >> 4;
-    empty = 4u;
-    if (any(greaterThanEqual(supergroup, supergrid()))) {
-        return false;
-    }
-    if (group != known.group) {
-        known.group = group;
-        if (supergroup != known.supergroup) {
-            known.supergroup = supergroup;
-            known.groups = supergroups.at[supergroup_at(supergroup)];
-        }
-        known.number = group_at(group);
-        known.bricks = bit_of(known.groups, number_in(group)) ? groups.at[known.number] : uvec2(0);
-    }
-    empty = known.bricks != uvec2(0) ? 0u : known.groups != uvec2(0) ? 2u : 4u;
-    return bit_of(known.bricks, number_in(brick));
-}
-
+// log2 of the size of cells, by the difference of floats' exponents.
 uint level_of(float t, float light, float absorb)
 {
-    float size = max(t * look.coarse, look.fine / (light * absorb));
-    return (floatBitsToUint(clamp(size, 1.0, 16.0)) >> 23) - 127u; // log2, rounded down
+    int pixel = floatBitsToInt(t * look.coarse) - floatBitsToInt(1.0);
+    int little = floatBitsToInt(look.fine) - floatBitsToInt(light * absorb);
+    return uint(clamp(max(pixel, little) >> 23, 0, 4));
 }
 
 Bytes cells_of(uint page, uint slot, uint level)
@@ -130,32 +85,32 @@ float gather(inout Ray ray, float depth, uint value, uint word, uint place)
     return glow * (VT_MARCH_SHADE + BYTE_SHADE * float(value));
 }
 
-// Through the brick that the ray is in, which is seen; p.exit is the brick's.
-void march_brick(inout Ray ray, Place p, uint number, float far)
+// Through a brick that is seen, from t to its end.
+void march_brick(inout Ray ray, ivec3 brick, bvec3 up, uint number, float t, float end)
 {
     Skin skin = skin_of(number);
-    uint level = level_of(p.t, ray.light, skin.absorb);
-    float strength = skin.absorb * PER_LOG2, end = min(p.exit, far);
+    uint level = level_of(t, ray.light, skin.absorb);
+    float strength = skin.absorb * PER_LOG2;
     if (level == 4u && !PICK) {
-        ray.colour += gather(ray, max(end - p.t, 0.0) * strength, skin.mean, 0u, 0u) * skin.colour;
+        ray.colour += gather(ray, max(end - t, 0.0) * strength, skin.mean, 0u, 0u) * skin.colour;
         return;
     }
-    uint word = vt_brick(volume, uvec3(p.brick)), slot = vt_slot(volume, vt_brick_page(word));
+    uint word = vt_brick(volume, uvec3(brick)), slot = vt_slot(volume, vt_brick_page(word));
     level = slot == VT_NO_SLOT ? max(level, 1u) : level;
     Bytes cells = cells_of(vt_brick_page(word), slot, level);
     VtHalves offsets = volume.offsets;
 
     // The voxel where it comes in, where its cell ends, and its place among offsets.
-    ivec3 low = p.brick << 4;
-    uvec3 v = uvec3(clamp(ivec3(floor(ray.from + p.t * ray.along)) - low, ivec3(0), ivec3(15)));
-    ivec3 ends = (ivec3(v >> level) + mix(ivec3(0), ivec3(1), p.up)) << level;
+    ivec3 low = brick << 4;
+    uvec3 v = uvec3(clamp(ivec3(floor(ray.from + t * ray.along)) - low, ivec3(0), ivec3(15)));
+    ivec3 ends = (ivec3(v >> level) + mix(ivec3(0), ivec3(1), up)) << level;
     vec3 next = (vec3(low + ends) - ray.from) * ray.per;
     vec3 size = abs(ray.per) * float(1u << level);
     uint turn = turns[word & 31u], at = vt_turned(turn, v);
     uvec3 ahead = (uvec3(1u) << vt_turn_shifts(turn)) << level;
-    ahead = mix(-ahead, ahead, notEqual(p.up, vt_turn_backwards(turn)));
+    ahead = mix(-ahead, ahead, notEqual(up, vt_turn_backwards(turn)));
 
-    float glow = 0.0, t = p.t;
+    float glow = 0.0;
     for (int n = 0; n < CELLS_MAX && t < end && ray.light > VT_MARCH_END; n += TOGETHER) {
         uint place[TOGETHER], value[TOGETHER];
         float depth[TOGETHER];
@@ -184,39 +139,87 @@ void march_brick(inout Ray ray, Place p, uint number, float far)
     ray.colour += glow * skin.colour;
 }
 
+// Through a group of which something is seen: `mask` says what.
+void march_group(inout Ray ray, inout Place p, uvec2 mask, uint number, float far)
+{
+    ivec3 low = (p.brick >> 2) << 2;
+    uvec3 b = uvec3(p.brick - low), left = mix(b, 3u - b, p.up);
+    vec3 next = (vec3((p.brick + mix(ivec3(0), ivec3(1), p.up)) << 4) - ray.from) * ray.per;
+    vec3 size = abs(ray.per) * 16.0;
+    // The brick's number in the group, and how many there are ahead on each axis: three fields
+    // whose third bit goes when there are none.
+    uint at = number_in(b) << 9 | left.z << 6 | left.y << 3 | left.x | AHEAD;
+    uvec3 ahead = mix(-uvec3(1u << 9, 4u << 9, 16u << 9), uvec3(1u << 9, 4u << 9, 16u << 9), p.up) -
+                  uvec3(1u, 8u, 64u);
+    float t = p.t;
+    for (int n = 0; n < BRICKS_MAX && t < far && ray.light > VT_MARCH_END && (at & AHEAD) == AHEAD;) {
+        float from = t;
+        uint i;
+        bool found = false;
+        for (; n < BRICKS_MAX && !found && (at & AHEAD) == AHEAD; n++) {
+            i = at >> 9 & 63u;
+            found = bit_of(mask, i);
+            from = t;
+            float exit = min(next.x, min(next.y, next.z));
+            t = max(t, exit);
+            bool x = next.x == exit, y = next.y == exit;
+            at += x ? ahead.x : y ? ahead.y : ahead.z;
+            if (x) {
+                next.x += size.x;
+            } else if (y) {
+                next.y += size.y;
+            } else {
+                next.z += size.z;
+            }
+        }
+        if (found) {
+            ivec3 brick = low + ivec3(uvec3(i, i >> 2, i >> 4) & 3u);
+            march_brick(ray, brick, p.up, number * 64u + i, from, min(t, far));
+        }
+    }
+    p.t = t;
+}
+
 void march(inout Ray ray, vec2 span)
 {
     Place p;
-    Known known = Known(uvec3(~0u), uvec3(~0u), uvec2(0), uvec2(0), 0u);
     p.t = max(span.x, 0.0);
     p.up = greaterThan(ray.along, vec3(0));
     p.brick = clamp(ivec3(floor(ray.from + p.t * ray.along)), ivec3(look.clip_min.xyz),
                     ivec3(ceil(look.clip_max.xyz)) - 1) >> 4;
-    uvec3 side = uvec3(1u << (look.order - 4u));
+    uvec3 side = uvec3(1u << (look.order - 4u)), known = uvec3(~0u);
+    uvec2 something = uvec2(0); // the mask of supergroup `known`
     int steps = 3 * int(side.x);
     for (int step = 0; step < steps && p.t < span.y && ray.light > VT_MARCH_END; step++) {
-        bool found = false;
-        for (; step < steps && p.t < span.y; step++) {
-            uint empty;
+        uvec3 group = uvec3(p.brick) >> 2, supergroup = group >> 2;
+        if (any(greaterThanEqual(supergroup, supergrid()))) {
             if (any(greaterThanEqual(uvec3(p.brick), side))) { // out of the cube, also below 0
-                return;
-            }
-            found = seen(known, uvec3(p.brick), empty);
-            find_exit(ray, found ? 0u : empty, p);
-            if (found) {
                 break;
             }
-            if (empty == 0u) {
-                leave_brick(p);
-            } else {
-                leave(ray, empty, p);
-            }
+            leave(ray, 4u, p);
+            continue;
         }
-        if (!found) {
-            return;
+        if (supergroup != known) {
+            known = supergroup;
+            something = supergroups.at[supergroup_at(supergroup)];
         }
-        march_brick(ray, p, known.number * 64u + number_in(uvec3(p.brick)), span.y);
-        leave_brick(p);
+        if (!bit_of(something, number_in(group))) {
+            leave(ray, something != uvec2(0) ? 2u : 4u, p);
+            continue;
+        }
+        uint number = group_at(group);
+        uvec2 skin = group_skins.at[number];
+        float absorbs = uintBitsToFloat(skin.y), from = p.t;
+        bool as_one = !PICK && ray.light * absorbs * 64.0 < look.little;
+        if (!as_one) {
+            march_group(ray, p, groups.at[number], number, span.y);
+        }
+        leave(ray, 2u, p);
+        if (as_one) {
+            float left = ray.light * exp2(max(min(p.t, span.y) - from, 0.0) * absorbs * PER_LOG2);
+            ray.colour += (ray.light - left) * unpackUnorm4x8(skin.x).rgb;
+            ray.light = left;
+        }
     }
 }
 

@@ -34,7 +34,7 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Lo
     uint width, height, order, flags;
     uint now_ms, only_owner;
     float coarse, heat_decay;
-    float fine, pad[3];
+    float fine, little, pad[2];
     float absorption[256];
     float class_opacity[32];
     uint highlights[512];
@@ -50,6 +50,9 @@ layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer Im
 layout(buffer_reference, std430, buffer_reference_align = 8) buffer Skins { uvec2 at[]; };
 // By number of the group, or of the supergroup: bit i says that something of its i-th is seen.
 layout(buffer_reference, std430, buffer_reference_align = 8) buffer Masks { uvec2 at[]; };
+// By number of the group, as if it were one cell: what it gives as of packUnorm4x8, and absorption a
+// voxel as of floatBitsToUint.
+layout(buffer_reference, std430, buffer_reference_align = 8) buffer GroupSkins { uvec2 at[]; };
 // What is picked: the word of its brick, its byte in the page; and 1, or 0: nothing is.
 layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer Picked {
     uint word, offset, hit;
@@ -60,6 +63,7 @@ layout(push_constant, std430) uniform Push {
     Look look;
     Skins skins;
     Masks groups, supergroups;
+    GroupSkins group_skins;
     Image image;
     Picked picked;
     uint x, y; // the pixel whose pick is wanted

@@ -11,6 +11,7 @@ layout(local_size_x = 64) in;
 layout(constant_id = 1) const bool SUPERGROUPS = false;
 
 shared uint low, high;
+shared vec4 parts[64]; // what bricks of a group give, times absorption; absorption
 
 vec3 colour_of(uint packed) { return unpackUnorm4x8(packed).rgb; }
 
@@ -52,12 +53,15 @@ bool brick_seen(uint n, uint i)
     uvec3 super = uvec3(s % size.x, s / size.x % size.y, s / size.x / size.y);
     uvec3 group = super * 4u + (uvec3(n, n >> 2, n >> 4) & 3u);
     uint word = brick_at(group * 4u + (uvec3(i, i >> 2, i >> 4) & 3u));
+    parts[i] = vec4(0);
     if (word == VT_HOLE) {
         return false;
     }
     Skin skin = skin_of_page(vt_brick_page(word));
     skins.at[n * 64u + i] =
         uvec2(packUnorm4x8(vec4(skin.colour, 0.0)) | skin.mean << 24, floatBitsToUint(skin.absorb));
+    float absorbs = skin.absorb * look.absorption[skin.mean];
+    parts[i] = vec4(shaded(skin.colour, skin.mean), 1.0) * absorbs;
     return skin.absorb > 0.0 && ((word & VT_BRICK_ZERO) == 0 || look.absorption[0] > 0.0);
 }
 
@@ -80,11 +84,20 @@ void main()
         }
     }
     barrier();
+    for (uint n_parts = 32u; !SUPERGROUPS && n_parts > 0u; n_parts >>= 1) {
+        if (i < n_parts) {
+            parts[i] += parts[i + n_parts];
+        }
+        barrier();
+    }
     if (i == 0u) {
         if (SUPERGROUPS) {
             supergroups.at[n] = uvec2(low, high);
         } else {
             groups.at[n] = uvec2(low, high);
+            vec4 all = parts[0];
+            group_skins.at[n] = uvec2(packUnorm4x8(vec4(all.rgb / max(all.a, 1e-30), 0.0)),
+                                      floatBitsToUint(all.a / 64.0));
         }
     }
 }

@@ -55,10 +55,12 @@ struct vt_march_look {
     float coarse;     /**< a pixel's width at distance 1, which levels are chosen by; 0: every voxel
                        *  is looked at, as the reference always does */
     float heat_decay; /**< per ms, as a power of 2: negative */
-    float fine, pad[3];       /**< VT_MARCH_FINE by the scene's thickest voxel; 0 as `coarse` */
-    float absorption[256];    /**< of a voxel by its byte */
-    float class_opacity[32];  /**< what is no class: hole's */
-    uint32_t highlights[512]; /**< colours by highlight, R lowest; [0] unused */
+    float fine, little; /**< VT_MARCH_FINE by the scene's thickest voxel, and as it is; 0 as
+                         *  `coarse` */
+    float pad[2];
+    float absorption[256];                   /**< of a voxel by its byte */
+    float class_opacity[32];                 /**< what is no class: hole's */
+    uint32_t highlights[512];                /**< colours by highlight, R lowest; [0] unused */
     uint32_t colours[32][VT_OWNERS_MAX + 1]; /**< by class and owner, R lowest; [c][0] no owner's */
 };
 

@@ -63,6 +63,7 @@ static void look_at_scene(struct vt_march_look *look, const struct vt_scene *sce
         thickest = fmaxf(thickest, look->absorption[i]);
     }
     look->fine = VT_MARCH_FINE / thickest;
+    look->little = VT_MARCH_FINE;
     for (unsigned c = 0; c < 32; c++) {
         unsigned known = c < VT_CLASSES ? c : VT_CLASS_HOLE;
         look->class_opacity[c] = within(scene->class_opacity[known], 0, 1);

@@ -38,7 +38,7 @@ static uint64_t supergroups(const uint32_t grid[3])
 
 uint64_t vt_skins_bytes(const uint32_t grid[3])
 {
-    return supergroups(grid) * (IN_GROUP * IN_GROUP + IN_GROUP + 1) * 8;
+    return supergroups(grid) * (IN_GROUP * IN_GROUP + 2 * IN_GROUP + 1) * 8;
 }
 
 int vt_skins_create(const struct vt_volume *volume, struct vt_skins **skins, struct vt_error *err)
@@ -62,7 +62,8 @@ int vt_skins_create(const struct vt_volume *volume, struct vt_skins **skins, str
     uint64_t n = made->n_supergroups;
     made->at.skins = made->buffer->address;
     made->at.groups = made->at.skins + n * IN_GROUP * IN_GROUP * 8;
-    made->at.supergroups = made->at.groups + n * IN_GROUP * 8;
+    made->at.group_skins = made->at.groups + n * IN_GROUP * 8;
+    made->at.supergroups = made->at.group_skins + n * IN_GROUP * 8;
     *skins = made;
     return 0;
 }
@@ -86,7 +87,8 @@ void vt_skins_forget(struct vt_volume *volume)
 static bool same(const struct vt_march_look *a, const struct vt_march_look *b)
 {
     return a->flags == b->flags && a->only_owner == b->only_owner &&
-           a->heat_decay == b->heat_decay && (a->absorption[0] > 0) == (b->absorption[0] > 0) &&
+           a->heat_decay == b->heat_decay &&
+           memcmp(a->absorption, b->absorption, sizeof a->absorption) == 0 &&
            memcmp(a->class_opacity, b->class_opacity, sizeof a->class_opacity) == 0 &&
            memcmp(a->highlights, b->highlights, sizeof a->highlights) == 0 &&
            memcmp(a->colours, b->colours, sizeof a->colours) == 0;

@@ -10,7 +10,7 @@ struct vt_skins;
 
 /** Addresses, as programs that draw take them. */
 struct vt_skins_at {
-    uint64_t skins, groups, supergroups;
+    uint64_t skins, groups, supergroups, group_skins;
 };
 
 /** Device bytes for a volume of that grid. */

@@ -182,6 +182,7 @@ int vt_view_draw(struct vt_view *view, struct vt_volume *volume, const struct vt
     }
     look.coarse *= view->coarser;
     look.fine *= view->coarser;
+    look.little *= view->coarser;
     view->drawn = look;
     memcpy(view->look_from->mapped, &look, sizeof look);
     view->read = false;
