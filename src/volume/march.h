@@ -31,7 +31,7 @@
 #define VT_MARCH_ABSORB_MAX 16.0f      /**< of one voxel: opacity 1 */
 #define VT_MARCH_DEPTH 1024.0f         /**< voxels: the cube's side that opacities are given for */
 /** Devices draw by coarser cells what is less than so much of a pixel. */
-#define VT_MARCH_FINE 0.04f
+#define VT_MARCH_FINE 0.06f
 #define VT_MARCH_DIRECTION_MIN 1e-6f /**< no direction's component is smaller: no division by 0 */
 
 enum vt_march_flags {
