@@ -46,7 +46,7 @@ const int HIGHLIGHTS_ROW = 32;
 const uint OWNERS_MAX = 64u;
 
 const float END = 0.004;
-const float SHADE = 0.4;
+const float SHADE = 0.6;
 const float TINT = 0.7;
 const float DIM_ABSORB = 0.12;
 const float DIM_COLOUR = 0.5;

@@ -11,7 +11,7 @@ export const COLOURS_ROWS = 33;
 export const HIGHLIGHTS_ROW = 32;
 
 export const MARCH = {
-    END: 0.004, MORE: 1.01, SHADE: 0.4, TINT: 0.7, DIM_ABSORB: 0.12, DIM_COLOUR: 0.5,
+    END: 0.004, MORE: 1.01, SHADE: 0.6, TINT: 0.7, DIM_ABSORB: 0.12, DIM_COLOUR: 0.5,
     HEAT_COLOUR: 0.85, HEAT_ABSORB: 3.0, HOT: [1.0, 0.62, 0.16], DIRECTION_MIN: 1e-6,
 };
 const ABSORB_MAX = 16; /* of one voxel: opacity 1 */

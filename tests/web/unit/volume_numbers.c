@@ -3,6 +3,7 @@
 #include "base/json_writer.h"
 #include "volume/camera.h"
 #include "volume/hilbert3d.h"
+#include "volume/march.h"
 #include "volume/overlay.h"
 
 #include <math.h>
@@ -159,6 +160,92 @@ static void cameras(void)
     vt_json_array_end(&w);
 }
 
+/* ---- looks ---- */
+
+static void shares(const char *key, const float *v, unsigned n)
+{
+    vt_json_key(&w, key);
+    vt_json_array(&w);
+    for (unsigned i = 0; i < n; i++) {
+        vt_json_f64(&w, (double)v[i], 9);
+    }
+    vt_json_array_end(&w);
+}
+
+static void look(enum vt_palette palette, double density, unsigned scale)
+{
+    static struct vt_march_look l;
+    struct vt_scene scene;
+    struct vt_camera camera;
+    const struct vt_colour highlights[2] = {{1, 2, 3, 255}, {250, 128, 7, 255}};
+    const struct vt_march_facts facts = {
+        .order = 9, .n_owners = 5, .highlights = highlights, .n_highlights = 2, .now_ms = 77};
+    const struct vt_shot shot = {
+        .camera = &camera, .scene = &scene, .scale = scale, .now_s = 0.076};
+    vt_camera_named("iso", &camera, NULL);
+    vt_scene_init(&scene);
+    scene.palette = palette;
+    scene.density = (float)density;
+    if (vt_march_look_init(&l, &facts, &shot, 641, 359, NULL) != 0) {
+        return;
+    }
+    vt_json_object(&w);
+    vt_json_kv_string(&w, "palette", palette == VT_PALETTE_DEFAULT ? "default" : "colorblind");
+    vt_json_kv_f64(&w, "density", density, 9);
+    vt_json_kv_u64(&w, "scale", scale);
+    vt_json_kv_u64(&w, "width", l.width);
+    vt_json_kv_u64(&w, "height", l.height);
+    vt_json_kv_u64(&w, "flags", l.flags);
+    shares("eye", l.eye, 3);
+    shares("forward", l.forward, 3);
+    shares("right", l.right, 4);
+    shares("up", l.up, 4);
+    shares("background", l.background, 3);
+    shares("rest", (float[]){l.coarse, l.heat_decay}, 2);
+    shares("absorption", l.absorption, 256);
+    shares("opacity", l.class_opacity, VT_CLASSES);
+    counts("highlights", l.highlights + 1, 2);
+    vt_json_key(&w, "colours");
+    vt_json_array(&w);
+    for (unsigned c = 0; c < VT_CLASSES; c++) {
+        for (unsigned owner = 0; owner <= VT_OWNERS_MAX; owner++) {
+            vt_json_u64(&w, l.colours[c][owner]);
+        }
+    }
+    vt_json_array_end(&w);
+    vt_json_object_end(&w);
+}
+
+static void looks(void)
+{
+    vt_json_key(&w, "looks");
+    vt_json_array(&w);
+    look(VT_PALETTE_DEFAULT, 1, 1);
+    look(VT_PALETTE_COLORBLIND, 2.5, 4);
+    vt_json_array_end(&w);
+    numbers("march",
+            (double[]){VT_MARCH_END, VT_MARCH_MORE, VT_MARCH_SHADE, VT_MARCH_TINT,
+                       VT_MARCH_DIM_ABSORB, VT_MARCH_DIM_COLOUR, VT_MARCH_HEAT_COLOUR,
+                       VT_MARCH_HEAT_ABSORB},
+            8);
+    vt_json_key(&w, "classes");
+    vt_json_array(&w);
+    for (unsigned c = 0; c < VT_CLASSES; c++) {
+        const struct vt_colour a = vt_palette_class(VT_PALETTE_DEFAULT, c);
+        const struct vt_colour b = vt_palette_class(VT_PALETTE_COLORBLIND, c);
+        char text[2][8];
+        snprintf(text[0], sizeof text[0], "#%02x%02x%02x", a.r, a.g, a.b);
+        snprintf(text[1], sizeof text[1], "#%02x%02x%02x", b.r, b.g, b.b);
+        vt_json_object(&w);
+        vt_json_kv_string(&w, "name", vt_class_name(c));
+        vt_json_kv_string(&w, "title", vt_class_title(c));
+        vt_json_kv_string(&w, "default", text[0]);
+        vt_json_kv_string(&w, "colorblind", text[1]);
+        vt_json_object_end(&w);
+    }
+    vt_json_array_end(&w);
+}
+
 int main(void)
 {
     static struct vt_bricks bricks;
@@ -169,6 +256,7 @@ int main(void)
     pages(&bricks);
     boxes();
     cameras();
+    looks();
     vt_json_object_end(&w);
     return ferror(stdout) != 0;
 }
