@@ -307,6 +307,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
                 client.text({ type: 'owners', owners: [{ pid: 1, name: 'init' }, { pid: 70, name: 'sshd' }] });
                 client.text({ type: 'highlights', highlights: [{ name: 'h', label: 'a place', colour: '#ff40a0',
                     pages: [[100, 60]] }] });
+                client.level = message.level;
                 sendKey(client, ram, message.level, time());
                 const timer = setInterval(() => {
                     if (client.socket.destroyed) {
@@ -316,9 +317,12 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
                     const page = Math.floor(Math.random() * ram.pages);
                     const pages = [page, page + 1, page + 2].filter((p) => p < ram.pages && ram.classes[p] !== 0);
                     if (client.waiting.length === 0 && pages.length > 0) {
-                        client.binary(pagesMessage(ram, message.level, pages, false, time()));
+                        client.binary(pagesMessage(ram, client.level, pages, false, time()));
                     }
                 }, 500);
+            } else if (message.type === 'level') {
+                client.level = message.level;
+                sendKey(client, ram, message.level, time());
             } else if (message.type === 'fine') {
                 for (const [first, n] of message.pages) {
                     client.binary(pagesMessage(ram, message.level,

@@ -93,10 +93,11 @@ export class Model {
 
     /* ---- what came ---- */
 
-    /** A message of kind pages (message.js). `nowMs`: when, for those that were written just now. */
+    /** A message of kind pages (message.js), also of a level coarser than the base. `nowMs`: when, for
+     *  those that were written just now. */
     takePages(message, nowMs) {
         const c = cellsOfLevel(message.level), fine = message.level < this.base;
-        if (message.level !== this.base && !(fine && this.pool?.level === message.level)) {
+        if (fine && this.pool?.level !== message.level) {
             return; /* of a level that is not wanted any more */
         }
         let at = 0;
@@ -107,8 +108,9 @@ export class Model {
             if (fine) {
                 this.takeFine(first, n, cells);
             } else {
-                this.cells[this.base].set(cells, first * c);
-                this.coarsen(this.cells, this.base, first, first + n);
+                this.cells[message.level].set(cells, first * c);
+                this.refine(message.level, first, first + n);
+                this.coarsen(this.cells, message.level, first, first + n);
                 for (let page = first; page < first + n; page++) {
                     this.dirty.pages.add(page);
                     this.dirty.skip.add(page);
@@ -134,6 +136,16 @@ export class Model {
                 const sum = a[k] + a[k + 1] + a[k + 2] + a[k + 3] + a[k + 4] + a[k + 5] + a[k + 6] +
                     a[k + 7];
                 b[i] = sum === 0 ? 0 : mean(sum, 3);
+            }
+        }
+    }
+
+    /* Cells finer than those of `level`, until better ones come. */
+    refine(level, from, to) {
+        for (let l = level - 1; l >= this.base; l--) {
+            const a = this.cells[l + 1], b = this.cells[l], c = cellsOfLevel(l + 1);
+            for (let i = from * c; i < to * c; i++) {
+                b.fill(a[i], i * 8, i * 8 + 8);
             }
         }
     }

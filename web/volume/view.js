@@ -23,6 +23,7 @@ import { changedScene, defaultScene } from './scene.js';
 import { Stream } from './stream.js';
 
 const HZ = 20, HZ_STATIC = 2;
+const LEVEL_FIRST = 3; /* what is seen at once: 8 cells a page */
 const MOVING_MS = 150; /* so long after it moved the camera is taken for moving */
 const FINE_MS = 300; /* which pages are near is looked at so often */
 const STATS_MS = 1000;
@@ -207,8 +208,10 @@ export class VitrineVolume extends HTMLElement {
             this.vmHighlights = message.highlights;
             this.highlightsChanged();
             break;
-        case 'system':
         case 'complete':
+            this.keyComplete(message);
+            break;
+        case 'system':
         case 'stats':
             this.dispatch(`vitrine-${message.type === 'stats' ? 'server' : message.type}`, message);
             break;
@@ -224,6 +227,16 @@ export class VitrineVolume extends HTMLElement {
         this.wake();
     }
 
+    /* The coarse key frame that comes first is there in a moment; then the one that is wanted. */
+    keyComplete(message) {
+        if (this.model && this.levelNow !== this.model.base) {
+            this.levelNow = this.model.base;
+            this.stream.send({ type: 'level', level: this.levelNow });
+        } else {
+            this.dispatch('vitrine-complete', message);
+        }
+    }
+
     /* A VM begins: how it is drawn, and how finely it is asked for. */
     hello(hello) {
         this.forget();
@@ -231,16 +244,17 @@ export class VitrineVolume extends HTMLElement {
         const wants = this.getAttribute('frames') ?? 'auto', { renderer } = this;
         const here = renderer !== null && isDrawable(hello.pages, hello.grid, renderer);
         const there = hello.frames !== null && (wants === 'server' || !here ||
-            (wants === 'auto' && renderer.software && Boolean(hello.frames.gpu) &&
+            (wants === 'auto' && renderer.software && !hello.frames.software &&
                 !this.hasAttribute('static')));
-        const level = this.wantedLevel(hello, !here || there);
+        const level = this.wantedLevel(hello, !here || there), first = Math.max(level, LEVEL_FIRST);
         this.model = new Model(hello, level);
+        this.levelNow = first;
         if (there) {
             this.frames = new ServerFrames((message) => this.stream?.send(message), () => this.wake(true));
         } else if (here) {
             this.client = new ClientPicture(renderer, this.model, () => this.nowMs());
         }
-        this.stream.send({ type: 'start', level, hz: Math.max(this.hz, 1) });
+        this.stream.send({ type: 'start', level: first, hz: Math.max(this.hz, 1) });
         if (this.hz === 0 || (!here && !there)) {
             this.stream.send({ type: 'hz', hz: 0 });
         }
@@ -559,8 +573,7 @@ export class VitrineVolume extends HTMLElement {
     }
 
     pickThere(x, y) {
-        const id = this.frames.shown, [px, py] = this.frames.pixelOf(x, y, this.clientWidth,
-            this.clientHeight);
+        const [px, py] = this.frames.pixelOf(x, y, this.clientWidth, this.clientHeight);
         return new Promise((resolve) => {
             const timer = setTimeout(() => resolve({ hit: false }), PICK_MS);
             this.pickNumber = (this.pickNumber ?? 0) + 1;
@@ -568,7 +581,7 @@ export class VitrineVolume extends HTMLElement {
                 clearTimeout(timer);
                 resolve(picked);
             });
-            this.stream.send({ type: 'pick', id: this.pickNumber, x: px, y: py, view: id });
+            this.stream.send({ type: 'pick', id: this.pickNumber, x: px, y: py });
         });
     }
 
