@@ -417,18 +417,19 @@ static int on_target(struct vt_target *target, bool ours, void *context, struct 
 {
     struct bench *bench = context;
     struct vt_bench_volume *b = &bench->b;
-    struct vt_off blinks = {0};
+    struct vt_bench_blink blink = {.pid = 0};
     b->target = target;
     b->bytes = vt_ram_bytes(target->ram);
     b->ram_bytes = vt_ram_size(target->ram);
     int rc = ours ? vt_bench_vm_write(target->vm, bench->pages, GUEST_HZ, err) : 0;
     if (rc == 0 && b->options.writes > 0) {
-        rc = target->vm != NULL ? vt_bench_blink(target, &blinks, err)
+        rc = target->vm != NULL ? vt_bench_blink_start(target, &blink, err)
                                 : vt_fail(err, VT_E_INVAL, "--latency: a file does not change");
     }
     rc = rc != 0 ? rc : vt_follow_create(target, NULL, &b->follow, err);
-    rc = rc != 0 ? rc : measure(b, &bench->r, blinks.v >> VT_PAGE_SHIFT, err);
+    rc = rc != 0 ? rc : measure(b, &bench->r, blink.offset.v >> VT_PAGE_SHIFT, err);
     vt_follow_destroy(b->follow);
+    vt_bench_blink_end(target, &blink);
     return rc;
 }
 

@@ -62,8 +62,15 @@ struct vt_bench_latency {
     uint64_t missed; /**< came before the one before was seen */
 };
 /** A page of a guest of the default kind that its vt-blink fills with VT_BENCH_BYTE_A and _B in
- *  turn from now on; *offset is its place in the RAM file. VT_E_REFUSED: it has none. */
-int vt_bench_blink(struct vt_target *target, struct vt_off *offset, struct vt_error *err);
+ *  turn. */
+struct vt_bench_blink {
+    struct vt_off offset; /**< in the RAM file */
+    unsigned long pid;    /**< 0: none */
+};
+/** VT_E_REFUSED: it has no such program. */
+int vt_bench_blink_start(struct vt_target *target, struct vt_bench_blink *blink,
+                         struct vt_error *err);
+void vt_bench_blink_end(struct vt_target *target, struct vt_bench_blink *blink);
 #define VT_BENCH_BYTE_A 0x41
 #define VT_BENCH_BYTE_B 0xff
 

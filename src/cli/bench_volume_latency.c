@@ -21,7 +21,7 @@
 #include <time.h>
 
 #define BLINK_HZ 5 /* slower than a frame of the slowest device takes */
-#define BLINK_TIMEOUT_MS 20000
+#define CONSOLE_TIMEOUT_MS 20000
 #define WATCH_NS 20000 /* the watcher does not take a core from those that draw */
 #define KNOWN_TIMEOUT_MS 15000
 #define SEEN_TIMEOUT_MS 5000
@@ -46,31 +46,44 @@ static int keep(void *arg, const char *bytes, size_t n, struct vt_error *err)
     return 0;
 }
 
-int vt_bench_blink(struct vt_target *target, struct vt_off *offset, struct vt_error *err)
+int vt_bench_blink_start(struct vt_target *target, struct vt_bench_blink *blink,
+                         struct vt_error *err)
 {
     char command[256];
     struct text text = {.n = 0};
-    struct vt_off off;
+    struct vt_bench_blink b = {.pid = 0};
     int code = 0;
     snprintf(command, sizeof command,
              "vt-blink %d </dev/null >/tmp/vt-blink 2>&1 & for i in 1 2 3 4 5 6 7 8 9; do "
              "grep -q READY /tmp/vt-blink && break; sleep 1; done; cat /tmp/vt-blink; "
              "grep -q READY /tmp/vt-blink",
              BLINK_HZ);
-    int rc = vt_console_exec(target->vm, command, vt_deadline_ms(BLINK_TIMEOUT_MS), &vt_interrupted,
-                             keep, &text, &code, err);
-    const char *at = strstr(text.bytes, " pa 0x");
-    if (rc == 0 && (code != 0 || at == NULL)) {
+    int rc = vt_console_exec(target->vm, command, vt_deadline_ms(CONSOLE_TIMEOUT_MS),
+                             &vt_interrupted, keep, &text, &code, err);
+    const char *pid = strstr(text.bytes, "pid "), *pa = strstr(text.bytes, " pa 0x");
+    if (rc == 0 && (code != 0 || pid == NULL || pa == NULL)) {
         return vt_fail(err, VT_E_REFUSED, "the guest has no vt-blink that runs");
     }
     if (rc == 0) {
-        rc = vt_ram_offset(target->ram, VT_GPA(strtoull(at + strlen(" pa "), NULL, 16)), &off, NULL,
-                           err);
+        b.pid = strtoul(pid + strlen("pid "), NULL, 10);
+        rc = vt_ram_offset(target->ram, VT_GPA(strtoull(pa + strlen(" pa "), NULL, 16)), &b.offset,
+                           NULL, err);
     }
     if (rc == 0) {
-        *offset = off;
+        *blink = b;
     }
     return rc;
+}
+
+void vt_bench_blink_end(struct vt_target *target, struct vt_bench_blink *blink)
+{
+    char command[32];
+    int code;
+    if (blink->pid != 0) {
+        snprintf(command, sizeof command, "kill %lu", blink->pid);
+        vt_console_exec(target->vm, command, vt_deadline_ms(CONSOLE_TIMEOUT_MS), &vt_interrupted,
+                        NULL, NULL, &code, NULL);
+    }
 }
 
 /* ---------------------------------------------------------------- when it was written */

@@ -50,6 +50,7 @@ measure "$vm" --resolution 96x54 --latency --writes 5
 holds 'its VM' ".vm == \"$vm\" and .ram_bytes == 134217728"
 holds 'a write and its pixel' '.write_to_pixel_parts.writes == 5 and .write_to_pixel_ms.median > 0'
 holds 'changed pages' '.dirty_pages_per_tick > 0 and .drawn_share > 0.05'
+expect_eq 'what it left running' '' "$(guest_exec 'pidof vt-blink' || true)"
 vitrine snapshot "$vm" "$scratch/ram" >/dev/null
 vitrine kill "$vm" >/dev/null
 expect_status 3 vitrine bench volume "$vm"x --frames 1
