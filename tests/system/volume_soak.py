@@ -13,7 +13,7 @@ import time
 
 from stream_peer import Closed, Refused, Volume
 
-GAP_S = 20  # the longest that the one that keeps up may wait: the machine may be busy
+GAP_S = 60  # the longest that one of them may wait: the machine may be busy
 REST_S = 0.4  # between two clients of a kind: what is looked for needs time, not load
 VIEW = {"width": 160, "height": 96, "quality": 60, "moving": True, "scene": {"boxes": True},
         "camera": {"eye": [1.4, 1.1, 1.9], "target": [0.5, 0.5, 0.5], "up": [0, 1, 0], "fov_y": 0.7}}
