@@ -176,8 +176,14 @@ export const memory = {
 /** Calls f once things have been quiet for a while. */
 export function settled(f, ms = 250) {
     let timer = 0;
-    return (...args) => {
+    const now = () => {
         clearTimeout(timer);
-        timer = setTimeout(f, ms, ...args);
+        timer = 0;
+        f();
+    };
+    addEventListener('pagehide', () => timer !== 0 && now()); /* nobody waits for it then */
+    return () => {
+        clearTimeout(timer);
+        timer = setTimeout(now, ms);
     };
 }

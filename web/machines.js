@@ -150,6 +150,9 @@ export class Machines extends EventTarget {
                 seconds = cpu.get(name),
                 figures = vm.figures;
             const elapsed = before ? now - before.at : NaN;
+            if (elapsed < FIGURES_MS / 2000) {
+                continue; /* two answers that a busy page looked at in one moment */
+            }
             figures.touched = touched.get(name) ?? NaN;
             figures.cpu =
                 before && seconds >= before.seconds ? (seconds - before.seconds) / elapsed : NaN;
