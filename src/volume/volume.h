@@ -40,12 +40,11 @@ struct vt_volume_layout {
     uint32_t order, flags, n_pages, n_node_levels;
     uint32_t grid[4];
     uint32_t node_first[16];
-    uint32_t turns[32]; /**< struct vt_bricks' */
 };
 
-/* Nothing but volume.c and levels.c knows what is in there. */
+/* Everything but gpu, bytes, n_pages, order, grid, bricks, attributes, newest, tables and layout is
+ * volume.c's and levels.c's own. */
 struct vt_volume_build;
-struct vt_skins;
 
 struct vt_volume {
     struct vt_gpu *gpu;
@@ -61,10 +60,7 @@ struct vt_volume {
     struct vt_volume_layout layout;
     struct vt_colour highlights[VT_HIGHLIGHTS_MAX]; /**< colour of highlight 1 and on */
     unsigned n_highlights;
-    unsigned n_owners;      /**< the highest that a page has had; 0: no page has one */
-    uint32_t hottest;       /**< the newest of `newest` */
-    uint64_t version;       /**< counts updates */
-    struct vt_skins *skins; /**< what bricks look like in the picture drawn last */
+    unsigned n_owners; /**< the highest that a page has had; 0: no page has one */
     struct vt_volume_build *build;
 };
 
