@@ -85,6 +85,12 @@ static void on_text(struct client *client, const char *text, size_t bytes)
     struct viewer *v = (struct viewer *)client;
     struct vt_error err;
     if (vt_stream_say(v->stream, text, bytes, &err) != 0) {
+        size_t n;
+        char *said = vt_stream_error(&err, &n);
+        if (said != NULL) {
+            vt_ws_send(client->ws, said, n);
+        }
+        free(said);
         vt_ws_finish(client->ws, 1008, err.message);
     }
 }

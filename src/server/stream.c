@@ -1,8 +1,8 @@
 /* server/stream.c - see stream.h: the loop's side of streams and their clients.
  *
- * A thread posts at most one message a client and writes to the eventfd; the loop takes it, sends
- * it and says when it is gone. A thread that has nobody left ends by itself and is joined here; who
- * comes meanwhile begins another one.
+ * A thread posts one message a client and writes to the eventfd; the loop takes it once the one
+ * before is gone, and sends it while the thread makes the next. A thread that has nobody left ends
+ * by itself and is joined here; who comes meanwhile begins another one.
  */
 #include "server/stream_parts.h"
 
@@ -19,37 +19,53 @@
 
 /* ---------------------------------------------------------------- what is posted */
 
-static void deliver(struct vt_stream_client *c, struct vt_outgoing *out)
+static void nudge(struct vt_stream *s)
 {
-    bool gone = true;
-    if (c->calls != NULL && out->bytes != NULL) {
-        gone = c->calls->send(out->binary, out->bytes, out->n, c->arg);
+    s->nudged = true;
+    pthread_cond_signal(&s->wake);
+}
+
+/* Takes the client's posted message; the thread may make the next one meanwhile. */
+static bool take_posted(struct vt_stream *s, struct vt_stream_client *c, struct vt_outgoing *out)
+{
+    pthread_mutex_lock(&s->lock);
+    bool there = c->posted && !c->left;
+    if (there) {
+        *out = c->out;
+        c->out = (struct vt_outgoing){0};
+        c->posted = false;
+        nudge(s);
     }
-    free(out->bytes);
-    if (c->calls != NULL && out->close != 0) {
-        c->calls->close(out->close, out->reason, c->arg);
-    } else if (c->calls != NULL && gone) {
-        vt_stream_drained(c);
+    pthread_mutex_unlock(&s->lock);
+    return there;
+}
+
+/* Sends what is posted, unless what was sent before is not gone yet. */
+static void deliver(struct vt_stream *s, struct vt_stream_client *c)
+{
+    struct vt_outgoing out;
+    if (c->flying || c->calls == NULL || !take_posted(s, c, &out)) {
+        return;
+    }
+    if (out.bytes != NULL) {
+        c->flying = !c->calls->send(out.binary, out.bytes, out.n, c->arg);
+        free(out.bytes);
+    }
+    if (out.close != 0) {
+        c->calls->close(out.close, out.reason, c->arg);
     }
 }
 
-/* Takes one posted message; false: there is none. */
-static bool take_posted(struct vt_stream *s, struct vt_stream_client **client,
-                        struct vt_outgoing *out)
+/* The next client not looked at in this round; NULL: no more. */
+static struct vt_stream_client *next_of(struct vt_stream *s, uint64_t round)
 {
-    bool found = false;
     pthread_mutex_lock(&s->lock);
-    for (struct vt_stream_client *c = s->clients; c != NULL && !found; c = c->next) {
-        if (c->posted && !c->left) {
-            *client = c;
-            *out = c->out;
-            c->out = (struct vt_outgoing){0};
-            c->posted = false;
-            found = true;
-        }
+    struct vt_stream_client *c = s->clients;
+    while (c != NULL && (c->left || c->round == round)) {
+        c = c->next;
     }
     pthread_mutex_unlock(&s->lock);
-    return found;
+    return c;
 }
 
 static void destroy(struct vt_stream *s)
@@ -85,30 +101,23 @@ static void sweep(struct vt_streams *streams)
 static void on_posted(struct vt_source *source, uint32_t events, void *arg)
 {
     struct vt_streams *streams = arg;
-    struct vt_stream_client *client;
-    struct vt_outgoing out;
     uint64_t times;
     (void)source;
     (void)events;
     ssize_t n = read(streams->eventfd, &times, sizeof times);
     (void)n;
+    streams->round++;
     for (struct vt_stream *s = streams->all; s != NULL; s = s->next) {
-        /* Each client once at most: it gets no other before this one has been handed on, and that
-         * is said from here. */
-        for (unsigned i = 0; i < VT_STREAM_CLIENTS_MAX && take_posted(s, &client, &out); i++) {
-            deliver(client, &out);
+        /* Once each: what is posted from here on is told of again. */
+        for (struct vt_stream_client *c; (c = next_of(s, streams->round)) != NULL;) {
+            c->round = streams->round;
+            deliver(s, c);
         }
     }
     sweep(streams);
 }
 
 /* ---------------------------------------------------------------- clients */
-
-static void nudge(struct vt_stream *s)
-{
-    s->nudged = true;
-    pthread_cond_signal(&s->wake);
-}
 
 static struct vt_stream *find(struct vt_streams *streams, const char *vm, bool *full)
 {
@@ -227,11 +236,8 @@ int vt_stream_join(struct vt_streams *streams, const char *vm, const char *origi
 
 void vt_stream_drained(struct vt_stream_client *c)
 {
-    struct vt_stream *s = c->stream;
-    pthread_mutex_lock(&s->lock);
-    c->busy = false;
-    nudge(s);
-    pthread_mutex_unlock(&s->lock);
+    c->flying = false;
+    deliver(c->stream, c);
 }
 
 void vt_stream_leave(struct vt_stream_client *c)

@@ -1,8 +1,8 @@
 /* server/stream.h - VMs' RAM as streams, for those who draw it (docs/volume-stream.md).
  *
  * Each VM that somebody watches has a thread that looks at its RAM and makes the messages of all
- * its clients; sending them is the loop's business. A client has one message under way at a time,
- * so what a slow one costs does not grow. Everything here belongs to the loop's thread.
+ * its clients; sending them is the loop's business. A client has one message under way and one that
+ * waits, so what a slow one costs does not grow. Everything here belongs to the loop's thread.
  */
 #ifndef VT_SERVER_STREAM_H
 #define VT_SERVER_STREAM_H
@@ -43,6 +43,8 @@ int vt_stream_may_join(struct vt_streams *streams, const char *vm, struct vt_err
 int vt_stream_join(struct vt_streams *streams, const char *vm, const char *origin,
                    const struct vt_stream_calls *calls, void *arg, struct vt_stream_client **client,
                    struct vt_error *err);
+/** An `error` text for a client, malloc'ed; NULL: out of memory. */
+char *vt_stream_error(const struct vt_error *err, size_t *bytes);
 /** What the client says. VT_E_INVAL: it is to be closed with 1008 and what `err` says. */
 int vt_stream_say(struct vt_stream_client *client, const char *text, size_t bytes,
                   struct vt_error *err);

@@ -59,9 +59,10 @@ struct vt_stream_client {
     /* the loop's */
     const struct vt_stream_calls *calls;
     void *arg;
+    bool flying;    /* what it was sent last is not handed on yet */
+    uint64_t round; /* of taking what is posted, that it was last looked at */
     /* under the lock */
     bool left;   /* the loop has forgotten it */
-    bool busy;   /* a message is under way */
     bool posted; /* `out` is one that the loop has not taken */
     struct vt_outgoing out;
     uint64_t credit;
@@ -125,7 +126,7 @@ struct vt_streams {
     struct vt_source *source;
     struct vt_stream *all;
     bool destroying;
-    uint64_t next_number;
+    uint64_t next_number, round;
     atomic_uint stalled;
     atomic_uint_least64_t messages, bytes, frames, updates, stalls;
     uint64_t refused;

@@ -279,6 +279,11 @@ char *vt_say_error(enum vt_code code, const char *detail, size_t *bytes)
     return end(&say, bytes);
 }
 
+char *vt_stream_error(const struct vt_error *err, size_t *bytes)
+{
+    return vt_say_error(err->code, err->message, bytes);
+}
+
 char *vt_say_picked(const struct vt_ram *ram, const struct vt_said_pick *pick, size_t *bytes)
 {
     struct saying say;

@@ -2,8 +2,8 @@
  * want, and makes their messages.
  *
  * It looks when a client is due, and once a second anyway, so that the end of the VM is seen. A
- * client gets its next message once the one before has been handed to the kernel, so all that waits
- * for a slow one is one message; what it misses meanwhile is one number, the look it was brought up
+ * client's next message is made while the one before is handed to the kernel, so all that waits for
+ * a slow one is two messages; what it misses meanwhile is one number, the look it was brought up
  * to.
  */
 #include "server/stream_parts.h"
@@ -201,7 +201,7 @@ static bool look_around(struct vt_stream *s, struct vt_stream_client **first)
 static bool is_free(struct vt_stream *s, const struct vt_stream_client *c, uint64_t *credit)
 {
     pthread_mutex_lock(&s->lock);
-    bool free_ = !c->busy && !c->left;
+    bool free_ = !c->posted && !c->left;
     *credit = c->credit;
     pthread_mutex_unlock(&s->lock);
     return free_;
@@ -216,7 +216,6 @@ static void post(struct vt_stream *s, struct vt_stream_client *c, const struct v
     pthread_mutex_lock(&s->lock);
     c->out = *out; /* freed with the client if it left */
     c->posted = true;
-    c->busy = true;
     c->credit -= out->binary ? out->n : 0;
     pthread_mutex_unlock(&s->lock);
 }
@@ -357,7 +356,6 @@ static void say_end(struct vt_stream *s, int rc, const struct vt_error *err)
                                         : vt_say_error(err->code, err->message, &c->out.n));
         snprintf(c->out.reason, sizeof c->out.reason, "%s", err->message);
         c->posted = true;
-        c->busy = true;
         atomic_fetch_add(&s->streams->stalled, c->stalled ? UINT32_MAX : 0u);
         c->stalled = false;
     }

@@ -10,8 +10,11 @@ import json
 import os
 import socket
 import struct
+import subprocess
 import sys
+import threading
 import time
+import urllib.request
 import zlib
 
 PAGE = 4096
@@ -111,7 +114,7 @@ class Volume:
         self.cells: list[dict[int, bytes]] = [{} for _ in range(5)]
         self.attributes: list[int | None] = [None] * self.pages
         self.texts: dict[str, dict] = {}
-        self.credit = self.got = self.spent = 0
+        self.credit = self.got = self.spent = self.first_credit = 0
         self.times: set[float] = set()
         self.frames: list[dict] = []
         self.level = 0
@@ -122,7 +125,7 @@ class Volume:
 
     def start(self, level: int, hz: float, credit: int = CREDIT) -> None:
         self.level = level
-        self.credit = credit
+        self.credit = self.first_credit = credit
         self.say("start", level=level, hz=hz, credit=credit)
 
     def step(self) -> str:
@@ -138,11 +141,14 @@ class Volume:
             sys.exit(f"{-self.credit} bytes more than there was credit for")
         kind = self.binary(m)
         self.spent += len(m)
-        if self.auto and self.spent >= CREDIT // 4:
-            self.say("credit", bytes=self.spent)
-            self.credit += self.spent
-            self.spent = 0
+        if self.auto and self.spent >= self.first_credit // 4:
+            self.give(self.spent)
         return kind
+
+    def give(self, credit: int) -> None:
+        self.say("credit", bytes=credit)
+        self.credit += credit
+        self.spent = 0
 
     def binary(self, m: bytes) -> str:
         kind, flags, zero, n, when = struct.unpack("<BBHId", m[:16])
@@ -226,18 +232,34 @@ def compare(what: str, want: bytes, got: bytes) -> None:
 
 # ---- commands ----------------------------------------------------------------------------------
 
+def metric(port: int, name: str) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        for line in answer.read().decode().splitlines():
+            if line.startswith(name + " "):
+                return float(line.rsplit(" ", 1)[1])
+    sys.exit(f"no metric {name}")
+
+
+def vitrine(*args: str) -> None:
+    subprocess.run([os.environ["VITRINE"], *args], check=True)
+
+
+def read(path: str) -> bytes:
+    with open(path, "rb") as f:
+        return f.read()
+
+
 def equal(port: int, vm: str, path: str, level: str = "0", credit: str = str(CREDIT)) -> None:
-    """A paused VM's key frame is its RAM."""
+    """A paused VM's key frame is its RAM, or the means of it."""
     v = Volume(port, vm)
     v.start(int(level), 20, int(credit))
     v.until("complete")
-    with open(path, "rb") as f:
-        ram = f.read()
+    ram = read(path)
     expect("bytes of RAM", v.hello["ram_bytes"], len(ram))
     if v.level == 0:
         compare("key frame", ram, v.ram())
     else:
-        for page, cells in v.cells[v.level].items():
+        for page, cells in list(v.cells[v.level].items())[::16]:
             expect(f"page {page}", means(ram[page * PAGE:(page + 1) * PAGE], v.level), cells)
         missing = [p for p in range(v.pages) if p not in v.cells[v.level]
                    and any(ram[p * PAGE:(p + 1) * PAGE])]
@@ -245,11 +267,288 @@ def equal(port: int, vm: str, path: str, level: str = "0", credit: str = str(CRE
     expect("attributes of all pages", False, None in v.attributes)
     expect("what is no hole has cells, and the other way round", [],
            [p for p in range(v.pages) if (v.attributes[p] & 255 != 0) != (p in v.cells[v.level])])
-    expect("the system", True, "system" in v.texts and "owners" in v.texts)
+    expect("the system and its processes", True,
+           v.texts["system"]["understood"] and len(v.texts["owners"]["owners"]) > 0)
+    owners = {a >> 8 for a in v.attributes}
+    expect("owners are in the list", True, max(owners) <= len(v.texts["owners"]["owners"]))
     v.ws.close()
 
 
-COMMANDS = {"equal": equal}
+def settle(v: Volume) -> None:
+    """Until two seconds long nothing changed: of a VM that was paused."""
+    quiet = 0
+    while quiet < 2:
+        v.until("stats")
+        stats = v.texts["stats"]
+        quiet = quiet + 1 if stats["changed_pages"] == 0 and stats["updates"] > 0 else 0
+
+
+def live(port: int, vm: str, path: str) -> None:
+    """What changes arrives: RAM that is put together from updates is RAM."""
+    v = Volume(port, vm)
+    v.start(0, 30)
+    v.until("complete")
+    begin = time.monotonic()
+    while len(v.times) < 20:
+        v.step()
+        if time.monotonic() > begin + 60:
+            sys.exit("the guest writes and nothing arrives")
+    v.say("level", level=2)
+    v.level = 2
+    v.until("complete")
+    v.say("fine", level=0, pages=[[100, 50], [4000, 700], [v.pages - 5, 1000]])
+    v.rest(1)
+    v.say("level", level=1)
+    v.level = 1
+    v.until("complete")
+    v.say("hz", hz=0)
+    v.rest(1.5)
+    times = len(v.times)
+    v.until("stats")
+    expect("updates at 0 Hz", 0, v.texts["stats"]["updates"])
+    expect("moments at 0 Hz", times, len(v.times))
+    v.say("hz", hz=60)
+    v.rest(1)
+    vitrine("pause", vm)
+    settle(v)
+    ram = read(path)
+    finer = [p for p in (*range(100, 150), *range(4000, 4700), *range(v.pages - 5, v.pages))
+             if v.attributes[p] & 255 != 0]
+    for page in finer:
+        expect(f"page {page}, finer", ram[page * PAGE:(page + 1) * PAGE], v.cells[0].get(page))
+    for page, cells in list(v.cells[1].items())[::16]:
+        expect(f"page {page}", means(ram[page * PAGE:(page + 1) * PAGE], 1), cells)
+    v.cells[0].clear()
+    v.say("level", level=0)
+    v.level = 0
+    v.until("complete")
+    compare("a key frame after all that", ram, v.ram())
+    vitrine("resume", vm)
+    v.ws.close()
+
+
+def credit(port: int, vm: str) -> None:
+    """Nothing binary comes without credit; texts do."""
+    v = Volume(port, vm)
+    v.auto = False
+    v.start(0, 60, 150000)
+    for _ in range(2):
+        before = len(v.cells[0])
+        for _ in range(3):
+            v.until("stats")
+        now = len(v.cells[0])
+        v.until("stats")
+        expect("pages once credit is used up", now, len(v.cells[0]))
+        if v.credit > 2 * PAGE:
+            sys.exit(f"{v.credit} bytes of credit are left, and the key frame is not whole")
+        if now == before:
+            sys.exit("nothing came for the credit")
+        if metric(port, "vitrine_stream_stalled") < 1:
+            sys.exit("a client without credit is not counted")
+        v.give(100000)
+    expect("it is not complete", False, "complete" in v.texts)
+    v.ws.close()
+
+
+def rss(pid: str) -> int:
+    with open(f"/proc/{pid}/statm", encoding="ascii") as f:
+        return int(f.read().split()[1]) * PAGE
+
+
+def stalled(port: int, vm: str, pid: str) -> None:
+    """A client that stops reading costs what it cost at first, and delays nobody."""
+    other = Volume(port, vm)
+    other.start(2, 30)
+    other.until("complete")
+    rude = [Volume(port, vm) for _ in range(4)]
+    for v in rude:
+        v.start(0, 60, 16 << 20)
+    other.rest(2)
+    before, times = rss(pid), len(other.times)
+    other.rest(4)
+    more = rss(pid) - before
+    if more > 4 << 20:
+        sys.exit(f"four clients that do not read cost {more} bytes in 4 s")
+    if len(other.times) == times:
+        sys.exit("others wait for one that does not read")
+    for v in [other, *rude]:
+        v.ws.close()
+
+
+def nonsense(port: int, vm: str) -> None:
+    def ending(what: str, send, code: int) -> None:
+        v = Volume(port, vm)
+        send(v.ws)
+        try:
+            while True:
+                v.step()
+        except Closed as e:
+            expect(f"{what}: closed with", code, e.code)
+            if code == 1008 and v.texts["error"]["detail"] not in (e.reason, ""):
+                expect(f"{what}: the reason", v.texts["error"]["detail"], e.reason)
+        v.ws.close()
+
+    def text(*messages: str):
+        return lambda ws: [ws.frame(1, m.encode()) for m in messages]
+    start = json.dumps({"type": "start", "level": 4, "hz": 1, "credit": 1})
+    for message in ("", "nonsense", "[]", "{}", '{"type": "start"}', '{"type": "level", "level": 1}',
+                    '{"type": "credit", "bytes": 1}', "[" * 60000):
+        ending(message[:40], text(message), 1008)
+    for message in (start, '{"type": "credit", "bytes": -1}', '{"type": "hz", "hz": 61}',
+                    '{"type": "pick", "id": 1, "x": 1, "y": 1}',
+                    json.dumps({"type": "fine", "level": 0, "pages": [[0, 1]] * 4097})):
+        ending(message[:40], text(start, message), 1008)
+    ending("a binary message", lambda ws: ws.frame(2, b"{}"), 1003)
+    ending("a long message", lambda ws: ws.frame(1, b" " * (64 << 10) + b"{"), 1009)
+    ending("no UTF-8", lambda ws: ws.frame(1, b'{"type": "\xff"}'), 1007)
+    ending("no frame", lambda ws: ws.s.sendall(b"\xff\xff\xff\xff"), 1005)
+    end = time.monotonic() + 30
+    while metric(port, "vitrine_stream_clients") > 0:
+        if time.monotonic() > end:
+            sys.exit("clients are left")
+        time.sleep(0.05)
+
+
+def refused(port: int, vm: str, token: str) -> None:
+    """Who is let in: the token as a subprotocol, how many, and of which VM."""
+    def status(name: str, protocols: str, *headers: str) -> int:
+        try:
+            v = Volume(port, name, protocols, *headers)
+            expect("the protocol that is spoken", "vitrine.volume.v1", v.ws.protocol)
+            v.ws.close()
+            return 101
+        except Refused as e:
+            return e.status
+    ours = "vitrine.volume.v1"
+    expect("with the token", 101, status(vm, f"{ours}, vitrine.token.{token}"))
+    expect("the token first", 101, status(vm, f"vitrine.token.{token}, {ours}"))
+    expect("a wrong token", 401, status(vm, f"{ours}, vitrine.token.{token[:-1]}"))
+    expect("two tokens", 401, status(vm, f"{ours}, vitrine.token.x, vitrine.token.{token}"))
+    expect("the token alone", 400, status(vm, f"vitrine.token.{token}"))
+    expect("another protocol", 400, status(vm, "vitrine.events.v1"))
+    expect("no such VM", 404, status("nobody", ours))
+    expect("a foreign origin", 403, status(vm, ours, "Origin: http://evil.example"))
+    crowd = [Volume(port, vm) for _ in range(16)]
+    expect("a seventeenth client", 503, status(vm, ours))
+    for v in crowd:
+        v.ws.close()
+
+
+def needs_token(port: int, vm: str, token: str) -> None:
+    """Where all need the token, a browser shows it by the subprotocol."""
+    try:
+        Volume(port, vm)
+        sys.exit("let in without the token")
+    except Refused as e:
+        expect("without the token", 401, e.status)
+    Volume(port, vm, f"vitrine.volume.v1, vitrine.token.{token}").ws.close()
+
+
+def rates(port: int, *vms: str) -> None:
+    """All VMs at once are brought up to 20 looks a second, with pages that changed."""
+    volumes = [Volume(port, vm) for vm in vms]
+
+    def follow(v: Volume) -> None:
+        v.start(2, 30)
+        v.until("complete")
+        for v.window in range(15):
+            before, begin = len(v.times), time.monotonic()
+            v.rest(2)
+            v.rates.append((len(v.times) - before) / (time.monotonic() - begin))
+    for v in volumes:
+        v.rates = []
+    threads = [threading.Thread(target=follow, args=(v,), daemon=True) for v in volumes]
+    for t in threads:
+        t.start()
+    end = time.monotonic() + 40
+    while time.monotonic() < end:
+        time.sleep(0.5)
+        ready = min(len(v.rates) for v in volumes)
+        if any(all(v.rates[i] >= 20 for v in volumes) for i in range(ready)):
+            return
+    sys.exit(f"updates a second: {[[round(r, 1) for r in v.rates] for v in volumes]}")
+
+
+def jpeg_size(picture: bytes) -> tuple[int, int]:
+    expect("a JPEG", (b"\xff\xd8", b"\xff\xd9"), (picture[:2], picture[-2:]))
+    at = 2
+    while picture[at + 1] not in (0xC0, 0xC1, 0xC2):
+        at += 2 + struct.unpack(">H", picture[at + 2:at + 4])[0]
+    height, width = struct.unpack(">HH", picture[at + 5:at + 9])
+    return width, height
+
+
+CAMERA = {"eye": [1.6, 1.2, 2.2], "target": [0.5, 0.5, 0.5], "up": [0, 1, 0], "fov_y": 0.7}
+
+
+def frames(port: int, vm: str) -> None:
+    """Pictures come, follow the camera, get sharp, stop; pixels are explained."""
+    v = Volume(port, vm)
+    v.start(4, 5)
+    v.until("complete")
+    if v.hello["frames"] is None:
+        sys.exit("no frames: a Vulkan driver is wanted here")
+    v.say("view", id=1, width=160, height=96, camera=CAMERA)
+    while not v.frames or v.frames[-1]["scale"] != 1:
+        v.step()
+    first = v.frames[-1]
+    expect("the frame", (1, 160, 96, 1), tuple(first[k] for k in ("id", "width", "height", "codec")))
+    expect("its size", (160, 96), jpeg_size(first["picture"]))
+    away = {**CAMERA, "eye": [0.5, 0.5, 900.0]}
+    v.say("view", id=2, width=64, height=64, camera=away, moving=True, quality=30,
+          scene={"background": "#000000", "frame": False})
+    while v.frames[-1]["id"] != 2:
+        v.step()
+    expect("its size", (64, 64), jpeg_size(v.frames[-1]["picture"]))
+    if len(v.frames[-1]["picture"]) >= len(first["picture"]):
+        sys.exit("a picture of nearly nothing is larger than one of something")
+    v.say("view", id=3, width=160, height=96, camera=CAMERA, scene={"boxes": False})
+    while v.frames[-1]["id"] != 3:
+        v.step()
+    v.say("pick", id=41, x=80, y=48)
+    v.say("pick", id=42, x=0, y=0)
+    for _ in range(2):
+        v.until("picked")
+        picked = v.texts["picked"]
+        expect("which pixel has something", picked["id"] == 41, picked["hit"])
+        if picked["hit"]:
+            page = int(picked["offset"], 16) // PAGE
+            classes = [c["name"] for c in v.hello["classes"]]
+            expect("the class of that page", classes[v.attributes[page] & 255], picked["class"])
+    v.say("view", id=4, width=0)
+    v.until("stats")
+    count = len(v.frames)
+    v.until("stats")
+    expect("frames after the end of the view", count, len(v.frames))
+    v.ws.close()
+
+
+def no_gpu(port: int, vm: str) -> None:
+    """Without a driver all but frames is there."""
+    v = Volume(port, vm)
+    expect("frames", None, v.hello["frames"])
+    v.start(4, 5)
+    v.say("view", id=1, width=160, height=96, camera=CAMERA)
+    expect("what a view is told", "unsupported", v.until("error")["code"])
+    v.until("complete")
+    v.ws.close()
+
+
+def end(port: int, vm: str, how: str) -> None:
+    """Prints "ready", then what the end is: "ended 1000"."""
+    v = Volume(port, vm)
+    v.start(2, 30)
+    v.until("complete")
+    print("ready", v.hello["ram_bytes"], flush=True)
+    try:
+        while True:
+            v.step()
+    except Closed as e:
+        expect("the last words", how, ("ended " if "ended" in v.texts else "") + str(e.code))
+
+
+COMMANDS = {f.__name__: f for f in (equal, live, credit, stalled, nonsense, refused, needs_token,
+                                    rates, frames, no_gpu, end)}
 
 if __name__ == "__main__":
     try:

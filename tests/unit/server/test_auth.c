@@ -201,6 +201,32 @@ static void who_may(void **state)
     }
 }
 
+static void the_token_as_a_subprotocol(void **state)
+{
+    static const struct vt_auth auth = {.token = "0123456789abcdef"}, none = {0};
+    static const struct {
+        const char *protocols;
+        int found;
+    } table[] = {
+        {NULL, 0},
+        {"", 0},
+        {"vitrine.volume.v1", 0},
+        {"vitrine.volume.v1, vitrine.token.0123456789abcdef", 1},
+        {"vitrine.token.0123456789abcdef ,x", 1},
+        {"vitrine.token.0123456789abcde", -1},
+        {"vitrine.token.0123456789abcdef0", -1},
+        {"vitrine.token.", -1},
+        {"Vitrine.token.0123456789abcdef", 0},
+        {"vitrine.token.0123456789abcdef, vitrine.token.x", -1},
+        {"vitrine.token.x, vitrine.token.0123456789abcdef", -1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        assert_int_equal(vt_auth_offers_token(&auth, table[i].protocols), table[i].found);
+    }
+    assert_int_equal(vt_auth_offers_token(&none, "vitrine.token."), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +236,7 @@ int main(void)
         cmocka_unit_test(hosts),
         cmocka_unit_test(origins),
         cmocka_unit_test(who_may),
+        cmocka_unit_test(the_token_as_a_subprotocol),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
