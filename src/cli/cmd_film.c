@@ -132,14 +132,15 @@ static void sleep_until(uint64_t ns)
 static int record(struct film *f, struct vt_studio *studio, const struct vt_camera *start,
                   const struct vt_scene *scene, struct vt_share *share, struct vt_error *err)
 {
+    const struct vt_canvas *canvas;
+    /* Before the first picture a driver makes its programs: not in the film's time. */
+    int rc = vt_studio_draw(studio, start, scene, &canvas, err);
     uint64_t from = vt_now_ns(), frame_ns = 1000000000 / f->fps;
-    int rc = 0;
     while (rc == 0 && f->written < f->frames && vt_interrupted == 0) {
-        const struct vt_canvas *canvas;
         struct vt_error why;
         double at_s = (double)(vt_now_ns() - from) / 1e9;
         struct vt_camera camera = camera_at(f, start, at_s);
-        rc = f->written > 0 ? vt_studio_look(studio, &why) : 0;
+        rc = vt_studio_look(studio, &why);
         if (rc == VT_E_GONE && vt_follow_gone(vt_studio_follow(studio))) {
             f->ended = true;
             return 0;

@@ -24,7 +24,6 @@
 #define LEGEND_ROW 26.0F
 #define LEGEND_PAD 15.0F
 #define LEGEND_ROWS_MAX 3u
-#define LEGEND_WIDTH_USUAL 1200.0F /* of two rows */
 #define FRAME_TRIES 4
 #define TURN_TRIES 24
 #define TURN_SLACK 1.04
@@ -513,7 +512,7 @@ static bool bounds(const struct vt_camera *camera, const struct vt_box *box, uns
     return true;
 }
 
-/* What the bands usually leave of a picture, 0-1. */
+/* What the bands leave of a picture at least, 0-1. */
 struct room {
     double top, bottom, side;
 };
@@ -521,8 +520,7 @@ struct room {
 static struct room room_of(uint32_t width, uint32_t height)
 {
     float w = (float)width, h = (float)height, u = unit_of(w, h), gap = 14 * u;
-    float rows = w < LEGEND_WIDTH_USUAL * u ? 3 : 2;
-    float legend = (rows * LEGEND_ROW + 2 * LEGEND_PAD) * u;
+    float legend = (LEGEND_ROWS_MAX * LEGEND_ROW + 2 * LEGEND_PAD) * u;
     return (struct room){.top = (double)((BAND_TOP * u + gap) / h),
                          .bottom = 1 - (double)((legend + gap) / h),
                          .side = (double)(MARGIN * u / w)};

@@ -30,7 +30,7 @@ struct vt_overlay {
 void vt_overlay_draw(const struct vt_overlay *overlay, struct vt_canvas *canvas);
 
 /** vt_camera_frame for a picture with an overlay: from the same side, `box` fills what its bands
- *  usually leave free; without `labels` there are none. */
+ *  leave free; without `labels` there are none. */
 void vt_overlay_frame(struct vt_camera *camera, const struct vt_box *box, unsigned order,
                       uint32_t width, uint32_t height, bool labels);
 
