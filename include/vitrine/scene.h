@@ -37,6 +37,7 @@ struct vt_gpu_options {
     const char *name; /**< part of its name, or its index; NULL: $VITRINE_GPU, else the first real
                        * GPU, else a software one */
     bool validate;    /**< turn validation layers on; what they say fails vt_gpu_close's result */
+    bool windows;     /**< what is drawn can be shown in windows, where device and system can */
 };
 int vt_gpu_open(const struct vt_gpu_options *options, struct vt_gpu **gpu, struct vt_error *err);
 /** Which one vt_gpu_open would take, without taking it. */

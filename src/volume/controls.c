@@ -7,6 +7,8 @@
  */
 #include "volume/controls.h"
 
+#include "volume/overlay.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -33,9 +35,12 @@
 
 /* ---- panes ---- */
 
-static double aspect_of(const struct vt_controls_pane *pane)
+/* From the same side, so that all of its RAM is seen between an overlay's bands. */
+static void frame_whole(const struct vt_controls_pane *pane, const struct vt_scene *scene,
+                        struct vt_camera *camera)
 {
-    return pane->height > 0 ? pane->width / pane->height : 1;
+    vt_overlay_frame(camera, &pane->whole, pane->order, (uint32_t)pane->width,
+                     (uint32_t)pane->height, scene->labels);
 }
 
 void vt_controls_init(struct vt_controls *controls, unsigned n_panes)
@@ -51,10 +56,9 @@ void vt_controls_init(struct vt_controls *controls, unsigned n_panes)
 
 void vt_controls_resize(struct vt_controls *controls, unsigned pane, double width, double height)
 {
-    if (pane < controls->n_panes && width > 0 && height > 0) {
+    if (pane < controls->n_panes && width >= 1 && height >= 1) {
         controls->pane[pane].width = width;
         controls->pane[pane].height = height;
-        controls->camera_changes++;
     }
 }
 
@@ -82,7 +86,7 @@ void vt_controls_volume(struct vt_controls *controls, unsigned pane, uint64_t ra
     if (controls->linked && i < controls->n_panes) {
         p->camera = controls->pane[i].camera;
     } else {
-        vt_camera_frame(&p->camera, &p->whole, p->order, aspect_of(p));
+        frame_whole(p, &controls->scene, &p->camera);
     }
     controls->camera_changes++;
 }
@@ -146,7 +150,7 @@ void vt_controls_visit(struct vt_controls *controls, unsigned pane, struct vt_of
     }
     struct vt_controls_pane *p = &controls->pane[pane];
     struct vt_camera to = p->camera;
-    vt_camera_frame(&to, &box, p->order, aspect_of(p));
+    vt_camera_frame(&to, &box, p->order, p->width / p->height);
     vt_camera_zoom(&to, VISIT_TIMES);
     vt_controls_fly(controls, pane, &to, now_s);
 }
@@ -267,7 +271,7 @@ static void fit(struct vt_controls *controls, double now_s)
         struct vt_controls_pane *p = &controls->pane[i];
         if (moves(controls, controls->active, i)) {
             struct vt_camera to = p->camera;
-            vt_camera_frame(&to, &p->whole, p->order, aspect_of(p));
+            frame_whole(p, &controls->scene, &to);
             fly_one(p, &to, FLIGHT_S, now_s);
         }
     }
@@ -279,7 +283,7 @@ static void view(struct vt_controls *controls, unsigned i, double now_s)
     struct vt_controls_pane *p = &controls->pane[controls->active];
     struct vt_camera to;
     if (vt_camera_named(names[i], &to, NULL) == 0) {
-        vt_camera_frame(&to, &p->whole, p->order, aspect_of(p));
+        frame_whole(p, &controls->scene, &to);
         vt_controls_fly(controls, controls->active, &to, now_s);
     }
 }

@@ -37,11 +37,11 @@ enum vt_button { VT_BUTTON_LEFT, VT_BUTTON_MIDDLE, VT_BUTTON_RIGHT };
 enum vt_key {
     VT_KEY_ESCAPE = 27,
     VT_KEY_LEFT = 0x110000, /* past all of Unicode */
-    VT_KEY_RIGHT,
-    VT_KEY_UP,
-    VT_KEY_DOWN,
-    VT_KEY_F11,
-    VT_KEY_F12,
+    VT_KEY_RIGHT = 0x110001,
+    VT_KEY_UP = 0x110002,
+    VT_KEY_DOWN = 0x110003,
+    VT_KEY_F11 = 0x110004,
+    VT_KEY_F12 = 0x110005,
 };
 
 struct vt_input {

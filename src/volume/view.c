@@ -104,6 +104,22 @@ void vt_view_destroy(struct vt_view *view)
     free(view);
 }
 
+bool vt_view_image(const struct vt_view *view, struct vt_view_image *image)
+{
+    if (view->scale == 0) {
+        return false;
+    }
+    *image = (struct vt_view_image){
+        .pixels = view->image,
+        .width = view->width,
+        .height = view->height,
+        .drawn_width = view->drawn_width,
+        .drawn_height = view->drawn_height,
+        .scale = view->scale,
+    };
+    return true;
+}
+
 void vt_view_coarsen(struct vt_view *view, float by)
 {
     view->coarser = by;

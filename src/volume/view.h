@@ -13,6 +13,15 @@ int vt_volume_look(const struct vt_volume *volume, const struct vt_shot *shot, u
 /** The volume as the reference goes through it; borrowed. */
 struct vt_march_ram vt_volume_ram(const struct vt_volume *volume);
 
+/** The image drawn last, where it lies on the device. */
+struct vt_view_image {
+    const struct vt_gpu_buffer *pixels; /**< drawn_width x drawn_height words, R lowest */
+    uint32_t width, height, drawn_width, drawn_height;
+    unsigned scale;
+};
+/** False: nothing is drawn yet. */
+bool vt_view_image(const struct vt_view *view, struct vt_view_image *image);
+
 /** Levels are chosen as if pixels were so much wider: 1 as a new view does, 0: every voxel is
  *  looked at, however small. */
 void vt_view_coarsen(struct vt_view *view, float by);

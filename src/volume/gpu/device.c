@@ -83,10 +83,10 @@ const char *vt_gpu_complaint(const struct vt_gpu *gpu)
     return atomic_load(&gpu->complaints) > 0 ? gpu->complaint : NULL;
 }
 
-static int open_instance(struct vt_gpu *gpu, bool validate, struct vt_error *err)
+static int open_instance(struct vt_gpu *gpu, bool validate, bool windows, struct vt_error *err)
 {
     const VkDebugUtilsMessengerCreateInfoEXT listener = listener_of(gpu);
-    int rc = vt_gpu_instance_create(validate ? &listener : NULL, &gpu->instance, err);
+    int rc = vt_gpu_instance_create(validate ? &listener : NULL, windows, &gpu->instance, err);
     if (rc != 0 || !validate) {
         return rc;
     }
@@ -263,7 +263,7 @@ static void read_limits(struct vt_gpu *gpu)
     gpu->info.imports = gpu->info.imports && host.minImportedHostPointerAlignment <= VT_PAGE_BYTES;
 }
 
-static int open_device(struct vt_gpu *gpu, struct vt_error *err)
+static int open_device(struct vt_gpu *gpu, bool windows, struct vt_error *err)
 {
     const float priority = 1;
     VkDeviceQueueCreateInfo queues[2];
@@ -277,7 +277,7 @@ static int open_device(struct vt_gpu *gpu, struct vt_error *err)
             .pQueuePriorities = &priority,
         };
     }
-    const char *extensions[4];
+    const char *extensions[5];
     uint32_t n = 0;
     gpu->budget = vt_gpu_device_has(gpu->physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     if (gpu->budget) {
@@ -288,6 +288,10 @@ static int open_device(struct vt_gpu *gpu, struct vt_error *err)
     }
     if (vt_gpu_device_has(gpu->physical, "VK_KHR_portability_subset")) {
         extensions[n++] = "VK_KHR_portability_subset"; /* must be asked for where it is */
+    }
+    gpu->windows = windows && vt_gpu_device_has(gpu->physical, VK_KHR_SWAPCHAIN_EXTENSION_NAME);
+    if (gpu->windows) {
+        extensions[n++] = VK_KHR_SWAPCHAIN_EXTENSION_NAME;
     }
     VkPhysicalDeviceVulkan12Features f12 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
@@ -330,9 +334,10 @@ static int open_device(struct vt_gpu *gpu, struct vt_error *err)
     return 0;
 }
 
-static int open_all(struct vt_gpu *gpu, const char *name, bool validate, struct vt_error *err)
+static int open_all(struct vt_gpu *gpu, const char *name, bool validate, bool windows,
+                    struct vt_error *err)
 {
-    int rc = open_instance(gpu, validate, err);
+    int rc = open_instance(gpu, validate, windows, err);
     if (rc == 0) {
         rc = choose_physical(gpu, name, err);
     }
@@ -342,7 +347,7 @@ static int open_all(struct vt_gpu *gpu, const char *name, bool validate, struct 
     if (rc == 0) {
         read_limits(gpu);
         gpu->wait_ns = gpu->info.software ? VT_GPU_SOFTWARE_WAIT_NS : VT_GPU_WAIT_NS;
-        rc = open_device(gpu, err);
+        rc = open_device(gpu, windows, err);
     }
     if (rc == 0) {
         rc = vt_gpu_work_init(gpu, err);
@@ -367,7 +372,7 @@ int vt_gpu_find(const struct vt_gpu_options *options, struct vt_gpu_info *info,
     if (g == NULL) {
         return vt_fail(err, VT_E_NOMEM, "no memory for a device's record");
     }
-    int rc = open_instance(g, false, err);
+    int rc = open_instance(g, false, false, err);
     rc = rc != 0 ? rc : choose_physical(g, wanted(options), err);
     if (rc == 0) {
         *info = g->info;
@@ -386,7 +391,8 @@ int vt_gpu_open(const struct vt_gpu_options *options, struct vt_gpu **gpu, struc
         return vt_fail(err, VT_E_NOMEM, "no memory for a device's record");
     }
     snprintf(g->info.name, sizeof g->info.name, "Vulkan");
-    int rc = open_all(g, wanted(options), validate, err);
+    bool windows = options != NULL && options->windows;
+    int rc = open_all(g, wanted(options), validate, windows, err);
     if (rc != 0) {
         vt_gpu_close(g);
         return rc;
@@ -423,6 +429,11 @@ unsigned vt_gpu_close(struct vt_gpu *gpu)
         free(gpu);
     }
     return complaints;
+}
+
+bool vt_gpu_gone(const struct vt_gpu *gpu)
+{
+    return gpu->gone;
 }
 
 const struct vt_gpu_info *vt_gpu_info(const struct vt_gpu *gpu)

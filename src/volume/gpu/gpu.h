@@ -27,6 +27,9 @@
 /** What the validation layers complained about first, NULL: nothing. Lives as long as `gpu`. */
 const char *vt_gpu_complaint(const struct vt_gpu *gpu);
 
+/** Lost or given up: everything on it fails with VT_E_GONE. */
+bool vt_gpu_gone(const struct vt_gpu *gpu);
+
 /* ---------------------------------------------------------------- buffers */
 
 enum vt_gpu_kind {

@@ -67,10 +67,17 @@ static int no_driver(struct vt_error *err)
                    "(Debian: mesa-vulkan-drivers)");
 }
 
-int vt_gpu_instance_create(const VkDebugUtilsMessengerCreateInfoEXT *listener, VkInstance *instance,
-                           struct vt_error *err)
+/* Those of the window systems that the loader knows; a window needs its own and VK_KHR_surface. */
+static const char *const surfaces[] = {
+    "VK_KHR_surface",       "VK_KHR_xlib_surface", "VK_KHR_xcb_surface",   "VK_KHR_wayland_surface",
+    "VK_EXT_metal_surface", "VK_KHR_display",      "VK_MVK_macos_surface",
+};
+#define N_SURFACES (sizeof surfaces / sizeof surfaces[0])
+
+int vt_gpu_instance_create(const VkDebugUtilsMessengerCreateInfoEXT *listener, bool windows,
+                           VkInstance *instance, struct vt_error *err)
 {
-    const char *layers[1], *extensions[2];
+    const char *layers[1], *extensions[2 + N_SURFACES];
     uint32_t n_layers = 0, n_extensions = 0;
     VkInstanceCreateFlags flags = 0;
     if (listener != NULL) {
@@ -84,6 +91,11 @@ int vt_gpu_instance_create(const VkDebugUtilsMessengerCreateInfoEXT *listener, V
     if (has_extension(VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME)) {
         extensions[n_extensions++] = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
         flags |= VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR;
+    }
+    for (size_t i = 0; windows && i < N_SURFACES && has_extension(surfaces[0]); i++) {
+        if (has_extension(surfaces[i])) {
+            extensions[n_extensions++] = surfaces[i];
+        }
     }
     const VkApplicationInfo application = {
         .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
@@ -177,7 +189,7 @@ void vt_gpu_describe(VkPhysicalDevice physical, unsigned index, struct vt_gpu_in
 int vt_gpu_list(struct vt_gpu_info **list, size_t *n, struct vt_error *err)
 {
     VkInstance instance;
-    int rc = vt_gpu_instance_create(NULL, &instance, err);
+    int rc = vt_gpu_instance_create(NULL, false, &instance, err);
     if (rc != 0) {
         return rc;
     }

@@ -4,9 +4,10 @@
 
 #include "volume/gpu/parts.h"
 
-/** With validation layers when there is a `listener`. VT_E_UNSUPPORTED: no driver, or no layers. */
-int vt_gpu_instance_create(const VkDebugUtilsMessengerCreateInfoEXT *listener, VkInstance *instance,
-                           struct vt_error *err);
+/** With validation layers when there is a `listener`; with every window system's surfaces when
+ * there will be `windows`. VT_E_UNSUPPORTED: no driver, or no layers. */
+int vt_gpu_instance_create(const VkDebugUtilsMessengerCreateInfoEXT *listener, bool windows,
+                           VkInstance *instance, struct vt_error *err);
 /** At least one; free(*list). */
 int vt_gpu_physical_list(VkInstance instance, VkPhysicalDevice **list, uint32_t *n,
                          struct vt_error *err);

@@ -1,7 +1,7 @@
 /* volume/gpu/parts.h - what the files of volume/gpu share: the device and its Vulkan handles.
  *
  * device.c opens and closes, memory.c makes buffers, upload.c gathers uploads in a ring of staging
- * slots, program.c makes pipelines, work.c records, submits and waits.
+ * slots, program.c makes pipelines, work.c records, submits and waits, present.c shows in windows.
  *
  * Two timeline semaphores say how far the device is: `uploads` and `works`, each counting its
  * submissions. Work waits for all uploads submitted before it, and the host waits for all work, so
@@ -57,6 +57,7 @@ struct vt_gpu {
     VkPhysicalDeviceMemoryProperties types;
     uint64_t buffer_max;
     bool budget;             /* VK_EXT_memory_budget */
+    bool windows;            /* VK_KHR_swapchain */
     double ns_per_tick;      /* 0: no timestamps */
     uint64_t timestamp_mask; /* the bits of a timestamp that count */
     PFN_vkGetMemoryHostPointerPropertiesEXT host_pointer_properties;
