@@ -39,6 +39,7 @@ extern const struct vt_verb vt_verb_isf;
 extern const struct vt_verb vt_verb_highlight;
 extern const struct vt_verb vt_verb_shot;
 extern const struct vt_verb vt_verb_film;
+extern const struct vt_verb vt_verb_view;
 extern const struct vt_verb vt_verb_gpus;
 extern const struct vt_verb vt_verb_serve;
 extern const struct vt_verb vt_verb_bench;
@@ -83,6 +84,7 @@ static const struct vt_verb *const after_nouns[] = {
     &vt_verb_highlight,
     &vt_verb_shot,
     &vt_verb_film,
+    &vt_verb_view,
     &vt_verb_gpus,
     &vt_verb_mcp,
     &vt_verb_serve,
