@@ -1,15 +1,18 @@
-/* shaders/march.glsl - what march.comp and slices.comp share: the look, a pixel's ray, what a page
- * looks like, and what becomes of a ray. src/volume/march.h says what all of it means, and
+/* shaders/march.glsl - what march.comp and slices.comp share: the look, a pixel's ray, what bricks
+ * look like, and what becomes of a ray. src/volume/march.h says what all of it means, and
  * src/volume/march_reference.c does the same on the CPU.
+ *
+ * Before rays are cast, skins.comp writes what each brick looks like in this picture, its skin, and
+ * which are seen at all: a bit a brick, 64 of them a group of 4^3 bricks, and 64 groups a
+ * supergroup. Rays find the next brick to look at by those bits.
  */
 #ifndef VT_MARCH_GLSL
 #define VT_MARCH_GLSL
 
 #include "volume.glsl"
 
-layout(local_size_x = 8, local_size_y = 8) in;
-
 const float VT_MARCH_END = 0.004;
+const float VT_MARCH_LEAST = 1e-5;
 const float VT_MARCH_MORE = 1.01;
 const float VT_MARCH_SHADE = 0.6;
 const float VT_MARCH_TINT = 0.7;
@@ -31,6 +34,7 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Lo
     uint width, height, order, flags;
     uint now_ms, only_owner;
     float coarse, heat_decay;
+    float fine, little, pad[2];
     float absorption[256];
     float class_opacity[32];
     uint highlights[512];
@@ -39,30 +43,56 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Lo
 
 layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer Image { uint at[]; };
 
-// What is picked at a pixel: x (21 bits), y (21), z (21), whether anything is (1), lowest first.
-layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer Picks { uvec2 at[]; };
+// By number of the brick: colour and its one cell of level 4 as of packUnorm4x8, absorption as of
+// floatBitsToUint. Bricks are
+// numbered group after group, groups supergroup after supergroup as far as the grid reaches; x
+// fastest among the 64 of each.
+layout(buffer_reference, std430, buffer_reference_align = 8) buffer Skins { uvec2 at[]; };
+// By number of the group, or of the supergroup: bit i says that something of its i-th is seen.
+layout(buffer_reference, std430, buffer_reference_align = 8) buffer Masks { uvec2 at[]; };
+// By number of the group, as if it were one cell: what it gives as of packUnorm4x8, and absorption a
+// voxel as of floatBitsToUint.
+layout(buffer_reference, std430, buffer_reference_align = 8) buffer GroupSkins { uvec2 at[]; };
+// What is picked: the word of its brick, its byte in the page; and 1, or 0: nothing is.
+layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer Picked {
+    uint word, offset, hit;
+};
 
 layout(push_constant, std430) uniform Push {
     Volume volume;
     Look look;
+    Skins skins;
+    Masks groups, supergroups;
+    GroupSkins group_skins;
     Image image;
-    Picks picks;
+    Picked picked;
+    uint x, y; // the pixel whose pick is wanted
 };
+
+// Instead of a picture, what is picked at one pixel of it: one group is dispatched.
+layout(constant_id = 0) const bool PICK = false;
+
+uvec3 grid() { return uvec3(volume.grid[0], volume.grid[1], volume.grid[2]); }
+uvec3 supergrid() { return (grid() + 15u) >> 4; }
+uint number_in(uvec3 at) { return (at.z & 3u) << 4 | (at.y & 3u) << 2 | at.x & 3u; }
+bool bit_of(uvec2 mask, uint n) { return ((n < 32u ? mask.x : mask.y) >> (n & 31u) & 1u) != 0u; }
+uint supergroup_at(uvec3 s) { return (s.z * supergrid().y + s.y) * supergrid().x + s.x; }
+uint group_at(uvec3 g) { return supergroup_at(g >> 2) * 64u + number_in(g); }
 
 // A ray, and what it has gathered so far.
 struct Ray {
     vec3 from, along, per; // per: 1 / along
     vec3 colour; // times what it covers
     float light; // what is left of what is behind
-    uvec3 picked;
-    float hides; // of what is picked; 0: nothing is
-    bool sure;
+    uvec2 picked; // word of its brick, byte of its page; with PICK only
+    float more;   // what hides more than this is picked
 };
 
-// A page's part in what its voxels look like.
-struct Page {
+// A brick's part in what its voxels look like.
+struct Skin {
     vec3 colour;
     float absorb;
+    uint mean; // of its bytes
 };
 
 Ray ray_of(uvec2 pixel)
@@ -73,7 +103,7 @@ Ray ray_of(uvec2 pixel)
     vec3 least = mix(vec3(VT_MARCH_DIRECTION_MIN), vec3(-VT_MARCH_DIRECTION_MIN),
                      lessThan(d, vec3(0)));
     d = mix(d, least, lessThan(abs(d), vec3(VT_MARCH_DIRECTION_MIN)));
-    return Ray(look.eye.xyz, d, 1.0 / d, vec3(0), 1.0, uvec3(0), 0.0, false);
+    return Ray(look.eye.xyz, d, 1.0 / d, vec3(0), 1.0, uvec2(0), VT_MARCH_LEAST);
 }
 
 // Where the ray is inside a box: x to y, nowhere where y <= max(x, 0).
@@ -84,37 +114,12 @@ vec2 span_of(Ray ray, vec3 low, vec3 high)
     return vec2(max(near.x, max(near.y, near.z)), min(far.x, min(far.y, far.z)));
 }
 
-vec3 colour_of(uint packed) { return unpackUnorm4x8(packed).rgb; }
-
-float heat_of(uint newest)
+Skin skin_of(uint number)
 {
-    if ((look.flags & VT_MARCH_HEAT) == 0 || newest == 0) {
-        return 0.0;
-    }
-    float age_ms = look.now_ms > newest ? float(look.now_ms - newest) : 0.0;
-    return exp2(age_ms * look.heat_decay);
+    uvec2 packed = skins.at[number];
+    return Skin(unpackUnorm4x8(packed.x).rgb, uintBitsToFloat(packed.y), packed.x >> 24);
 }
-
-Page page_of(uint page)
-{
-    uint attributes = volume.attributes.at[page];
-    uint type = vt_class(attributes) & 31u, owner = vt_owner(attributes);
-    uint highlight = vt_highlight(attributes), shade = owner <= VT_OWNERS_MAX ? owner : 0u;
-    Page p = Page(colour_of(look.colours[type * (VT_OWNERS_MAX + 1u) + shade]),
-                  look.class_opacity[type]);
-    if (highlight != 0) {
-        p.colour = mix(p.colour, colour_of(look.highlights[highlight]), VT_MARCH_TINT);
-    }
-    if ((highlight == 0 && (look.flags & VT_MARCH_DIM_PLAIN) != 0) ||
-        (look.only_owner != 0 && owner != look.only_owner)) {
-        p.absorb *= VT_MARCH_DIM_ABSORB;
-        p.colour *= VT_MARCH_DIM_COLOUR;
-    }
-    float heat = (look.flags & VT_MARCH_HEAT) != 0 ? heat_of(volume.newest.at[page]) : 0.0;
-    p.absorb *= 1.0 + VT_MARCH_HEAT_ABSORB * heat;
-    p.colour = mix(p.colour, VT_MARCH_HOT, VT_MARCH_HEAT_COLOUR * heat);
-    return p;
-}
+uint brick_number(uvec3 brick) { return group_at(brick >> 2) * 64u + number_in(brick); }
 
 vec3 shaded(vec3 colour, uint value)
 {
@@ -127,11 +132,10 @@ float hidden_by(float x)
     return x < 0.01 ? x * (1.0 - x * (0.5 - x / 6.0)) : 1.0 - exp(-x);
 }
 
-// The brick's word at a voxel of the cube.
+// The brick's word; VT_HOLE also outside the grid.
 uint brick_at(uvec3 brick)
 {
-    bool in_grid = brick.x < volume.grid[0] && brick.y < volume.grid[1] && brick.z < volume.grid[2];
-    return in_grid ? vt_brick(volume, brick) : VT_HOLE;
+    return all(lessThan(brick, grid())) ? vt_brick(volume, brick) : VT_HOLE;
 }
 
 // The voxel's byte, or that of its cell of level 1-4; voxels that are not on the device are shown
@@ -175,16 +179,40 @@ bool slice(Ray ray, inout vec2 span, out uvec3 voxel, out uint word)
     return found;
 }
 
-// Writes the pixel and what is picked there.
+// What hides `hides` lies at voxel `voxel` of the brick: the first that hides half of what is behind
+// it is picked, or else the one that hides most; of two that hide alike the nearer. `more` is what
+// the next one must outdo.
+const float VT_NEARLY_HALF = 0.49999997; // the last float before
+bool outdoes(inout Ray ray, float hides)
+{
+    bool yes = hides > ray.more;
+    if (yes) {
+        ray.more = hides >= 0.5 ? 2.0 : min(hides * VT_MARCH_MORE, VT_NEARLY_HALF);
+    }
+    return yes;
+}
+
+// The pixel that this invocation is for; false: none.
+bool pixel_of(out uvec2 pixel)
+{
+    pixel = PICK ? uvec2(x, y) : gl_GlobalInvocationID.xy;
+    return PICK ? gl_LocalInvocationIndex == 0u : pixel.x < look.width && pixel.y < look.height;
+}
+
+// Writes the pixel, or what is picked there.
 void finish(uvec2 pixel, Ray ray)
 {
+    if (PICK) {
+        picked.word = ray.picked.x;
+        picked.offset = ray.picked.y;
+        picked.hit = ray.more > VT_MARCH_LEAST ? 1u : 0u;
+        return;
+    }
     vec4 behind = look.background;
     float alpha = 1.0 - ray.light + ray.light * behind.a;
     vec3 colour = ray.colour + ray.light * behind.a * behind.rgb;
-    uint at = pixel.y * look.width + pixel.x;
-    image.at[at] = packUnorm4x8(vec4(alpha > 0.0 ? colour / alpha : vec3(0), alpha));
-    uvec3 p = ray.picked;
-    picks.at[at] = uvec2(p.x | p.y << 21, p.y >> 11 | p.z << 10 | (ray.hides > 0.0 ? 1u << 31 : 0u));
+    image.at[pixel.y * look.width + pixel.x] =
+        packUnorm4x8(vec4(alpha > 0.0 ? colour / alpha : vec3(0), alpha));
 }
 
 #endif

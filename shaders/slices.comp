@@ -7,6 +7,8 @@
 
 #include "march.glsl"
 
+layout(local_size_x = 8, local_size_y = 8) in;
+
 // Lays a colour over what was laid before. What is picked is decided from behind, too: what hides
 // half wins over all that is behind it, and else the most opaque.
 void lay(inout Ray ray, vec3 colour, float hides)
@@ -15,12 +17,11 @@ void lay(inout Ray ray, vec3 colour, float hides)
     ray.light *= 1.0 - hides;
 }
 
-void pick(inout Ray ray, uvec3 voxel, float hides)
+void pick(inout Ray ray, uint word, uvec3 voxel, float hides)
 {
-    if (hides >= 0.5 || (!ray.sure && hides > 0.0 && hides >= ray.hides)) {
-        ray.picked = voxel;
-        ray.hides = hides;
-        ray.sure = ray.sure || hides >= 0.5;
+    if (PICK && (hides >= 0.5 || (ray.more < 0.5 && hides > VT_MARCH_LEAST && hides >= ray.more))) {
+        ray.picked = uvec2(word, vt_brick_offset(volume, word, voxel & 15u));
+        ray.more = hides;
     }
 }
 
@@ -39,9 +40,9 @@ void planes(inout Ray ray, vec2 span)
     int first = int(look.clip_min[axis]) >> level, last = int(ceil(look.clip_max[axis]) - 1) >> level;
     bool up = ray.along[axis] > 0.0;
     float thick = abs(ray.per[axis]) * float(size);
-    uvec3 grid = uvec3(volume.grid[0], volume.grid[1], volume.grid[2]), brick = uvec3(~0u);
+    uvec3 brick = uvec3(~0u);
     uint word = VT_HOLE, slot = VT_NO_SLOT;
-    Page page = Page(vec3(0), 0.0);
+    Skin skin = Skin(vec3(0), 0.0, 0u);
     for (int n = 0; n <= last - first && n < side; n++) {
         int k = up ? last - n : first + n;
         float middle = (float(k) + 0.5) * float(size);
@@ -56,7 +57,7 @@ void planes(inout Ray ray, vec2 span)
             brick = v >> 4;
             word = brick_at(brick);
             if (word != VT_HOLE) {
-                page = page_of(vt_brick_page(word));
+                skin = skin_of(brick_number(brick));
                 slot = vt_slot(volume, vt_brick_page(word));
             }
         }
@@ -64,19 +65,19 @@ void planes(inout Ray ray, vec2 span)
             continue;
         }
         uint value = value_at(word, slot, level, v);
-        float depth = page.absorb * look.absorption[value] * thick;
+        float depth = skin.absorb * look.absorption[value] * thick;
         if (depth > 0.0) {
             float hides = hidden_by(depth);
-            pick(ray, v, hides);
-            lay(ray, shaded(page.colour, value), hides);
+            pick(ray, word, v, hides);
+            lay(ray, shaded(skin.colour, value), hides);
         }
     }
 }
 
 void main()
 {
-    uvec2 pixel = gl_GlobalInvocationID.xy;
-    if (pixel.x >= look.width || pixel.y >= look.height) {
+    uvec2 pixel;
+    if (!pixel_of(pixel)) {
         return;
     }
     Ray ray = ray_of(pixel);
@@ -85,10 +86,9 @@ void main()
         uvec3 cut;
         uint word;
         if (slice(ray, span, cut, word)) {
-            uint page = vt_brick_page(word);
-            uint value = value_at(word, vt_slot(volume, page), level_at(span.y), cut);
-            lay(ray, shaded(page_of(page).colour, value), 1.0);
-            pick(ray, cut, 1.0);
+            uint value = value_at(word, vt_slot(volume, vt_brick_page(word)), level_at(span.y), cut);
+            lay(ray, shaded(skin_of(brick_number(cut >> 4)).colour, value), 1.0);
+            pick(ray, word, cut, 1.0);
         }
         planes(ray, span);
     }

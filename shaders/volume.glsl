@@ -8,6 +8,9 @@
  *              cell of level 4: the mean of their bytes, 0 only where all of them are 0. All levels
  *              lie along the Hilbert curve: the cell of byte number n is number n >> 3 l. So one
  *              table, offsets[], leads from a voxel in its brick to its cell on every level.
+ *   turns      the curve runs through every brick in the same way, but for which axis is which and
+ *              which way it goes: 24 turns (src/volume/hilbert3d.h). A voxel is turned first, then
+ *              looked up.
  *   nodes      above bricks: level m is of (2^m)^3 bricks, m = 1 .. n_node_levels, x fastest.
  *   class, owner, highlight and last write are the page's; there is nothing finer.
  *
@@ -28,6 +31,7 @@ const uint VT_NO_SLOT = ~0u;       // in slots[]: the voxels are not on the devi
 const uint VT_BRICK_ZERO = 1u << 5; // in bricks[]: all bytes of the page are 0
 const uint VT_CHUNK_SHIFT = 18;    // pages of a chunk: 2^18, a gibibyte
 const uint VT_NODE_LEVELS_MAX = 12;
+const uint VT_CHUNKS_AT = 272; // bytes from a Volume's beginning to its chunks
 
 const uint VT_VOLUME_POOLED = 1; // flag: voxels of a page lie in slot slots[page], not in slot page
 
@@ -68,7 +72,7 @@ struct VtChunk {
 
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer Volume {
     VtWords bricks;     // by brick, x fastest: page << 6 | zero << 5 | orientation, or VT_HOLE
-    VtHalves offsets;   // [orientation * 4096 + x + 16 y + 256 z]: byte of the page
+    VtHalves offsets;   // [x + 16 y + 256 z] of a voxel that was turned: byte of the page
     VtWords attributes; // by page: class (8) | owner (8) | highlight, 0 or 1 + index (9)
     VtWords newest;     // by page: last write in ms of the volume's clock, from 1; 0: never seen
     VtWords slots;      // by page, with VT_VOLUME_POOLED only
@@ -79,6 +83,7 @@ layout(buffer_reference, std430, buffer_reference_align = 16) buffer Volume {
     uint n_node_levels; // the last one is a single node
     uint grid[4];       // bricks along x, y, z; 0
     uint node_first[16]; // [0] is not used
+    uint turns[32];     // by orientation: see vt_turned
     VtChunk chunk[];
 };
 
@@ -90,10 +95,21 @@ uint vt_highlight(uint attributes) { return attributes >> 16 & 511u; }
 uint vt_brick(Volume v, uvec3 b) { return v.bricks.at[(b.z * v.grid[1] + b.y) * v.grid[0] + b.x]; }
 uint vt_brick_page(uint word) { return word >> 6; }
 
+// A turn: of each axis the place of its four bits in an index (0, 4, 8; four bits each), and
+// whether it runs backwards (a bit each).
+uvec3 vt_turn_shifts(uint turn) { return uvec3(turn, turn >> 4, turn >> 8) & 15u; }
+bvec3 vt_turn_backwards(uint turn) { return notEqual(uvec3(turn) & uvec3(1u, 2u, 4u) << 12, uvec3(0)); }
+// The index of voxel x, y, z (0-15) of a brick in offsets[].
+uint vt_turned(uint turn, uvec3 xyz)
+{
+    uvec3 place = mix(xyz, 15u - xyz, vt_turn_backwards(turn)) << vt_turn_shifts(turn);
+    return place.x | place.y | place.z;
+}
+
 // The byte in its page of voxel x, y, z (0-15) of a brick.
 uint vt_brick_offset(Volume v, uint word, uvec3 xyz)
 {
-    return uint(v.offsets.at[((word & 31u) << 12) | xyz.z << 8 | xyz.y << 4 | xyz.x]);
+    return uint(v.offsets.at[vt_turned(v.turns[word & 31u], xyz)]);
 }
 
 // Which slot holds the voxels of a page, or VT_NO_SLOT.

@@ -23,7 +23,8 @@ struct vt_gpu_info {
     char driver[256];           /**< "llvmpipe 22.3.6", as the driver says */
     unsigned index;             /**< in the loader's order */
     bool software;              /**< runs on the CPU */
-    bool imports;               /**< can use host memory in place (VK_EXT_external_memory_host) */
+    bool imports;               /**< uses host memory in place (VK_EXT_external_memory_host); not
+                                 *  where that lies behind a bus */
     bool timestamps;            /**< says how long it took */
     uint64_t memory_bytes;      /**< of its largest device-local heap */
     uint64_t storage_max_bytes; /**< largest storage buffer it binds */
@@ -182,8 +183,8 @@ int vt_view_draw(struct vt_view *view, struct vt_volume *volume, const struct vt
  * until the next draw. Reads it back when first asked for. */
 int vt_view_pixels(struct vt_view *view, const uint8_t **rgba, struct vt_error *err);
 
-/** What is at a pixel of the image drawn last: the first voxel that hides half of what is behind
- * it, or else the most opaque one met. */
+/** What is at a pixel of the image drawn last (or is there now, where RAM has changed since): the
+ * first voxel that hides half of what is behind it, or else the most opaque one met. */
 struct vt_picked {
     bool hit;
     uint32_t voxel[3];

@@ -81,6 +81,37 @@ static unsigned octants_of_page(unsigned order, uint64_t page, uint32_t brick[3]
 
 #define UNSEEN UINT8_MAX
 
+/* `voxel` (x + 16 y + 256 z) as orientation 0 has it. */
+static unsigned turned(unsigned turn_by, unsigned voxel)
+{
+    unsigned index = 0;
+    for (unsigned axis = 0; axis < 3; axis++) {
+        unsigned at = voxel >> (4 * axis) & 15;
+        at = (turn_by >> (12 + axis) & 1) != 0 ? 15 - at : at;
+        index |= at << (turn_by >> (4 * axis) & 15);
+    }
+    return index;
+}
+
+/* The one of 48 turns of a cube that leads from an orientation to the first. Corners and their
+ * neighbours tell them apart, so nearly all fail at once. */
+static uint16_t turn_of(const uint16_t first[VT_BRICK_VOXELS], const uint16_t o[VT_BRICK_VOXELS])
+{
+    static const uint16_t axes[6] = {0x840, 0x480, 0x804, 0x408, 0x084, 0x048};
+    for (unsigned i = 0; i < 48; i++) {
+        uint16_t t = (uint16_t)(axes[i % 6] | i / 6 << 12);
+        unsigned voxel = 0;
+        while (voxel < VT_BRICK_VOXELS && o[voxel] == first[turned(t, voxel)]) {
+            voxel++;
+        }
+        if (voxel == VT_BRICK_VOXELS) {
+            return t;
+        }
+    }
+    assert(!"a turn of the first orientation");
+    return 0;
+}
+
 void vt_bricks_init(struct vt_bricks *bricks)
 {
     /* Every orientation occurs in a volume of 16^3 bricks. */
@@ -98,6 +129,7 @@ void vt_bricks_init(struct vt_bricks *bricks)
             uint32_t voxel = (p[0] & 15) | (p[1] & 15) << 4 | (p[2] & 15) << 8;
             bricks->offset[n][voxel] = (uint16_t)byte;
         }
+        bricks->turn[n] = turn_of(bricks->offset[0], bricks->offset[n]);
         *orientation = (uint8_t)n++;
     }
     assert(n == VT_ORIENTATIONS);

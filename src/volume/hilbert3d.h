@@ -26,6 +26,10 @@ uint64_t vt_hilbert3d_distance(unsigned order, const uint32_t point[3]);
 struct vt_bricks {
     /** Byte in the page of voxel x + 16 y + 256 z of a brick, by orientation. */
     uint16_t offset[VT_ORIENTATIONS][VT_BRICK_VOXELS];
+    /** How an orientation differs from orientation 0: voxel (x, y, z) of it is where there voxel
+     *  i = X | Y | Z is, X being x, or 15 - x where bit 12 is set, shifted left by bits 0-3; Y and
+     *  Z the same with bits 13 and 4-7, 14 and 8-11. */
+    uint16_t turn[VT_ORIENTATIONS];
     /** Orientation by where a brick's first three octants lie; see vt_brick_of_page. */
     uint8_t by_octants[512];
 };

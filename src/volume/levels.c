@@ -368,6 +368,7 @@ static int work(struct update *u, const uint64_t *pages, uint64_t n, uint32_t n_
         uint32_t word = (uint32_t)pages[i] << 6 | b->orientation[pages[i]];
         u->v->bricks[brick] = word;
         u->v->newest[pages[i]] = u->now;
+        u->v->hottest = u->now > u->v->hottest ? u->now : u->v->hottest;
         b->jobs[n_jobs++] = (struct vt_job){brick, word};
         brick_changed(u, brick);
     }
@@ -431,6 +432,7 @@ int vt_volume_update(struct vt_volume *volume, const struct vt_volume_update *up
                            update->pages[i], volume->n_pages);
         }
     }
+    volume->version++;
     struct update u = {.v = volume,
                        .b = volume->build,
                        .what = update,

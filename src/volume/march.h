@@ -19,7 +19,8 @@
 #include "volume/volume.h"
 
 #define VT_MARCH_END 0.004
-#define VT_MARCH_MORE 1.01 /**< hiding more than another voxel means at least so much */
+#define VT_MARCH_LEAST 1e-5 /**< what hides no more is not picked: a corner that rounding finds */
+#define VT_MARCH_MORE 1.01  /**< hiding more than another voxel means at least so much */
 #define VT_MARCH_SHADE 0.6
 #define VT_MARCH_TINT 0.7         /**< how much of a highlight's colour its pages take */
 #define VT_MARCH_DIM_ABSORB 0.12  /**< what is dimmed hides as much less */
@@ -29,7 +30,9 @@
 #define VT_MARCH_HOT {1.0, 0.62, 0.16} /**< the heat's colour */
 #define VT_MARCH_ABSORB_MAX 16.0f      /**< of one voxel: opacity 1 */
 #define VT_MARCH_DEPTH 1024.0f         /**< voxels: the cube's side that opacities are given for */
-#define VT_MARCH_DIRECTION_MIN 1e-6f   /**< no direction's component is smaller: no division by 0 */
+/** Devices draw by coarser cells what is less than so much of a pixel. */
+#define VT_MARCH_FINE 0.06f
+#define VT_MARCH_DIRECTION_MIN 1e-6f /**< no direction's component is smaller: no division by 0 */
 
 enum vt_march_flags {
     VT_MARCH_SLICE_X = 1, /**< and 2 and 4: y, z */
@@ -52,6 +55,9 @@ struct vt_march_look {
     float coarse;     /**< a pixel's width at distance 1, which levels are chosen by; 0: every voxel
                        *  is looked at, as the reference always does */
     float heat_decay; /**< per ms, as a power of 2: negative */
+    float fine, little; /**< VT_MARCH_FINE by the scene's thickest voxel, and as it is; 0 as
+                         *  `coarse` */
+    float pad[2];
     float absorption[256];                   /**< of a voxel by its byte */
     float class_opacity[32];                 /**< what is no class: hole's */
     uint32_t highlights[512];                /**< colours by highlight, R lowest; [0] unused */

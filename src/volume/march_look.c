@@ -55,11 +55,15 @@ static void look_at_scene(struct vt_march_look *look, const struct vt_scene *sce
     look->flags |= scene->dim_others && facts->n_highlights > 0 ? VT_MARCH_DIM_PLAIN : 0;
     look->heat_decay = scene->heat_s > 0 ? -1 / (scene->heat_s * 1000) : 0;
     look->only_owner = scene->only_owner > 0 ? (uint32_t)scene->only_owner : 0;
+    float thickest = 1e-6f;
     for (unsigned i = 0; i < 256; i++) {
         float a = within(scene->opacity[i], 0, 1);
         float absorb = a < 1 ? fminf(-log1pf(-a), VT_MARCH_ABSORB_MAX) : VT_MARCH_ABSORB_MAX;
         look->absorption[i] = absorb * density;
+        thickest = fmaxf(thickest, look->absorption[i]);
     }
+    look->fine = VT_MARCH_FINE / thickest;
+    look->little = VT_MARCH_FINE;
     for (unsigned c = 0; c < 32; c++) {
         unsigned known = c < VT_CLASSES ? c : VT_CLASS_HOLE;
         look->class_opacity[c] = within(scene->class_opacity[known], 0, 1);

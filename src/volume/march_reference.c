@@ -140,7 +140,7 @@ static struct page page_at(const struct ray *ray, const uint32_t voxel[3], uint6
 
 static void pick(struct ray *ray, const uint32_t voxel[3], double hides)
 {
-    if (ray->sure || hides <= 0) {
+    if (ray->sure || hides <= VT_MARCH_LEAST) {
         return;
     }
     ray->sure = hides >= 0.5;

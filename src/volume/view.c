@@ -1,12 +1,12 @@
 /* volume/view.c - an image on the device: drawn by one of two programs, read back when asked for.
  *
  * With a scale of n only every n-th pixel is drawn, one after the other into the image's beginning;
- * they are enlarged when read back. What is picked at each pixel is written beside it, so that a
- * pick says what the image shows even when the volume has changed since.
+ * they are enlarged when read back. A pick casts the pixel's ray once more.
  */
 #include "volume/view.h"
 
 #include "base/io.h"
+#include "volume/skins.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -20,30 +20,36 @@
 #define SIDE_MIN 16
 #define SIDE_MAX 16384
 #define GROUP_SIDE 8 /* pixels of a program's group */
-#define PICK_BYTES 8
-#define PICK_HIT (UINT32_C(1) << 31)
-#define PICK_MASK ((UINT32_C(1) << 21) - 1)
 
 static_assert(offsetof(struct vt_march_look, width) == 128, "as in march.glsl");
-static_assert(offsetof(struct vt_march_look, absorption) == 160, "as in march.glsl");
-static_assert(sizeof(struct vt_march_look) == 160 + 4 * (256 + 32 + 512 + 32 * 65),
+static_assert(offsetof(struct vt_march_look, absorption) == 176, "as in march.glsl");
+static_assert(sizeof(struct vt_march_look) == 176 + 4 * (256 + 32 + 512 + 32 * 65),
               "as in march.glsl, up to its end");
 
 struct push {
-    uint64_t volume, look, image, picks; /* addresses */
+    uint64_t volume, look; /* addresses */
+    struct vt_skins_at skins;
+    uint64_t image, picked;
+    uint32_t x, y;
+};
+
+/* As march.glsl writes it. */
+struct picked {
+    uint32_t word, offset, hit;
 };
 
 struct vt_view {
     struct vt_gpu *gpu;
     uint32_t width, height;
     float coarser;
-    struct vt_gpu_program *programs[2]; /* by enum vt_method; made when first used */
-    struct vt_gpu_buffer *look_from, *look, *image, *picks;
-    uint8_t *pixels;                /* as given out */
-    uint32_t *reduced;              /* as drawn, when fewer */
-    bool read;                      /* pixels are those of the image */
-    const struct vt_volume *volume; /* the last draw's; NULL: nothing is drawn */
-    uint32_t drawn_width, drawn_height;
+    struct vt_gpu_program *programs[2][2]; /* by enum vt_method, and for picks; made when used */
+    struct vt_gpu_buffer *look_from, *look, *image, *picked;
+    struct vt_march_look drawn; /* what the last draw, or pick, has on the device */
+    uint8_t *pixels;            /* as given out */
+    uint32_t *reduced;          /* as drawn, when fewer */
+    bool read;                  /* pixels are those of the image */
+    struct vt_volume *volume;   /* the last draw's; NULL: nothing is drawn */
+    enum vt_method method;
     unsigned scale;
 };
 
@@ -61,7 +67,7 @@ static int make_buffers(struct vt_view *view, struct vt_error *err)
         rc = vt_gpu_buffer_create(gpu, n * 4, VT_GPU_DEVICE, &view->image, err);
     }
     if (rc == 0) {
-        rc = vt_gpu_buffer_create(gpu, n * PICK_BYTES, VT_GPU_DEVICE, &view->picks, err);
+        rc = vt_gpu_buffer_create(gpu, sizeof(struct picked), VT_GPU_READBACK, &view->picked, err);
     }
     return rc;
 }
@@ -93,12 +99,13 @@ void vt_view_destroy(struct vt_view *view)
         return;
     }
     for (unsigned i = 0; i < 2; i++) {
-        vt_gpu_program_destroy(view->programs[i]);
+        vt_gpu_program_destroy(view->programs[i][0]);
+        vt_gpu_program_destroy(view->programs[i][1]);
     }
     vt_gpu_buffer_destroy(view->look_from);
     vt_gpu_buffer_destroy(view->look);
     vt_gpu_buffer_destroy(view->image);
-    vt_gpu_buffer_destroy(view->picks);
+    vt_gpu_buffer_destroy(view->picked);
     free(view->pixels);
     free(view->reduced);
     free(view);
@@ -127,34 +134,48 @@ void vt_view_coarsen(struct vt_view *view, float by)
 
 /* ---- drawing ---- */
 
-static int need_program(struct vt_view *view, enum vt_method method, struct vt_error *err)
+static int need_program(struct vt_view *view, enum vt_method method, bool pick,
+                        struct vt_error *err)
 {
-    if (view->programs[method] != NULL) {
+    struct vt_gpu_program **program = &view->programs[method][pick];
+    const uint32_t constants[1] = {pick};
+    if (*program != NULL) {
         return 0;
     }
     return method == VT_METHOD_MARCH
                ? vt_gpu_program_create(view->gpu, vt_spirv_march, sizeof vt_spirv_march,
-                                       sizeof(struct push), NULL, 0, &view->programs[method], err)
+                                       sizeof(struct push), constants, 1, program, err)
                : vt_gpu_program_create(view->gpu, vt_spirv_slices, sizeof vt_spirv_slices,
-                                       sizeof(struct push), NULL, 0, &view->programs[method], err);
+                                       sizeof(struct push), constants, 1, program, err);
 }
 
-static int draw(struct vt_view *view, const struct vt_volume *volume, enum vt_method method,
-                struct vt_gpu_times *times, struct vt_error *err)
+/* Casts the rays of the drawn look's picture, or with `pick` the one of pixel (x, y) of it. */
+static int cast_rays(struct vt_view *view, bool pick, uint32_t x, uint32_t y,
+                     struct vt_gpu_times *times, struct vt_error *err)
 {
     struct vt_gpu *gpu = view->gpu;
-    const struct push push = {volume->address, view->look->address, view->image->address,
-                              view->picks->address};
+    struct push push = {.volume = view->volume->address,
+                        .look = view->look->address,
+                        .image = view->image->address,
+                        .picked = view->picked->address,
+                        .x = x,
+                        .y = y};
     int rc = vt_gpu_begin(gpu, err);
     if (rc != 0) {
         return rc;
     }
-    vt_gpu_copy(gpu, view->look_from, 0, view->look, 0, sizeof(struct vt_march_look));
+    vt_gpu_copy(gpu, view->look_from, 0, view->look, 0, sizeof view->drawn);
     vt_gpu_barrier(gpu);
-    vt_gpu_dispatch(gpu, view->programs[method], &push,
-                    (view->drawn_width + GROUP_SIDE - 1) / GROUP_SIDE,
-                    (view->drawn_height + GROUP_SIDE - 1) / GROUP_SIDE, 1);
-    return vt_gpu_end_and_wait(gpu, times, err);
+    vt_skins_record(view->volume, &view->drawn, push.look, &push.skins);
+    vt_gpu_span(gpu, "rays");
+    vt_gpu_dispatch(gpu, view->programs[view->method][pick], &push,
+                    pick ? 1 : (view->drawn.width + GROUP_SIDE - 1) / GROUP_SIDE,
+                    pick ? 1 : (view->drawn.height + GROUP_SIDE - 1) / GROUP_SIDE, 1);
+    rc = vt_gpu_end_and_wait(gpu, times, err);
+    if (rc != 0) {
+        vt_skins_forget(view->volume);
+    }
+    return rc;
 }
 
 int vt_view_draw(struct vt_view *view, struct vt_volume *volume, const struct vt_shot *shot,
@@ -170,24 +191,26 @@ int vt_view_draw(struct vt_view *view, struct vt_volume *volume, const struct vt
     struct vt_march_look look;
     int rc = vt_volume_look(volume, shot, view->width, view->height, &look, err);
     if (rc == 0) {
-        rc = need_program(view, shot->method, err);
+        rc = need_program(view, shot->method, false, err);
     }
     if (rc != 0) {
         return rc;
     }
     look.coarse *= view->coarser;
+    look.fine *= view->coarser;
+    look.little *= view->coarser;
+    view->drawn = look;
     memcpy(view->look_from->mapped, &look, sizeof look);
     view->read = false;
-    view->volume = NULL;
-    view->drawn_width = look.width;
-    view->drawn_height = look.height;
+    view->volume = volume;
+    view->method = shot->method;
     view->scale = shot->scale;
     struct vt_gpu_times times = {.gpu_ns = 0};
-    rc = draw(view, volume, shot->method, &times, err);
+    rc = cast_rays(view, false, 0, 0, &times, err);
     if (rc != 0) {
+        view->volume = NULL;
         return rc;
     }
-    view->volume = volume;
     if (cost != NULL) {
         *cost = (struct vt_shot_cost){times.gpu_ns, vt_now_ns() - began_ns};
     }
@@ -201,7 +224,7 @@ static void enlarge(const struct vt_view *view)
 {
     uint32_t *to = (uint32_t *)(void *)view->pixels;
     for (uint32_t y = 0; y < view->height; y++) {
-        const uint32_t *row = view->reduced + (size_t)(y / view->scale) * view->drawn_width;
+        const uint32_t *row = view->reduced + (size_t)(y / view->scale) * view->drawn.width;
         for (uint32_t x = 0; x < view->width; x++) {
             *to++ = row[x / view->scale];
         }
@@ -214,7 +237,7 @@ int vt_view_pixels(struct vt_view *view, const uint8_t **rgba, struct vt_error *
         return vt_fail(err, VT_E_INVAL, "nothing is drawn yet");
     }
     size_t bytes = (size_t)view->width * view->height * 4;
-    size_t drawn = (size_t)view->drawn_width * view->drawn_height * 4;
+    size_t drawn = (size_t)view->drawn.width * view->drawn.height * 4;
     if (view->pixels == NULL) {
         view->pixels = malloc(bytes);
     }
@@ -248,17 +271,19 @@ int vt_view_pick(struct vt_view *view, uint32_t x, uint32_t y, struct vt_picked 
     if (x >= view->width || y >= view->height) {
         return vt_fail(err, VT_E_INVAL, "no pixel (%" PRIu32 ", %" PRIu32 ")", x, y);
     }
-    uint64_t at = (uint64_t)(y / view->scale) * view->drawn_width + x / view->scale;
-    uint32_t words[2];
-    int rc = vt_gpu_download(view->gpu, view->picks, at * PICK_BYTES, words, sizeof words, err);
+    int rc = need_program(view, view->method, true, err);
+    if (rc == 0) {
+        rc = cast_rays(view, true, x / view->scale, y / view->scale, NULL, err);
+    }
     if (rc != 0) {
         return rc;
     }
+    const struct picked *got = (const struct picked *)(const void *)view->picked->mapped;
     *picked = (struct vt_picked){.hit = false};
-    if ((words[1] & PICK_HIT) != 0) {
-        uint64_t packed = (uint64_t)words[1] << 32 | words[0];
-        const uint32_t voxel[3] = {packed & PICK_MASK, packed >> 21 & PICK_MASK,
-                                   packed >> 42 & PICK_MASK};
+    if (got->hit != 0) {
+        uint64_t byte = (uint64_t)(got->word >> 6) * VT_PAGE_BYTES + got->offset;
+        uint32_t voxel[3];
+        vt_hilbert3d_point(view->volume->order, byte, voxel);
         vt_volume_describe(view->volume, voxel, picked);
     }
     return 0;

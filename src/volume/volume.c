@@ -6,6 +6,7 @@
  *   begin    everything a hole
  */
 #include "volume/levels.h"
+#include "volume/skins.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -58,10 +59,13 @@ static struct plan make_plan(struct vt_volume *v)
     layout->order = v->order;
     layout->n_pages = v->n_pages;
     memcpy(layout->grid, v->grid, sizeof v->grid);
+    for (unsigned i = 0; i < VT_ORIENTATIONS; i++) {
+        layout->turns[i] = v->tables->turn[i];
+    }
     plan.n_chunks = (unsigned)((n - 1) >> VT_CHUNK_SHIFT) + 1;
     place(&plan, sizeof *layout + plan.n_chunks * sizeof(struct vt_volume_chunk));
     plan.bricks = place(&plan, plan.n_bricks * 4);
-    plan.offsets = place(&plan, sizeof v->tables->offset);
+    plan.offsets = place(&plan, sizeof v->tables->offset[0]);
     plan.attributes = place(&plan, n * 4);
     plan.newest = place(&plan, n * 4);
     plan.nodes = place(&plan, plan.n_nodes * sizeof(struct vt_volume_node));
@@ -165,14 +169,16 @@ static int make_pool(struct vt_volume *v, struct plan *plan, uint64_t allowance,
 {
     struct vt_volume_build *b = v->build;
     uint64_t n = v->n_pages, cells = n * VT_CELLS_BYTES;
-    uint64_t whole = plan->bytes + cells + (b->imported ? 0 : n * VT_PAGE_BYTES), least = whole;
+    uint64_t tables = plan->bytes + vt_skins_bytes(v->grid);
+    uint64_t whole = tables + cells + (b->imported ? 0 : n * VT_PAGE_BYTES), least = whole;
     b->n_slots = v->n_pages;
     if (allowance == 0 || whole <= allowance) {
         return 0;
     }
     if (!b->imported && n > SLOTS_MIN) {
         plan->slots = place(plan, n * 4);
-        least = plan->bytes + cells + (uint64_t)SLOTS_MIN * VT_PAGE_BYTES;
+        tables = plan->bytes + vt_skins_bytes(v->grid);
+        least = tables + cells + (uint64_t)SLOTS_MIN * VT_PAGE_BYTES;
     }
     if (allowance < least) {
         return vt_fail(err, VT_E_LIMIT,
@@ -180,7 +186,7 @@ static int make_pool(struct vt_volume *v, struct plan *plan, uint64_t allowance,
                        " MiB of the device, and it may have %" PRIu64,
                        mib(n * VT_PAGE_BYTES), mib(least), allowance >> 20);
     }
-    uint64_t slots = (allowance - plan->bytes - cells) / VT_PAGE_BYTES;
+    uint64_t slots = (allowance - tables - cells) / VT_PAGE_BYTES;
     b->n_slots = slots < n ? (uint32_t)slots : v->n_pages;
     v->layout.flags |= VT_VOLUME_POOLED;
     b->page_in = malloc((size_t)b->n_slots * sizeof *b->page_in);
@@ -268,8 +274,8 @@ static int upload_tables(struct vt_volume *v, const struct plan *plan, struct vt
                            b->n_chunks * sizeof *chunks, err);
     }
     if (rc == 0) {
-        rc = vt_gpu_upload(v->gpu, b->tables_buffer, plan->offsets, v->tables->offset,
-                           sizeof v->tables->offset, err);
+        rc = vt_gpu_upload(v->gpu, b->tables_buffer, plan->offsets, v->tables->offset[0],
+                           sizeof v->tables->offset[0], err);
     }
     return rc;
 }
@@ -301,6 +307,9 @@ static int make(struct vt_volume *v, const struct vt_volume_options *options, st
     }
     if (rc == 0) {
         rc = make_device(v, &plan, err);
+    }
+    if (rc == 0) {
+        rc = vt_skins_create(v, &v->skins, err);
     }
     if (rc == 0) {
         b->jobs = (struct vt_job *)(void *)b->work->mapped;
@@ -355,6 +364,7 @@ void vt_volume_destroy(struct vt_volume *volume)
         return;
     }
     struct vt_volume_build *b = volume->build;
+    vt_skins_destroy(volume->skins);
     vt_gpu_program_destroy(b->levels);
     vt_gpu_program_destroy(b->nodes);
     vt_gpu_buffer_destroy(b->work);
@@ -388,7 +398,7 @@ unsigned vt_volume_side(const struct vt_volume *volume)
 uint64_t vt_volume_gpu_bytes(const struct vt_volume *volume)
 {
     const struct vt_volume_build *b = volume->build;
-    uint64_t bytes = b->tables_buffer->bytes;
+    uint64_t bytes = b->tables_buffer->bytes + vt_skins_bytes(volume->grid);
     for (unsigned c = 0; c < b->n_chunks; c++) {
         bytes += b->chunks[c].cells->bytes;
         bytes += b->imported || b->chunks[c].voxels == NULL ? 0 : b->chunks[c].voxels->bytes;

@@ -40,11 +40,12 @@ struct vt_volume_layout {
     uint32_t order, flags, n_pages, n_node_levels;
     uint32_t grid[4];
     uint32_t node_first[16];
+    uint32_t turns[32]; /**< struct vt_bricks' */
 };
 
-/* Everything but gpu, bytes, n_pages, order, grid, bricks, attributes, newest, tables and layout is
- * volume.c's and levels.c's own. */
+/* Nothing but volume.c and levels.c knows what is in there. */
 struct vt_volume_build;
+struct vt_skins;
 
 struct vt_volume {
     struct vt_gpu *gpu;
@@ -60,7 +61,10 @@ struct vt_volume {
     struct vt_volume_layout layout;
     struct vt_colour highlights[VT_HIGHLIGHTS_MAX]; /**< colour of highlight 1 and on */
     unsigned n_highlights;
-    unsigned n_owners; /**< the highest that a page has had; 0: no page has one */
+    unsigned n_owners;      /**< the highest that a page has had; 0: no page has one */
+    uint32_t hottest;       /**< the newest of `newest` */
+    uint64_t version;       /**< counts updates */
+    struct vt_skins *skins; /**< what bricks look like in the picture drawn last */
     struct vt_volume_build *build;
 };
 

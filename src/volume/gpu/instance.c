@@ -171,7 +171,9 @@ void vt_gpu_describe(VkPhysicalDevice physical, unsigned index, struct vt_gpu_in
     }
     snprintf(info->name, sizeof info->name, "%s", properties->deviceName);
     info->software = properties->deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
-    info->imports = vt_gpu_device_has(physical, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
+    /* Over a bus, what is in place is far: an H200 draws three times as fast from a copy. */
+    info->imports = properties->deviceType != VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU &&
+                    vt_gpu_device_has(physical, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
     info->timestamps = properties->limits.timestampComputeAndGraphics == VK_TRUE &&
                        properties->limits.timestampPeriod > 0;
     info->storage_max_bytes = properties->limits.maxStorageBufferRange;

@@ -136,6 +136,23 @@ static void orientations_are_permutations(void **state)
     }
 }
 
+/* As shaders/volume.glsl reads them. */
+static void turns_lead_to_the_first_orientation(void **state)
+{
+    (void)state;
+    for (unsigned o = 0; o < VT_ORIENTATIONS; o++) {
+        unsigned turn = bricks.turn[o];
+        for (unsigned v = 0; v < VT_BRICK_VOXELS; v++) {
+            unsigned xyz[3] = {v & 15, v >> 4 & 15, v >> 8}, index = 0;
+            for (unsigned i = 0; i < 3; i++) {
+                unsigned at = (turn & 0x1000u << i) != 0 ? 15 - xyz[i] : xyz[i];
+                index += at << (turn >> (4 * i) & 15);
+            }
+            assert_int_equal(bricks.offset[o][v], bricks.offset[0][index]);
+        }
+    }
+}
+
 static void the_way_back_at_full_size(void **state)
 {
     (void)state;
@@ -167,6 +184,7 @@ int main(void)
         cmocka_unit_test(the_table_is_the_curve),
         cmocka_unit_test(samples_of_larger_volumes),
         cmocka_unit_test(orientations_are_permutations),
+        cmocka_unit_test(turns_lead_to_the_first_orientation),
         cmocka_unit_test(the_way_back_at_full_size),
     };
     return cmocka_run_group_tests(tests, make_table, NULL);

@@ -218,6 +218,28 @@ static void as_the_reference(void **state)
     }
 }
 
+/* What views do unless told otherwise: coarser cells where they are little of the picture. */
+static void coarser_cells_are_hardly_seen(void **state)
+{
+    (void)state;
+    struct world *w = world_create(64);
+    uint8_t exact[PIXELS * 4];
+    for (unsigned i = 0; i < 2; i++) {
+        w->scene.density = i == 0 ? 1 : 0.1F;
+        vt_view_coarsen(w->view, 0);
+        memcpy(exact, draw(w), sizeof exact);
+        vt_view_coarsen(w->view, 1);
+        const uint8_t *rgba = draw(w);
+        double squares = 0;
+        for (size_t k = 0; k < sizeof exact; k++) {
+            squares += (exact[k] - rgba[k]) * (exact[k] - rgba[k]);
+        }
+        print_message("rms %.2f\n", sqrt(squares / sizeof exact));
+        assert_true(sqrt(squares / sizeof exact) < 2);
+    }
+    world_destroy(w);
+}
+
 static void picks_as_the_reference(void **state)
 {
     (void)state;
@@ -362,9 +384,8 @@ int main(int argc, char **argv)
     dir = argv[argc - 1];
     gpu = vt_test_gpu_open();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_the_reference),
-        cmocka_unit_test(picks_as_the_reference),
-        cmocka_unit_test(golden_pictures),
+        cmocka_unit_test(as_the_reference),       cmocka_unit_test(coarser_cells_are_hardly_seen),
+        cmocka_unit_test(picks_as_the_reference), cmocka_unit_test(golden_pictures),
         cmocka_unit_test(nonsense_is_refused),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
