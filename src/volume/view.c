@@ -120,8 +120,8 @@ bool vt_view_image(const struct vt_view *view, struct vt_view_image *image)
         .pixels = view->image,
         .width = view->width,
         .height = view->height,
-        .drawn_width = view->drawn_width,
-        .drawn_height = view->drawn_height,
+        .drawn_width = view->drawn.width,
+        .drawn_height = view->drawn.height,
         .scale = view->scale,
     };
     return true;
