@@ -6,7 +6,7 @@ import { ask, say } from './notices.js';
 
 export const NO_TOKEN =
     'Changing a VM needs the token: open the link that `vitrine serve` prints, ' +
-    'or give the token by the key in the status line.';
+    'or give the token by the lock in the status line.';
 
 /* A VM that ended is started as the default guest, under its old name and, where that is known, of
  * its old size. */

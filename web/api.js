@@ -23,7 +23,7 @@ export class ApiError extends Error {
 
 /* ---------------------------------------------------------------- the token */
 
-function remember(value) {
+function remember(value, why = '') {
     token = value;
     try {
         if (value === null) {
@@ -34,7 +34,7 @@ function remember(value) {
     } catch {
         /* a browser that keeps nothing: the token lasts until the page is left */
     }
-    tokenListeners.forEach((f) => f(value !== null));
+    tokenListeners.forEach((f) => f(value !== null, why));
 }
 
 /** Reads the token from the address or this tab's session. Call it before the first request. */
@@ -70,7 +70,7 @@ export function protocols(name) {
     return token === null ? [name] : [name, `vitrine.token.${token}`];
 }
 
-/** Calls f(whether there is a token) whenever that changes. */
+/** Calls f(whether there is a token, why there is none any more) whenever that changes. */
 export function onToken(f) {
     tokenListeners.add(f);
 }
@@ -98,8 +98,8 @@ async function failure(response) {
         /* no problem document: the status says it */
     }
     if (response.status === 401 && token !== null) {
-        remember(null);
-        message = "The token is not this server's any more: it makes a new one at each start.";
+        message = "This is not the server's token: it makes a new one at each start.";
+        remember(null, message);
     }
     return new ApiError(response.status, code, message);
 }

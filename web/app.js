@@ -22,6 +22,8 @@ const windows = new Windows(byId('windows'), byId('tasks'), machines);
 const map = new VmMap(byId('map'), machines, (name) => windows.open(name));
 statusLine(byId('status'), machines, windows);
 
+api.onToken((_has, why) => why !== '' && say(why, 'warning'));
+
 /* ---------------------------------------------------------------- the bar */
 
 const themeButton = iconButton('auto', 'Dark or light', nextTheme);
@@ -70,6 +72,15 @@ function showNote() {
     const { loaded, failure, all } = machines;
     if (!loaded) {
         map.setNote(el('p', {}, 'Looking for VMs …'));
+    } else if (failure?.status === 401) {
+        map.setNote(
+            el('h1', {}, 'The token is needed'),
+            el(
+                'p',
+                {},
+                'Open the link that `vitrine serve` prints, or give the token by the lock in the line below.',
+            ),
+        );
     } else if (failure && all.size === 0) {
         map.setNote(
             el('h1', {}, failure.gone ? 'The server is not there' : 'The VMs cannot be listed'),

@@ -61,6 +61,13 @@ export class AskBox {
             () => this.input.value === '' && this.answer.hidden && this.#suggest(),
         );
         this.input.addEventListener('keydown', (e) => this.#key(e));
+        this.answer.addEventListener('keydown', (e) => {
+            if (e.key === 'Escape') {
+                e.stopPropagation();
+                this.close();
+                this.input.focus();
+            }
+        });
         /* The card goes when the focus leaves, unless it is an answer, which stays until it is closed. */
         this.element.addEventListener('focusout', (e) => {
             if (
@@ -115,11 +122,11 @@ export class AskBox {
         this.#card(
             this.#history.length > 0
                 ? [
-                      el('h4', {}, 'Asked before'),
+                      el('h3', {}, 'Asked before'),
                       el('div', { class: 'chips' }, this.#history.slice(0, 5).map(chip)),
                   ]
                 : null,
-            el('h4', {}, 'For example'),
+            el('h3', {}, 'For example'),
             el('div', { class: 'chips' }, SUGGESTIONS.map(chip)),
         );
     }

@@ -22,6 +22,8 @@ export class Machines extends EventTarget {
     #listing = null;
     #again = false;
     #cpu = new Map();
+    #told =
+        new Set(); /* VMs whose pages this connection has told of: the first time, of all of them */
 
     start() {
         this.#events = api.openEvents({
@@ -37,7 +39,7 @@ export class Machines extends EventTarget {
                 this.refresh();
             }
         });
-        api.onToken(() => this.refresh());
+        api.onToken(() => this.retry());
     }
 
     retry() {
@@ -55,6 +57,7 @@ export class Machines extends EventTarget {
 
     #server(connected, retryAt) {
         this.connected = connected;
+        this.#told.clear();
         this.#tell('server', { connected, retryAt });
         if (connected) {
             this.refresh();
@@ -125,7 +128,8 @@ export class Machines extends EventTarget {
                 break;
             case 'pages':
                 if (vm) {
-                    vm.dirtyPages += message.pages;
+                    vm.dirtyPages += this.#told.has(message.vm) ? message.pages : 0;
+                    this.#told.add(message.vm);
                 }
                 break;
             case 'event':

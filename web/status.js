@@ -4,7 +4,7 @@ import * as api from './api.js';
 import { el, icon, replace, text } from './dom.js';
 import { bytes, count } from './format.js';
 import { isAlive } from './machines.js';
-import { ask, say } from './notices.js';
+import { ask } from './notices.js';
 
 export function statusLine(root, machines, windows) {
     const dot = el('span', { class: 'state-dot' }),
@@ -31,18 +31,18 @@ export function statusLine(root, machines, windows) {
         token,
     );
 
+    function awayWords(wait) {
+        if (machines.failure?.status === 401) {
+            return 'the token is needed';
+        }
+        return wait > 0 ? `server gone, trying again in ${wait} s` : 'connecting …';
+    }
+
     function showServer() {
         const { connected } = machines;
         dot.dataset.state = connected ? 'running' : 'crashed';
         const wait = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-        text(
-            server,
-            connected
-                ? 'connected'
-                : wait > 0
-                  ? `server gone, trying again in ${wait} s`
-                  : 'connecting …',
-        );
+        text(server, connected ? 'connected' : awayWords(wait));
         retry.hidden = connected;
         clearTimeout(countdown);
         if (!connected) {
@@ -120,15 +120,6 @@ export function statusLine(root, machines, windows) {
         );
         if (await ask('Allow changes', 'Use this token', fields)) {
             api.setToken(input.value.trim());
-            try {
-                await api.get('vms'); /* a wrong token is refused even where none is needed */
-            } catch (error) {
-                api.setToken(null);
-                say(
-                    error.status === 401 ? 'This is not the token of this server.' : error.message,
-                    'error',
-                );
-            }
         }
     }
 
