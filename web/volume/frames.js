@@ -10,6 +10,15 @@ const WIDTH_MAX = 1920, HEIGHT_MAX = 1080, SIDE_MIN = 16;
 const QUALITY_MOVING = 60, QUALITY_STILL = 85;
 const H264 = 'avc1.42E033'; /* baseline, level 5.1: Annex B says the rest itself */
 
+const SHAPE_SLACK = 0.02; /* frames are of whole blocks, and a little off */
+
+/** Draws a picture of w x h over all of a canvas; one that was made for another shape keeps its
+ *  proportions, as the angle of view is that of the height. */
+export function drawFitted(context, picture, w, h, width, height) {
+    const shown = height * w / h, right = Math.abs(shown / width - 1) < SHAPE_SLACK;
+    context.drawImage(picture, right ? 0 : (width - shown) / 2, 0, right ? width : shown, height);
+}
+
 export class ServerFrames {
     /* `send(message)` to the stream; `arrived()` when there is a new picture. */
     constructor(send, arrived) {
@@ -96,7 +105,9 @@ export class ServerFrames {
             return false;
         }
         context.imageSmoothingEnabled = true;
-        context.drawImage(this.picture, 0, 0, width, height);
+        const { picture } = this;
+        drawFitted(context, picture, picture.displayWidth ?? picture.width,
+            picture.displayHeight ?? picture.height, width, height);
         return true;
     }
 

@@ -11,7 +11,7 @@ import { boxesOfRuns, around } from './boxes.js';
 import { isCamera } from './camera.js';
 import { ClientPicture } from './client.js';
 import { Controls, listen } from './controls.js';
-import { ServerFrames } from './frames.js';
+import { drawFitted, ServerFrames } from './frames.js';
 import { boxOfPages } from './hilbert.js';
 import { autoLevel, finePagesMax, isDrawable, nearPages, runsOf } from './level.js';
 import { KIND_ATTRIBUTES, KIND_FRAME, KIND_PAGES } from './message.js';
@@ -336,11 +336,10 @@ export class VitrineVolume extends HTMLElement {
             old.getContext('2d').drawImage(this.canvas, 0, 0);
             this.canvas.width = width;
             this.canvas.height = height;
-            if (this.density === undefined) {
-                this.context.fillStyle = this.currentScene.background;
-                this.context.fillRect(0, 0, width, height);
-            } else {
-                this.context.drawImage(old, 0, 0, width, height); /* until there is another */
+            this.context.fillStyle = this.currentScene.background;
+            this.context.fillRect(0, 0, width, height);
+            if (this.density !== undefined) {
+                drawFitted(this.context, old, old.width, old.height, width, height); /* until there is another */
             }
             this.density = density;
             this.controls.resize(this.clientWidth, this.clientHeight);
