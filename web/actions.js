@@ -56,13 +56,13 @@ const ACTIONS = {
 };
 
 /** Those that make sense for a VM as it is. */
-export function actionsOf(vm) {
+function actionsOf(vm) {
     return Object.keys(ACTIONS).filter((name) => ACTIONS[name].fits(vm));
 }
 
 const busy = new Set(); /* names of VMs that something is done to */
 
-export async function act(machines, name, vm) {
+async function act(machines, name, vm) {
     const action = ACTIONS[name];
     if (!api.hasToken()) {
         say(NO_TOKEN, 'warning');

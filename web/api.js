@@ -10,7 +10,7 @@ const tokenListeners = new Set();
 
 /** A request that failed: `message` is for people, `code` the server's word for programs, `status`
  *  0 where no server answered. */
-export class ApiError extends Error {
+class ApiError extends Error {
     constructor(status, code, message) {
         super(message);
         this.status = status;

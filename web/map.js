@@ -2,7 +2,7 @@
  * places are remembered. Bricks come and go with machines.js. */
 import { drag, el, memory, settled } from './dom.js';
 import { Brick, BRICK } from './brick.js';
-import { boundsOf, fit, freePlace, grid, zoomAt } from './layout.js';
+import { fit, freePlace, grid, zoomAt } from './layout.js';
 
 const GAP = 28;
 const FAR = 0.62; /* below this scale a brick shows its picture and name alone */
@@ -374,10 +374,5 @@ export class VmMap {
     /** What stands in for bricks when there are none. */
     setNote(...content) {
         this.note.replaceChildren(...content);
-    }
-
-    /** For the overview in tests: the bounds of all bricks. */
-    get bounds() {
-        return boundsOf([...this.#bricks.keys()].map((name) => this.#rect(name)));
     }
 }

@@ -2,7 +2,7 @@
  * maps of the process that was chosen. A click lights the row's pages up and flies there. */
 import * as api from './api.js';
 import { el, iconButton, memory, text } from './dom.js';
-import { bytes, countPages, duration } from './format.js';
+import { bytes, duration } from './format.js';
 import * as places from './places.js';
 import { Table } from './table.js';
 

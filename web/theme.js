@@ -1,16 +1,13 @@
 /* theme.js - dark, light, or as the system has it. */
 import { memory } from './dom.js';
 
-const DARK = matchMedia('(prefers-color-scheme: dark)');
-/* Behind a volume: --bg of the style. */
+/** Behind a volume: --bg of the style. */
 export const BACKGROUNDS = { dark: '#0b0d11', light: '#eef0f3' };
+
+const DARK = matchMedia('(prefers-color-scheme: dark)');
 const CHOICES = ['auto', 'dark', 'light'];
 let choice = CHOICES.includes(memory.get('theme', 'auto')) ? memory.get('theme', 'auto') : 'auto';
 const listeners = [];
-
-export function themeChoice() {
-    return choice;
-}
 
 function apply() {
     const theme = choice === 'auto' ? (DARK.matches ? 'dark' : 'light') : choice;
