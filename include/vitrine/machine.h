@@ -117,6 +117,12 @@ struct vt_vm_config {
 int vt_vm_start(const struct vt_vm_config *config, const struct vt_keeper_service *const *services,
                 const volatile int *stop, struct vt_error *err);
 
+/** Starts a VM that ended as it was started last: the same files, sizes and arguments; a user that
+ *  was given is not among them. VT_E_NOT_FOUND: none of that name was started by this user before;
+ *  VT_E_CORRUPT; those of vt_vm_start. */
+int vt_vm_start_again(const char *name, const struct vt_keeper_service *const *services,
+                      const volatile int *stop, struct vt_error *err);
+
 /* ---------------------------------------------------------------- somebody else's */
 
 /** Gives a QEMU that was started by hand or by libvirt a name and a keeper, so that every tool

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int read_numbers(const struct vt_args *args, struct vt_vm_config *config)
 {
@@ -65,8 +66,29 @@ static void warn_of_little_memory(const struct vt_vm_config *config)
     }
 }
 
+extern const struct vt_verb vt_verb_run;
+
+/* As it was: nothing else may be said. */
+static int run_again(const struct vt_args *args)
+{
+    struct vt_error err;
+    for (const struct vt_option *o = vt_verb_run.options; o->name != NULL; o++) {
+        bool given =
+            o->value != NULL ? vt_args_value(args, o->name) != NULL : vt_args_flag(args, o->name);
+        if (given && strcmp(o->name, "again") != 0) {
+            return vt_usage_error(args, "--again: with what it had, and so without --%s", o->name);
+        }
+    }
+    return vt_vm_start_again(vt_args_operand(args, 0), vt_cli_services, &vt_interrupted, &err) == 0
+               ? VT_EXIT_OK
+               : vt_report(args, &err);
+}
+
 static int run(const struct vt_args *args)
 {
+    if (vt_args_flag(args, "again")) {
+        return run_again(args);
+    }
     struct vt_vm_config config = {
         .name = vt_args_operand(args, 0),
         .kernel = vt_args_value(args, "kernel"),
@@ -112,6 +134,7 @@ static int run(const struct vt_args *args)
 }
 
 static const struct vt_option options[] = {
+    {"again", NULL, "start a VM that ended, as it was started last", false},
     {"kernel", "FILE", "boot this Linux kernel", false},
     {"initrd", "FILE", "its initial RAM disk", false},
     {"append", "TEXT", "its command line; of the default guest: added to its own", false},
@@ -151,6 +174,7 @@ const struct vt_verb vt_verb_run = {
     .examples = "vitrine run first\n"
                 "vitrine run web --kernel vmlinuz --initrd initrd.gz --memory 1G --cpus 2\n"
                 "vitrine run rt --kernel-tree /var/cache/vitrine/kernels/6.12-rt --add ./tool\n"
-                "vitrine run alpine --disk alpine.qcow2 --net user",
+                "vitrine run alpine --disk alpine.qcow2 --net user\n"
+                "vitrine run alpine --again",
     .run = run,
 };

@@ -11,6 +11,7 @@
 #include "machine/cgroup.h"
 #include "machine/ended.h"
 #include "machine/keeper_parts.h"
+#include "machine/last.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,6 +148,9 @@ static int write_records(struct vt_keeper *k, struct vt_error *err)
     }
     json_t *config = k->job->config != NULL ? vt_vm_config_to_json(k->job->config, &k->info) : NULL;
     rc = vt_vmdir_write(k->dir.path, &k->info, config, err);
+    if (rc == 0 && config != NULL) {
+        vt_last_write(k->info.name, config, NULL); /* without it, it starts all the same */
+    }
     json_decref(config);
     return rc;
 }

@@ -230,36 +230,58 @@ static int await_program(struct vt_op_call *call, pid_t pid, int message, struct
                    "%s", safe[0] != '\0' ? safe : "start_vm: the program failed");
 }
 
-static int start_vm(struct vt_op_call *call, struct vt_error *err)
+/* Whether a VM of that name may be started here. */
+static int check_name(struct vt_op_call *call, const char *name, struct vt_error *err)
 {
-    const char *name = vt_call_text(call, "name");
-    struct command command;
     bool live = false;
-    int pipe_fds[2];
-    pid_t pid;
     if (!vt_name_is_valid(name)) {
         return vt_fail(err, VT_E_INVAL, "name: 1-32 letters, digits, '.', '_', '-'");
     }
     if (!vt_host_may_see(call->host, name)) {
         return vt_fail(err, VT_E_PERM, "this server serves other VMs only");
     }
-    if (vt_vmdir_is_live(name, &live, NULL) == 0 && live) {
-        return vt_fail(err, VT_E_EXISTS, "there is a VM named '%s'", name);
-    }
-    int rc = make_command(call, &command, err);
-    rc = rc != 0 ? rc : vt_audit(name, call->op->name, err, "%s", call->detail);
-    if (rc != 0) {
-        return rc;
-    }
+    return vt_vmdir_is_live(name, &live, NULL) == 0 && live
+               ? vt_fail(err, VT_E_EXISTS, "there is a VM named '%s'", name)
+               : 0;
+}
+
+static int run_command(struct vt_op_call *call, const char *name, const struct command *command,
+                       struct vt_error *err)
+{
+    int pipe_fds[2];
+    pid_t pid;
     if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) != 0) {
         return vt_fail_errno(err, VT_E_IO, errno, "pipe");
     }
-    int failed = spawn(vt_host_program(call->host), &command, pipe_fds[1], &pid);
+    int failed = spawn(vt_host_program(call->host), command, pipe_fds[1], &pid);
     close(pipe_fds[1]);
-    rc = failed != 0 ? vt_fail_errno(err, VT_E_IO, failed, "%s", vt_host_program(call->host))
-                     : await_program(call, pid, pipe_fds[0], err);
+    int rc = failed != 0 ? vt_fail_errno(err, VT_E_IO, failed, "%s", vt_host_program(call->host))
+                         : await_program(call, pid, pipe_fds[0], err);
     close(pipe_fds[0]);
     return rc != 0 ? rc : vt_call_write_vm(call, name, err);
+}
+
+static int start_vm(struct vt_op_call *call, struct vt_error *err)
+{
+    const char *name = vt_call_text(call, "name");
+    struct command command;
+    int rc = check_name(call, name, err);
+    rc = rc != 0 ? rc : make_command(call, &command, err);
+    rc = rc != 0 ? rc : vt_audit(name, call->op->name, err, "%s", call->detail);
+    return rc != 0 ? rc : run_command(call, name, &command, err);
+}
+
+static int start_again(struct vt_op_call *call, struct vt_error *err)
+{
+    const char *name = vt_call_text(call, "vm");
+    struct command command = {0};
+    int rc = check_name(call, name, err);
+    if (rc != 0) {
+        return rc;
+    }
+    add(&command, "vitrine", "run");
+    add(&command, "--again", name);
+    return run_command(call, name, &command, err);
 }
 
 /* ---------------------------------------------------------------- the table */
@@ -321,6 +343,18 @@ const struct vt_op vt_ops_lifecycle[] = {
         .flags = VT_OP_CHANGES,
         .result = vt_vm_result,
         .run = start_vm,
+    },
+    {
+        .name = "start_again",
+        .method = "POST",
+        .path = "/vms/{vm}/start",
+        .group = "Machines",
+        .title = "Start a virtual machine again",
+        .summary = "Start a virtual machine that ended, as it was started last",
+        .description = "With the files, sizes and arguments it had, whoever started it here.",
+        .flags = CHANGES,
+        .result = vt_vm_result,
+        .run = start_again,
     },
     {
         .name = "pause_vm",

@@ -77,6 +77,13 @@ start_vm c --memory 64M --paused
 vitrine stop "$vm"
 expect_eq 'left of a stopped paused VM' '' "$(left_of "$vm")"
 
+# A VM that ended starts again as it was.
+expect_error 3 "no VM named 'never'" vitrine run never --again
+expect_error 2 'without --memory' vitrine run "$vm" --again --memory 128M
+vitrine run "$vm" --again
+expect_eq 'RAM of a VM that was started again' $((64 << 20)) "$(vitrine info "$vm" --json | json 'd["memory_bytes"]')"
+vitrine kill "$vm"
+
 # The guest's own power-off ends the VM as well.
 start_vm d --memory 128M
 wait_console 'shell ready'

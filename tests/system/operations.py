@@ -271,7 +271,10 @@ refused("not_found", "start_vm", name="x", image="none.qcow2")
 check("reset_vm", NEW, call("reset_vm", vm=NEW)["name"])
 check("stop_vm", "dead", call("stop_vm", vm=NEW, timeout_s=0)["state"])
 refused("not_found", "vm_info", vm=NEW)
-call("start_vm", name=NEW, memory_bytes=128 << 20)
+again = call("start_again", vm=NEW)
+check("start_again", (NEW, 128 << 20, 2), tuple(again[k] for k in ("name", "memory_bytes", "cpus")))
+refused("exists", "start_again", vm=NEW)
+refused("not_found", "start_again", vm="never")
 check("kill_vm", "dead", call("kill_vm", vm=NEW)["state"])
 
 # ---- all of them -------------------------------------------------------------------------------
