@@ -8,8 +8,19 @@ export const NO_TOKEN =
     'Changing a VM needs the token: open the link that `vitrine serve` prints, ' +
     'or give the token by the lock in the status line.';
 
-/* A VM that ended is started as the default guest, under its old name and, where that is known, of
- * its old size. */
+/* A VM that ended is started as it was; one that nobody started here before, as the default guest of
+ * that name and, where that is known, of its old size. */
+async function start(vm) {
+    try {
+        return await api.post(api.vmPath(vm.name, '/start'));
+    } catch (error) {
+        if (error.code !== 'not_found') {
+            throw error;
+        }
+        return api.post('vms', startBody(vm));
+    }
+}
+
 function startBody(vm) {
     const body = { name: vm.name };
     for (const member of ['memory_bytes', 'cpus']) {
@@ -51,7 +62,7 @@ const ACTIONS = {
         icon: 'play',
         title: 'Start',
         fits: (vm) => !isAlive(vm),
-        run: (vm) => api.post('vms', startBody(vm)),
+        run: start,
     },
 };
 
