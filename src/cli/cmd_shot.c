@@ -303,7 +303,7 @@ static int run(const struct vt_args *args)
     const char *view = vt_args_value(args, "view");
     bool map = view == NULL || strcmp(view, "flat") == 0;
     struct vt_picture_options options = {0};
-    struct vt_scene_args scene;
+    struct vt_scene_args scene = {0};
     struct vt_target target;
     struct vt_error err;
     int rc = map ? read_map(args, &options) : read_volume(args, view, &scene);

@@ -5,6 +5,7 @@
  */
 #include "semantic/take.h"
 
+#include "base/cell.h"
 #include "semantic/kernel_regions.h"
 
 #include <inttypes.h>
@@ -107,39 +108,33 @@ static void check_gone(struct vt_take *take)
 
 /* ---------------------------------------------------------------- cells */
 
-static uint64_t load(const uint8_t *at, unsigned size)
-{
-    uint64_t value = 0;
-    memcpy(&value, at, size <= sizeof value ? size : sizeof value); /* little-endian host */
-    return value;
-}
-
 /* What a noun's column says of its record. */
 static void put_column(struct vt_records *r, const struct vt_column *c, const void *record)
 {
-    const uint8_t *at = (const uint8_t *)record + c->offset;
-    if (c->kind == VT_CELL_CHARS) {
-        vt_record_text(r, c->zero_is_none && at[0] == '\0' ? NULL : (const char *)at);
-        return;
-    }
-    if (c->kind == VT_CELL_F64) {
-        double real;
-        memcpy(&real, at, sizeof real);
-        vt_record_real(r, real);
-        return;
-    }
-    uint64_t value = load(at, c->size);
-    uint64_t ones = c->size >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * c->size) - 1;
-    if ((value == 0 && c->zero_is_none) || (value == ones && c->ones_are_none)) {
+    struct vt_value v = vt_cell_value(c, record);
+    switch (v.type) {
+    case VT_VALUE_NONE:
         vt_record_null(r);
-    } else if (c->kind == VT_CELL_TEXT) {
-        vt_record_text(r, (const char *)(uintptr_t)value);
-    } else if (c->kind == VT_CELL_SECONDS) {
-        vt_record_real(r, (double)value / 1e9);
-    } else if (c->kind == VT_CELL_I64 && c->size == 4) {
-        vt_record_integer(r, (int32_t)value);
-    } else {
-        vt_record_integer(r, (int64_t)value);
+        break;
+    case VT_VALUE_TEXT:
+        vt_record_text(r, v.text);
+        break;
+    case VT_VALUE_F64:
+        vt_record_real(r, v.f64);
+        break;
+    case VT_VALUE_I64:
+        vt_record_integer(r, v.i64);
+        break;
+    case VT_VALUE_BOOL:
+        vt_record_integer(r, v.boolean);
+        break;
+    case VT_VALUE_U64:
+        if (c->kind == VT_CELL_SECONDS) {
+            vt_record_real(r, (double)v.u64 / 1e9);
+        } else {
+            vt_record_integer(r, (int64_t)v.u64);
+        }
+        break;
     }
 }
 

@@ -52,5 +52,6 @@ expect_eq 'lines in the log' 1 "$lines"
 vitrine kill "$vm"
 look
 expect_eq 'the end' '{"error": "gone"}' "$seen"
+# shellcheck disable=SC2154 # coproc sets it
 wait "$looks_PID" && fail 'it ended well'
 exit 0
