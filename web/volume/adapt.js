@@ -1,4 +1,4 @@
-/* adapt.js - how finely to draw, as src/volume/adapt.c decides it: while the camera moves the finest
+/* adapt.js - how finely to draw, much as src/volume/adapt.c decides it: while the camera moves the finest
  * scale (1, 2, 4, 8) at which a frame fits its time, once it rests each frame finer until every
  * pixel is drawn. Arithmetic over what frames took; no clock of its own.
  */
@@ -6,15 +6,15 @@ const SCALES = 4;
 const FIRST = 2; /* the scale when nothing is known: 4 */
 /* Finer is taken when it surely fits, coarser when the present one does not. */
 const FINER_SHARE = 0.8;
-const REST_TIMES = 8;
 const WEIGHT = 0.5;
 
 const METHODS = { march: 0, slices: 1 };
 
 export class Adapt {
-    /** `budgetS`: a frame's time while moving. */
-    constructor(budgetS) {
+    /** `budgetS`: a frame's time while moving, `restS`: while only RAM changes. */
+    constructor(budgetS, restS) {
         this.budgetS = budgetS;
+        this.restS = restS;
         this.known = [new Float64Array(SCALES), new Float64Array(SCALES)]; /* s a pixel, by method */
         this.at = -1; /* logarithm of the last frame's scale */
         this.slow = false; /* the last frame took far longer than was to be expected */
@@ -61,7 +61,7 @@ export class Adapt {
         if (moving || this.at < 0) {
             this.at = this.fitting(width, height, method, this.budgetS);
         } else if (changed) {
-            this.at = this.fitting(width, height, method, REST_TIMES * this.budgetS);
+            this.at = this.fitting(width, height, method, this.restS);
         } else if (this.at > 0) {
             this.at--;
         } else {
