@@ -281,7 +281,7 @@ test('what is not to be seen takes nothing', async (t) => {
     const v = await open(t, { take() {} });
     await v.until('(v) => v.info !== undefined && v.scheduled === undefined');
     await v.run('(v) => { v.style.height = "0"; }');
-    await v.until('(v) => v.visible === false || v.canvas.height < 2');
+    await v.until('(v) => v.area === 0');
     const [client] = v.server.clients;
     const before = client.said.length;
     client.binary(pagesMessage(v.ram, 0, Array.from({ length: 64 }, (_, i) => i), true, 0, false));

@@ -16,9 +16,11 @@ const SLICE_STEP = 1 / 64, DENSITY_STEP = 1.25, DENSITY_MIN = 1 / 64, DENSITY_MA
 const VISIT_TIMES = 6; /* a visited page takes so manieth of the picture */
 
 export class Controls {
-    /* `events`: moved(byUser), scene(changes), pick(x, y), visit(x, y), clear(). */
-    constructor(events) {
+    /* `events`: moved(byUser), scene(changes), pick(x, y), visit(x, y), clear(). `still()`: flights
+     * are not wanted, only where they lead. */
+    constructor(events, still = () => false) {
         this.events = events;
+        this.still = still;
         this.camera = named('iso');
         this.width = this.height = 1;
         this.whole = null; /* {box, order} of its RAM */
@@ -69,6 +71,12 @@ export class Controls {
     /** Flies there from where it is. */
     fly(to, now, byUser) {
         this.touched = true;
+        if (this.still()) {
+            this.flight = null;
+            this.camera = to;
+            this.events.moved(byUser);
+            return;
+        }
         this.flight = { from: this.camera, to, began: now, byUser };
         this.events.moved(false);
     }

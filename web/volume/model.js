@@ -16,30 +16,37 @@ export const NO_SLOT = 0;
 /** Tables by page are textures so wide. */
 export const TABLE_WIDTH = 1024;
 
-/** Numbers below `size` that are marked, each once, in no order. */
+/** Numbers below `size` that are marked. */
 export class Marks {
     constructor(size) {
         this.flags = new Uint8Array(size);
-        this.list = [];
+        this.size = 0;
+        this.low = size; /* none below is */
     }
 
     add(i) {
         if (this.flags[i] === 0) {
             this.flags[i] = 1;
-            this.list.push(i);
+            this.size++;
+            this.low = Math.min(this.low, i);
         }
     }
 
-    get size() {
-        return this.list.length;
+    addAll() {
+        this.flags.fill(1);
+        this.size = this.flags.length;
+        this.low = 0;
     }
 
     /** The marked numbers, ascending; at most `most` of them. They are marked no more. */
     take(most = Infinity) {
-        this.list.sort((a, b) => a - b);
-        const taken = this.list.splice(0, Math.min(most, this.list.length));
-        for (const i of taken) {
+        const taken = [];
+        while (this.size > 0 && taken.length < most) {
+            const i = this.flags.indexOf(1, this.low);
+            taken.push(i);
             this.flags[i] = 0;
+            this.low = i + 1;
+            this.size--;
         }
         return taken;
     }
@@ -168,7 +175,10 @@ export class Model {
             return;
         }
         this.attributes[page] = is;
-        this.highestOwner = Math.max(this.highestOwner, owner);
+        if (owner > this.highestOwner) {
+            this.highestOwner = owner;
+            this.dirty.tables = true;
+        }
         this.dirty.attributes.add(Math.floor(page / TABLE_WIDTH));
         this.dirty.skip.add(page);
         const brick = this.brickOf[page];
@@ -320,15 +330,8 @@ export class Model {
 
     /** All is to be given to a renderer again: it lost what it had. */
     allDirty() {
-        for (let page = 0; page < this.pages; page++) {
-            this.dirty.pages.add(page);
-            this.dirty.skip.add(page);
-        }
-        for (const name of ['bricks', 'attributes', 'newest', 'slots', 'fine']) {
-            const marks = this.dirty[name];
-            for (let i = 0; i < marks.flags.length; i++) {
-                marks.add(i);
-            }
+        for (const name of ['pages', 'skip', 'bricks', 'attributes', 'newest', 'slots', 'fine']) {
+            this.dirty[name].addAll();
         }
         this.dirty.tables = true;
         this.version++;

@@ -93,15 +93,23 @@ export class Renderer {
     }
 }
 
+function openContext() {
+    const options = {
+        alpha: false, depth: false, stencil: false, antialias: false,
+        powerPreference: 'high-performance',
+    };
+    const offscreen = typeof OffscreenCanvas === 'undefined' ? null
+        : new OffscreenCanvas(16, 16).getContext('webgl2', options);
+    /* Some browsers have WebGL in the page only. */
+    return offscreen ?? document.createElement('canvas').getContext('webgl2', options);
+}
+
 let shared = null;
 /** The page's renderer; null: no WebGL2 here. Throws when shaders cannot be had. */
 export async function sharedRenderer() {
     const texts = await loadSources();
-    if (shared === null && typeof OffscreenCanvas !== 'undefined') {
-        const gl = new OffscreenCanvas(16, 16).getContext('webgl2', {
-            alpha: false, depth: false, stencil: false, antialias: false,
-            powerPreference: 'high-performance',
-        });
+    if (shared === null) {
+        const gl = openContext();
         shared = gl === null ? null : new Renderer(gl, texts);
     }
     return shared;

@@ -24,14 +24,8 @@ export class SkipGrid {
         this.tile = new Uint8Array(this.side ** 3);
         this.empty = new Uint8Array(model.grid[0] * model.grid[1] * model.grid[2]).fill(1);
         this.stale = new Marks(this.tiles[0] * this.tiles[1] * this.tiles[2]);
-        this.all();
-    }
-
-    /** Everything is to be made anew. */
-    all() {
-        for (let i = 0; i < this.stale.flags.length; i++) {
-            this.stale.add(i);
-        }
+        this.stale.addAll();
+        this.seen = null; /* what was to be seen by the tables that this is made with */
     }
 
     /* Whether a page has nothing that tables (look.js) let be seen. */
@@ -56,13 +50,17 @@ export class SkipGrid {
         }
     }
 
-    /** The scene changed. */
-    sceneChanged(tables) {
-        const { model } = this;
+    /** Other tables: the scene changed, or colours did, which does not matter here. */
+    tablesChanged(tables) {
+        const { model } = this, seen = `${tables.absorption[0] > 0} ${tables.opacity.map((o) => o > 0 ? 1 : 0)}`;
+        if (seen === this.seen) {
+            return;
+        }
+        this.seen = seen;
         for (let page = 0; page < model.pages; page++) {
             this.empty[model.brickOf[page]] = this.isEmpty(page, tables) ? 1 : 0;
         }
-        this.all();
+        this.stale.addAll();
     }
 
     /** Makes stale tiles anew: `take(x, y, z, bytes)` with a tile's corner in bricks. */

@@ -152,7 +152,7 @@ export class VolumeTextures {
         this.upload2d(this.opacities, 0, 1, opacity.length, 1, gl.RED, gl.FLOAT, opacity, 0);
         this.upload2d(this.colours, 0, 0, COLOURS_WIDTH, COLOURS_ROWS, gl.RGBA, gl.UNSIGNED_BYTE, colours, 0);
         this.tables = tables;
-        this.skip.sceneChanged(tables);
+        this.skip.tablesChanged(tables);
     }
 
     /* `places`: ascending. Pieces of a column that lie near each other go up together. */

@@ -36,6 +36,7 @@ STYLE.replaceSync(`
     :host { display: block; position: relative; overflow: hidden; }
     :host(:not([static])) { touch-action: none; cursor: grab; }
     :host(:not([static]):active) { cursor: grabbing; }
+    :host(:focus-visible) { outline: 2px solid Highlight; outline-offset: -2px; }
     canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
 `);
 
@@ -59,9 +60,10 @@ export class VitrineVolume extends HTMLElement {
             pick: (x, y, event) => this.clicked(x, y, event),
             visit: (x, y) => this.visit(x, y),
             clear: () => this.clear(),
-        });
+        }, () => matchMedia('(prefers-reduced-motion: reduce)').matches);
         this.state = 'connecting';
         this.visible = false;
+        this.area = 0; /* pixels of the page that it takes */
         this.counts = { pictures: 0, updates: 0, bytes: 0, since: performance.now() };
         this.stats = { fps: 0, updates_per_s: 0, bytes_per_s: 0, pages: 0 };
         this.picks = new Map();
@@ -189,7 +191,8 @@ export class VitrineVolume extends HTMLElement {
     /* ---- the stream ---- */
 
     streamState(state, message) {
-        if (state === 'live') {
+        this.linked = state === 'live';
+        if (this.linked) {
             return; /* said when it is known how it is drawn */
         }
         this.frames?.restart();
@@ -316,16 +319,21 @@ export class VitrineVolume extends HTMLElement {
 
     contextLost() {
         this.client?.contextLost();
-        this.setState('waiting', 'the graphics device was lost');
+        if (this.state === 'live' && this.client) {
+            this.setState('waiting', 'the graphics device was lost');
+        }
     }
 
     contextRestored() {
-        this.setState('live', '');
+        if (this.state === 'waiting' && this.client && this.linked) {
+            this.setState('live', '');
+        }
         this.wake();
     }
 
     resized() {
-        if (this.clientWidth === 0 || this.clientHeight === 0) {
+        this.area = this.clientWidth * this.clientHeight;
+        if (this.area === 0) {
             return; /* hidden: its picture is kept */
         }
         const density = Math.min(devicePixelRatio, DENSITY_MAX);
@@ -343,8 +351,8 @@ export class VitrineVolume extends HTMLElement {
             }
             this.density = density;
             this.controls.resize(this.clientWidth, this.clientHeight);
-            this.wake(true);
         }
+        this.wake(true);
     }
 
     /** Something may have changed: draws with the next animation frame. `over`: what lies over the
@@ -358,7 +366,7 @@ export class VitrineVolume extends HTMLElement {
     }
 
     frame(now) {
-        if (!this.visible || this.canvas.width < 2 || this.canvas.height < 2) {
+        if (!this.visible || this.area === 0) {
             return; /* what comes waits, and with it the server */
         }
         const flying = this.controls.tick(now);
