@@ -69,7 +69,7 @@ export class ClientPicture {
     }
 
     /** Goes on: {shown: a picture was shown, again: call again with the next frame}. `want`: camera,
-     *  scene, width, height, moving. `context`: where to; `over()` draws over it. */
+     *  scene, width, height, moving. `context`: where to; `over(camera)` draws over it. */
     frame(want, context, over) {
         const { renderer } = this;
         if (renderer.lost) {
@@ -86,7 +86,7 @@ export class ClientPicture {
         let shown = false;
         if (went && this.painter.complete) {
             this.painter.show(context, want.moving);
-            over();
+            over(this.drawn.camera);
             shown = true;
         }
         return { shown, again: more || went || this.isHot(want.scene) };
@@ -122,12 +122,13 @@ export class ClientPicture {
     goOn(want) {
         const { drawn, model } = this;
         const heats = this.isHot(want.scene) && performance.now() - this.heatAt > HEAT_STEP_MS;
-        const changed = drawn === null || heats || drawn.version !== model.version ||
-            drawn.scene !== want.scene || drawn.camera !== want.camera ||
+        const other = drawn === null || drawn.scene !== want.scene || drawn.camera !== want.camera ||
             drawn.width !== want.width || drawn.height !== want.height;
-        /* What only makes it finer gives way to what is new; a new one is drawn to its end, or with
-         * enough that is new none would ever be. */
-        if (drawn !== null && !this.painter.complete && (!changed || !this.refining)) {
+        const changed = other || heats || drawn.version !== model.version;
+        /* What only makes it finer gives way to all that is new, and a picture that was to take long
+         * to another view. Others are drawn to their end: with enough that is new none would be. */
+        const goes = !changed || (!this.refining && (!other || drawn?.moving));
+        if (drawn !== null && !this.painter.complete && goes) {
             this.strip();
             return true;
         }

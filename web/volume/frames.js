@@ -25,7 +25,8 @@ export class ServerFrames {
         this.send = send;
         this.arrived = arrived;
         this.id = 0;
-        this.shown = 0; /* id of the picture's view */
+        this.camera = null; /* of the picture */
+        this.cameras = new Map(); /* of views that are under way, by id */
         this.waiting = false;
         this.wanted = null;
         this.picture = null; /* an ImageBitmap or VideoFrame */
@@ -48,6 +49,7 @@ export class ServerFrames {
         if (this.wanted !== null && !this.waiting) {
             this.waiting = true;
             this.send({ ...this.wanted, id: ++this.id });
+            this.cameras.set(this.id, this.wanted.camera);
             this.wanted = null;
         }
     }
@@ -75,7 +77,10 @@ export class ServerFrames {
     shows(picture, id) {
         this.picture?.close();
         this.picture = picture;
-        this.shown = id;
+        this.camera = this.cameras.get(id) ?? this.camera;
+        for (const older of [...this.cameras.keys()].filter((k) => k < id)) {
+            this.cameras.delete(older);
+        }
         this.arrived();
     }
 

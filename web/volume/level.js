@@ -32,31 +32,33 @@ export function finePagesMax(device) {
     return device.software ? FINE_PAGES_MAX_SOFTWARE : FINE_PAGES_MAX;
 }
 
-/** The pages that are seen larger than cells of the base level are: nearest first, at most `most`.
+/* A cell of the base level is worth finer ones when it is so many pixels wide. */
+const FINE_PIXELS = 2;
+
+/** The pages whose cells of the base level are seen as large squares: nearest first, at most `most`.
  *  `height`: of the picture, pixels. */
 export function nearPages(model, camera, aspect, height, most) {
     const l = lens(camera, aspect), side = 2 ** model.order;
-    const eye = l.eye.map((v) => v * side), pixel = 2 * l.slopeY / height;
-    const reach = 2 ** model.base / pixel; /* nearer than that a cell is larger than a pixel */
-    const [gx, gy] = model.grid, low = [], high = [];
-    for (let i = 0; i < 3; i++) {
-        low[i] = Math.max(Math.floor((eye[i] - reach) / BRICK_SIDE), 0);
-        high[i] = Math.min(Math.floor((eye[i] + reach) / BRICK_SIDE), model.grid[i] - 1);
-    }
-    const found = [], half = Math.sqrt(3) / 2 * BRICK_SIDE;
-    for (let z = low[2]; z <= high[2]; z++) {
-        for (let y = low[1]; y <= high[1]; y++) {
-            for (let x = low[0]; x <= high[0]; x++) {
-                const word = model.brickWords[(z * gy + y) * gx + x];
-                const v = [x, y, z].map((b, i) => (b + 0.5) * BRICK_SIDE - eye[i]);
-                const depth = v[0] * l.forward[0] + v[1] * l.forward[1] + v[2] * l.forward[2];
-                const distance = Math.hypot(...v);
-                if (word === HOLE || distance > reach || depth < -half) {
+    const [ex, ey, ez] = l.eye.map((v) => v * side), pixel = 2 * l.slopeY / height;
+    const reach = 2 ** model.base / pixel / FINE_PIXELS, half = Math.sqrt(3) / 2 * BRICK_SIDE;
+    const [gx, gy, gz] = model.grid, { forward: f, right: r, up: u, slopeX, slopeY } = l;
+    const first = (e) => Math.max(Math.floor((e - reach) / BRICK_SIDE), 0);
+    const last = (e, n) => Math.min(Math.floor((e + reach) / BRICK_SIDE), n - 1);
+    const [endX, endY, endZ] = [last(ex, gx), last(ey, gy), last(ez, gz)], found = [];
+    for (let bz = first(ez); bz <= endZ; bz++) {
+        const z = (bz + 0.5) * BRICK_SIDE - ez;
+        for (let by = first(ey); by <= endY; by++) {
+            const y = (by + 0.5) * BRICK_SIDE - ey;
+            for (let bx = first(ex); bx <= endX; bx++) {
+                const word = model.brickWords[(bz * gy + by) * gx + bx];
+                if (word === HOLE) {
                     continue;
                 }
-                const across = Math.abs(v[0] * l.right[0] + v[1] * l.right[1] + v[2] * l.right[2]);
-                const up = Math.abs(v[0] * l.up[0] + v[1] * l.up[1] + v[2] * l.up[2]);
-                if (across <= depth * l.slopeX + 2 * half && up <= depth * l.slopeY + 2 * half) {
+                const x = (bx + 0.5) * BRICK_SIDE - ex, distance = Math.sqrt(x * x + y * y + z * z);
+                const depth = x * f[0] + y * f[1] + z * f[2];
+                if (distance <= reach && depth >= -half &&
+                    Math.abs(x * r[0] + y * r[1] + z * r[2]) <= depth * slopeX + 2 * half &&
+                    Math.abs(x * u[0] + y * u[1] + z * u[2]) <= depth * slopeY + 2 * half) {
                     found.push([distance, Math.floor(word / 64)]);
                 }
             }

@@ -26,6 +26,7 @@ const HZ = 20, HZ_STATIC = 2;
 const LEVEL_FIRST = 3; /* what is seen at once: 8 cells a page */
 const MOVING_MS = 150; /* so long after it moved the camera is taken for moving */
 const FINE_MS = 300; /* which pages are near is looked at so often */
+const FINE_AGAIN_MS = 3000; /* … and so often where it stands still: pages come to be used */
 const STATS_MS = 1000;
 const DENSITY_MAX = 2; /* of the canvas's pixels to the page's */
 const TOKEN_KEY = 'vitrine.token';
@@ -177,6 +178,8 @@ export class VitrineVolume extends HTMLElement {
         this.releases = [];
         this.clockOffset = null;
         this.vmHighlights = [];
+        this.fineKey = '';
+        this.fineOf = null;
     }
 
     setState(state, message) {
@@ -392,7 +395,7 @@ export class VitrineVolume extends HTMLElement {
                 this.client.model.version++; /* drawn again, with what lies over it */
                 this.overChanged = false;
             }
-            const { shown, again } = this.client.frame(want, this.context, () => this.drawOver());
+            const { shown, again } = this.client.frame(want, this.context, (of) => this.drawOver(of));
             this.counts.pictures += shown ? 1 : 0;
             return again;
         } catch (error) {
@@ -415,13 +418,14 @@ export class VitrineVolume extends HTMLElement {
         }
         if (this.frames.draw(this.context, width, height)) {
             this.counts.pictures++;
-            this.drawOver();
+            this.drawOver(this.frames.camera ?? camera);
         }
     }
 
-    drawOver() {
+    /* As the picture's camera sees it, which may not be where the camera is by now. */
+    drawOver(camera) {
         drawOverlay(this.context, {
-            camera: this.controls.camera, scene: this.currentScene, order: this.info.order,
+            camera, scene: this.currentScene, order: this.info.order,
             ram: this.wholeBox(), highlights: this.allHighlights ?? [], width: this.canvas.width, height: this.canvas.height,
             density: this.density ?? 1,
         });
@@ -434,16 +438,15 @@ export class VitrineVolume extends HTMLElement {
             return;
         }
         const { camera } = this.controls;
-        if (this.fineOf === camera && this.fineVersion === model.version) {
+        if (this.fineOf === camera && now - (this.fineAt ?? 0) < FINE_AGAIN_MS) {
             return;
         }
         this.fineAt = now;
         this.fineOf = camera;
-        this.fineVersion = model.version;
         const most = finePagesMax(this.renderer);
         const near = nearPages(model, camera, this.controls.aspect, this.canvas.height, most);
         const key = near.length === 0 ? '' : runsOf(near).join(';');
-        if (key !== (this.fineKey ?? '') || (model.pool === null && near.length > 0)) {
+        if (key !== this.fineKey) {
             this.fineKey = key;
             if (model.pool === null) {
                 model.makePool(0, most);
