@@ -153,6 +153,9 @@ static void print_text(const struct vt_bench_volume_options *o, struct vt_bench_
     if (r->latency.n > 0) {
         struct vt_bench_latency *l = &r->latency;
         vt_bench_print("a write until it is drawn", l->total, l->n);
+        if (l->missed > 0) {
+            printf("%-28s %9" PRIu64 " writes: the next one came first\n", "  not seen", l->missed);
+        }
         vt_bench_print("  waiting for the last frame", l->wait, l->n);
         vt_bench_print("  looking", l->look, l->n);
         vt_bench_print("  updating", l->update, l->n);
