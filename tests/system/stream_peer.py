@@ -90,7 +90,10 @@ class Socket:
             opcode = first & 15
             if opcode == 8:
                 code = struct.unpack(">H", data[:2])[0] if n >= 2 else 1005
-                self.frame(8, data[:2])
+                try:
+                    self.frame(8, data[:2])
+                except OSError:
+                    pass  # it waits for that but so long, and has gone
                 raise Closed(code, data[2:].decode())
             if opcode == 9:
                 self.frame(10, data)

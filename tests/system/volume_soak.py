@@ -10,6 +10,7 @@ import struct
 import sys
 import threading
 import time
+import traceback
 
 from stream_peer import Closed, Refused, Volume
 
@@ -42,7 +43,8 @@ class Round:
             try:
                 f()
             except (Closed, Refused, OSError, SystemExit) as e:
-                self.wrong.append(f"{f.__name__}: {e!r}")
+                where = traceback.extract_tb(e.__traceback__)[1].lineno
+                self.wrong.append(f"{f.__name__}, line {where}: {e!r}")
         return threading.Thread(target=run)
 
 
@@ -54,7 +56,7 @@ def reset(v: Volume) -> None:
 
 
 def leave(v: Volume) -> None:
-    """As RFC 6455 wants it."""
+    """As RFC 6455 wants it. The server waits two seconds for that to be done, then it resets."""
     v.ws.frame(8, struct.pack(">H", 1000))
     try:
         while True:
@@ -62,6 +64,8 @@ def leave(v: Volume) -> None:
     except Closed as e:
         if e.code != 1000:
             raise
+    except ConnectionResetError:
+        pass
     v.ws.f.close()
     v.ws.close()
 
