@@ -36,7 +36,7 @@ const nonsense = {
     'started twice': [start, start],
     'a member too many': [{ ...start, please: true }],
     'too many runs': [start, { type: 'fine', level: 3, pages: Array.from({ length: 5000 }, (_, i) => [i, 1]) }],
-    'runs outside': [start, { type: 'fine', level: 3, pages: [[4294967295, 4294967295]] }],
+    'runs beyond 32 bits': [start, { type: 'fine', level: 3, pages: [[4294967296, 1]] }],
     'a picture too large': [start, {
         type: 'view', id: 1, width: 100000, height: 100000, quality: 80, moving: false,
         camera: { eye: [2, 2, 2], target: [0, 0, 0], up: [0, 0, 1], fov_y: 0.8 }, scene: {},
@@ -59,6 +59,11 @@ export default function hostile(world) {
             assert([1008, 1009].includes(c.closed.code), `${what}: ${JSON.stringify(c.closed)}`);
             assert.notEqual(c.closed.reason, '', what);
         }
+        const outside = client(server, vms[0]);
+        await outside.opened;
+        [start, { type: 'fine', level: 3, pages: [[4294967295, 4294967295]] }].forEach(outside.send);
+        await until('pages outside are none', () => outside.texts.some((t) => t.type === 'complete'));
+        outside.socket.close();
         const c = client(server, vms[0]);
         await c.opened;
         c.socket.send(randomBytes(4096));

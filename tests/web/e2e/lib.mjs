@@ -157,6 +157,7 @@ export function pageTest(world, name, fn, expected = []) {
  *  console, refused resources, requests to anybody else. */
 async function openPage(browser, server, { token = true, path = '/', ...context } = {}) {
     const made = await browser.newContext({ viewport: { width: 1280, height: 720 }, reducedMotion: 'reduce', ...context });
+    await made.addInitScript(() => addEventListener('vitrine-complete', ({ target }) => (target.whole = true)));
     const page = await made.newPage();
     page.setDefaultTimeout(60000);
     page.complaints = [];

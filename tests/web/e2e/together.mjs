@@ -40,8 +40,10 @@ export default function together(world) {
         const page = await visit();
         const v = await openVm(page, vms[0]);
         await drag(page, v, 90, 20);
-        const title = windowOf(page, vms[0]).locator('.window-head h2');
+        const first = await place(page, vms[0]), title = windowOf(page, vms[0]).locator('.window-head h2');
         await drag(page, title, -60, 50);
+        await until('the window is moved', async () =>
+            isDeepStrictEqual(await place(page, vms[0]), { ...first, x: first.x - 60, y: first.y + 50 }));
         const was = { window: await place(page, vms[0]), brick: await brick(page, vms[2]).boundingBox(), camera: await camera(v) };
         await page.reload();
         await windowOf(page, vms[0]).waitFor();

@@ -7,9 +7,9 @@ export const button = (within, name) => within.getByRole('button', { name });
 export const action = (within, name) => within.locator(`[data-action="${name}"]`);
 export const volumeOf = (page, vm) => windowOf(page, vm).locator('vitrine-volume');
 
-/** Until a VM's key frame is whole and drawn. */
+/** Until a VM's key frame is whole (lib.mjs notes that), and something of it is drawn. */
 export async function drawn(volume) {
-    await until('the volume has RAM', () => volume.evaluate((v) => v.stats?.pages > 0 && v.model !== null));
+    await until('the volume has RAM', () => volume.evaluate((v) => v.whole === true && v.model !== null));
     await settled(volume);
 }
 
