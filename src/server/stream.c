@@ -86,7 +86,7 @@ static void sweep(struct vt_streams *streams)
     for (struct vt_stream **at = &streams->all; *at != NULL;) {
         struct vt_stream *s = *at;
         pthread_mutex_lock(&s->lock);
-        bool done = s->over && s->n_clients == 0;
+        bool done = s->done && s->n_clients == 0;
         pthread_mutex_unlock(&s->lock);
         if (done) {
             *at = s->next;

@@ -98,8 +98,8 @@ struct vt_stream {
     struct vt_stream_client *clients;
     unsigned n_clients; /* that have not left */
     bool stop, over;    /* over: the thread ends by itself, nobody may join any more */
+    bool done;          /* and is at its very end: joining it does not wait */
     bool nudged;        /* something changed for the thread since it last looked */
-    bool news;          /* something is posted for the loop */
     /* the thread's */
     char opened_for[64]; /* whom the log names as the first */
     struct vt_target target;

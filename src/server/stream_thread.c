@@ -359,6 +359,7 @@ static void say_end(struct vt_stream *s, int rc, const struct vt_error *err)
         atomic_fetch_add(&s->streams->stalled, c->stalled ? UINT32_MAX : 0u);
         c->stalled = false;
     }
+    s->done = true;
     pthread_mutex_unlock(&s->lock);
     tell_loop(s);
 }
