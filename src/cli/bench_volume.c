@@ -222,14 +222,16 @@ static int prepare(const struct vt_bench_volume_options *options, struct vt_benc
                    struct vt_error *err)
 {
     bool ok = true;
+    unsigned n = 0;
     for (int method = 0; method < 2; method++) {
         if (method == VT_METHOD_MARCH ? options->march : options->slices) {
-            struct vt_bench_drawing *d = &r->drawings[r->n_drawings++];
+            struct vt_bench_drawing *d = &r->drawings[n++];
             d->method = (enum vt_method)method;
             ok &= make_room(d, options->frames);
         }
     }
-    size_t room = r->n_drawings * options->frames;
+    r->n_drawings = n;
+    size_t room = 2 * options->frames; /* an update a frame, at most */
     r->look_ms = calloc(room, sizeof *r->look_ms);
     r->update_ms = calloc(room, sizeof *r->update_ms);
     r->update_gpu_ms = calloc(room, sizeof *r->update_gpu_ms);
@@ -239,7 +241,7 @@ static int prepare(const struct vt_bench_volume_options *options, struct vt_benc
 
 static void result_fini(struct vt_bench_volume_result *r)
 {
-    for (unsigned i = 0; i < r->n_drawings; i++) {
+    for (unsigned i = 0; i < sizeof r->drawings / sizeof r->drawings[0]; i++) {
         free(r->drawings[i].frame_ms);
         free(r->drawings[i].gpu_ms);
         free(r->drawings[i].scale);
