@@ -10,7 +10,7 @@
 #define FINER_SHARE 0.8
 #define REST_TIMES 8
 /* So many late frames in a row, and a picture at rest becomes coarser. */
-#define LATE_FRAMES 4
+#define LATE_FRAMES 2
 #define WEIGHT 0.5
 
 void vt_adapt_init(struct vt_adapt *adapt, double budget_s)

@@ -9,21 +9,27 @@
 #include "shaders/compose.spv.h"
 
 #define GROUP_SIDE 8u
-#define BGRA 1u
-#define OVERLAY 2u
-#define PICTURE 4u
+#define RUN 4u    /* pixels of a thread */
+#define SCALES 5u /* none, 1, 2, 4, 8 */
 
 struct push {
     uint64_t frame, picture, overlay; /* addresses */
     uint32_t stride, x, y, width, height;
-    uint32_t drawn_width, drawn_height, scale, flags;
+    uint32_t drawn_width, drawn_height;
+    uint32_t bgra;
     float grey;
-    uint32_t background, padding;
+    uint32_t background;
+};
+
+/* A pane as it is dispatched. */
+struct piece {
+    const struct vt_gpu_program *program;
+    struct push push;
 };
 
 struct vt_compose {
     struct vt_gpu *gpu;
-    struct vt_gpu_program *program;
+    struct vt_gpu_program *programs[SCALES][2]; /* by scale, and whether something is over it */
     struct vt_gpu_buffer *frame;
     struct vt_gpu_buffer *overlay[VT_COMPOSE_PANES];
     uint32_t width, height;
@@ -37,12 +43,6 @@ int vt_compose_create(struct vt_gpu *gpu, struct vt_compose **compose, struct vt
         return vt_fail(err, VT_E_NOMEM, "a window's frame: out of memory");
     }
     c->gpu = gpu;
-    int rc = vt_gpu_program_create(gpu, vt_spirv_compose, sizeof vt_spirv_compose,
-                                   sizeof(struct push), NULL, 0, &c->program, err);
-    if (rc != 0) {
-        free(c);
-        return rc;
-    }
     *compose = c;
     return 0;
 }
@@ -52,7 +52,9 @@ void vt_compose_destroy(struct vt_compose *compose)
     if (compose == NULL) {
         return;
     }
-    vt_gpu_program_destroy(compose->program);
+    for (unsigned i = 0; i < 2 * SCALES; i++) {
+        vt_gpu_program_destroy(compose->programs[i / 2][i % 2]);
+    }
     vt_gpu_buffer_destroy(compose->frame);
     for (unsigned i = 0; i < VT_COMPOSE_PANES; i++) {
         vt_gpu_buffer_destroy(compose->overlay[i]);
@@ -78,10 +80,26 @@ static bool lies_within(const struct vt_compose_pane *pane, uint32_t width, uint
            pane->width <= width - pane->x && pane->y <= height && pane->height <= height - pane->y;
 }
 
-static int push_of(struct vt_compose *c, unsigned i, const struct vt_compose_pane *pane,
-                   struct push *push, struct vt_error *err)
+static int need_program(struct vt_compose *c, unsigned scale, bool overlay,
+                        const struct vt_gpu_program **program, struct vt_error *err)
+{
+    const uint32_t constants[2] = {scale, overlay};
+    struct vt_gpu_program **made =
+        &c->programs[scale == 0 ? 0 : (unsigned)__builtin_ctz(scale) + 1][overlay];
+    int rc = *made == NULL
+                 ? vt_gpu_program_create(c->gpu, vt_spirv_compose, sizeof vt_spirv_compose,
+                                         sizeof(struct push), constants, 2, made, err)
+                 : 0;
+    *program = *made;
+    return rc;
+}
+
+static int piece_of(struct vt_compose *c, unsigned i, const struct vt_compose_pane *pane,
+                    struct piece *piece, struct vt_error *err)
 {
     const struct vt_colour *b = &pane->background;
+    struct push *push = &piece->push;
+    unsigned scale = 0;
     *push = (struct push){
         .frame = c->frame->address,
         .stride = c->width,
@@ -89,7 +107,7 @@ static int push_of(struct vt_compose *c, unsigned i, const struct vt_compose_pan
         .y = pane->y,
         .width = pane->width,
         .height = pane->height,
-        .flags = c->bgra ? BGRA : 0,
+        .bgra = c->bgra,
         .grey = pane->grey,
         .background = (uint32_t)b->r | (uint32_t)b->g << 8 | (uint32_t)b->b << 16,
     };
@@ -105,7 +123,6 @@ static int push_of(struct vt_compose *c, unsigned i, const struct vt_compose_pan
         }
         memcpy(c->overlay[i]->mapped, vt_canvas_pixels(pane->overlay), bytes);
         push->overlay = c->overlay[i]->address;
-        push->flags |= OVERLAY;
     }
     struct vt_view_image image;
     if (pane->view != NULL && vt_view_image(pane->view, &image)) {
@@ -115,10 +132,9 @@ static int push_of(struct vt_compose *c, unsigned i, const struct vt_compose_pan
         push->picture = image.pixels->address;
         push->drawn_width = image.drawn_width;
         push->drawn_height = image.drawn_height;
-        push->scale = image.scale;
-        push->flags |= PICTURE;
+        scale = image.scale;
     }
-    return 0;
+    return need_program(c, scale, pane->overlay != NULL, &piece->program, err);
 }
 
 int vt_compose_draw(struct vt_compose *compose, uint32_t width, uint32_t height, bool bgra,
@@ -126,7 +142,7 @@ int vt_compose_draw(struct vt_compose *compose, uint32_t width, uint32_t height,
                     struct vt_error *err)
 {
     struct vt_compose *c = compose;
-    struct push push[VT_COMPOSE_PANES];
+    struct piece pieces[VT_COMPOSE_PANES];
     if (n > VT_COMPOSE_PANES) {
         return vt_fail(err, VT_E_LIMIT, "%u panes: up to %u", n, VT_COMPOSE_PANES);
     }
@@ -141,15 +157,17 @@ int vt_compose_draw(struct vt_compose *compose, uint32_t width, uint32_t height,
     c->height = height;
     c->bgra = bgra;
     for (unsigned i = 0; rc == 0 && i < n; i++) {
-        rc = push_of(c, i, &panes[i], &push[i], err);
+        rc = piece_of(c, i, &panes[i], &pieces[i], err);
     }
     rc = rc != 0 ? rc : vt_gpu_begin(c->gpu, err);
     if (rc != 0) {
         return rc;
     }
     for (unsigned i = 0; i < n; i++) {
-        vt_gpu_dispatch(c->gpu, c->program, &push[i], (push[i].width + GROUP_SIDE - 1) / GROUP_SIDE,
-                        (push[i].height + GROUP_SIDE - 1) / GROUP_SIDE, 1);
+        const struct push *push = &pieces[i].push;
+        vt_gpu_dispatch(c->gpu, pieces[i].program, push,
+                        (push->width + RUN * GROUP_SIDE - 1) / (RUN * GROUP_SIDE),
+                        (push->height + GROUP_SIDE - 1) / GROUP_SIDE, 1);
     }
     struct vt_gpu_times times = {.gpu_ns = 0};
     rc = vt_gpu_end_and_wait(c->gpu, &times, err);

@@ -26,7 +26,8 @@
 #define QUIET_AFTER_S 1.0
 #define RAM_FPS 20.0  /* pictures a second of what only RAM or its glow changes */
 #define RAM_SHARE 0.5 /* of the time that drawing them may take */
-#define HAND_S 0.3    /* a hand that holds still for so long is at rest */
+#define SHOW_WEIGHT 0.2
+#define HAND_S 0.3 /* a hand that holds still for so long is at rest */
 #define LINE_PIXELS 1u
 #define LOST_MAX 3 /* devices in a row that do not live for LOST_S */
 #define LOST_S 10.0
@@ -47,6 +48,7 @@ struct vt_viewer {
 
     double began_s, frame_s;  /* the last frame */
     double moved_s;           /* the camera's last change */
+    double show_s;            /* what a frame takes beside its pictures, lately */
     double drawn_s;           /* what the last frame's pictures took */
     uint32_t cameras, scenes; /* changes of the controls that were drawn */
     uint32_t said_cameras, said_scenes;
@@ -104,7 +106,7 @@ static int open_device(struct vt_viewer *v, struct vt_error *err)
         if (!ended) {
             rc = vt_pane_begin(&v->panes[i], v->gpu, now(), err);
         }
-        vt_adapt_init(&v->panes[i].adapt, 1 / fmin(v->options->fps, 30));
+        vt_adapt_init(&v->panes[i].adapt, 1.0 / 30);
     }
     return rc;
 }
@@ -364,6 +366,7 @@ static int show(struct vt_viewer *v, bool moving, struct vt_error *err)
     if (rc != 0) {
         return rc;
     }
+    v->show_s += SHOW_WEIGHT * (now() - at_s - v->show_s);
     v->again = !shown;
     v->frame_s = at_s;
     v->frames += shown;
@@ -386,6 +389,8 @@ static int draw(struct vt_viewer *v, bool forced, struct vt_error *err)
     /* What only RAM changes takes no more than its share of the time. */
     double rest_s = fmax(1 / RAM_FPS, v->drawn_s / RAM_SHARE);
     bool due = forced || at_s - v->frame_s >= rest_s;
+    double frame_s = 1 / fmin(v->options->fps, vt_gpu_info(v->gpu)->software ? 30 : 60);
+    double budget_s = fmax(frame_s - v->show_s, frame_s / 4) / v->options->n;
     bool news = v->again;
     int rc = 0;
     v->drawn_s = at_s - v->frame_s >= rest_s || moves ? 0 : v->drawn_s;
@@ -394,6 +399,7 @@ static int draw(struct vt_viewer *v, bool forced, struct vt_error *err)
         bool glows = vt_pane_glows(p, &v->controls.scene, at_s);
         bool changed = (p->changed && (p->adapt.scale == 0 || due)) || (glows && due) || forced;
         unsigned scale = 0;
+        p->adapt.budget_s = budget_s;
         if (!hand || moves || changed) {
             scale = vt_adapt_next(&p->adapt, p->width, p->height, v->controls.method, moves || hand,
                                   changed);
