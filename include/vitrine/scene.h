@@ -154,6 +154,7 @@ int vt_scene_opacity(struct vt_scene *scene, const char *text, struct vt_error *
 /* ---------------------------------------------------------------- views */
 
 struct vt_view;
+struct vt_overlay; /**< volume/overlay.h */
 
 enum vt_method {
     VT_METHOD_MARCH,  /**< rays, front to back */
@@ -166,6 +167,7 @@ struct vt_shot {
     enum vt_method method;
     unsigned scale; /**< 1: every pixel; 2, 4, 8: every so manieth in both directions, enlarged */
     double now_s;   /**< of the heat */
+    const struct vt_overlay *overlay; /**< drawn over it, always at every pixel; NULL: nothing is */
 };
 struct vt_shot_cost {
     uint64_t gpu_ns;   /**< 0: no timestamps */

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "volume/adapt.h"
 #include "volume/draw.h"
+#include "volume/overlay.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -41,6 +42,7 @@ int vt_bench_volume_look(struct vt_bench_volume *b, struct vt_volume_update *upd
     if (rc == 0) {
         *update = what;
         update->highlights = b->options.off[VT_BENCH_HIGHLIGHTS] ? NULL : what.highlights;
+        b->highlights = update->highlights != NULL ? update->highlights : b->highlights;
     }
     return rc;
 }
@@ -131,11 +133,23 @@ static int draw_one(struct vt_bench_volume *b, struct vt_bench_drawing *d, uint6
     struct vt_camera camera;
     struct vt_shot_cost cost;
     camera_of(b, frame, &camera);
+    struct vt_overlay overlay = {.camera = &camera,
+                                 .scene = &b->scene,
+                                 .order = vt_volume_side(b->volume),
+                                 .ram_bytes = b->ram_bytes};
+    if (b->highlights != NULL) {
+        overlay.highlights = b->highlights->all;
+        overlay.n_highlights = b->highlights->n;
+    }
+    if (b->target != NULL) {
+        overlay.n_regions = vt_ram_regions(b->target->ram, &overlay.regions);
+    }
     const struct vt_shot shot = {.camera = &camera,
                                  .scene = &b->scene,
                                  .method = d->method,
                                  .scale = scale,
-                                 .now_s = vt_bench_volume_now_s(b)};
+                                 .now_s = vt_bench_volume_now_s(b),
+                                 .overlay = &overlay};
     uint64_t began = vt_now_ns();
     int rc = vt_view_draw(b->view, b->volume, &shot, &cost, err);
     if (rc == 0) {

@@ -46,7 +46,8 @@ struct vt_bench_volume {
     struct vt_scene scene;
     uint32_t width, height;
     uint64_t ram_bytes;
-    struct vt_box box; /**< of all RAM */
+    struct vt_box box;                      /**< of all RAM */
+    const struct vt_highlights *highlights; /**< the last there were; NULL: none */
 };
 
 /** Changes since the last look. */

@@ -51,7 +51,7 @@ struct body {
 
 struct layer {
     const struct vt_overlay *o;
-    struct vt_canvas *canvas;
+    struct vt_drawing *drawing;
     struct vt_lens lens;
     struct body ram;           /* what the frame is around */
     float width, height, unit; /* pixels, and pixels a unit of the layout */
@@ -87,9 +87,9 @@ static void draw_line(const struct layer *l, const double from[3], const double 
 {
     double a[3], b[3];
     if (vt_camera_project_line(&l->lens, from, to, a, b)) {
-        vt_canvas_line(l->canvas, (float)(a[0] * (double)l->width),
-                       (float)(a[1] * (double)l->height), (float)(b[0] * (double)l->width),
-                       (float)(b[1] * (double)l->height), thick, colour);
+        vt_drawing_line(l->drawing, (float)(a[0] * (double)l->width),
+                        (float)(a[1] * (double)l->height), (float)(b[0] * (double)l->width),
+                        (float)(b[1] * (double)l->height), thick, colour);
     }
 }
 
@@ -280,10 +280,10 @@ static void draw_leaders(const struct layer *l, const struct column *c)
     for (unsigned i = 0; i < c->n; i++) {
         const struct label *a = &c->all[i];
         float y = a->slot + LABEL_HEIGHT / 2 * l->unit, u = l->unit;
-        vt_canvas_line(l->canvas, c->edge, y, a->x, a->y, 3 * u, shade);
-        vt_canvas_line(l->canvas, c->edge, y, a->x, a->y, 1.3F * u, a->highlight->colour);
-        vt_canvas_disc(l->canvas, a->x, a->y, 4.5F * u, shade);
-        vt_canvas_disc(l->canvas, a->x, a->y, 3.2F * u, a->highlight->colour);
+        vt_drawing_line(l->drawing, c->edge, y, a->x, a->y, 3 * u, shade);
+        vt_drawing_line(l->drawing, c->edge, y, a->x, a->y, 1.3F * u, a->highlight->colour);
+        vt_drawing_disc(l->drawing, a->x, a->y, 4.5F * u, shade);
+        vt_drawing_disc(l->drawing, a->x, a->y, 3.2F * u, a->highlight->colour);
     }
 }
 
@@ -295,14 +295,14 @@ static void draw_labels(const struct layer *l, const struct column *c, bool left
         char s[4 * VT_HIGHLIGHT_LABEL_MAX + 1];
         struct vt_pen p;
         float w = label_text(l, a->highlight, &p, s), x = left ? c->edge - w : c->edge;
-        vt_canvas_round_rect(l->canvas, x, a->slot, w, LABEL_HEIGHT * u, 7 * u,
-                             a->highlight->colour);
-        vt_canvas_round_rect(l->canvas, x + 1.2F * u, a->slot + 1.2F * u, w - 2.4F * u,
-                             (LABEL_HEIGHT - 2.4F) * u, 5.8F * u,
-                             (struct vt_colour){0x0d, 0x10, 0x15, 0xf0});
-        vt_canvas_disc(l->canvas, x + 15 * u, a->slot + LABEL_HEIGHT / 2 * u, 4.5F * u,
-                       a->highlight->colour);
-        vt_canvas_text(l->canvas, &p, x + 26 * u, a->slot + 17.5F * u, s);
+        vt_drawing_round_rect(l->drawing, x, a->slot, w, LABEL_HEIGHT * u, 7 * u,
+                              a->highlight->colour);
+        vt_drawing_round_rect(l->drawing, x + 1.2F * u, a->slot + 1.2F * u, w - 2.4F * u,
+                              (LABEL_HEIGHT - 2.4F) * u, 5.8F * u,
+                              (struct vt_colour){0x0d, 0x10, 0x15, 0xf0});
+        vt_drawing_disc(l->drawing, x + 15 * u, a->slot + LABEL_HEIGHT / 2 * u, 4.5F * u,
+                        a->highlight->colour);
+        vt_drawing_text(l->drawing, &p, x + 26 * u, a->slot + 17.5F * u, s);
     }
 }
 
@@ -354,16 +354,16 @@ static void draw_title(struct layer *l)
         strftime(when, sizeof when, "%d %b %Y, %H:%M:%S UTC", &tm);
     }
     int32_t band = (int32_t)lroundf(BAND_TOP * u);
-    vt_canvas_rect(l->canvas, 0, 0, (int32_t)l->width, band, glass);
-    vt_canvas_rect(l->canvas, 0, band, (int32_t)l->width, u >= 2 ? 2 : 1, rule);
+    vt_drawing_rect(l->drawing, 0, 0, (int32_t)l->width, band, glass);
+    vt_drawing_rect(l->drawing, 0, band, (int32_t)l->width, u >= 2 ? 2 : 1, rule);
     struct vt_pen p = pen(l, &vt_font_regular, 12, ink_faint, VT_RIGHT);
     float credit =
         o->credit != NULL
-            ? vt_canvas_text(l->canvas, &p, l->width - MARGIN * u, 34 * u, o->credit) + MARGIN * u
+            ? vt_drawing_text(l->drawing, &p, l->width - MARGIN * u, 34 * u, o->credit) + MARGIN * u
             : 0;
     p = pen(l, &vt_font_semibold, 24, ink, VT_LEFT);
     p.max_width = l->width - 2 * MARGIN * u - credit;
-    vt_canvas_text(l->canvas, &p, MARGIN * u, 36 * u, printable(s, sizeof s, o->name));
+    vt_drawing_text(l->drawing, &p, MARGIN * u, 36 * u, printable(s, sizeof s, o->name));
     uint64_t pages = 0;
     for (unsigned c = 0; o->totals != NULL && c < VT_CLASSES; c++) {
         pages += o->totals[c];
@@ -376,7 +376,7 @@ static void draw_title(struct layer *l)
              o->consistency != NULL ? o->consistency : "");
     p = pen(l, &vt_font_regular, 14, ink_soft, VT_LEFT);
     p.max_width = l->width - 2 * MARGIN * u;
-    vt_canvas_text(l->canvas, &p, MARGIN * u, 60 * u, s);
+    vt_drawing_text(l->drawing, &p, MARGIN * u, 60 * u, s);
     l->top = (BAND_TOP + 14) * u;
 }
 
@@ -427,16 +427,16 @@ static void add_item(const struct layer *l, struct legend *g, struct vt_colour c
 static void draw_item(const struct layer *l, const struct item *it, float x, float base)
 {
     float u = l->unit;
-    vt_canvas_round_rect(l->canvas, x, base - 11.5F * u, 13 * u, 13 * u, 3.5F * u, it->colour);
+    vt_drawing_round_rect(l->drawing, x, base - 11.5F * u, 13 * u, 13 * u, 3.5F * u, it->colour);
     if (it->highlight) {
-        vt_canvas_round_rect(l->canvas, x + 2 * u, base - 9.5F * u, 9 * u, 9 * u, 2 * u,
-                             (struct vt_colour){0x0d, 0x10, 0x15, 0x90});
+        vt_drawing_round_rect(l->drawing, x + 2 * u, base - 9.5F * u, 9 * u, 9 * u, 2 * u,
+                              (struct vt_colour){0x0d, 0x10, 0x15, 0x90});
     }
     struct vt_pen p = pen(l, &vt_font_regular, 13, ink, VT_LEFT);
     p.max_width = LABEL_WIDTH_MAX * u;
-    float w = vt_canvas_text(l->canvas, &p, x + 21 * u, base, it->text);
+    float w = vt_drawing_text(l->drawing, &p, x + 21 * u, base, it->text);
     p.colour = ink_faint;
-    vt_canvas_text(l->canvas, &p, x + 28 * u + w, base, it->share);
+    vt_drawing_text(l->drawing, &p, x + 28 * u + w, base, it->share);
 }
 
 /* Highlights, then the classes that are there to see. */
@@ -464,8 +464,8 @@ static void draw_legend(struct layer *l)
     float u = l->unit, rows = (float)g.all[g.n - 1].row + 1;
     float band = l->height - (rows * LEGEND_ROW + 2 * LEGEND_PAD - 6) * u, x = MARGIN * u;
     int32_t y = (int32_t)lroundf(band);
-    vt_canvas_rect(l->canvas, 0, y, (int32_t)l->width, (int32_t)l->height - y, glass);
-    vt_canvas_rect(l->canvas, 0, y, (int32_t)l->width, u >= 2 ? 2 : 1, rule);
+    vt_drawing_rect(l->drawing, 0, y, (int32_t)l->width, (int32_t)l->height - y, glass);
+    vt_drawing_rect(l->drawing, 0, y, (int32_t)l->width, u >= 2 ? 2 : 1, rule);
     for (unsigned i = 0; i < g.n; i++) {
         if (i > 0 && g.all[i].row != g.all[i - 1].row) {
             x = MARGIN * u;
@@ -575,12 +575,11 @@ void vt_overlay_frame_turning(struct vt_camera *camera, const struct vt_box *box
     }
 }
 
-void vt_overlay_draw(const struct vt_overlay *overlay, struct vt_canvas *canvas)
+void vt_overlay_layout(const struct vt_overlay *overlay, uint32_t width, uint32_t height,
+                       struct vt_drawing *drawing)
 {
-    struct layer l = {.o = overlay,
-                      .canvas = canvas,
-                      .width = (float)vt_canvas_width(canvas),
-                      .height = (float)vt_canvas_height(canvas)};
+    struct layer l = {
+        .o = overlay, .drawing = drawing, .width = (float)width, .height = (float)height};
     l.unit = unit_of(l.width, l.height);
     l.top = MARGIN * l.unit;
     l.bottom = l.height - MARGIN * l.unit;
@@ -597,4 +596,12 @@ void vt_overlay_draw(const struct vt_overlay *overlay, struct vt_canvas *canvas)
         draw_legend(&l);
     }
     draw_highlights(&l, letters);
+}
+
+void vt_overlay_draw(const struct vt_overlay *overlay, struct vt_canvas *canvas)
+{
+    struct vt_drawing drawing = {.n = 0};
+    vt_overlay_layout(overlay, vt_canvas_width(canvas), vt_canvas_height(canvas), &drawing);
+    vt_drawing_paint(&drawing, canvas);
+    vt_drawing_fini(&drawing);
 }

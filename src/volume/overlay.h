@@ -1,11 +1,12 @@
 /* volume/overlay.h - what is drawn over a picture of the volume: the cube's edges, boxes around
- * highlights, their labels, a title and a legend. On the CPU, from the camera alone: it is the same
- * for every renderer, and sharp where the picture below is coarse. */
+ * highlights, their labels, a title and a legend. From the camera alone: it is the same for every
+ * renderer, and sharp where the picture below is coarse. A canvas draws it here, a device in
+ * overlay_gpu.h; both are given the same drawing. */
 #ifndef VT_VOLUME_OVERLAY_H
 #define VT_VOLUME_OVERLAY_H
 
 #include "vitrine/scene.h"
-#include "volume/draw.h"
+#include "volume/drawing.h"
 
 /** What an overlay shows. Strings are borrowed for the call and may hold guest text; NULL or 0
  *  leaves a thing out. */
@@ -26,7 +27,11 @@ struct vt_overlay {
     const uint64_t *totals;  /**< pages of each class (VT_CLASSES of them); NULL: no legend */
 };
 
-/** Draws it over what is on the canvas. Pictures too small for letters get lines only. */
+/** What of it is drawn over a picture, added to `drawing`. Pictures too small for letters get lines
+ *  only. Nothing of `overlay` is kept. */
+void vt_overlay_layout(const struct vt_overlay *overlay, uint32_t width, uint32_t height,
+                       struct vt_drawing *drawing);
+/** Draws it over what is on the canvas. */
 void vt_overlay_draw(const struct vt_overlay *overlay, struct vt_canvas *canvas);
 
 /** vt_camera_frame for a picture with an overlay: from the same side, `box` fills what its bands

@@ -1,11 +1,13 @@
 /* volume/view.c - an image on the device: drawn by one of two programs, read back when asked for.
  *
  * With a scale of n only every n-th pixel is drawn, one after the other into the image's beginning;
- * they are enlarged when read back. A pick casts the pixel's ray once more.
+ * they are enlarged when read back, or before an overlay is drawn over them, which is always sharp.
+ * A pick casts the pixel's ray once more.
  */
 #include "volume/view.h"
 
 #include "base/io.h"
+#include "volume/overlay_gpu.h"
 #include "volume/skins.h"
 
 #include <assert.h>
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shaders/enlarge.spv.h"
 #include "shaders/march.spv.h"
 #include "shaders/slices.spv.h"
 
@@ -33,6 +36,11 @@ struct push {
     uint32_t x, y;
 };
 
+struct enlarge_push {
+    uint64_t small, image;
+    uint32_t width, height, small_width, scale;
+};
+
 /* As march.glsl writes it. */
 struct picked {
     uint32_t word, offset, hit;
@@ -44,6 +52,11 @@ struct vt_view {
     float coarser;
     struct vt_gpu_program *programs[2][2]; /* by enum vt_method, and for picks; made when used */
     struct vt_gpu_buffer *look_from, *look, *image, *picked;
+    /* For overlays; made when used. */
+    struct vt_overlay_gpu *overlays;
+    struct vt_gpu_program *enlarge;
+    struct vt_gpu_buffer *small;
+    bool overlaid;              /* the image is a whole one, whatever its scale */
     struct vt_march_look drawn; /* what the last draw, or pick, has on the device */
     uint8_t *pixels;            /* as given out */
     uint32_t *reduced;          /* as drawn, when fewer */
@@ -106,6 +119,9 @@ void vt_view_destroy(struct vt_view *view)
     vt_gpu_buffer_destroy(view->look);
     vt_gpu_buffer_destroy(view->image);
     vt_gpu_buffer_destroy(view->picked);
+    vt_overlay_gpu_destroy(view->overlays);
+    vt_gpu_program_destroy(view->enlarge);
+    vt_gpu_buffer_destroy(view->small);
     free(view->pixels);
     free(view->reduced);
     free(view);
@@ -149,6 +165,37 @@ static int need_program(struct vt_view *view, enum vt_method method, bool pick,
                                        sizeof(struct push), constants, 1, program, err);
 }
 
+/* What a shot's overlay needs, and itself. */
+static int prepare_overlay(struct vt_view *view, const struct vt_shot *shot, struct vt_error *err)
+{
+    int rc = 0;
+    if (view->overlays == NULL) {
+        rc = vt_overlay_gpu_create(view->gpu, view->width, view->height, &view->overlays, err);
+    }
+    if (rc == 0 && shot->scale > 1 && view->small == NULL) {
+        uint64_t n = (uint64_t)((view->width + 1) / 2) * ((view->height + 1) / 2);
+        rc = vt_gpu_buffer_create(view->gpu, n * 4, VT_GPU_DEVICE, &view->small, err);
+    }
+    if (rc == 0 && shot->scale > 1 && view->enlarge == NULL) {
+        rc = vt_gpu_program_create(view->gpu, vt_spirv_enlarge, sizeof vt_spirv_enlarge,
+                                   sizeof(struct enlarge_push), NULL, 0, &view->enlarge, err);
+    }
+    return rc != 0 ? rc : vt_overlay_gpu_prepare(view->overlays, shot->overlay, err);
+}
+
+static void record_overlay(struct vt_view *view)
+{
+    if (view->scale > 1) {
+        const struct enlarge_push push = {view->small->address, view->image->address, view->width,
+                                          view->height,         view->drawn.width,    view->scale};
+        vt_gpu_barrier(view->gpu);
+        vt_gpu_dispatch(view->gpu, view->enlarge, &push,
+                        (view->width + GROUP_SIDE - 1) / GROUP_SIDE,
+                        (view->height + GROUP_SIDE - 1) / GROUP_SIDE, 1);
+    }
+    vt_overlay_gpu_record(view->overlays, view->image->address);
+}
+
 /* Casts the rays of the drawn look's picture, or with `pick` the one of pixel (x, y) of it. */
 static int cast_rays(struct vt_view *view, bool pick, uint32_t x, uint32_t y,
                      struct vt_gpu_times *times, struct vt_error *err)
@@ -156,7 +203,8 @@ static int cast_rays(struct vt_view *view, bool pick, uint32_t x, uint32_t y,
     struct vt_gpu *gpu = view->gpu;
     struct push push = {.volume = view->volume->address,
                         .look = view->look->address,
-                        .image = view->image->address,
+                        .image = view->overlaid && view->scale > 1 ? view->small->address
+                                                                   : view->image->address,
                         .picked = view->picked->address,
                         .x = x,
                         .y = y};
@@ -171,6 +219,9 @@ static int cast_rays(struct vt_view *view, bool pick, uint32_t x, uint32_t y,
     vt_gpu_dispatch(gpu, view->programs[view->method][pick], &push,
                     pick ? 1 : (view->drawn.width + GROUP_SIDE - 1) / GROUP_SIDE,
                     pick ? 1 : (view->drawn.height + GROUP_SIDE - 1) / GROUP_SIDE, 1);
+    if (view->overlaid && !pick) {
+        record_overlay(view);
+    }
     rc = vt_gpu_end_and_wait(gpu, times, err);
     if (rc != 0) {
         vt_skins_forget(view->volume);
@@ -193,6 +244,9 @@ int vt_view_draw(struct vt_view *view, struct vt_volume *volume, const struct vt
     if (rc == 0) {
         rc = need_program(view, shot->method, false, err);
     }
+    if (rc == 0 && shot->overlay != NULL) {
+        rc = prepare_overlay(view, shot, err);
+    }
     if (rc != 0) {
         return rc;
     }
@@ -205,6 +259,7 @@ int vt_view_draw(struct vt_view *view, struct vt_volume *volume, const struct vt
     view->volume = volume;
     view->method = shot->method;
     view->scale = shot->scale;
+    view->overlaid = shot->overlay != NULL;
     struct vt_gpu_times times = {.gpu_ns = 0};
     rc = cast_rays(view, false, 0, 0, &times, err);
     if (rc != 0) {
@@ -237,23 +292,24 @@ int vt_view_pixels(struct vt_view *view, const uint8_t **rgba, struct vt_error *
         return vt_fail(err, VT_E_INVAL, "nothing is drawn yet");
     }
     size_t bytes = (size_t)view->width * view->height * 4;
-    size_t drawn = (size_t)view->drawn.width * view->drawn.height * 4;
+    bool few = view->scale > 1 && !view->overlaid;
+    size_t drawn = few ? (size_t)view->drawn.width * view->drawn.height * 4 : bytes;
     if (view->pixels == NULL) {
         view->pixels = malloc(bytes);
     }
-    if (view->scale > 1 && view->reduced == NULL) {
+    if (few && view->reduced == NULL) {
         view->reduced = malloc(bytes);
     }
-    if (view->pixels == NULL || (view->scale > 1 && view->reduced == NULL)) {
+    if (view->pixels == NULL || (few && view->reduced == NULL)) {
         return vt_fail(err, VT_E_NOMEM, "an image of %zu bytes: out of memory", bytes);
     }
     if (!view->read) {
-        uint8_t *to = view->scale > 1 ? (uint8_t *)view->reduced : view->pixels;
+        uint8_t *to = few ? (uint8_t *)view->reduced : view->pixels;
         int rc = vt_gpu_download(view->gpu, view->image, 0, to, drawn, err);
         if (rc != 0) {
             return rc;
         }
-        if (view->scale > 1) {
+        if (few) {
             enlarge(view);
         }
         view->read = true;
