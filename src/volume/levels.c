@@ -6,6 +6,7 @@
  *   work        uploads, then levels of pages, then nodes, level by level
  */
 #include "volume/levels.h"
+#include "volume/overlay.h"
 
 #include "base/io.h"
 
@@ -127,6 +128,21 @@ static void paint_run(struct update *u, const struct vt_gpa_run *run, uint16_t v
     }
 }
 
+/* Boxes around highlights, for the overlays of many frames. Without memory these find their own. */
+static void box_highlights(struct update *u)
+{
+    struct vt_volume *v = u->v;
+    const struct vt_highlights *set = u->what->highlights;
+    free(v->boxes);
+    v->boxes = set->n > 0 ? malloc(set->n * sizeof *v->boxes) : NULL;
+    v->boxes_of = v->boxes != NULL ? set->all : NULL;
+    v->n_boxes = v->boxes != NULL ? set->n : 0;
+    for (size_t i = 0; i < v->n_boxes; i++) {
+        v->boxes[i].n = vt_highlight_boxes(&set->all[i], v->order, u->b->regions, u->b->n_regions,
+                                           v->boxes[i].box);
+    }
+}
+
 /* Which highlight each page is of, of several the one made last. */
 static int paint_highlights(struct update *u, struct vt_error *err)
 {
@@ -147,6 +163,7 @@ static int paint_highlights(struct update *u, struct vt_error *err)
             paint_run(u, &set->all[i].runs[k], (uint16_t)(i + 1));
         }
     }
+    box_highlights(u);
     return 0;
 }
 

@@ -314,13 +314,16 @@ static void draw_highlights(const struct layer *l, bool letters)
     place_columns(l, side);
     for (size_t i = 0; i < o->n_highlights; i++) {
         const struct vt_highlight *h = &o->highlights[i];
-        struct vt_box boxes[VT_HIGHLIGHT_BOXES_MAX];
+        struct vt_highlight_boxes found;
+        const struct vt_highlight_boxes *boxes = o->boxes != NULL ? &o->boxes[i] : &found;
         struct body bodies[VT_HIGHLIGHT_BOXES_MAX];
-        size_t n = vt_highlight_boxes(h, o->order, o->regions, o->n_regions, boxes);
+        if (o->boxes == NULL) {
+            found.n = vt_highlight_boxes(h, o->order, o->regions, o->n_regions, found.box);
+        }
         struct vt_colour back = h->colour;
         back.a = 0x60;
-        for (size_t k = 0; k < n; k++) {
-            bodies[k] = body_of(&boxes[k], o->order);
+        for (size_t k = 0; k < boxes->n; k++) {
+            bodies[k] = body_of(&boxes->box[k], o->order);
             if (o->scene->boxes) {
                 draw_body(l, &bodies[k], h->colour, back, 1.5F * l->unit);
             }
@@ -328,7 +331,7 @@ static void draw_highlights(const struct layer *l, bool letters)
         struct label label = {.highlight = h};
         size_t newer = o->n_highlights - 1 - i;
         if (o->scene->labels && letters && newer < (size_t)side[0].room + side[1].room &&
-            anchor(l, bodies, n, &label.x, &label.y)) {
+            anchor(l, bodies, boxes->n, &label.x, &label.y)) {
             add_label(l, side, label);
         }
     }

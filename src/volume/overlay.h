@@ -8,6 +8,13 @@
 #include "vitrine/scene.h"
 #include "volume/drawing.h"
 
+#define VT_HIGHLIGHT_BOXES_MAX 16
+
+struct vt_highlight_boxes {
+    struct vt_box box[VT_HIGHLIGHT_BOXES_MAX];
+    size_t n;
+};
+
 /** What an overlay shows. Strings are borrowed for the call and may hold guest text; NULL or 0
  *  leaves a thing out. */
 struct vt_overlay {
@@ -17,7 +24,10 @@ struct vt_overlay {
     uint64_t ram_bytes; /**< the frame is around so much of it; 0: around the whole cube */
     const struct vt_highlight *highlights;
     size_t n_highlights;
-    const struct vt_ram_region *regions; /**< for addresses; n_regions 0: identity */
+    const struct vt_highlight_boxes *boxes; /**< of each; NULL: they are found anew. A view finds
+                                             *  them by itself where the volume's last highlights
+                                             *  were these */
+    const struct vt_ram_region *regions;    /**< for addresses; n_regions 0: identity */
     unsigned n_regions;
     const char *name;        /**< the VM's; NULL: no title */
     const char *system;      /**< "Linux 6.1.0-…" */
@@ -43,8 +53,6 @@ void vt_overlay_frame(struct vt_camera *camera, const struct vt_box *box, unsign
  */
 void vt_overlay_frame_turning(struct vt_camera *camera, const struct vt_box *box, unsigned order,
                               uint32_t width, uint32_t height, bool labels);
-
-#define VT_HIGHLIGHT_BOXES_MAX 16
 
 /** Few boxes around the runs of a highlight, nearest joined first; those outside RAM are left out.
  *  At most VT_HIGHLIGHT_BOXES_MAX into `boxes`; returns how many. */

@@ -166,7 +166,8 @@ static int need_program(struct vt_view *view, enum vt_method method, bool pick,
 }
 
 /* What a shot's overlay needs, and itself. */
-static int prepare_overlay(struct vt_view *view, const struct vt_shot *shot, struct vt_error *err)
+static int prepare_overlay(struct vt_view *view, const struct vt_volume *volume,
+                           const struct vt_shot *shot, struct vt_error *err)
 {
     int rc = 0;
     if (view->overlays == NULL) {
@@ -180,7 +181,12 @@ static int prepare_overlay(struct vt_view *view, const struct vt_shot *shot, str
         rc = vt_gpu_program_create(view->gpu, vt_spirv_enlarge, sizeof vt_spirv_enlarge,
                                    sizeof(struct enlarge_push), NULL, 0, &view->enlarge, err);
     }
-    return rc != 0 ? rc : vt_overlay_gpu_prepare(view->overlays, shot->overlay, err);
+    struct vt_overlay overlay = *shot->overlay;
+    if (overlay.boxes == NULL && overlay.highlights == volume->boxes_of &&
+        overlay.n_highlights == volume->n_boxes) {
+        overlay.boxes = volume->boxes;
+    }
+    return rc != 0 ? rc : vt_overlay_gpu_prepare(view->overlays, &overlay, err);
 }
 
 static void record_overlay(struct vt_view *view)
@@ -245,7 +251,7 @@ int vt_view_draw(struct vt_view *view, struct vt_volume *volume, const struct vt
         rc = need_program(view, shot->method, false, err);
     }
     if (rc == 0 && shot->overlay != NULL) {
-        rc = prepare_overlay(view, shot, err);
+        rc = prepare_overlay(view, volume, shot, err);
     }
     if (rc != 0) {
         return rc;

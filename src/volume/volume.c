@@ -365,6 +365,7 @@ void vt_volume_destroy(struct vt_volume *volume)
     }
     struct vt_volume_build *b = volume->build;
     vt_skins_destroy(volume->skins);
+    free(volume->boxes);
     vt_gpu_program_destroy(b->levels);
     vt_gpu_program_destroy(b->nodes);
     vt_gpu_buffer_destroy(b->work);

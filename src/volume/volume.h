@@ -45,6 +45,7 @@ struct vt_volume_layout {
 
 /* Nothing but volume.c and levels.c knows what is in there. */
 struct vt_volume_build;
+struct vt_highlight_boxes;
 struct vt_skins;
 
 struct vt_volume {
@@ -61,6 +62,9 @@ struct vt_volume {
     struct vt_volume_layout layout;
     struct vt_colour highlights[VT_HIGHLIGHTS_MAX]; /**< colour of highlight 1 and on */
     unsigned n_highlights;
+    const struct vt_highlight *boxes_of; /**< which highlights `boxes` are around; not looked at */
+    struct vt_highlight_boxes *boxes;    /**< NULL: none */
+    size_t n_boxes;
     unsigned n_owners;      /**< the highest that a page has had; 0: no page has one */
     uint32_t hottest;       /**< the newest of `newest` */
     uint64_t version;       /**< counts updates */
