@@ -58,8 +58,9 @@ struct vt_volume;
 
 struct vt_volume_options {
     uint64_t memory_bytes; /**< of the device for this volume; 0: as much as it wants (1.15 x RAM).
-                            *  With less, all have their coarser levels and those written last their
-                            *  voxels */
+                            *  With less, all have their coarser levels, and those that the camera
+                            *  of the last draws is near to their voxels, as draws bring them in;
+                            *  these are bytes of then, not of the last update */
     bool copy;             /**< do not import host memory even where it could be */
     const struct vt_ram_region *regions; /**< where highlights lie in `bytes`; copied */
     unsigned n_regions;                  /**< 0: guest-physical addresses are offsets */

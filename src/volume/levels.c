@@ -17,6 +17,7 @@
 
 /* Pages of one piece of work, so that a slow device answers in time (VT_GPU_WAIT_NS). */
 #define PAGES_AT_ONCE (UINT64_C(1) << 16)
+#define TRIES_MAX 64 /* slots of pages that are wanted, passed over for one that is not */
 #define GROUPS_X 32768u
 #define NODES_A_GROUP 64u
 #define NODES_AT_ONCE (NODES_A_GROUP * GROUPS_X)
@@ -78,9 +79,9 @@ static void set_word(struct vt_page_words *table, uint64_t page, uint32_t word)
 }
 
 /* Stale blocks go to the device, in runs. */
-static int send_words(struct update *u, struct vt_page_words *table, struct vt_error *err)
+static int send_words(const struct vt_volume *v, struct vt_page_words *table, struct vt_error *err)
 {
-    uint32_t n = u->v->n_pages, n_blocks = ((n - 1) >> VT_BLOCK_SHIFT) + 1;
+    uint32_t n = v->n_pages, n_blocks = ((n - 1) >> VT_BLOCK_SHIFT) + 1;
     int rc = 0;
     for (uint32_t block = 0, end; block < n_blocks && rc == 0; block = end + 1) {
         for (end = block; end < n_blocks && table->stale[end]; end++) {
@@ -89,7 +90,7 @@ static int send_words(struct update *u, struct vt_page_words *table, struct vt_e
             uint64_t first = (uint64_t)block << VT_BLOCK_SHIFT;
             uint64_t last = (uint64_t)end << VT_BLOCK_SHIFT;
             uint64_t bytes = ((last < n ? last : n) - first) * sizeof *table->words;
-            rc = vt_gpu_upload(u->v->gpu, u->b->tables_buffer,
+            rc = vt_gpu_upload(v->gpu, v->build->tables_buffer,
                                table->offset + first * sizeof *table->words, &table->words[first],
                                bytes, err);
             if (rc == 0) {
@@ -243,6 +244,41 @@ static uint32_t jobs_for_holes(struct update *u, uint64_t n)
 
 /* ---- slots ---- */
 
+void vt_volume_give_slot(struct vt_volume *volume, uint64_t page, uint32_t slot)
+{
+    struct vt_volume_build *b = volume->build;
+    if (b->page_in[slot] != VT_HOLE) {
+        set_word(&b->slots, b->page_in[slot], VT_NO_SLOT);
+    }
+    b->page_in[slot] = (uint32_t)page;
+    set_word(&b->slots, page, slot);
+}
+
+int vt_volume_send_slots(struct vt_volume *volume, struct vt_error *err)
+{
+    return send_words(volume, &volume->build->slots, err);
+}
+
+/* The next slot that no page of this round has, of one that is not wanted if there is one near. */
+static uint32_t slot_to_take(struct vt_volume_build *b)
+{
+    for (unsigned tries = 0;; tries++) {
+        /* Fewer pages than slots are taken in a round, so one of another round is met. */
+        while (b->taken_in[b->next_slot] == b->round) {
+            b->next_slot = (b->next_slot + 1) % b->n_slots;
+        }
+        uint32_t slot = b->next_slot, page = b->page_in[slot];
+        b->next_slot = (slot + 1) % b->n_slots;
+        bool wanted = page != VT_HOLE && vt_residency_wants(b->residency, page);
+        if (!wanted || tries == TRIES_MAX) {
+            if (wanted) {
+                vt_residency_lost(b->residency);
+            }
+            return slot;
+        }
+    }
+}
+
 static uint32_t slot_for(struct update *u, uint64_t page)
 {
     struct vt_volume_build *b = u->b;
@@ -251,17 +287,8 @@ static uint32_t slot_for(struct update *u, uint64_t page)
     }
     uint32_t slot = b->slots.words[page];
     if (slot == VT_NO_SLOT) {
-        /* Fewer pages than slots are taken in a round, so one of another round is met. */
-        while (b->taken_in[b->next_slot] == b->round) {
-            b->next_slot = (b->next_slot + 1) % b->n_slots;
-        }
-        slot = b->next_slot;
-        b->next_slot = (slot + 1) % b->n_slots;
-        if (b->page_in[slot] != VT_HOLE) {
-            set_word(&b->slots, b->page_in[slot], VT_NO_SLOT);
-        }
-        b->page_in[slot] = (uint32_t)page;
-        set_word(&b->slots, page, slot);
+        slot = slot_to_take(b);
+        vt_volume_give_slot(u->v, page, slot);
     }
     b->taken_in[slot] = b->round;
     return slot;
@@ -385,6 +412,7 @@ static int work(struct update *u, const uint64_t *pages, uint64_t n, uint32_t n_
         uint32_t word = (uint32_t)pages[i] << 6 | b->orientation[pages[i]];
         u->v->bricks[brick] = word;
         u->v->newest[pages[i]] = u->now;
+        u->v->last = pages[i] > u->v->last ? (uint32_t)pages[i] : u->v->last;
         u->v->hottest = u->now > u->v->hottest ? u->now : u->v->hottest;
         b->jobs[n_jobs++] = (struct vt_job){brick, word};
         brick_changed(u, brick);
@@ -392,14 +420,15 @@ static int work(struct update *u, const uint64_t *pages, uint64_t n, uint32_t n_
     u->bricks += n;
     int rc = b->imported ? 0 : send_voxels(u, pages, n, err);
     if (rc == 0) {
-        rc = send_words(u, &b->attributes, err);
+        rc = send_words(u->v, &b->attributes, err);
     }
     if (rc == 0 && b->page_in != NULL) {
-        rc = send_words(u, &b->slots, err);
+        rc = vt_volume_send_slots(u->v, err);
     }
     if (rc != 0 || (n_jobs == 0 && (u->n_due == 0 || !last))) {
         return rc;
     }
+    vt_volume_touch(u->v);
     rc = vt_gpu_begin(u->v->gpu, err);
     if (rc != 0) {
         return rc;

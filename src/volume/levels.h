@@ -6,7 +6,7 @@
 #ifndef VT_VOLUME_LEVELS_H
 #define VT_VOLUME_LEVELS_H
 
-#include "volume/volume.h"
+#include "volume/residency.h"
 
 #define VT_BLOCK_SHIFT 8 /* words of a block: 256 */
 /* Bytes that are pushed to levels.comp and nodes.comp. */
@@ -45,8 +45,8 @@ struct vt_volume_build {
     uint8_t *orientation; /* by page */
     struct vt_page_words attributes, slots;
 
-    /* VT_VOLUME_POOLED: slots are taken round and round, so the page that has had its slot for
-     * longest loses it. */
+    /* VT_VOLUME_POOLED: slots are taken round and round, those of pages that nobody wants first. */
+    struct vt_residency *residency;
     uint32_t n_slots, next_slot;
     uint32_t *page_in;  /* by slot; VT_HOLE: none. NULL: every page has its own */
     uint32_t *taken_in; /* by slot: the round of jobs that last wrote it */
@@ -61,6 +61,11 @@ struct vt_volume_build {
     uint64_t *job_pages; /* n_pages */
     uint16_t *highlight; /* by page; made when first needed */
 };
+
+/** Voxels of `page` are in `slot` from now on; those of another page that were there are not. */
+void vt_volume_give_slot(struct vt_volume *volume, uint64_t page, uint32_t slot);
+/** What slots hold goes to the device. */
+int vt_volume_send_slots(struct vt_volume *volume, struct vt_error *err);
 
 /** Nodes of level m along x, y, z. */
 void vt_node_grid(const uint32_t grid[3], unsigned m, uint32_t nodes[3]);

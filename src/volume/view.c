@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "volume/overlay_gpu.h"
+#include "volume/residency.h"
 #include "volume/skins.h"
 
 #include <assert.h>
@@ -214,6 +215,7 @@ static int cast_rays(struct vt_view *view, bool pick, uint32_t x, uint32_t y,
                         .picked = view->picked->address,
                         .x = x,
                         .y = y};
+    vt_volume_touch(view->volume);
     int rc = vt_gpu_begin(gpu, err);
     if (rc != 0) {
         return rc;
@@ -250,15 +252,18 @@ int vt_view_draw(struct vt_view *view, struct vt_volume *volume, const struct vt
     if (rc == 0) {
         rc = need_program(view, shot->method, false, err);
     }
+    if (rc == 0) {
+        look.coarse *= view->coarser;
+        look.fine *= view->coarser;
+        look.little *= view->coarser;
+        rc = vt_volume_reside(volume, &look, err);
+    }
     if (rc == 0 && shot->overlay != NULL) {
         rc = prepare_overlay(view, volume, shot, err);
     }
     if (rc != 0) {
         return rc;
     }
-    look.coarse *= view->coarser;
-    look.fine *= view->coarser;
-    look.little *= view->coarser;
     view->drawn = look;
     memcpy(view->look_from->mapped, &look, sizeof look);
     view->read = false;

@@ -197,7 +197,7 @@ static int make_pool(struct vt_volume *v, struct plan *plan, uint64_t allowance,
     }
     memset(b->page_in, 0xff, (size_t)b->n_slots * sizeof *b->page_in);
     b->slots.offset = plan->slots;
-    return 0;
+    return vt_residency_create(v, &b->residency, err);
 }
 
 static int make_device(struct vt_volume *v, const struct plan *plan, struct vt_error *err)
@@ -302,11 +302,11 @@ static int make(struct vt_volume *v, const struct vt_volume_options *options, st
     if (rc == 0) {
         rc = make_pool(v, &plan, options->memory_bytes, err);
     }
-    if (rc == 0) {
-        rc = make_host(v, &plan, err);
+    if (rc == 0) { /* first what may well be too much */
+        rc = make_device(v, &plan, err);
     }
     if (rc == 0) {
-        rc = make_device(v, &plan, err);
+        rc = make_host(v, &plan, err);
     }
     if (rc == 0) {
         rc = vt_skins_create(v, &v->skins, err);
@@ -366,6 +366,7 @@ void vt_volume_destroy(struct vt_volume *volume)
     struct vt_volume_build *b = volume->build;
     vt_skins_destroy(volume->skins);
     free(volume->boxes);
+    vt_residency_destroy(b->residency);
     vt_gpu_program_destroy(b->levels);
     vt_gpu_program_destroy(b->nodes);
     vt_gpu_buffer_destroy(b->work);
@@ -405,6 +406,13 @@ uint64_t vt_volume_gpu_bytes(const struct vt_volume *volume)
         bytes += b->imported || b->chunks[c].voxels == NULL ? 0 : b->chunks[c].voxels->bytes;
     }
     return bytes;
+}
+
+void vt_volume_touch(const struct vt_volume *volume)
+{
+    if (volume->build->imported && volume->version > 0) {
+        (void)*(const volatile uint8_t *)(volume->bytes + (size_t)volume->last * VT_PAGE_BYTES);
+    }
 }
 
 uint32_t vt_volume_brick_at(const struct vt_volume *volume, const uint32_t voxel[3])

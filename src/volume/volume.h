@@ -66,6 +66,7 @@ struct vt_volume {
     struct vt_highlight_boxes *boxes;    /**< NULL: none */
     size_t n_boxes;
     unsigned n_owners;      /**< the highest that a page has had; 0: no page has one */
+    uint32_t last;          /**< the highest page that was no hole */
     uint32_t hottest;       /**< the newest of `newest` */
     uint64_t version;       /**< counts updates */
     struct vt_skins *skins; /**< what bricks look like in the picture drawn last */
@@ -75,6 +76,11 @@ struct vt_volume {
 /** Seconds of the clock of struct vt_volume_update as in `newest`: ms + 1, clamped to 1 and
  *  UINT32_MAX (49 days). */
 uint32_t vt_volume_ms(double now_s);
+
+/** Before work that reads RAM in place: has this thread touch its last page. Where RAM's file was
+ *  cut short (memory/fault.h), all that is lost becomes zeros then; a driver's threads have SIGBUS
+ *  blocked, and one that they meet ends the process. What is lost while they work still does. */
+void vt_volume_touch(const struct vt_volume *volume);
 
 /** The brick word at voxel (x, y, z); VT_HOLE also outside the grid. */
 uint32_t vt_volume_brick_at(const struct vt_volume *volume, const uint32_t voxel[3]);

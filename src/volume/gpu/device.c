@@ -41,6 +41,21 @@ int(vt_gpu_fail)(struct vt_gpu *gpu, VkResult result, const char *what, struct v
     return vt_fail(err, VT_E_IO, "%s: %s: the driver answers %d", name, what, (int)result);
 }
 
+void vt_gpu_fault(struct vt_gpu *gpu, enum vt_gpu_fault fault, unsigned after)
+{
+    gpu->fault = fault;
+    gpu->fault_after = after;
+}
+
+bool vt_gpu_faults(struct vt_gpu *gpu, enum vt_gpu_fault fault)
+{
+    if (gpu->fault != fault || gpu->fault_after-- > 0) {
+        return false;
+    }
+    gpu->fault = VT_GPU_FAULT_NONE;
+    return true;
+}
+
 int vt_gpu_ready(const struct vt_gpu *gpu, struct vt_error *err)
 {
     if (gpu->gone) {

@@ -30,6 +30,14 @@ const char *vt_gpu_complaint(const struct vt_gpu *gpu);
 /** Lost or given up: everything on it fails with VT_E_GONE. */
 bool vt_gpu_gone(const struct vt_gpu *gpu);
 
+enum vt_gpu_fault {
+    VT_GPU_FAULT_NONE,
+    VT_GPU_FAULT_MEMORY, /**< an allocation finds no memory */
+    VT_GPU_FAULT_LOST,   /**< a submission finds the device lost */
+};
+/** For tests: it happens once, after `after` allocations or submissions that succeed. */
+void vt_gpu_fault(struct vt_gpu *gpu, enum vt_gpu_fault fault, unsigned after);
+
 /* ---------------------------------------------------------------- buffers */
 
 enum vt_gpu_kind {

@@ -99,7 +99,9 @@ static int give_memory(struct vt_gpu_buffer *b, uint64_t bytes, uint32_t type, c
         .allocationSize = bytes,
         .memoryTypeIndex = type,
     };
-    VkResult result = vkAllocateMemory(gpu->device, &info, NULL, &b->memory);
+    VkResult result = vt_gpu_faults(gpu, VT_GPU_FAULT_MEMORY)
+                          ? VK_ERROR_OUT_OF_DEVICE_MEMORY
+                          : vkAllocateMemory(gpu->device, &info, NULL, &b->memory);
     if (result == VK_SUCCESS) {
         result = vkBindBufferMemory(gpu->device, b->handle, b->memory, 0);
     }

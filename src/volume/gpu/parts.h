@@ -64,6 +64,8 @@ struct vt_gpu {
     uint64_t ours; /* bytes allocated */
     uint64_t wait_ns;
     bool gone;  /* lost or given up: nothing works on it */
+    enum vt_gpu_fault fault; /* that is to happen */
+    unsigned fault_after;
     bool stuck; /* it does not end what it does: nothing of it may be freed */
 
     struct vt_gpu_line uploads, works;
@@ -84,6 +86,9 @@ struct vt_gpu_program {
     VkPipeline pipeline;
     uint32_t push_bytes;
 };
+
+/** Whether `fault` is to happen now. */
+bool vt_gpu_faults(struct vt_gpu *gpu, enum vt_gpu_fault fault);
 
 /** Fills `err` for a result that is not VK_SUCCESS: "WHAT: plain words". A lost device is marked
  *  so. */

@@ -75,7 +75,9 @@ int vt_gpu_submit(struct vt_gpu *gpu, VkQueue queue, VkCommandBuffer commands,
         .signalSemaphoreCount = 1,
         .pSignalSemaphores = &line->semaphore,
     };
-    VkResult result = vkQueueSubmit(queue, 1, &info, VK_NULL_HANDLE);
+    VkResult result = vt_gpu_faults(gpu, VT_GPU_FAULT_LOST)
+                          ? VK_ERROR_DEVICE_LOST
+                          : vkQueueSubmit(queue, 1, &info, VK_NULL_HANDLE);
     if (result != VK_SUCCESS) {
         return vt_gpu_fail(gpu, result, "cannot submit work", err);
     }
