@@ -63,6 +63,7 @@ struct vt_overlay_gpu {
     struct gpu_stroke *strokes;
     size_t strokes_room;
     struct ref *refs;
+    uint32_t *sorted; /* strokes, by tile; of the same room */
     size_t n_refs, refs_room;
     uint32_t *count; /* by tile */
 
@@ -176,10 +177,12 @@ static bool add_ref(struct vt_overlay_gpu *o, uint32_t x, uint32_t y, uint32_t s
     if (o->n_refs == o->refs_room) {
         size_t want = o->refs_room > 0 ? 2 * o->refs_room : 4096;
         struct ref *more = want <= REFS_MAX ? realloc(o->refs, want * sizeof *more) : NULL;
-        if (more == NULL) {
+        o->refs = more != NULL ? more : o->refs;
+        uint32_t *sorted = more != NULL ? realloc(o->sorted, want * sizeof *sorted) : NULL;
+        if (sorted == NULL) {
             return false;
         }
-        o->refs = more;
+        o->sorted = sorted;
         o->refs_room = want;
     }
     uint32_t tile = y * o->tiles_x + x;
@@ -273,7 +276,7 @@ static int stage(struct vt_overlay_gpu *o, size_t n_strokes, struct vt_error *er
     }
     uint8_t *to = o->staged->mapped;
     struct gpu_tile *tiles = (struct gpu_tile *)(void *)(to + tiles_at);
-    uint32_t *refs = (uint32_t *)(void *)(to + refs_at), first = 0;
+    uint32_t first = 0;
     if (n_strokes > 0) {
         memcpy(to, o->strokes, tiles_at);
     }
@@ -285,8 +288,12 @@ static int stage(struct vt_overlay_gpu *o, size_t n_strokes, struct vt_error *er
         o->count[tile] = first; /* from here on: where its next one goes */
         first += n;
     }
+    /* Not where they go: that is memory of a kind which is slow to write here and there. */
     for (size_t i = 0; i < o->n_refs; i++) {
-        refs[o->count[o->refs[i].tile]++] = o->refs[i].stroke;
+        o->sorted[o->count[o->refs[i].tile]++] = o->refs[i].stroke;
+    }
+    if (o->n_refs > 0) {
+        memcpy(to + refs_at, o->sorted, o->n_refs * sizeof *o->sorted);
     }
     o->push.strokes = o->buffer->address;
     o->push.tiles = o->buffer->address + tiles_at;
@@ -443,6 +450,7 @@ void vt_overlay_gpu_destroy(struct vt_overlay_gpu *overlays)
     vt_drawing_fini(&overlays->drawn);
     free(overlays->strokes);
     free(overlays->refs);
+    free(overlays->sorted);
     free(overlays->count);
     free(overlays);
 }

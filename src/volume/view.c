@@ -137,9 +137,9 @@ bool vt_view_image(const struct vt_view *view, struct vt_view_image *image)
         .pixels = view->image,
         .width = view->width,
         .height = view->height,
-        .drawn_width = view->drawn.width,
-        .drawn_height = view->drawn.height,
-        .scale = view->scale,
+        .drawn_width = view->overlaid ? view->width : view->drawn.width,
+        .drawn_height = view->overlaid ? view->height : view->drawn.height,
+        .scale = view->overlaid ? 1 : view->scale,
     };
     return true;
 }
