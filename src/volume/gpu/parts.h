@@ -63,7 +63,7 @@ struct vt_gpu {
     PFN_vkGetMemoryHostPointerPropertiesEXT host_pointer_properties;
     uint64_t ours; /* bytes allocated */
     uint64_t wait_ns;
-    bool gone;  /* lost or given up: nothing works on it */
+    bool gone;               /* lost or given up: nothing works on it */
     enum vt_gpu_fault fault; /* that is to happen */
     unsigned fault_after;
     bool stuck; /* it does not end what it does: nothing of it may be freed */
