@@ -24,10 +24,10 @@ end_server() {
 }
 
 # peer VM COMMAND [argument...]
-peer() { timeout 180 python3 "$peer" "$port" "$@" || fail "stream_peer.py $*"; }
+peer() { timeout 300 python3 "$peer" "$port" "$@" || fail "stream_peer.py $*"; }
 
 # Pages that change all the time, without taking all of a CPU.
-write_pages='(while true; do head -c 200000 /dev/urandom >/tmp/written; sleep 0.01; done) >/dev/null 2>&1 &'
+write_pages='(while true; do head -c 200000 /dev/urandom >/tmp/written; sleep 0.03; done) >/dev/null 2>&1 &'
 
 start_vm a --memory 128M
 first=$vm
@@ -48,10 +48,11 @@ done
 peer "$first" equal "$ram" 0 30000 # pieces as small as the credit
 peer "$first" frames
 vitrine resume "$first"
-for each in a b c; do
+guest_exec "$write_pages" "$first" >/dev/null
+peer "$first" live "$ram"
+for each in b c; do
     guest_exec "$write_pages" "$prefix-$each" >/dev/null
 done
-peer "$first" live "$ram"
 peer "$first" rates "$prefix-b" "$prefix-c"
 
 # ---- clients

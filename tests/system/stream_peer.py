@@ -200,7 +200,7 @@ class Volume:
                             "alone": alone, "scale": scale, "picture": payload[12:]})
         return "frame"
 
-    def until(self, type_: str, seconds: float = 60) -> dict | None:
+    def until(self, type_: str, seconds: float = 150) -> dict | None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.step() == type_:
