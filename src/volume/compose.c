@@ -9,8 +9,9 @@
 #include "shaders/compose.spv.h"
 
 #define GROUP_SIDE 8u
-#define RUN 4u    /* pixels of a thread */
-#define SCALES 5u /* none, 1, 2, 4, 8 */
+#define RUN 4u                       /* pixels of a thread */
+#define SCALES 5u                    /* none, 1, 2, 4, 8 */
+#define BETWEEN UINT32_C(0xff262626) /* the colour of what no pane covers, of several */
 
 struct push {
     uint64_t frame, picture, overlay; /* addresses */
@@ -162,6 +163,10 @@ int vt_compose_draw(struct vt_compose *compose, uint32_t width, uint32_t height,
     rc = rc != 0 ? rc : vt_gpu_begin(c->gpu, err);
     if (rc != 0) {
         return rc;
+    }
+    if (n != 1) { /* one may cover it all */
+        vt_gpu_fill(c->gpu, c->frame, 0, c->frame->bytes, BETWEEN);
+        vt_gpu_barrier(c->gpu);
     }
     for (unsigned i = 0; i < n; i++) {
         const struct push *push = &pieces[i].push;

@@ -25,8 +25,8 @@ int vt_compose_create(struct vt_gpu *gpu, struct vt_compose **compose, struct vt
 /** Takes NULL. */
 void vt_compose_destroy(struct vt_compose *compose);
 /** Makes a frame of width x height of up to VT_COMPOSE_PANES panes within it, and waits for it.
- *  What no pane covers is undefined. `bgra`: the order of a pixel's bytes. *gpu_ns (may be NULL):
- *  what the device took, 0 where it does not say. */
+ *  What no pane covers is dark grey, or undefined where there is one pane. `bgra`: the order of a
+ * pixel's bytes. *gpu_ns (may be NULL): what the device took, 0 where it does not say. */
 int vt_compose_draw(struct vt_compose *compose, uint32_t width, uint32_t height, bool bgra,
                     const struct vt_compose_pane *panes, unsigned n, uint64_t *gpu_ns,
                     struct vt_error *err);

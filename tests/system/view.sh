@@ -12,6 +12,7 @@ vitrine gpus >/dev/null 2>&1 || skip 'no Vulkan driver'
 x=
 end() {
     local status=$?
+    set +e
     [ -z "$x" ] || kill "$x" 2>/dev/null || true
     (exit $status)
     finish
