@@ -1,9 +1,9 @@
 /* shaders/overlay.comp - draws a drawing (src/volume/drawing.h) over a picture.
  *
- * The picture is cut into tiles of 16 x 16 pixels. A group draws one that is touched, its strokes in
- * their order; an invocation four pixels. What a stroke covers of a pixel is what src/volume/draw.c
- * says, but for round shapes: there it is exact, here a distance stands for it, which differs by
- * less than an eighth of a pixel.
+ * The picture is cut into tiles of 16 x 16 pixels, a group each. It looks through the strokes, 64 at
+ * once, and draws those that touch its tile in their order; an invocation four pixels. What a stroke
+ * covers of a pixel is what src/volume/draw.c says, but for round shapes: there it is exact, here a
+ * distance stands for it, which differs by less than an eighth of a pixel.
  */
 #version 460
 #extension GL_EXT_buffer_reference : require
@@ -22,24 +22,17 @@ struct Stroke {
     uint kind;
     uint words; // WORDS: where in sprites its coverage begins, box.z a row
 };
-struct Tile {
-    uint xy;       // tile's x, y (16 bits each)
-    uint first, n; // of refs
-    uint unused;
-};
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Strokes { Stroke at[]; };
-layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Tiles { Tile at[]; };
-layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Refs { uint at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Sprites { uint8_t at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer Image { uint at[]; };
 
+shared uint touch[2]; // of 64 strokes: a bit each that touches the tile
+
 layout(push_constant, std430) uniform Push {
     Strokes strokes;
-    Tiles tiles;
-    Refs refs;
     Sprites sprites;
     Image image;
-    uint width, height, n_tiles;
+    uint width, height, n_strokes;
 };
 
 // The share of [i, i + 1] that lies in [low, high].
@@ -91,30 +84,59 @@ float covers(Stroke s, vec2 pixel)
 
 uvec4 unpacked(uint c) { return uvec4(c, c >> 8, c >> 16, c >> 24) & 255u; }
 
-void main()
+// Whether a stroke may reach into the tile around `middle`.
+bool touches(Stroke s, vec2 middle)
 {
-    uint n = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
-    if (n >= n_tiles) {
-        return; // the whole group
-    }
-    Tile tile = tiles.at[n];
-    ivec2 corner = ivec2(tile.xy & 0xffffu, tile.xy >> 16) * TILE + ivec2(gl_LocalInvocationID.xy);
-    uvec4 pixels[4];
-    for (int k = 0; k < 4; k++) {
-        ivec2 at = corner + ivec2(k & 1, k >> 1) * 8;
-        bool within = at.x < int(width) && at.y < int(height);
-        pixels[k] = within ? unpacked(image.at[at.y * width + at.x]) : uvec4(0);
-    }
-    for (uint i = 0u; i < tile.n; i++) {
-        Stroke s = strokes.at[refs.at[tile.first + i]];
-        uvec4 colour = unpacked(s.colour);
-        for (int k = 0; k < 4; k++) {
-            float cover = min(covers(s, vec2(corner + ivec2(k & 1, k >> 1) * 8)), 1.0);
-            uint alpha = uint(cover * float(colour.a) + 0.5);
-            pixels[k] = (pixels[k] * (255u - alpha) + uvec4(colour.rgb, 255u) * alpha + 127u) / 255u;
+    vec2 low = s.box.xy, high = s.box.xy + s.box.zw;
+    float reach = 0.5 * float(TILE) + 1.0;
+    if (s.kind == LINE) {
+        vec2 way = s.box.zw - s.box.xy, away = middle - s.box.xy;
+        low = min(s.box.xy, s.box.zw) - s.size;
+        high = max(s.box.xy, s.box.zw) + s.size;
+        float aside = abs(way.x * away.y - way.y * away.x);
+        if (aside > (reach + s.size) * (abs(way.x) + abs(way.y))) {
+            return false;
         }
     }
-    for (int k = 0; k < 4; k++) {
+    return all(lessThan(low - reach, middle)) && all(greaterThan(high + reach, middle));
+}
+
+void main()
+{
+    ivec2 corner = ivec2(gl_WorkGroupID.xy) * TILE + ivec2(gl_LocalInvocationID.xy);
+    vec2 middle = (vec2(gl_WorkGroupID.xy) + 0.5) * float(TILE);
+    uint own = gl_LocalInvocationIndex;
+    uvec4 pixels[4];
+    bool drawn = false;
+    for (uint first = 0u; first < n_strokes; first += 64u) {
+        barrier();
+        if (own < 2u) {
+            touch[own] = 0u;
+        }
+        barrier();
+        if (first + own < n_strokes && touches(strokes.at[first + own], middle)) {
+            atomicOr(touch[own >> 5], 1u << (own & 31u));
+        }
+        barrier();
+        for (uint half_ = 0u; half_ < 2u; half_++) {
+            for (uint bits = touch[half_]; bits != 0u; bits &= bits - 1u) {
+                Stroke s = strokes.at[first + half_ * 32u + uint(findLSB(bits))];
+                uvec4 colour = unpacked(s.colour);
+                for (int k = 0; k < 4; k++) {
+                    ivec2 at = corner + ivec2(k & 1, k >> 1) * 8;
+                    if (!drawn) {
+                        bool within = at.x < int(width) && at.y < int(height);
+                        pixels[k] = within ? unpacked(image.at[at.y * width + at.x]) : uvec4(0);
+                    }
+                    uint alpha = uint(min(covers(s, vec2(at)), 1.0) * float(colour.a) + 0.5);
+                    pixels[k] =
+                        (pixels[k] * (255u - alpha) + uvec4(colour.rgb, 255u) * alpha + 127u) / 255u;
+                }
+                drawn = true;
+            }
+        }
+    }
+    for (int k = 0; drawn && k < 4; k++) {
         ivec2 at = corner + ivec2(k & 1, k >> 1) * 8;
         if (at.x < int(width) && at.y < int(height)) {
             uvec4 p = pixels[k];
