@@ -24,12 +24,12 @@
 int vt_gathered_add(struct vt_gathered *all, struct vt_gpa gpa, uint64_t bytes,
                     struct vt_error *err)
 {
-    struct vt_gpa_run *last = all->n > 0 ? &all->runs[all->n - 1] : NULL;
+    struct vt_gpa_run *last = all->runs != NULL && all->n > 0 ? &all->runs[all->n - 1] : NULL;
     if (last != NULL && last->gpa.v + last->bytes == gpa.v) {
         last->bytes += bytes;
         return 0;
     }
-    if (all->n == all->room) {
+    if (all->runs == NULL || all->n == all->room) {
         size_t room = all->room == 0 ? 256 : 2 * all->room;
         struct vt_gpa_run *more = realloc(all->runs, room * sizeof *more);
         if (more == NULL) {

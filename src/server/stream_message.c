@@ -62,7 +62,7 @@ bool vt_run_list_add(struct vt_run_list *list, uint64_t page)
     struct vt_stream_run *last = list->n > 0 ? &list->runs[list->n - 1] : NULL;
     if (last != NULL && (uint64_t)last->first + last->pages == page) {
         last->pages++;
-    } else if (list->n < list->room) {
+    } else if (list->runs != NULL && list->n < list->room) {
         list->runs[list->n++] = (struct vt_stream_run){(uint32_t)page, 1};
     } else {
         return false;

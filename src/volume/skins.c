@@ -83,13 +83,21 @@ void vt_skins_forget(struct vt_volume *volume)
     volume->skins->made = false;
 }
 
+static bool same_floats(const float *a, const float *b, size_t n)
+{
+    size_t i = 0;
+    while (i < n && a[i] == b[i]) {
+        i++;
+    }
+    return i == n;
+}
+
 /* What skins.comp reads of a look. */
 static bool same(const struct vt_march_look *a, const struct vt_march_look *b)
 {
     return a->flags == b->flags && a->only_owner == b->only_owner &&
-           a->heat_decay == b->heat_decay &&
-           memcmp(a->absorption, b->absorption, sizeof a->absorption) == 0 &&
-           memcmp(a->class_opacity, b->class_opacity, sizeof a->class_opacity) == 0 &&
+           a->heat_decay == b->heat_decay && same_floats(a->absorption, b->absorption, 256) &&
+           same_floats(a->class_opacity, b->class_opacity, 32) &&
            memcmp(a->highlights, b->highlights, sizeof a->highlights) == 0 &&
            memcmp(a->colours, b->colours, sizeof a->colours) == 0;
 }
