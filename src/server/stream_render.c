@@ -15,6 +15,7 @@
 #include "volume/draw.h"
 #include "volume/jpeg.h"
 #include "volume/overlay.h"
+#include "volume/video.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -28,6 +29,10 @@
 #define FADED 6               /* half-lives after which nothing of it is left */
 #define LOST_AGAIN_NS (60 * SECOND)
 #define CODEC_JPEG 1
+#define CODEC_H264 2
+#define VIDEO_FPS 25
+#define KEY_FRAMES                                                                                 \
+    50 /* one of so many can be decoded by itself: who missed something goes on there */
 
 /* What a client wants drawn, and what it was drawn with. */
 struct slot {
@@ -42,6 +47,9 @@ struct slot {
     uint32_t width, height; /* of these: */
     struct vt_view *image;
     struct vt_canvas *canvas;
+    struct vt_encoder *encoder; /* of H.264, for that size and: */
+    int quality;
+    unsigned since_key; /* frames */
     unsigned n_picks;
     struct vt_stream_pick picks[VT_STREAM_PICKS_MAX];
 };
@@ -73,6 +81,7 @@ struct vt_renderer {
     struct vt_gpu *gpu;
     struct vt_volume *volume;
     struct vt_jpeg *jpeg;
+    bool no_video;    /* there is no encoder of H.264 */
     bool ready;       /* classes have been told: there is something to draw */
     uint64_t lost_ns; /* when the device was lost; 0: never */
     bool failed;      /* nothing can be drawn */
@@ -102,6 +111,8 @@ static void drop_image(struct slot *slot)
 {
     vt_view_destroy(slot->image);
     vt_canvas_destroy(slot->canvas);
+    vt_encoder_destroy(slot->encoder);
+    slot->encoder = NULL;
     slot->image = NULL;
     slot->canvas = NULL;
     slot->width = slot->height = 0;
@@ -421,18 +432,57 @@ static void draw_over(struct vt_renderer *r, struct slot *slot, const struct vt_
     vt_overlay_draw(&overlay, slot->canvas);
 }
 
+/* Another quality, of a picture that comes to rest, begins a video anew: sharp from its first
+ * picture on. */
+static int make_encoder(struct slot *slot, struct vt_error *err)
+{
+    const struct vt_stream_view *v = &slot->view;
+    const struct vt_video_options video = {.width = v->width,
+                                           .height = v->height,
+                                           .fps = VIDEO_FPS,
+                                           .quality = (unsigned)(51 - v->quality * 41 / 100),
+                                           .live = true};
+    if (slot->encoder != NULL && slot->quality == v->quality) {
+        return 0;
+    }
+    vt_encoder_destroy(slot->encoder);
+    slot->encoder = NULL;
+    slot->quality = v->quality;
+    slot->since_key = KEY_FRAMES;
+    return vt_encoder_create(&video, &slot->encoder, err);
+}
+
+/* The canvas as the client wants it, or as JPEG, which all have. */
+static int encode(struct vt_renderer *r, struct slot *slot, struct vt_message_frame *frame,
+                  struct vt_error *err)
+{
+    const struct vt_stream_view *v = &slot->view;
+    const uint8_t *pixels = vt_canvas_pixels(slot->canvas);
+    struct vt_encoded out = {.n = 0};
+    if (v->h264 && !r->no_video) {
+        bool key = make_encoder(slot, NULL) == 0 && ++slot->since_key >= KEY_FRAMES;
+        r->no_video = slot->encoder == NULL ||
+                      vt_encoder_put(slot->encoder, pixels, key, NULL) != 0 ||
+                      vt_encoder_take(slot->encoder, &out, NULL) != 0 || out.n == 0;
+        slot->since_key = key ? 0 : slot->since_key;
+    }
+    frame->codec = out.n > 0 ? CODEC_H264 : CODEC_JPEG;
+    frame->alone = out.n == 0 || out.key;
+    frame->picture = out.bytes;
+    frame->bytes = out.n;
+    return out.n > 0 ? 0
+                     : vt_jpeg_encode(r->jpeg, pixels, v->width, v->height, v->quality,
+                                      &frame->picture, &frame->bytes, err);
+}
+
 static int draw(struct vt_renderer *r, struct slot *slot, unsigned scale, struct vt_error *err)
 {
     const struct vt_stream_view *v = &slot->view;
     struct vt_scene scene;
     const uint8_t *pixels;
     struct vt_message message;
-    struct vt_message_frame frame = {.id = v->id,
-                                     .width = v->width,
-                                     .height = v->height,
-                                     .codec = CODEC_JPEG,
-                                     .alone = true,
-                                     .scale = scale};
+    struct vt_message_frame frame = {
+        .id = v->id, .width = v->width, .height = v->height, .scale = scale};
     complete_scene(r, v, &scene);
     const struct vt_shot shot = {.camera = &v->camera,
                                  .scene = &scene,
@@ -447,8 +497,7 @@ static int draw(struct vt_renderer *r, struct slot *slot, unsigned scale, struct
     }
     vt_canvas_put(slot->canvas, pixels);
     draw_over(r, slot, &scene);
-    rc = vt_jpeg_encode(r->jpeg, vt_canvas_pixels(slot->canvas), v->width, v->height, v->quality,
-                        &frame.picture, &frame.bytes, err);
+    rc = encode(r, slot, &frame, err);
     vt_adapt_took(&slot->adapt, v->width, v->height, v->method,
                   (double)(vt_now_ns() - began_ns) / 1e9);
     rc = rc != 0 ? rc : vt_message_frame(&frame, shot.now_s, &message, err);

@@ -198,6 +198,15 @@ static int take_moving(const json_t *v, const char *name, struct vt_wish *w, str
     return flag(v, name, &w->view.moving, err);
 }
 
+static int take_codec(const json_t *v, const char *name, struct vt_wish *w, struct vt_error *err)
+{
+    const char *codec = json_string_value(v);
+    w->view.h264 = codec != NULL && strcmp(codec, "h264") == 0;
+    return w->view.h264 || (codec != NULL && strcmp(codec, "jpeg") == 0)
+               ? 0
+               : vt_fail(err, VT_E_INVAL, "%s: 'jpeg' or 'h264' is wanted", name);
+}
+
 static int take_point(const json_t *v, const char *name, double point[3], struct vt_error *err)
 {
     int rc = three(v, name, err);
@@ -464,6 +473,7 @@ static const struct member view_members[] = {
     {"scene", false, take_scene},
     {"quality", false, take_quality},
     {"moving", false, take_moving},
+    {"codec", false, take_codec},
     {0},
 };
 static const struct member pick_members[] = {

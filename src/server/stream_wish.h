@@ -36,6 +36,7 @@ struct vt_stream_view {
     enum vt_method method;
     int quality; /**< of JPEG */
     bool moving; /**< the camera moves: sooner is better than finer */
+    bool h264;   /**< the client can decode it: where it is built in, frames are H.264 */
 };
 
 struct vt_stream_pick {

@@ -28,10 +28,11 @@ export class ServerFrames {
         this.camera = null; /* of the picture */
         this.cameras = new Map(); /* of views that are under way, by id */
         this.waiting = false;
-        this.wanted = null;
+        this.wanted = this.asked = null;
         this.picture = null; /* an ImageBitmap or VideoFrame */
         this.decoder = null;
         this.begun = false; /* the decoder had a picture that it can decode by itself */
+        this.video = typeof VideoDecoder !== 'undefined'; /* only in secure contexts */
     }
 
     /** A view from now on: width and height in pixels, camera, scene, whether it moves. */
@@ -48,7 +49,8 @@ export class ServerFrames {
     ask() {
         if (this.wanted !== null && !this.waiting) {
             this.waiting = true;
-            this.send({ ...this.wanted, id: ++this.id });
+            this.asked = { ...this.wanted, codec: this.video ? 'h264' : 'jpeg' };
+            this.send({ ...this.asked, id: ++this.id });
             this.cameras.set(this.id, this.wanted.camera);
             this.wanted = null;
         }
@@ -91,7 +93,11 @@ export class ServerFrames {
         if (this.decoder === null || this.decoder.state === 'closed') {
             this.decoder = new VideoDecoder({
                 output: (picture) => this.shows(picture, picture.timestamp),
-                error: () => {}, /* it is closed then, and begins anew with the next whole picture */
+                error: () => { /* no such decoder: it is closed then, and JPEG is asked for */
+                    this.video = false;
+                    this.wanted = this.wanted ?? this.asked;
+                    this.ask();
+                },
             });
             this.decoder.configure({ codec: H264, optimizeForLatency: true });
             this.begun = false;

@@ -62,14 +62,16 @@ static void views(void **state)
     assert_memory_equal(&w.view.scene, &usual, sizeof usual);
     assert_int_equal(w.view.quality, 80);
     assert_false(w.view.moving);
+    assert_false(w.view.h264);
     assert_true(w.view.camera.eye[2] == 3.0);
-    w = wish_of("{\"type\":\"view\",\"id\":4,\"width\":16,\"height\":16," CAMERA ","
-                "\"quality\":100,\"moving\":true,\"scene\":{\"palette\":\"colorblind\","
-                "\"opacity\":\"0:0 255:1\",\"density\":2,\"heat\":false,\"heat_s\":0.5,"
-                "\"dim_others\":false,\"slices\":[0.25,null,1],\"clip_min\":[0,0,0.5],"
-                "\"clip_max\":[1,1,1],\"only_pid\":42,\"boxes\":false,\"labels\":false,"
-                "\"frame\":false,\"background\":\"#102030\",\"method\":\"slices\","
-                "\"class_opacity\":{\"page_table\":0.5,\"zero\":0}}}");
+    w = wish_of(
+        "{\"type\":\"view\",\"id\":4,\"width\":16,\"height\":16," CAMERA ","
+        "\"quality\":100,\"moving\":true,\"codec\":\"h264\",\"scene\":{\"palette\":\"colorblind\","
+        "\"opacity\":\"0:0 255:1\",\"density\":2,\"heat\":false,\"heat_s\":0.5,"
+        "\"dim_others\":false,\"slices\":[0.25,null,1],\"clip_min\":[0,0,0.5],"
+        "\"clip_max\":[1,1,1],\"only_pid\":42,\"boxes\":false,\"labels\":false,"
+        "\"frame\":false,\"background\":\"#102030\",\"method\":\"slices\","
+        "\"class_opacity\":{\"page_table\":0.5,\"zero\":0}}}");
     assert_int_equal(w.view.scene.palette, VT_PALETTE_COLORBLIND);
     assert_true(w.view.scene.opacity[255] == 1.0f);
     assert_true(w.view.scene.slice_on[0] && !w.view.scene.slice_on[1] && w.view.scene.slice_on[2]);
@@ -79,7 +81,7 @@ static void views(void **state)
     assert_int_equal(w.view.scene.background.b, 0x30);
     assert_int_equal(w.view.method, VT_METHOD_SLICES);
     assert_true(w.view.scene.class_opacity[VT_CLASS_PAGE_TABLE] == 0.5f);
-    assert_true(w.view.moving && w.view.quality == 100);
+    assert_true(w.view.moving && w.view.h264 && w.view.quality == 100);
 }
 
 static void nonsense(void **state)
