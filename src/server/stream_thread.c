@@ -10,6 +10,7 @@
 
 #include "base/io.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -371,6 +372,9 @@ void *vt_stream_run(void *arg)
     int rc = open_all(s, &err);
     rc = rc != 0 ? rc : serve(s, &err);
     close_all(s);
+    /* A device and pictures were tens of megabytes, some of them in arenas that nobody may use
+     * again for hours. */
+    malloc_trim(0);
     say_end(s, rc, &err);
     return NULL;
 }
