@@ -85,7 +85,7 @@ export function whatTab(host) {
                     ? el('li', { class: 'empty' }, 'Nobody maps it.')
                     : page.uses.map(useCard),
             ),
-            page.cut ? el('p', { class: 'hint' }, 'There are more.') : null,
+            page.more ? el('p', { class: 'hint' }, 'There are more.') : null,
         );
     }
 

@@ -437,7 +437,7 @@ static void write_page(const struct looking *l, struct vt_off off, const uint8_t
     }
     vt_json_array_end(w);
     vt_task_list_fini(&tasks);
-    vt_json_kv_bool(w, "cut", l->cut);
+    vt_json_kv_bool(w, "more", l->cut);
     vt_json_object_end(w);
 }
 
@@ -503,7 +503,7 @@ static const struct vt_param page_params[] = {
 
 static const char page_result[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"page\", \"offset\","
-    " \"gpa\", \"class\", \"title\", \"kernel\", \"slab\", \"uses\", \"cut\"], \"properties\": {"
+    " \"gpa\", \"class\", \"title\", \"kernel\", \"slab\", \"uses\", \"more\"], \"properties\": {"
     "\"page\": {\"type\": \"integer\", \"description\": \"number of the page in the RAM file\"},"
     "\"offset\": {\"type\": \"string\", \"pattern\": \"^0x[0-9a-f]+$\"},"
     "\"gpa\": {\"type\": \"string\", \"pattern\": \"^0x[0-9a-f]+$\"},"
@@ -526,7 +526,7 @@ static const char page_result[] =
     "\"symbol\": {\"type\": [\"string\", \"null\"], \"description\": \"of the kernel, there\"},"
     "\"flags\": {\"type\": [\"string\", \"null\"], \"description\": \"of the mapping\"},"
     "\"level\": {\"type\": [\"integer\", \"null\"], \"description\": \"of a page table\"}}}},"
-    "\"cut\": {\"type\": \"boolean\", \"description\": \"there are more uses\"}}}";
+    "\"more\": {\"type\": \"boolean\", \"description\": \"there are more uses\"}}}";
 
 /* ---------------------------------------------------------------- the table */
 

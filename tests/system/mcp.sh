@@ -38,6 +38,7 @@ tools=$(json_line "{
     'dmesg': {},
     'ask': {'question': 'what processes are running?'},
     'snapshot': {},
+    'page_at': {'gpa': '0x1000000'},
     'highlight': {'name': 'mark', 'runs': [{'gpa': '0x1000', 'bytes': 4096}]},
 }")
 wanted=$(json_line "{
