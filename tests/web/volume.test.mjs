@@ -335,7 +335,8 @@ test('frames of the server are shown, and picked there', async (t) => {
     assert.deepEqual([view.width, view.height], [320, 180]);
     assert.equal(view.scene.boxes, false);
     await v.until(`(v) => {
-        const [r, g, b] = v.context.getImageData(10, 10, 1, 1).data;
+        const { width, height } = v.context.canvas; /* a square picture stands in the middle */
+        const [r, g, b] = v.context.getImageData(width / 2, height / 2, 1, 1).data;
         return r > 200 && g < 60 && b < 60;
     }`);
     await v.run('(v) => v.setScene({ heat: false })');

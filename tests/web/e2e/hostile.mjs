@@ -96,9 +96,15 @@ export default function hostile(world) {
         await until('the other one is served all the while', () => stats() >= seen + 5);
         const grown = server.privateBytes() - before;
         assert(grown < 48 << 20, `the server grew by ${grown} bytes for ${stalled.length} stalled clients`);
-        const atFive = server.privateBytes();
-        await until('and goes on', () => stats() >= seen + 10);
-        assert(server.privateBytes() - atFive < 4 << 20, 'it goes on growing');
+        // Buffers fill as fast as the machine lets them; what grows for ever has no quiet five seconds.
+        let quiet = false;
+        for (let i = 0; i < 8 && !quiet; i++) {
+            const at = server.privateBytes(), told = stats();
+            await until('and goes on', () => stats() >= told + 5);
+            quiet = server.privateBytes() - at < 1 << 20;
+        }
+        assert(quiet, 'it goes on growing');
+        assert(server.privateBytes() - before < 48 << 20, 'and is larger than it may be');
         stalled.forEach((s) => s.destroy());
         good.socket.close();
     });
