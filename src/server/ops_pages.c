@@ -6,6 +6,7 @@
 #include "guest/linux/slab.h"
 #include "server/ops_parts.h"
 #include "vitrine/linux.h"
+#include "volume/classes.h"
 #include "volume/contents.h"
 #include "volume/highlights.h"
 
@@ -146,13 +147,7 @@ static int memory_runs(struct vt_op_call *call, struct vt_error *err)
 
 static const struct vt_param runs_params[] = {
     VT_PARAM_PID,
-    {.name = "area",
-     .kind = VT_PARAM_TEXT,
-     .min = 1,
-     .max = 32,
-     .doc = "memory of this kind: slab, vmalloc, page_tables, kernel_stacks, modules, page_cache, "
-            "…; with a pid heap, stack, code, …",
-     .example = "slab"},
+    VT_PARAM_AREA,
     {.name = "question",
      .kind = VT_PARAM_TEXT,
      .min = 1,
@@ -343,24 +338,15 @@ static enum vt_page_class class_of(const struct looking *l, const uint8_t *page)
     if (l->n > 0) {
         return class_of_use(&l->uses[0]);
     }
-    switch (l->page) {
-    case VT_LINUX_PAGE_FREE:
-    case VT_LINUX_PAGE_IDLE:
+    if (l->page == VT_LINUX_PAGE_FREE || l->page == VT_LINUX_PAGE_IDLE) {
         return vt_page_is_zero(page) ? VT_CLASS_ZERO : VT_CLASS_FREE;
-    case VT_LINUX_PAGE_RESERVED:
+    }
+    if (l->page == VT_LINUX_PAGE_RESERVED) {
         return VT_CLASS_KERNEL_RESERVED;
-    case VT_LINUX_PAGE_SLAB:
-        return VT_CLASS_KERNEL_SLAB;
-    case VT_LINUX_PAGE_TABLE:
-        return VT_CLASS_PAGE_TABLE;
-    case VT_LINUX_PAGE_ANON:
-        return VT_CLASS_USER_ANON;
-    case VT_LINUX_PAGE_FILE:
-        return VT_CLASS_PAGE_CACHE;
-    case VT_LINUX_PAGE_KERNEL:
-        return VT_CLASS_KERNEL_OTHER;
-    case VT_LINUX_PAGE_UNKNOWN:
-        break;
+    }
+    enum vt_page_class kind = vt_class_of_kind(l->page);
+    if (kind != VT_CLASS_HOLE) {
+        return kind;
     }
     return vt_page_contents(page);
 }

@@ -76,4 +76,15 @@ json_t *vt_record_schema(const struct vt_column *columns, unsigned n);
      .doc = "only of this process",                                                                \
      .example = "1"}
 
+/** A kind of memory, as vt_memory_kind_parse takes it. */
+#define VT_PARAM_AREA                                                                              \
+    {.name = "area",                                                                               \
+     .kind = VT_PARAM_TEXT,                                                                        \
+     .min = 1,                                                                                     \
+     .max = 32,                                                                                    \
+     .doc =                                                                                        \
+         "memory of this kind: slab, vmalloc, page_tables, kernel_stacks, modules, page_cache, "   \
+         "…; with a pid heap, stack, code, …",                                                     \
+     .example = "slab"}
+
 #endif

@@ -279,13 +279,7 @@ static const struct vt_param name_params[] = {NAME_PARAM, {0}};
 
 static const struct vt_param highlight_params[] = {
     NAME_PARAM,
-    {.name = "area",
-     .kind = VT_PARAM_TEXT,
-     .min = 1,
-     .max = 32,
-     .doc = "memory of this kind: slab, vmalloc, page_tables, kernel_stacks, modules, page_cache, "
-            "…; with a pid heap, stack, code, …",
-     .example = "slab"},
+    VT_PARAM_AREA,
     {.name = "pid",
      .kind = VT_PARAM_UINT,
      .min = 1,

@@ -154,15 +154,6 @@ static int open_gpu(struct vt_renderer *r, struct vt_error *err)
 
 /* ---------------------------------------------------------------- what looks saw */
 
-static void free_highlights(struct vt_highlights *set)
-{
-    for (size_t i = 0; i < set->n; i++) {
-        free(set->all[i].runs);
-    }
-    free(set->all);
-    *set = (struct vt_highlights){0};
-}
-
 /* A copy of its own; without memory for it, what there was. */
 static void copy_highlights(struct vt_highlights *to, const struct vt_highlights *from)
 {
@@ -179,10 +170,10 @@ static void copy_highlights(struct vt_highlights *to, const struct vt_highlights
         }
     }
     if (ok) {
-        free_highlights(to);
+        vt_highlights_fini(to);
         *to = copy;
     } else {
-        free_highlights(&copy);
+        vt_highlights_fini(&copy);
     }
 }
 
@@ -256,7 +247,7 @@ static void take_told(struct vt_renderer *r)
         r->ready = true;
     }
     if (r->told_highlights) {
-        free_highlights(&r->own_highlights);
+        vt_highlights_fini(&r->own_highlights);
         r->own_highlights = r->highlights;
         r->highlights = (struct vt_highlights){0};
         u->highlights = &r->own_highlights;
@@ -666,8 +657,8 @@ static int make_tables(struct vt_renderer *r, struct vt_error *err)
 
 static void free_all(struct vt_renderer *r)
 {
-    free_highlights(&r->highlights);
-    free_highlights(&r->own_highlights);
+    vt_highlights_fini(&r->highlights);
+    vt_highlights_fini(&r->own_highlights);
     vt_jpeg_destroy(r->jpeg);
     free(r->changed);
     free(r->pages);

@@ -9,8 +9,8 @@
  * page table still maps stays free. All walks share budgets that follow from the size of RAM, so a
  * guest with endless tables costs time in proportion to its memory and no more.
  */
-#include "guest/linux/pages.h"
-#include "vitrine/volume.h"
+#include "volume/classes.h"
+
 #include "volume/contents.h"
 
 #include <stdio.h>
@@ -124,7 +124,7 @@ int vt_classes_update(struct vt_classes *classes, const uint64_t *pages, size_t 
 
 /* ---- 1: struct page ---- */
 
-static enum vt_page_class class_of_kind(enum vt_linux_page_kind kind)
+enum vt_page_class vt_class_of_kind(enum vt_linux_page_kind kind)
 {
     switch (kind) {
     case VT_LINUX_PAGE_SLAB:
@@ -138,7 +138,7 @@ static enum vt_page_class class_of_kind(enum vt_linux_page_kind kind)
     case VT_LINUX_PAGE_KERNEL:
         return VT_CLASS_KERNEL_OTHER;
     default:
-        return VT_CLASS_HOLE; /* until its contents were looked at */
+        return VT_CLASS_HOLE;
     }
 }
 
@@ -156,7 +156,7 @@ static int ask_struct_pages(struct vt_classes *c, const struct vt_kernel *kernel
         }
     }
     for (uint64_t i = 0; i < c->n_pages; i++) {
-        c->classes[i] = (uint8_t)class_of_kind((enum vt_linux_page_kind)c->kinds[i]);
+        c->classes[i] = (uint8_t)vt_class_of_kind((enum vt_linux_page_kind)c->kinds[i]);
     }
     return 0;
 }
