@@ -117,6 +117,16 @@ expect_eq 'mcp' 200 "$(status_of -H 'Content-Type: application/json' -H 'Accept:
 # ---- rude ones
 
 fds() { curl -s "$url/metrics" | sed -n 's/^process_open_fds //p'; }
+# Several at once, so that the server keeps as many opened VMs as it ever does.
+crowd=()
+for _ in {1..8}; do
+    curl -s --max-time 60 -o /dev/null -H 'Content-Type: application/json' -d "$(
+        printf '{"query":"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) '
+        printf 'SELECT max(i) AS top FROM n"}'
+    )" "$api/sql" &
+    crowd+=($!)
+done
+wait "${crowd[@]}" || fail 'not everybody was served'
 before=$(fds)
 python3 "$peer" "$port" "$vm" || fail 'a peer'
 as_before() { [ "$(fds)" -le "$((before + 4))" ]; }
@@ -150,16 +160,29 @@ heard '"type":"state".*"state":"running"'
 
 expect_error 1 'serve.sock: a server listens there already' "$VITRINE" serve "$vm" --listen none
 expect_error 1 "$vm" "$VITRINE" serve "$vm" --listen none --socket "$scratch/other.sock"
-slow='WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500000) SELECT max(i) AS top FROM n'
-running() { curl -s "$url/metrics" | grep -qxF 'vitrine_jobs{state="running"} 1'; }
-curl -s --max-time 60 -o "$scratch/slow" -w '%{http_code}\n' -H 'Content-Type: application/json' \
-    -d "{\"query\":\"$slow\"}" "$api/sql" >"$scratch/slow.status" &
-request=$!
-wait_until 'the request runs' running
+# a_request_runs ROWS: a statement that counts to $rows, seen running; $request is its curl. One that was over
+# before anybody looked is asked again with more rows.
+a_request_runs() {
+    rows=$1
+    running() { curl -s "$url/metrics" | grep -qxF 'vitrine_jobs{state="running"} 1'; }
+    ended() { ! kill -0 "$request" 2>/dev/null; }
+    running_or_ended() { running || ended; }
+    while :; do
+        curl -s --max-time 60 -o "$scratch/slow" -w '%{http_code}\n' -H 'Content-Type: application/json' -d "$(
+            printf '{"query":"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %s) ' "$rows"
+            printf 'SELECT max(i) AS top FROM n"}'
+        )" "$url/api/v1/vms/$vm/sql" >"$scratch/slow.status" &
+        request=$!
+        wait_until 'the request runs' running_or_ended
+        ended || return 0
+        rows=$((rows * 2))
+    done
+}
+a_request_runs 1500000
 end_server 0
 wait "$request" || fail "curl ended with $?"
 expect_eq 'the request was answered' 200 "$(cat "$scratch/slow.status")"
-expect_eq 'whole' 1500000 "$(json 'd["rows"][0]["top"]' <"$scratch/slow")"
+expect_eq 'whole' "$rows" "$(json 'd["rows"][0]["top"]' <"$scratch/slow")"
 heard '^close 1001$'
 wait "$pid_of_listener" || true
 exec 3<&-
@@ -169,10 +192,7 @@ exec 3<&-
 # ---- time is up
 
 serve "$vm" --drain 100ms
-curl -s --max-time 60 -o "$scratch/slow" -w '%{http_code}\n' -H 'Content-Type: application/json' \
-    -d "{\"query\":\"${slow/1500000/100000000000}\"}" "$url/api/v1/vms/$vm/sql" >"$scratch/slow.status" &
-request=$!
-wait_until 'the request runs' running
+a_request_runs 100000000000
 end_server 0
 wait "$request" || true # it is answered 503 or cut off: the server did not wait for it
 
@@ -184,7 +204,7 @@ expect_eq 'reading with it' 200 "$(status_of -H "Authorization: Bearer $token" "
 expect_eq 'health without it' 200 "$(status_of "$url/healthz")"
 expect_eq 'the page without it' 200 "$(status_of "$url/")"
 expect_eq 'the page of another host' 421 "$(status_of -H 'Host: evil.example' "$url/")"
-writes() { curl -s --unix-socket "$socket" http://localhost/metrics | grep -q "^vitrine_samples_total{vm=\"$vm\"} [2-9]"; }
+writes() { curl -s --unix-socket "$socket" http://localhost/metrics | grep -qE "^vitrine_samples_total{vm=\"$vm\"} ([2-9]|[1-9][0-9])"; }
 wait_until 'it has taken samples' writes
 end_server 137 KILL
 expect_eq 'the database' ok "$(sqlite3 "$VITRINE_DATA_DIR/$vm.db" 'PRAGMA integrity_check')"
