@@ -1,0 +1,81 @@
+/* gpu/record.h - what was seen on a virtio-gpu's queues: events, and the file they are kept in.
+ *
+ * One internal binary log (NAME.vgpu); JSON lines, pcapng, Perfetto and `gpu diff` are pure
+ * functions of it. Events come from three places and look the same: watching a guest's queues from
+ * outside (gpu/watch.h), our driver's own log in the guest's RAM (virtio/gpu/log.h), a file.
+ *
+ * A file is struct vt_vgpu_file_header, then events, each a struct vt_vgpu_file_event and its
+ * bytes; little- endian, append-only, whole up to the last complete event. Files are hostile when
+ * read.
+ */
+#ifndef VT_GPU_RECORD_H
+#define VT_GPU_RECORD_H
+
+#include "vitrine/base.h"
+
+#define VT_VGPU_FILE_MAGIC "VT-GPU\r\n\x1a\n"
+#define VT_VGPU_FILE_VERSION 1u
+/** Bytes of one request or response that are kept. */
+#define VT_VGPU_PAYLOAD_MAX (1u << 20)
+
+enum vt_vgpu_seen {
+    VT_VGPU_SEEN_COMMAND, /**< a request and, unless it says otherwise, its response */
+    VT_VGPU_SEEN_LOST,    /**< `lost` commands went by unseen between the one before and this */
+    VT_VGPU_SEEN_RESET,   /**< the device was reset or its queues moved */
+    VT_VGPU_SEEN_NOTE,    /**< text in `request` */
+};
+
+enum vt_vgpu_seen_flags {
+    VT_VGPU_NO_RESPONSE = 1, /**< not answered when it was last looked at */
+    VT_VGPU_STALE_RESPONSE =
+        2, /**< the memory of the response had been used again when it was read */
+    VT_VGPU_STALE_REQUEST = 4, /**< so had the request's, or a part of it */
+    VT_VGPU_CUT = 8, /**< longer than VT_VGPU_PAYLOAD_MAX or its descriptors ended early */
+    VT_VGPU_TIMES_ARE_BOUNDS = 16, /**< times are when we looked, not when it happened */
+};
+
+/** Plain data; `request` and `response` are borrowed. */
+struct vt_vgpu_event_seen {
+    enum vt_vgpu_seen kind;
+    uint32_t flags;    /**< enum vt_vgpu_seen_flags */
+    uint64_t sequence; /**< counts commands of both queues as they were made available */
+    uint64_t lost;
+    uint64_t submitted_ns; /**< since the recording began */
+    uint64_t answered_ns;  /**< 0: not */
+    uint8_t queue;         /**< enum vt_vgpu_queue */
+    uint16_t slot;         /**< head descriptor (split) or buffer id (packed) */
+    uint32_t written;      /**< the used ring's length */
+    const uint8_t *request, *response;
+    uint32_t request_bytes, response_bytes;
+};
+
+/** A consumer: false ends what produces. */
+typedef bool vt_vgpu_seen_fn(const struct vt_vgpu_event_seen *event, void *arg);
+
+/** Where the events of a file come from, for people; strings may be empty. */
+struct vt_vgpu_origin {
+    char vm[64], source[32]; /**< source: "watch", "driver's log" */
+    char device[64];         /**< QEMU's path or id of the device */
+    uint64_t features;       /**< negotiated */
+    uint64_t started_unix_ns;
+};
+
+struct vt_vgpu_writer;
+/** Creates the file with O_EXCL unless `replace`. */
+int vt_vgpu_writer_create(const char *path, bool replace, const struct vt_vgpu_origin *origin,
+                          struct vt_vgpu_writer **writer, struct vt_error *err);
+int vt_vgpu_writer_put(struct vt_vgpu_writer *writer, const struct vt_vgpu_event_seen *event,
+                       struct vt_error *err);
+/** Flushes and closes; takes NULL. */
+int vt_vgpu_writer_close(struct vt_vgpu_writer *writer, struct vt_error *err);
+
+struct vt_vgpu_reader;
+int vt_vgpu_reader_open(const char *path, struct vt_vgpu_reader **reader, struct vt_error *err);
+const struct vt_vgpu_origin *vt_vgpu_reader_origin(const struct vt_vgpu_reader *reader);
+/** 1 and an event that is valid until the next call; 0 at the end, *cut when the last one is
+ *  incomplete; VT_E_CORRUPT with the offset in err->addr. */
+int vt_vgpu_reader_next(struct vt_vgpu_reader *reader, struct vt_vgpu_event_seen *event, bool *cut,
+                        struct vt_error *err);
+void vt_vgpu_reader_close(struct vt_vgpu_reader *reader);
+
+#endif
