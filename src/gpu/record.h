@@ -5,7 +5,7 @@
  * outside (gpu/watch.h), our driver's own log in the guest's RAM (virtio/gpu/log.h), a file.
  *
  * A file is struct vt_vgpu_file_header, then events, each a struct vt_vgpu_file_event and its
- * bytes; little- endian, append-only, whole up to the last complete event. Files are hostile when
+ * bytes; little-endian, append-only, whole up to the last complete event. Files are hostile when
  * read.
  */
 #ifndef VT_GPU_RECORD_H
@@ -18,12 +18,36 @@
 /** Bytes of one request or response that are kept. */
 #define VT_VGPU_PAYLOAD_MAX (1u << 20)
 
+/** The file's beginning; strings are zero-padded. */
+struct vt_vgpu_file_header {
+    char magic[16]; /**< VT_VGPU_FILE_MAGIC, zero-padded */
+    uint32_t version;
+    uint32_t header_bytes; /**< events begin here */
+    uint64_t features;
+    uint64_t started_unix_ns;
+    char vm[64], source[32], device[64];
+};
+_Static_assert(sizeof(struct vt_vgpu_file_header) == 200, "the file's bytes");
+
+/** One event; the request's bytes follow, then the response's, without padding. */
+struct vt_vgpu_file_event {
+    uint32_t bytes; /**< with what follows */
+    uint8_t kind, queue;
+    uint16_t slot;
+    uint32_t flags, written;
+    uint64_t sequence, lost, submitted_ns, answered_ns;
+    uint32_t request_bytes, response_bytes;
+};
+_Static_assert(sizeof(struct vt_vgpu_file_event) == 56, "the file's bytes");
+
 enum vt_vgpu_seen {
     VT_VGPU_SEEN_COMMAND, /**< a request and, unless it says otherwise, its response */
     VT_VGPU_SEEN_LOST,    /**< `lost` commands went by unseen between the one before and this */
     VT_VGPU_SEEN_RESET,   /**< the device was reset or its queues moved */
     VT_VGPU_SEEN_NOTE,    /**< text in `request` */
 };
+/** "command", "lost", "reset", "note"; never NULL. */
+const char *vt_vgpu_seen_name(enum vt_vgpu_seen kind);
 
 enum vt_vgpu_seen_flags {
     VT_VGPU_NO_RESPONSE = 1, /**< not answered when it was last looked at */
@@ -32,6 +56,7 @@ enum vt_vgpu_seen_flags {
     VT_VGPU_STALE_REQUEST = 4, /**< so had the request's, or a part of it */
     VT_VGPU_CUT = 8, /**< longer than VT_VGPU_PAYLOAD_MAX or its descriptors ended early */
     VT_VGPU_TIMES_ARE_BOUNDS = 16, /**< times are when we looked, not when it happened */
+    VT_VGPU_SEEN_FLAGS = 31,       /**< all of them */
 };
 
 /** Plain data; `request` and `response` are borrowed. */
@@ -61,15 +86,18 @@ struct vt_vgpu_origin {
 };
 
 struct vt_vgpu_writer;
-/** Creates the file with O_EXCL unless `replace`. */
+/** Creates the file (mode 0600), with O_EXCL unless `replace`, which empties one that is there. */
 int vt_vgpu_writer_create(const char *path, bool replace, const struct vt_vgpu_origin *origin,
                           struct vt_vgpu_writer **writer, struct vt_error *err);
 int vt_vgpu_writer_put(struct vt_vgpu_writer *writer, const struct vt_vgpu_event_seen *event,
                        struct vt_error *err);
-/** Flushes and closes; takes NULL. */
+/** Lets readers of the file see what was put so far. */
+int vt_vgpu_writer_flush(struct vt_vgpu_writer *writer, struct vt_error *err);
+/** Flushes and closes; takes NULL. The writer is gone also when that fails. */
 int vt_vgpu_writer_close(struct vt_vgpu_writer *writer, struct vt_error *err);
 
 struct vt_vgpu_reader;
+/** VT_E_CORRUPT: not such a file; VT_E_UNSUPPORTED: of another version; those of opening files. */
 int vt_vgpu_reader_open(const char *path, struct vt_vgpu_reader **reader, struct vt_error *err);
 const struct vt_vgpu_origin *vt_vgpu_reader_origin(const struct vt_vgpu_reader *reader);
 /** 1 and an event that is valid until the next call; 0 at the end, *cut when the last one is
