@@ -20,8 +20,9 @@
 #include "virtio/gpu/protocol/protocol.h"
 #include "vitrine/virtio.h"
 
-#define VT_VGPU_LOG_MAGIC "VT-GPULOG\0\x1a\n\xf0\x9f\x8e" /**< 16 bytes with the zero at its end   \
-                                                           */
+#define VT_VGPU_LOG_MAGIC                                                                          \
+    "VT-GPULOG\0\x1a\n\xf0\x9f\x8e" /**< 16 bytes with the zero at its end                         \
+                                     */
 #define VT_VGPU_LOG_VERSION 1u
 
 struct vt_vgpu_log_header {
