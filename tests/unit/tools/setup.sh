@@ -77,7 +77,9 @@ called() { grep -qF -- "$1" "$calls" || complain "did not call: $1"; }
 not_called() { ! grep -qE -- "$1" "$calls" || complain "called: $1"; }
 version_is() {
     [ "$(cat "$top/cache/qemu/version" 2>&1)" = "$1" ] || complain "version is not $1"
-    [ -x "$top/cache/qemu/qemu-system-x86_64" ] || complain 'no launcher'
+    for architecture in x86_64 aarch64 riscv64; do
+        "$top/cache/qemu/qemu-system-$architecture" --version | grep -qF "$1" || complain "no launcher for $architecture"
+    done
     [ -z "$(find "$top/cache" -name '*unpacking*')" ] || complain 'left something behind'
 }
 
@@ -109,11 +111,11 @@ version_is 11.1.3
 called '--aptopt=Acquire::http::Proxy "http://proxy:1";'
 called 'trixie '"$top"'/cache/qemu.unpacking deb http://mirror/debian/ trixie main deb http://mirror/debian/ trixie-backports main'
 run 0 qemu
-not_called '^mmdebstrap'
+not_called 'mmdebstrap'
 rm "$top/cache/qemu/version"
 run 0 qemu
 version_is 11.1.3
-not_called '^mmdebstrap'
+not_called 'mmdebstrap'
 
 new_machine 'too old in the backports, none in forky'
 printf 'trixie 10.0.13\nsid 12.0.0\n' >"$top/suites"
@@ -147,11 +149,26 @@ echo 'trixie 11.1.3' >"$top/suites"
 run 0 qemu
 version_is 11.1.3
 
-new_machine 'a QEMU of the system that will do'
+new_machine 'one for x86_64 alone in the cache is replaced'
+mkdir -p "$top/cache/qemu"
+printf '#!/bin/sh\necho QEMU emulator version 11.1.3\n' >"$top/cache/qemu/qemu-system-x86_64"
+chmod +x "$top/cache/qemu/qemu-system-x86_64"
+run 0 qemu
+called 'mmdebstrap'
+version_is 11.1.3
+
+new_machine 'QEMUs of the system that will do'
 shim qemu-new <<<'echo QEMU emulator version 11.4.1'
 qemu=$bin/qemu-new run 0 qemu
-said 'QEMU 11.4.1 at'
-not_called '^mmdebstrap'
+version_is 11.1.3
+rm -rf "$top/cache"
+shim qemu-system-aarch64 <<<'echo QEMU emulator version 11.4.2'
+shim qemu-system-riscv64 <<<'echo QEMU emulator version 11.4.3'
+qemu=$bin/qemu-new run 0 qemu
+said "QEMU 11.4.1 at $bin/qemu-new"
+said "QEMU 11.4.3 at $bin/qemu-system-riscv64"
+not_called 'mmdebstrap'
+rm "$bin"/qemu-system-*
 
 new_machine 'lists never fetched, a foreign source first'
 # shellcheck source=/dev/null
@@ -188,7 +205,7 @@ said 'QEMU 7.2.22 is in'
 said 'QEMU 10.0.13 is in'
 "$top/cache/old-qemus/bookworm/qemu-system-x86_64" --version | grep -q 7.2.22 || complain 'a launcher that does not start'
 run 0 old-qemus
-not_called '^mmdebstrap'
+not_called 'mmdebstrap'
 
 new_machine 'npm packages, once'
 shim npm <<<'[ -f "$3/package-lock.json" ] && mkdir "$3/node_modules"'
