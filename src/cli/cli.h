@@ -44,13 +44,20 @@ struct vt_verb {
     const char *examples;            /**< lines for the man page and --help, or NULL */
     const struct vt_column *columns; /**< what its rows say, for the man page and --help, or NULL */
     unsigned n_columns;
-    int (*run)(const struct vt_args *args);
+    /** What its first operand may be, or NULL: verbs with a word more in their names ("gpu state"),
+     *  ended by NULL. They are run in its place, with the operands after the word. */
+    const struct vt_verb *const *words;
+    int (*run)(const struct vt_args *args); /**< NULL where there are words */
 };
 
 /** All verbs, ended by NULL: the table of verbs.c, and one for each noun of vitrine/linux.h that
  *  has none there. */
 const struct vt_verb *const *vt_verbs(void);
 const struct vt_verb *vt_verb_find(const char *name);
+/** The verb of that word, or NULL. */
+const struct vt_verb *vt_verb_word(const struct vt_verb *verb, const char *word);
+/** The word alone: "state" of "gpu state". */
+const char *vt_verb_last_word(const struct vt_verb *verb);
 
 /* ---- arguments, after parsing: everything named here was checked against the verb's table ---- */
 

@@ -6,9 +6,14 @@
 static int run(const struct vt_args *args)
 {
     const char *name = vt_args_operand(args, 0);
+    const char *word = vt_args_operand(args, 1);
     const struct vt_verb *verb = name != NULL ? vt_verb_find(name) : NULL;
     if (name != NULL && verb == NULL) {
         return vt_usage_error(args, "no verb '%s'", name);
+    }
+    verb = word != NULL ? vt_verb_word(verb, word) : verb;
+    if (word != NULL && verb == NULL) {
+        return vt_usage_error(args, "no verb '%s %s'", name, word);
     }
     const char *shell = vt_args_value(args, "completion");
     if (shell != NULL) {
@@ -19,6 +24,9 @@ static int run(const struct vt_args *args)
     if (vt_args_flag(args, "names")) {
         for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
             puts((*v)->name);
+            for (const struct vt_verb *const *w = (*v)->words; w != NULL && *w != NULL; w++) {
+                puts((*w)->name);
+            }
         }
     } else if (vt_args_flag(args, "scdoc")) {
         vt_help_scdoc(stdout, verb);
@@ -41,8 +49,8 @@ const struct vt_verb vt_verb_help = {
     .name = "help",
     .group = "Help",
     .summary = "Show what vitrine can do",
-    .operands = "[VERB]",
-    .max_operands = 1,
+    .operands = "[VERB [WORD]]",
+    .max_operands = 2,
     .options = options,
     .run = run,
 };

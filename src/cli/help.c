@@ -66,6 +66,14 @@ static void column_rows(FILE *out, const struct vt_verb *verb)
     }
 }
 
+static void word_rows(FILE *out, const struct vt_verb *verb)
+{
+    fprintf(out, "\n'vitrine %s WORD --help' says more of each:\n", verb->name);
+    for (const struct vt_verb *const *w = verb->words; *w != NULL; w++) {
+        fprintf(out, "  %-24s %s\n", vt_verb_last_word(*w), (*w)->summary);
+    }
+}
+
 void vt_help_verb(FILE *out, const struct vt_verb *verb)
 {
     fputs("usage: ", out);
@@ -73,6 +81,9 @@ void vt_help_verb(FILE *out, const struct vt_verb *verb)
     fprintf(out, "\n\n%s.\n", verb->summary);
     if (verb->description != NULL) {
         fprintf(out, "\n%s\n", verb->description);
+    }
+    if (verb->words != NULL) {
+        word_rows(out, verb);
     }
     fputs("\noptions:\n", out);
     option_rows(out, verb->options);
@@ -117,6 +128,24 @@ static void scdoc_literal(FILE *out, const char *lines)
     fputs("\n```\n\n", out);
 }
 
+/* "vitrine-gpu-state" */
+static void page_name(FILE *out, const struct vt_verb *verb)
+{
+    fputs("vitrine-", out);
+    for (const char *c = verb->name; *c != '\0'; c++) {
+        fputc(*c == ' ' ? '-' : *c, out);
+    }
+}
+
+static void scdoc_verb(FILE *out, const struct vt_verb *verb)
+{
+    fprintf(out, "*%s*\n\t", verb->name);
+    scdoc_text(out, verb->summary);
+    fputs(". See *", out);
+    page_name(out, verb);
+    fputs("*(1).\n\n", out);
+}
+
 static void scdoc_main(FILE *out)
 {
     fputs("vitrine(1) \"vitrine " VITRINE_VERSION "\"\n\n# NAME\n\n"
@@ -124,9 +153,7 @@ static void scdoc_main(FILE *out)
           "*vitrine* _VERB_ [OPTION...] [OPERAND...]\n\n# VERBS\n\n",
           out);
     for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
-        fprintf(out, "*%s*\n\t", (*v)->name);
-        scdoc_text(out, (*v)->summary);
-        fprintf(out, ". See *vitrine-%s*(1).\n\n", (*v)->name);
+        scdoc_verb(out, *v);
     }
     fputs("# EXIT STATUS\n\n0 ok; 1 failed; 2 usage; 3 not found; 124 timeout.\n", out);
 }
@@ -137,13 +164,21 @@ void vt_help_scdoc(FILE *out, const struct vt_verb *verb)
         scdoc_main(out);
         return;
     }
-    fprintf(out, "vitrine-%s(1) \"vitrine " VITRINE_VERSION "\"\n\n# NAME\n\nvitrine-%s - ",
-            verb->name, verb->name);
+    page_name(out, verb);
+    fputs("(1) \"vitrine " VITRINE_VERSION "\"\n\n# NAME\n\n", out);
+    page_name(out, verb);
+    fputs(" - ", out);
     scdoc_text(out, verb->summary);
     fprintf(out, "\n\n# SYNOPSIS\n\n*vitrine %s* [OPTION...] ", verb->name);
     scdoc_text(out, verb->operands);
     fputs("\n\n# DESCRIPTION\n\n", out);
     scdoc_text(out, verb->description != NULL ? verb->description : verb->summary);
+    if (verb->words != NULL) {
+        fputs("\n\n# WORDS\n\n", out);
+        for (const struct vt_verb *const *w = verb->words; *w != NULL; w++) {
+            scdoc_verb(out, *w);
+        }
+    }
     fputs("\n\n# OPTIONS\n\n", out);
     scdoc_options(out, verb->options);
     scdoc_options(out, vt_common_options());
@@ -167,24 +202,52 @@ void vt_help_scdoc(FILE *out, const struct vt_verb *verb)
           out);
 }
 
+static void bash_options(FILE *out, const struct vt_verb *verb)
+{
+    fprintf(out, "        '%s') words=\"", verb->name);
+    for (const struct vt_option *o = verb->options; o != NULL && o->name != NULL; o++) {
+        fprintf(out, "--%s ", o->name);
+    }
+    for (const struct vt_option *o = vt_common_options(); o->name != NULL; o++) {
+        fprintf(out, "--%s ", o->name);
+    }
+    fputs("\" ;;\n", out);
+}
+
+/* A verb that has words: they come first, then it is as if the two were one. */
+static void bash_words(FILE *out, const struct vt_verb *verb)
+{
+    fprintf(out,
+            "    if [ \"$verb\" = %s ]; then\n        if [ \"$COMP_CWORD\" -eq 2 ]; then\n"
+            "            mapfile -t COMPREPLY < <(compgen -W \"",
+            verb->name);
+    for (const struct vt_verb *const *w = verb->words; *w != NULL; w++) {
+        fprintf(out, "%s ", vt_verb_last_word(*w));
+    }
+    fputs("--help\" -- \"$cur\")\n            return\n        fi\n"
+          "        verb=\"$verb ${COMP_WORDS[2]}\"\n    fi\n",
+          out);
+}
+
 static void bash_completion(FILE *out)
 {
-    fputs("_vitrine() {\n    local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words\n"
-          "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"",
+    fputs("_vitrine() {\n    local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words\n",
           out);
+    for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
+        if ((*v)->words != NULL) {
+            bash_words(out, *v);
+        }
+    }
+    fputs("    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"", out);
     for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
         fprintf(out, "%s ", (*v)->name);
     }
     fputs("\"\n    else\n        case $verb in\n", out);
     for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
-        fprintf(out, "        %s) words=\"", (*v)->name);
-        for (const struct vt_option *o = (*v)->options; o != NULL && o->name != NULL; o++) {
-            fprintf(out, "--%s ", o->name);
+        bash_options(out, *v);
+        for (const struct vt_verb *const *w = (*v)->words; w != NULL && *w != NULL; w++) {
+            bash_options(out, *w);
         }
-        for (const struct vt_option *o = vt_common_options(); o->name != NULL; o++) {
-            fprintf(out, "--%s ", o->name);
-        }
-        fputs("\" ;;\n", out);
     }
     fputs("        esac\n        case $cur in\n        -*) ;;\n"
           "        *) words=\"$(vitrine ls --names 2>/dev/null)\" ;;\n        esac\n    fi\n"
@@ -206,6 +269,30 @@ static void zsh_entry(FILE *out, const char *dashes, const char *name, const cha
     fputs("' ", out);
 }
 
+static void zsh_options(FILE *out, const struct vt_verb *verb)
+{
+    fprintf(out, "('%s') options=(", verb->name);
+    for (const struct vt_option *o = verb->options; o != NULL && o->name != NULL; o++) {
+        zsh_entry(out, "--", o->name, o->help);
+    }
+    for (const struct vt_option *o = vt_common_options(); o->name != NULL; o++) {
+        zsh_entry(out, "--", o->name, o->help);
+    }
+    fputs(") ;;\n", out);
+}
+
+static void zsh_words(FILE *out, const struct vt_verb *verb)
+{
+    fprintf(out, "if [[ $verb == %s ]]; then\n    if (( CURRENT == 3 )); then\n        verbs=(",
+            verb->name);
+    for (const struct vt_verb *const *w = verb->words; *w != NULL; w++) {
+        zsh_entry(out, "", vt_verb_last_word(*w), (*w)->summary);
+    }
+    fputs(")\n        _describe word verbs\n        return\n    fi\n"
+          "    verb=\"$verb $words[3]\"\nfi\n",
+          out);
+}
+
 static void zsh_completion(FILE *out)
 {
     fputs("#compdef vitrine\nlocal -a verbs options\nif (( CURRENT == 2 )); then\n    verbs=(",
@@ -213,16 +300,18 @@ static void zsh_completion(FILE *out)
     for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
         zsh_entry(out, "", (*v)->name, (*v)->summary);
     }
-    fputs(")\n    _describe verb verbs\n    return\nfi\ncase $words[2] in\n", out);
+    fputs(")\n    _describe verb verbs\n    return\nfi\nlocal verb=$words[2]\n", out);
     for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
-        fprintf(out, "(%s) options=(", (*v)->name);
-        for (const struct vt_option *o = (*v)->options; o != NULL && o->name != NULL; o++) {
-            zsh_entry(out, "--", o->name, o->help);
+        if ((*v)->words != NULL) {
+            zsh_words(out, *v);
         }
-        for (const struct vt_option *o = vt_common_options(); o->name != NULL; o++) {
-            zsh_entry(out, "--", o->name, o->help);
+    }
+    fputs("case $verb in\n", out);
+    for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
+        zsh_options(out, *v);
+        for (const struct vt_verb *const *w = (*v)->words; w != NULL && *w != NULL; w++) {
+            zsh_options(out, *w);
         }
-        fputs(") ;;\n", out);
     }
     fputs("esac\nif [[ $PREFIX == -* ]]; then\n    _describe -o option options\nelse\n"
           "    _alternative 'vms:VM:($(vitrine ls --names 2>/dev/null))' 'files:file:_files'\nfi\n",
@@ -252,6 +341,24 @@ static void fish_options(FILE *out, const char *condition, const struct vt_optio
     }
 }
 
+static void fish_words(FILE *out, const struct vt_verb *verb)
+{
+    for (const struct vt_verb *const *w = verb->words; *w != NULL; w++) {
+        const char *word = vt_verb_last_word(*w);
+        char condition[128];
+        fprintf(out,
+                "complete -c vitrine -f -n '__fish_seen_subcommand_from %s; and "
+                "test (count (commandline -opc)) -eq 2' -a %s -d ",
+                verb->name, word);
+        fish_quoted(out, (*w)->summary);
+        fputc('\n', out);
+        snprintf(condition, sizeof condition,
+                 "-n '__fish_seen_subcommand_from %s; and __fish_seen_subcommand_from %s'",
+                 verb->name, word);
+        fish_options(out, condition, (*w)->options);
+    }
+}
+
 static void fish_completion(FILE *out)
 {
     fputs("complete -c vitrine -f -n 'not __fish_use_subcommand' -a '(vitrine ls --names "
@@ -264,6 +371,9 @@ static void fish_completion(FILE *out)
         char condition[128];
         snprintf(condition, sizeof condition, "-n '__fish_seen_subcommand_from %s'", (*v)->name);
         fish_options(out, condition, (*v)->options);
+        if ((*v)->words != NULL) {
+            fish_words(out, *v);
+        }
     }
     fish_options(out, "", vt_common_options());
 }

@@ -53,12 +53,25 @@ int main(int argc, char **argv)
         fprintf(stderr, "vitrine: no verb '%s' (see 'vitrine help')\n", word);
         return VT_EXIT_USAGE;
     }
+    int first = 2;
+    if (verb->words != NULL && argc > first && argv[first][0] != '-') {
+        const struct vt_verb *of = verb;
+        verb = vt_verb_word(of, argv[first]);
+        if (verb == NULL) {
+            fprintf(stderr, "vitrine %s: no '%s' (see 'vitrine %s --help')\n", of->name,
+                    argv[first], of->name);
+            return VT_EXIT_USAGE;
+        }
+        first++;
+    }
     catch_signals();
     struct vt_args args;
-    int result = vt_args_parse(verb, argc - 2, (const char *const *)argv + 2, &args);
+    int result = vt_args_parse(verb, argc - first, (const char *const *)argv + first, &args);
     if (result == 0) {
         if (vt_args_flag(&args, "help")) {
             vt_help_verb(stdout, verb);
+        } else if (verb->words != NULL) {
+            result = vt_usage_error(&args, "needs %s", verb->operands);
         } else {
             result = verb->run(&args);
         }

@@ -40,6 +40,7 @@ extern const struct vt_verb vt_verb_highlight;
 extern const struct vt_verb vt_verb_shot;
 extern const struct vt_verb vt_verb_film;
 extern const struct vt_verb vt_verb_view;
+extern const struct vt_verb vt_verb_gpu;
 extern const struct vt_verb vt_verb_gpus;
 extern const struct vt_verb vt_verb_serve;
 extern const struct vt_verb vt_verb_bench;
@@ -81,6 +82,7 @@ static const struct vt_verb *const after_nouns[] = {
     &vt_verb_dump,
     &vt_verb_mount,
     &vt_verb_unmount,
+    &vt_verb_gpu,
     &vt_verb_highlight,
     &vt_verb_shot,
     &vt_verb_film,
@@ -139,6 +141,22 @@ const struct vt_verb *vt_verb_find(const char *name)
     for (const struct vt_verb *const *v = vt_verbs(); *v != NULL; v++) {
         if (strcmp((*v)->name, name) == 0 ||
             ((*v)->alias != NULL && strcmp((*v)->alias, name) == 0)) {
+            return *v;
+        }
+    }
+    return NULL;
+}
+
+const char *vt_verb_last_word(const struct vt_verb *verb)
+{
+    const char *space = strrchr(verb->name, ' ');
+    return space != NULL ? space + 1 : verb->name;
+}
+
+const struct vt_verb *vt_verb_word(const struct vt_verb *verb, const char *word)
+{
+    for (const struct vt_verb *const *v = verb->words; v != NULL && *v != NULL; v++) {
+        if (strcmp(vt_verb_last_word(*v), word) == 0) {
             return *v;
         }
     }

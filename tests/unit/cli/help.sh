@@ -16,10 +16,16 @@ mapfile -t verbs < <("$vitrine" help --names)
 [ ${#verbs[@]} -gt 0 ] || complain 'help --names is empty'
 "$vitrine" help >"$dir/overview"
 for verb in "${verbs[@]}"; do
-    grep -qE "^  $verb +[A-Z].*[^.]$" "$dir/overview" ||
+    # A verb of two words stands in the help of its first one.
+    case $verb in
+    *' '*) "$vitrine" "${verb% *}" --help >"$dir/list" ;;
+    *) cp "$dir/overview" "$dir/list" ;;
+    esac
+    grep -qE "^  ${verb##* } +[A-Z].*[^.]$" "$dir/list" ||
         complain "$verb: no summary (capital first, no full stop) in the overview"
-    "$vitrine" "$verb" --help >"$dir/a"
-    "$vitrine" help "$verb" >"$dir/b"
+    read -ra words <<<"$verb"
+    "$vitrine" "${words[@]}" --help >"$dir/a"
+    "$vitrine" help "${words[@]}" >"$dir/b"
     cmp -s "$dir/a" "$dir/b" || complain "$verb: --help and 'help $verb' differ"
     head -n 1 "$dir/a" | grep -qE "^usage: vitrine $verb( |$)" || complain "$verb: no usage line"
     ! awk 'length > 100' "$dir/a" | grep . >&2 || complain "$verb: help wider than 100 columns"
@@ -39,7 +45,7 @@ done
 for shell in bash zsh fish; do
     "$vitrine" help --completion "$shell" >"$dir/completion"
     for verb in "${verbs[@]}"; do
-        grep -qw -- "$verb" "$dir/completion" || complain "$shell: $verb is not completed"
+        grep -qw -- "${verb##* }" "$dir/completion" || complain "$shell: $verb is not completed"
     done
     if command -v "$shell" >/dev/null; then
         "$shell" -n "$dir/completion" || complain "$shell does not parse its completion"
@@ -53,6 +59,12 @@ done
 COMP_WORDS=(vitrine he) COMP_CWORD=1 COMPREPLY=()
 _vitrine
 [ "${COMPREPLY[*]}" = help ] || complain "bash completes 'he' to '${COMPREPLY[*]}'"
+COMP_WORDS=(vitrine gpu sta) COMP_CWORD=2 COMPREPLY=()
+_vitrine
+[ "${COMPREPLY[*]}" = state ] || complain "bash completes 'gpu sta' to '${COMPREPLY[*]}'"
+COMP_WORDS=(vitrine gpu state --jso) COMP_CWORD=3 COMPREPLY=()
+_vitrine
+[ "${COMPREPLY[*]}" = --json ] || complain "bash completes 'gpu state --jso' to '${COMPREPLY[*]}'"
 COMP_WORDS=(vitrine help --sc) COMP_CWORD=2 COMPREPLY=()
 _vitrine
 [ "${COMPREPLY[*]}" = --scdoc ] || complain "bash completes '--sc' to '${COMPREPLY[*]}'"

@@ -1,0 +1,27 @@
+/* cli/cmd_gpu.c - `vitrine gpu WORD`: a guest's GPU. Each word is a verb in a file of its own,
+ * cmd_gpu_<word>.c; here is only their list. */
+#include "cli/cli.h"
+
+extern const struct vt_verb vt_verb_gpu_state;
+
+/* One a line, so that two people can add one. */
+/* clang-format off */
+static const struct vt_verb *const words[] = {
+    &vt_verb_gpu_state,
+    NULL,
+};
+/* clang-format on */
+
+const struct vt_verb vt_verb_gpu = {
+    .name = "gpu",
+    .group = "GPU",
+    .summary = "Look at what a guest does with its virtio-gpu",
+    .operands = "WORD [OPERAND...]",
+    .min_operands = 1,
+    .max_operands = 1,
+    .words = words,
+    .description = "A virtio-gpu is watched from outside: QEMU says where its queues are, and they "
+                   "are read in\n"
+                   "the VM's RAM. The guest needs nothing for it, and cannot notice it.",
+    .examples = "vitrine gpu state web",
+};
