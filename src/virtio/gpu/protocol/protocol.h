@@ -131,28 +131,30 @@ struct vt_vgpu_name {
 
 /** A member of a message or of one of its repeated parts. */
 struct vt_vgpu_field {
-    const char *name; /**< the specification's */
+    const char *name; /**< the specification's, with `rect` for its `r` */
     uint16_t offset;  /**< within the struct */
-    uint16_t bytes;
+    uint16_t bytes;   /**< 0: the plain bytes of a tail */
     enum vt_vgpu_kind kind;
     const struct vt_vgpu_name *names; /**< VT_VGPU_ENUM, _FLAGS: ended by a NULL name */
     const char *doc;
 };
 
-/** What follows the fixed part: `n` elements of `bytes` bytes, where `n` is the u32 member at
- *  `count_offset`, or as many as there are (`count_offset` 0: the rest of the message). */
+/** What follows the fixed part: as many elements as the u32 member at `count_offset` says; with
+ *  `count_offset` 0 as many as `capacity` says; with both 0 as many as there are. A `capacity` is
+ *  how many elements there is always room for, whatever the count. */
 struct vt_vgpu_tail {
     const char *name; /**< "entries"; NULL: nothing follows */
     uint16_t count_offset;
-    uint16_t bytes; /**< of one element; 1: plain bytes */
+    uint16_t bytes; /**< of one element; 1: plain bytes, described by the one field */
+    uint16_t capacity;
     uint8_t n_fields;
-    const struct vt_vgpu_field *fields; /**< of one element; NULL: plain bytes */
+    const struct vt_vgpu_field *fields; /**< of one element */
 };
 
 struct vt_vgpu_message {
     uint32_t type;
     const char *name; /**< "RESOURCE_CREATE_2D", "OK_NODATA" */
-    uint16_t bytes;   /**< of the fixed part, with the header */
+    uint16_t bytes;   /**< of the fixed part, with the header, without a tail */
     uint8_t n_fields; /**< without the header's */
     const struct vt_vgpu_field *fields;
     struct vt_vgpu_tail tail;
@@ -167,6 +169,8 @@ struct vt_vgpu_command {
 
 /** Every command known, in order of type; *n of them. */
 const struct vt_vgpu_command *vt_vgpu_commands(size_t *n);
+/** Every kind of response known, in order of type; *n of them. */
+const struct vt_vgpu_message *vt_vgpu_responses(size_t *n);
 /** NULL: not a command. */
 const struct vt_vgpu_command *vt_vgpu_command_of(uint32_t type);
 /** A request or a response; NULL: unknown type. */
@@ -175,6 +179,13 @@ const struct vt_vgpu_message *vt_vgpu_message_of(uint32_t type);
 const char *vt_vgpu_type_name(uint32_t type);
 /** The name of `value` in a field's names; NULL: none. */
 const char *vt_vgpu_value_name(const struct vt_vgpu_field *field, uint64_t value);
+/** Bytes of a message with its whole capacity: what a response needs room for. */
+uint32_t vt_vgpu_message_room(const struct vt_vgpu_message *message);
+
+static inline bool vt_vgpu_is_error(uint32_t type)
+{
+    return type >> 8 == VT_VGPU_RESP_ERR_UNSPEC >> 8;
+}
 
 /** The header's own fields, for those who show them. */
 extern const struct vt_vgpu_field vt_vgpu_header_fields[];
@@ -189,32 +200,38 @@ enum vt_vgpu_verdict {
     VT_VGPU_NOT_ITS_KIND, /**< a response where a request is due, or the reverse; or of another
                             command */
     VT_VGPU_TAIL_SHORT,   /**< it says more elements than there are bytes */
+    VT_VGPU_WRONG_FENCE,  /**< flag, fence id or context are not the fenced request's */
     VT_VGPU_LONG,         /**< bytes beyond its end (allowed by devices, said by us) */
+    VT_VGPU_VERDICTS
 };
 const char *vt_vgpu_verdict_name(enum vt_vgpu_verdict verdict);
 
-/** Is this a well-formed request? *message (NULL if unknown) and *elements of its tail are set for
- *  every verdict but VT_VGPU_SHORT of the header. `bytes` may be any memory; it is not kept. */
+/** Is this a well-formed request? *message (NULL: unknown, or no whole header) and *elements of its
+ *  tail (those that are there; of plain bytes, the bytes) are always set. `bytes` may be any
+ * memory, of any alignment; it is not kept. */
 enum vt_vgpu_verdict vt_vgpu_check_request(const void *bytes, size_t n,
                                            const struct vt_vgpu_message **message,
                                            uint32_t *elements);
-/** The same for a response to a request of type `request`: its success type or an error. With a
- * fence in the request the response's flags, fence id and context must be the request's. */
+/** The same for a response to `request`: its success type or an error. With a fence in the request
+ *  the response's flag, fence id and context must be the request's. Devices answer the cursor
+ *  queue's commands with no bytes at all: that is well, too, and *message is NULL. */
 enum vt_vgpu_verdict vt_vgpu_check_response(const struct vt_vgpu_header *request, const void *bytes,
                                             size_t n, const struct vt_vgpu_message **message,
                                             uint32_t *elements);
 
-/** Called once a value: `element` is the number within the tail, or -1; `value` the number for
- * kinds that are numbers; `at`/`n` the bytes of the field inside the message. */
+/** Called once a value: `element` is the number within the tail, or -1 (also for plain bytes, which
+ *  come as one field); `value` the number for kinds that are numbers; `at`/`n` the bytes of the
+ *  field inside the message. */
 typedef void vt_vgpu_visit_fn(const struct vt_vgpu_field *field, int64_t element, uint64_t value,
                               const void *at, size_t n, void *arg);
-/** Every field of a checked message that is there, the header's first; at most `max_elements` of
- * the tail. Reads no byte beyond `n`. */
+/** Every field of a message that is there, the header's first; at most `max_elements` of the tail.
+ *  The message need not be well-formed: no byte beyond `n` is read. `message` NULL: the header. */
 void vt_vgpu_visit(const struct vt_vgpu_message *message, const void *bytes, size_t n,
                    uint32_t max_elements, vt_vgpu_visit_fn *fn, void *arg);
 /** One line of text, always terminated, cut with "…" when `room` is too small: "SET_SCANOUT scanout
- * 0 resource 1 rect 1280x800+0+0 fence 7". Bytes a guest chose are made printable. Returns its
- * length. */
+ *  0 resource 1 rect 1280x800+0+0 fence 7". Ids come first, then the rest in the struct's order,
+ *  the tail and what the header says. Bytes a guest chose are made printable. Returns its length.
+ */
 size_t vt_vgpu_describe(const struct vt_vgpu_message *message, const void *bytes, size_t n,
                         char *to, size_t room);
 
