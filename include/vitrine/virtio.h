@@ -74,9 +74,11 @@ struct vt_virtio_piece {
  *  indirect descriptors and event index. */
 struct vt_virtqueue_config {
     uint16_t index;      /**< of the device's queues */
-    uint16_t size;       /**< entries; split: a power of two up to 32768 */
-    uint16_t max_pieces; /**< of one buffer, 1-256; above 1 they need indirect tables or entries */
-    uint64_t features;
+    uint16_t size;       /**< entries, up to 32768; split: a power of two */
+    uint16_t max_pieces; /**< of one buffer, 1-256 and at most `size` (2.7.5.3.1). Where indirect
+                              descriptors were negotiated, buffers of several pieces go through
+                              tables and take one entry each; else an entry a piece */
+    uint64_t features;   /**< IN_ORDER is refused */
 };
 
 struct vt_virtqueue; /* opaque: lives in the arena */
@@ -96,9 +98,9 @@ uint16_t vt_virtqueue_size(const struct vt_virtqueue *q);
 uint16_t vt_virtqueue_pending(const struct vt_virtqueue *q);
 
 /** Adds one buffer: `n_out` pieces the device reads, then `n_in` that it writes, at least one in
- * all. The device may see it only after vt_virtqueue_publish. `token`, not NULL, comes back with
- * it; *slot, when asked for, is the descriptor (split) or buffer id (packed) that names it on the
- * ring. VT_VIRTIO_E_FULL, _INVAL, _NEEDS_RESET. */
+ * all and at most 2^32 bytes. The device may see it only after vt_virtqueue_publish. `token`, not
+ * NULL, comes back with it; *slot, when asked for, is the descriptor (split) or buffer id (packed)
+ * that names it on the ring. VT_VIRTIO_E_FULL, _INVAL, _NEEDS_RESET. */
 int vt_virtqueue_add(struct vt_virtqueue *q, const struct vt_virtio_piece *pieces, unsigned n_out,
                      unsigned n_in, void *token, uint16_t *slot);
 /** Shows the device what was added since the last call; true: it wants to be notified. */
@@ -109,12 +111,12 @@ bool vt_virtqueue_publish(struct vt_virtqueue *q);
  * reset. */
 int vt_virtqueue_take(struct vt_virtqueue *q, void **token, uint32_t *written);
 /** Asks for an interrupt after the next buffer, or for none. True: something has been returned
- *  already and there may be no interrupt for it; take again. */
+ *  already and there may be no interrupt for it; take again. Call it each time before sleeping. */
 bool vt_virtqueue_interrupts(struct vt_virtqueue *q, bool wanted);
 /** Every token that the device has not returned, oldest first. */
 void vt_virtqueue_each_pending(struct vt_virtqueue *q, void (*fn)(void *token, void *arg),
                                void *arg);
-/** The rule that was broken ("used index jumped by 40000"), or NULL. Static text. */
+/** The rule that was broken ("the used index jumped past what is pending"), or NULL. Static. */
 const char *vt_virtqueue_fault(const struct vt_virtqueue *q);
 
 /* ---------------------------------------------------------------- transports (4) */

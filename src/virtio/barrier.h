@@ -1,0 +1,53 @@
+/* virtio/barrier.h - order between the driver's accesses and the device's.
+ *
+ * The device is another processor (a thread of the host): memory that both reach is ordered as
+ * between processors. An index is stored with release after what it counts and loaded with acquire
+ * before it; only "I stored mine, now I look at yours" needs the full barrier, on both sides.
+ * Inline assembly and no fence built-in: thread sanitizers refuse those.
+ */
+#ifndef VT_VIRTIO_BARRIER_H
+#define VT_VIRTIO_BARRIER_H
+
+#include <stdint.h>
+
+/** Reads or writes once, whole, in place: for memory that the device writes, too. */
+#define VT_ONCE(lvalue) (*(volatile __typeof__(lvalue) *)&(lvalue))
+
+static inline uint16_t vt_virtio_load_acquire(const uint16_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void vt_virtio_store_release(uint16_t *p, uint16_t value)
+{
+    __atomic_store_n(p, value, __ATOMIC_RELEASE);
+}
+
+/** Everything before it is seen before anything after it, stores before loads included. */
+static inline void vt_virtio_barrier(void)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("mfence" ::: "memory");
+#elif defined(__aarch64__)
+    __asm__ volatile("dmb ish" ::: "memory");
+#elif defined(__riscv) && __riscv_xlen == 64
+    __asm__ volatile("fence rw, rw" ::: "memory");
+#else
+#error "which instruction is the full barrier here?"
+#endif
+}
+
+/** Memory before it is seen before a register is written behind it (a notification), and what a
+ *  register read before it said comes before memory read behind it. */
+static inline void vt_virtio_barrier_io(void)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("" ::: "memory"); /* uncached accesses are ordered */
+#elif defined(__aarch64__)
+    __asm__ volatile("dmb osh" ::: "memory");
+#elif defined(__riscv) && __riscv_xlen == 64
+    __asm__ volatile("fence iorw, iorw" ::: "memory");
+#endif
+}
+
+#endif
