@@ -1,0 +1,146 @@
+/* guests/card/riscv64/arch.c - QEMU's `virt`: 16550 serial port, CLINT timer, test device to end.
+ *
+ * Source: RISC-V privileged architecture 20211203, 3.1 and 3.2.1; devicetree bindings ns16550a,
+ * sifive,clint0, sifive,test0. Interrupts stay disabled: a pending one ends WFI all the same.
+ */
+#include "card.h"
+
+static volatile uint8_t *uart;
+static volatile uint64_t *timer_compare;
+static volatile uint32_t *finisher;
+
+static volatile void *at(uint64_t address)
+{
+    return (volatile void *)(uintptr_t)address; // NOLINT(performance-no-int-to-ptr)
+}
+
+/* ---------------------------------------------------------------- console, time */
+
+void arch_put(char c)
+{
+    enum { DATA = 0, LINE_STATUS = 5, EMPTY = 0x20 };
+
+    if (!uart) {
+        return;
+    }
+    for (unsigned i = 0; i < 100000 && !(uart[LINE_STATUS] & EMPTY); i++) {
+        arch_relax();
+    }
+    uart[DATA] = (uint8_t)c;
+}
+
+uint64_t arch_ticks(void)
+{
+    uint64_t ticks;
+
+    __asm__ volatile("rdtime %0" : "=r"(ticks)::"memory");
+    return ticks;
+}
+
+void arch_relax(void)
+{
+    __asm__ volatile("nop" ::: "memory");
+}
+
+void arch_sleep_until(uint64_t ns)
+{
+    const uint64_t timer_interrupt = 1 << 7;
+    uint64_t now = now_ns();
+
+    if (now >= ns || !timer_compare) {
+        return;
+    }
+    now = (ns - now < 1000000000 ? ns - now : 1000000000) * (machine.ticks_hz / 1000) / 1000000;
+    *timer_compare = arch_ticks() + now;
+    __asm__ volatile("csrs mie, %0; wfi; csrc mie, %0" ::"r"(timer_interrupt) : "memory");
+    *timer_compare = UINT64_MAX;
+}
+
+/* ---------------------------------------------------------------- traps */
+
+static const char *const register_names[] = {
+    "ra", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1",  "a2",  "a3", "a4", "a5", "a6",
+    "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
+static const char *const trap_names[16] = {
+    [0] = "misaligned jump",  [1] = "instruction access fault", [2] = "undefined instruction",
+    [3] = "breakpoint",       [4] = "misaligned load",          [5] = "load access fault",
+    [6] = "misaligned store", [7] = "store access fault",       [11] = "environment call",
+};
+
+_Noreturn void riscv_trap(const uint64_t *frame);
+_Noreturn void riscv_trap(const uint64_t *frame)
+{
+    uint64_t cause, pc, value;
+
+    __asm__ volatile("csrr %0, mcause; csrr %1, mepc; csrr %2, mtval"
+                     : "=r"(cause), "=r"(pc), "=r"(value));
+    card_trap(&(struct card_trap){
+        .what = cause < 16 && trap_names[cause] ? trap_names[cause] : "trap",
+        .number = cause,
+        .pc = pc,
+        .address = value,
+        .sp = (uintptr_t)frame + 256,
+        .n_registers = sizeof(register_names) / sizeof(register_names[0]),
+        .registers = frame,
+        .names = register_names,
+    });
+}
+
+bool arch_crash(const char *how)
+{
+    const uint64_t nowhere = (uint64_t)1 << 50;
+
+    if (same_text(how, "read")) {
+        (void)*(volatile uint32_t *)at(nowhere);
+    } else if (same_text(how, "write")) {
+        *(volatile uint32_t *)at(nowhere) = 1;
+    } else if (same_text(how, "undefined")) {
+        __asm__ volatile("unimp");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------- the end */
+
+_Noreturn void arch_halt(void)
+{
+    __asm__ volatile("csrw mie, zero");
+    for (;;) {
+        __asm__ volatile("wfi" ::: "memory");
+    }
+}
+
+_Noreturn void arch_power_off(void)
+{
+    if (finisher) {
+        *finisher = 0x5555; /* pass */
+    }
+    arch_halt();
+}
+
+/* ---------------------------------------------------------------- the beginning */
+
+static void each_node(const struct card_node *node)
+{
+    uint64_t address, bytes;
+
+    if (same_text(node->name, "cpus")) {
+        machine.ticks_hz = tree_u32(node, "timebase-frequency", 10000000);
+    } else if (tree_is(node, "ns16550a") && !uart && tree_reg(node, 0, &address, &bytes)) {
+        uart = at(address);
+    } else if ((tree_is(node, "sifive,clint0") || tree_is(node, "riscv,clint0")) &&
+               tree_reg(node, 0, &address, &bytes)) {
+        timer_compare = at(address + 0x4000);
+    } else if (tree_is(node, "sifive,test0") && tree_reg(node, 0, &address, &bytes)) {
+        finisher = at(address);
+    }
+}
+
+void arch_main(uint64_t boot_information)
+{
+    machine.architecture = "riscv64";
+    machine_from_tree((const void *)at(boot_information), each_node);
+    card_main();
+}
