@@ -2,11 +2,13 @@
  * cmd_gpu_<word>.c; here is only their list. */
 #include "cli/cli.h"
 
+extern const struct vt_verb vt_verb_gpu_diff;
 extern const struct vt_verb vt_verb_gpu_state;
 
 /* One a line, so that two people can add one. */
 /* clang-format off */
 static const struct vt_verb *const words[] = {
+    &vt_verb_gpu_diff,
     &vt_verb_gpu_state,
     NULL,
 };

@@ -130,7 +130,8 @@ static uint64_t number_at(const uint8_t *at, size_t n)
 static void visit_fields(const struct vt_vgpu_field *fields, unsigned n_fields, int64_t element,
                          const uint8_t *bytes, size_t n, vt_vgpu_visit_fn *fn, void *arg)
 {
-    for (const struct vt_vgpu_field *f = fields; f < fields + n_fields; f++) {
+    for (unsigned i = 0; i < n_fields; i++) {
+        const struct vt_vgpu_field *f = &fields[i];
         if ((size_t)f->offset + f->bytes > n) {
             continue;
         }
