@@ -48,8 +48,10 @@ enum vt_vgpu_event {
 const char *vt_vgpu_state_name(enum vt_vgpu_state state);
 const char *vt_vgpu_event_name(enum vt_vgpu_event event);
 
-/** A resource's: illegal steps are refused before anything is sent. A step is taken when the device
- *  has said OK; until then the resource is busy. */
+/** A resource's: illegal steps are refused before anything is sent, and counted. A step is taken
+ *  when the device has said OK. Steps need not wait for one another: each is judged by what will be
+ *  when those before it have succeeded, so create, back, show, transfer and flush may be queued in
+ *  one go. */
 enum vt_vgpu_resource_state {
     VT_VGPU_RES_FREE,
     VT_VGPU_RES_CREATED, /**< RESOURCE_CREATE_2D or _BLOB */
@@ -77,24 +79,29 @@ struct vt_vgpu_driver_config {
     uint16_t max_entries;   /**< memory entries of one resource; 0: 256 */
     uint64_t timeout_ns;    /**< of a command; 0: 5 s */
     unsigned retries; /**< of ERR_OUT_OF_MEMORY and ERR_UNSPEC to commands that may be repeated */
-    /** Something changed by itself: DISPLAY_CHANGED or an error state. May be NULL. */
+    /** Something changed by itself: DISPLAY_CHANGED or an error state. May be NULL. As from `done`
+     *  of a command, everything may be called from it but poll, drain, start and stop. */
     void (*on_event)(enum vt_vgpu_event event, enum vt_vgpu_state now, void *arg);
     void *arg;
 };
 
 struct vt_vgpu_stats {
     uint64_t submitted, answered, failed, timed_out, retried,
-        refused; /**< refused: illegal events */
+        refused;            /**< refused: illegal events */
+    uint64_t steps_refused; /**< illegal steps of resources */
+    uint64_t out_of_order;  /**< answers that overtook others: legal without fences */
     uint64_t notifications, interrupts, resets;
     uint32_t in_flight, most_in_flight, resources;
     uint64_t refused_by[VT_VGPU_STATES][VT_VGPU_EVENTS];
 };
 
-/** Lays everything out; touches the device not yet. */
+/** Lays everything out; touches the device not yet. VT_VIRTIO_E_INVAL: no GPU, no clock, or a queue
+ *  size that is no power of two up to 256; _NOMEM. */
 int vt_vgpu_driver_create(const struct vt_vgpu_driver_config *config,
                           struct vt_vgpu_driver **driver);
 /** Resets, negotiates, starts the queues: UNINITIALISED → READY; also from any error state, in
- * which case everything on its way completes with VT_VIRTIO_E_NEEDS_RESET first. */
+ *  which case everything on its way completes with VT_VIRTIO_E_NEEDS_RESET first and resources are
+ *  LOST. Fails into UNUSABLE. VT_VIRTIO_E_INVAL: it is running. */
 int vt_vgpu_driver_start(struct vt_vgpu_driver *d);
 /** Resets the device for good. Resources that were not destroyed are counted and named in the log:
  *  returns how many. */
@@ -108,11 +115,16 @@ uint32_t vt_vgpu_driver_scanouts(const struct vt_vgpu_driver *d);
 uint32_t vt_vgpu_driver_capsets(const struct vt_vgpu_driver *d);
 
 /** Takes what the device returned, sees to timeouts, interrupts and configuration changes, calls
- * back, sends what waits. Returns how many commands completed, or the negative code of a new error.
- */
+ *  back, sends what waits. Returns how many commands came back, or the negative code of a new
+ *  error; in an error state after that VT_VIRTIO_E_NEEDS_RESET, without a device _NO_DEVICE. */
 int vt_vgpu_poll(struct vt_vgpu_driver *d);
 /** Polls until nothing is on its way, or `timeout_ns` passed. */
 int vt_vgpu_drain(struct vt_vgpu_driver *d, uint64_t timeout_ns);
+/** For guests that sleep: asks the device for an interrupt after the next answer, or for none.
+ * True: something has come already and there may be none for it; poll. Off after a start. */
+bool vt_vgpu_interrupts(struct vt_vgpu_driver *d, bool wanted);
+/** To be called by the interrupt's handler, at any time: acknowledges it; polls do the rest. */
+void vt_vgpu_interrupt(struct vt_vgpu_driver *d);
 
 /** How a command ended: `code` 0 and the response's type OK; VT_VIRTIO_E_INVAL and an error type;
  * or another code and no response (response_bytes 0). `response` is valid during the call. */
@@ -137,7 +149,8 @@ void vt_vgpu_kick(struct vt_vgpu_driver *d);
 
 /* ---- displays */
 
-/** GET_DISPLAY_INFO and, where negotiated, GET_EDID of each scanout; then `done`. */
+/** GET_DISPLAY_INFO and, where negotiated, GET_EDID of each scanout, one after the other; then
+ *  `done`, with the last answer. VT_VIRTIO_E_FULL: such a question is on its way. */
 int vt_vgpu_get_displays(struct vt_vgpu_driver *d, vt_vgpu_done_fn *done, void *arg);
 struct vt_vgpu_mode {
     uint32_t width, height, refresh_mhz;
@@ -147,15 +160,16 @@ struct vt_vgpu_display_info {
     bool enabled;
     struct vt_vgpu_rect rect;
     uint32_t n_modes;
-    struct vt_vgpu_mode modes[32]; /**< of the EDID, checked */
+    struct vt_vgpu_mode modes[64]; /**< of the EDID, checked; the most precise first */
     char name[14];                 /**< monitor name of the EDID, printable */
 };
-/** As last asked; NULL: no such scanout or never asked. */
+/** As last asked; NULL: no such scanout, or not asked since the last start. */
 const struct vt_vgpu_display_info *vt_vgpu_display_info(const struct vt_vgpu_driver *d,
                                                         uint32_t scanout);
 
 /* ---- resources. Each queues one command; VT_VIRTIO_E_INVAL: not in this state, id 0 or in use, a
- * rectangle outside the resource. `fence` 0: none. `done` may be NULL. */
+ * rectangle outside the resource or its memory; _NOMEM: the table is full; _FULL: poll first;
+ * _NEEDS_RESET: the driver is not READY. `fence` 0: none. `done` may be NULL. */
 
 int vt_vgpu_resource_create(struct vt_vgpu_driver *d, uint32_t id, uint32_t format, uint32_t width,
                             uint32_t height, vt_vgpu_done_fn *done, void *arg);
@@ -172,7 +186,7 @@ int vt_vgpu_transfer(struct vt_vgpu_driver *d, uint32_t id, const struct vt_vgpu
                      uint64_t offset, uint64_t fence, vt_vgpu_done_fn *done, void *arg);
 int vt_vgpu_flush(struct vt_vgpu_driver *d, uint32_t id, const struct vt_vgpu_rect *rect,
                   uint64_t fence, vt_vgpu_done_fn *done, void *arg);
-/** Refused while a scanout shows it. */
+/** Refused while a scanout shows it. A LOST one goes without the device, at the next poll. */
 int vt_vgpu_resource_destroy(struct vt_vgpu_driver *d, uint32_t id, vt_vgpu_done_fn *done,
                              void *arg);
 enum vt_vgpu_resource_state vt_vgpu_resource_state(const struct vt_vgpu_driver *d, uint32_t id);
