@@ -182,11 +182,12 @@ int vt_virtio_mmio_open(struct vt_virtio_device *d, const struct vt_virtio_bus *
 int vt_virtio_pci_open(struct vt_virtio_device *d, const struct vt_virtio_bus *bus,
                        const struct vt_virtio_clock *clock, uint16_t function);
 
-/** The first function on bus `first_bus` … that is a virtio device of type `id`, following bridges
- *  whose bus numbers are set; VT_VIRTIO_E_NO_DEVICE. */
+/** The first function, on bus 0 and behind bridges whose bus numbers are set, that is a virtio
+ * device of type `id`; VT_VIRTIO_E_NO_DEVICE. */
 int vt_pci_find_virtio(const struct vt_virtio_bus *bus, uint32_t id, uint16_t *function);
 /** Gives a function's memory base addresses places in [*next, end), for machines started without
- *  firmware; 64-bit ones above 4 GiB only if `next` is. *next moves on. */
+ *  firmware; 64-bit ones above 4 GiB only if `next` is. *next moves on. Bridges in front of it are
+ *  left alone. VT_VIRTIO_E_NOMEM: no room there; decoding stays off. */
 int vt_pci_assign(const struct vt_virtio_bus *bus, uint16_t function, uint64_t *next, uint64_t end);
 
 /** Resets the device and waits until it says so (2.4). VT_VIRTIO_E_TIMEOUT. */
@@ -197,9 +198,10 @@ int vt_virtio_reset(struct vt_virtio_device *d, uint64_t timeout_ns);
 int vt_virtio_negotiate(struct vt_virtio_device *d, uint64_t wanted, uint64_t needed);
 /** The largest size of queue `index`; 0: it does not exist. */
 uint16_t vt_virtio_queue_max(struct vt_virtio_device *d, uint16_t index);
-/** Tells the device of a queue and enables it; `vector` is the MSI-X entry or 0xffff. */
-int vt_virtio_queue_start(struct vt_virtio_device *d, const struct vt_virtqueue *q,
-                          uint16_t vector);
+/** Tells the device of a queue, no larger than vt_virtio_queue_max, and enables it; `vector` is the
+ *  MSI-X entry or 0xffff (PCI only). VT_VIRTIO_E_INVAL, _PROTOCOL, _UNSUPPORTED (no such vector).
+ */
+int vt_virtio_queue_start(struct vt_virtio_device *d, struct vt_virtqueue *q, uint16_t vector);
 /** DRIVER_OK: the device works from now on. */
 int vt_virtio_start(struct vt_virtio_device *d);
 /** The device status byte; NEEDS_RESET shows here. */
@@ -207,9 +209,12 @@ uint8_t vt_virtio_status(struct vt_virtio_device *d);
 void vt_virtio_notify(struct vt_virtio_device *d, const struct vt_virtqueue *q);
 /** Bit 0: a queue was used, bit 1: configuration changed; acknowledges them. */
 uint32_t vt_virtio_interrupt(struct vt_virtio_device *d);
+/** More than any device type's configuration has. */
+#define VT_VIRTIO_CONFIG_MAX 256u
 /** Copies `bytes` at `offset` of the device's configuration, all of one generation (2.5.1).
- *  VT_VIRTIO_E_TIMEOUT when it changes again and again. */
+ *  VT_VIRTIO_E_TIMEOUT when it changes again and again, _INVAL when there are not so many. */
 int vt_virtio_config_read(struct vt_virtio_device *d, uint32_t offset, void *to, uint32_t bytes);
+/** Four bytes, aligned. */
 int vt_virtio_config_write(struct vt_virtio_device *d, uint32_t offset, uint32_t value);
 
 #endif

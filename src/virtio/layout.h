@@ -128,7 +128,8 @@ enum vt_mmio_register {
 /* ---------------------------------------------------------------- PCI (4.1) */
 
 #define VT_PCI_VENDOR 0x1af4u
-#define VT_PCI_DEVICE_MODERN 0x1040u /**< + the device's type */
+#define VT_PCI_DEVICE_TRANSITIONAL 0x1000u /**< its type is the subsystem's id */
+#define VT_PCI_DEVICE_MODERN 0x1040u       /**< + the device's type */
 
 /** Of the vendor-specific capability (4.1.4). */
 enum vt_pci_cap_offset {
@@ -176,6 +177,7 @@ enum vt_pci_header {
     VT_PCI_HEADER_TYPE = 0x0e,
     VT_PCI_BAR0 = 0x10,
     VT_PCI_BUSES = 0x18, /* bridge: primary, secondary, subordinate */
+    VT_PCI_SUBSYSTEM = 0x2e,
     VT_PCI_CAPABILITIES = 0x34,
 };
 #define VT_PCI_COMMAND_MEMORY 2u

@@ -137,6 +137,16 @@ uint16_t vt_virtqueue_pending(const struct vt_virtqueue *q)
     return q->pending;
 }
 
+void vt_virtqueue_set_notify_address(struct vt_virtqueue *q, uint64_t address)
+{
+    q->notify_address = address;
+}
+
+uint64_t vt_virtqueue_notify_address(const struct vt_virtqueue *q)
+{
+    return q->notify_address;
+}
+
 uint32_t vt_virtqueue_notification(const struct vt_virtqueue *q)
 {
     return q->ring->position(q) << 16 | q->index;

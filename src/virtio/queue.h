@@ -51,8 +51,9 @@ struct vt_virtqueue {
     uint16_t free;         /**< first free slot; VT_VIRTQUEUE_NONE */
     uint16_t free_entries; /**< of the ring */
     uint16_t pending;
-    uint16_t oldest, newest;                            /**< on their way; VT_VIRTQUEUE_NONE */
-    uint32_t added, published;                          /**< how many so far */
+    uint16_t oldest, newest;   /**< on their way; VT_VIRTQUEUE_NONE */
+    uint32_t added, published; /**< how many so far */
+    uint64_t notify_address;   /**< of the register, once the transport said so */
     uint64_t desc_device, driver_device, device_device; /**< the areas' addresses */
     uint64_t tables_device; /**< of the indirect ones: `max_pieces` descriptors a slot */
     void *tables;           /**< NULL: not used */
