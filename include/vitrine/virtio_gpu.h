@@ -233,25 +233,38 @@ bool vt_surface_ppm(const struct vt_surface *s, bool (*put)(const void *, size_t
 
 struct vt_display; /* virtio/gpu/display.h has the table of functions an implementation gives */
 
-/** Where to draw now: with two buffers the one not shown. Valid until the next flip. */
+/** Where to draw now: with two buffers the one not shown. It holds what was drawn before. Valid
+ *  until the next flip or resize. */
 struct vt_surface *vt_display_surface(struct vt_display *p);
-/** A rectangle of the surface was drawn to. Rectangles are joined where that is less work. */
+/** A rectangle of the surface was drawn to; NULL: all of it. Rectangles are joined where that is
+ *  less work. */
 void vt_display_damage(struct vt_display *p, const struct vt_vgpu_rect *rect);
-/** Shows what was drawn: queues it and returns; `done` when it can be seen. With two buffers the
- * other one gets the same contents before it is drawn to. */
+/** Shows what was drawn: queues it and returns; `done` (may be NULL) is called when it can be seen,
+ *  or why not, from a later poll. VT_VIRTIO_E_FULL: the flip before is not done, poll first; or
+ *  another code, and nothing has changed. After a flip that failed all counts as damaged. */
 int vt_display_flip(struct vt_display *p, void (*done)(int code, void *arg), void *arg);
 /** Moves things on; as vt_vgpu_poll. */
 int vt_display_poll(struct vt_display *p);
-/** Another size; the surface changes. */
+/** A flip is on its way. */
+bool vt_display_busy(const struct vt_display *p);
+/** Another size, and black; the surface changes. Also what to do with a display after its device
+ *  was reset and started again. VT_VIRTIO_E_FULL while a flip is on its way; VT_VIRTIO_E_INVAL: a
+ *  size that is not offered; _NOMEM. Not from callbacks: waits when the queue is full. */
 int vt_display_resize(struct vt_display *p, uint32_t width, uint32_t height);
 const char *vt_display_name(const struct vt_display *p); /**< "virtio-gpu", "ramfb" */
+/** Turns the scanout off and destroys the resources; a flip on its way is still done. */
 void vt_display_close(struct vt_display *p);
 
 /** Over a READY driver: `scanout`, resource ids `first_id` … `first_id` + buffers - 1, 1 or 2
- * buffers. Pixel memory comes from the driver's arena, for sizes up to the largest asked for. */
-int vt_display_virtio_gpu(struct vt_vgpu_driver *d, uint32_t scanout, uint32_t first_id,
-                          unsigned buffers, uint32_t width, uint32_t height, struct vt_display **p);
-/** QEMU's ramfb over fw_cfg (docs/specs/ramfb.rst): `write_config` stores its 28-byte record. */
+ *  buffers, up to 16384 pixels a side and less than 4 GiB. Nothing is shown before the first flip,
+ * which also tells what of setting up has failed. Pixels are the arena's, for sizes up to the
+ * largest asked for. */
+int vt_display_virtio_gpu(struct vt_vgpu_driver *d, struct vt_virtio_arena *arena, uint32_t scanout,
+                          uint32_t first_id, unsigned buffers, uint32_t width, uint32_t height,
+                          struct vt_display **p);
+/** QEMU's ramfb over fw_cfg (docs/specs/fw_cfg.rst, hw/display/ramfb.c): `write_config` stores its
+ *  28-byte record in the file "etc/ramfb", 0 or a code. Two buffers; 16 x 16 to 16000 x 12000. Its
+ *  flips are done at the next poll: QEMU reads memory whenever it draws. */
 int vt_display_ramfb(struct vt_virtio_arena *arena,
                      int (*write_config)(const void *record, size_t n, void *arg), void *arg,
                      uint32_t width, uint32_t height, struct vt_display **p);
