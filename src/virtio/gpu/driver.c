@@ -143,7 +143,8 @@ static const char *name_of(const struct vt_vgpu_call *call)
 static void complete(struct vt_vgpu_driver *d, struct vt_vgpu_call *call, struct vt_vgpu_list *to,
                      const struct vt_vgpu_answer *answer)
 {
-    bool taken = call->settle != NULL && call->settle(d, call, answer);
+    struct vt_vgpu_answer told = *answer;
+    bool taken = call->settle != NULL && call->settle(d, call, &told);
     vt_vgpu_done_fn *done = taken ? NULL : call->done;
     void *arg = call->arg;
     /* Free before the callback: there is always a call for the command that follows from it. */
@@ -152,7 +153,7 @@ static void complete(struct vt_vgpu_driver *d, struct vt_vgpu_call *call, struct
         d->stats.failed++;
     }
     if (done != NULL) {
-        done(answer, arg);
+        done(&told, arg);
     }
 }
 

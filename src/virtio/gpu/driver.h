@@ -42,9 +42,10 @@ unsigned vt_vgpu_resource_after(enum vt_vgpu_resource_state now, enum vt_vgpu_st
 
 struct vt_vgpu_call;
 
-/** Called before `done` with how it ended; true: `done` is for later, somebody else has it. */
+/** Called before `done` with how it ended, and may change what that is told; true: `done` is for
+ *  later, somebody else has it. */
 typedef bool vt_vgpu_settle_fn(struct vt_vgpu_driver *d, const struct vt_vgpu_call *call,
-                               const struct vt_vgpu_answer *answer);
+                               struct vt_vgpu_answer *answer);
 
 struct vt_vgpu_list {
     struct vt_vgpu_call *first, *last;

@@ -79,7 +79,7 @@ static void release_if_done(struct vt_vgpu_driver *d, struct vt_vgpu_resource *r
 }
 
 static bool settle(struct vt_vgpu_driver *d, const struct vt_vgpu_call *call,
-                   const struct vt_vgpu_answer *answer)
+                   struct vt_vgpu_answer *answer)
 {
     struct vt_vgpu_resource *r = call->resource;
     r->pending--;

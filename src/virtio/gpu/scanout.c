@@ -38,7 +38,7 @@ void vt_vgpu_scanouts_lost(struct vt_vgpu_driver *d)
 }
 
 static bool settle_scanout(struct vt_vgpu_driver *d, const struct vt_vgpu_call *call,
-                           const struct vt_vgpu_answer *answer)
+                           struct vt_vgpu_answer *answer)
 {
     struct vt_vgpu_scanout *s = &d->scanouts[call->scanout];
     s->pending--;
@@ -89,7 +89,7 @@ int vt_vgpu_set_scanout(struct vt_vgpu_driver *d, uint32_t scanout, uint32_t res
 /* ---------------------------------------------------------------- displays */
 
 static bool settle_edid(struct vt_vgpu_driver *d, const struct vt_vgpu_call *call,
-                        const struct vt_vgpu_answer *answer);
+                        struct vt_vgpu_answer *answer);
 
 /* Asks for the next scanout's EDID; false when there is none to ask for. */
 static bool ask_next(struct vt_vgpu_driver *d, int *rc)
@@ -124,23 +124,22 @@ static bool go_on(struct vt_vgpu_driver *d, const struct vt_vgpu_answer *answer)
 }
 
 static bool settle_edid(struct vt_vgpu_driver *d, const struct vt_vgpu_call *call,
-                        const struct vt_vgpu_answer *answer)
+                        struct vt_vgpu_answer *answer)
 {
     struct vt_vgpu_display_info *display = &d->displays[call->scanout];
-    struct vt_vgpu_answer without = *answer;
     if (answer->code == VT_VIRTIO_OK) {
         struct vt_vgpu_resp_edid edid;
         memcpy(&edid, answer->response, sizeof(edid));
         vt_vgpu_edid_read(edid.edid, edid.size < sizeof(edid.edid) ? edid.size : sizeof(edid.edid),
                           display);
     } else if (answer->code == VT_VIRTIO_E_INVAL) {
-        without.code = VT_VIRTIO_OK; /* a display without one is a display all the same */
+        answer->code = VT_VIRTIO_OK; /* a display without one is a display all the same */
     }
-    return go_on(d, &without);
+    return go_on(d, answer);
 }
 
 static bool settle_displays(struct vt_vgpu_driver *d, const struct vt_vgpu_call *call,
-                            const struct vt_vgpu_answer *answer)
+                            struct vt_vgpu_answer *answer)
 {
     (void)call;
     if (answer->code == VT_VIRTIO_OK) {
