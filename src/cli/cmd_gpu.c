@@ -4,12 +4,14 @@
 
 extern const struct vt_verb vt_verb_gpu_diff;
 extern const struct vt_verb vt_verb_gpu_state;
+extern const struct vt_verb vt_verb_gpu_watch;
 
 /* One a line, so that two people can add one. */
 /* clang-format off */
 static const struct vt_verb *const words[] = {
     &vt_verb_gpu_diff,
     &vt_verb_gpu_state,
+    &vt_verb_gpu_watch,
     NULL,
 };
 /* clang-format on */

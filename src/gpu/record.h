@@ -56,7 +56,9 @@ enum vt_vgpu_seen_flags {
     VT_VGPU_STALE_REQUEST = 4, /**< so had the request's, or a part of it */
     VT_VGPU_CUT = 8, /**< longer than VT_VGPU_PAYLOAD_MAX or its descriptors ended early */
     VT_VGPU_TIMES_ARE_BOUNDS = 16, /**< times are when we looked, not when it happened */
-    VT_VGPU_SEEN_FLAGS = 31,       /**< all of them */
+    VT_VGPU_LATE =
+        32, /**< the request was read after the device had returned it; it looked right */
+    VT_VGPU_SEEN_FLAGS = 63, /**< all of them */
 };
 
 /** Plain data; `request` and `response` are borrowed. */

@@ -214,7 +214,7 @@ static void broken_bytes_are_named(void **state)
         {offsetof(struct vt_vgpu_file_event, bytes), 1},
         {offsetof(struct vt_vgpu_file_event, kind), 4},
         {offsetof(struct vt_vgpu_file_event, queue), 2},
-        {offsetof(struct vt_vgpu_file_event, flags), 0x20},
+        {offsetof(struct vt_vgpu_file_event, flags), 0x40},
         {offsetof(struct vt_vgpu_file_event, request_bytes), 200},
         {offsetof(struct vt_vgpu_file_event, response_bytes) + 3, 0xff},
     };
