@@ -16,8 +16,6 @@
 #define CARD_COMMAND_LINE 65536u
 #define CARD_MMIO_SLOTS 64u
 
-enum card_fw_cfg { CARD_NO_FW_CFG, CARD_FW_CFG_PORTS, CARD_FW_CFG_MMIO };
-
 struct card_machine {
     const char *architecture;
     char command_line[CARD_COMMAND_LINE]; /**< a copy: where it came from is RAM like any other */
@@ -31,10 +29,7 @@ struct card_machine {
         uint64_t ecam;      /**< configuration space in memory; 0: none, or behind ports (x86) */
         uint64_t next, end; /**< for base addresses; 0: firmware has assigned them */
     } pci;
-    struct {
-        enum card_fw_cfg kind;
-        uint64_t base;
-    } fw_cfg;
+    uint64_t fw_cfg; /**< where QEMU's fw_cfg is: ports (x86) or memory; 0: none */
 };
 extern struct card_machine machine;
 
@@ -50,6 +45,8 @@ void arch_relax(void); /**< a moment's rest for those who share the CPU */
 void arch_sleep_until(uint64_t ns);
 _Noreturn void arch_power_off(void);
 _Noreturn void arch_halt(void); /**< for ever, but in RAM everything stays */
+/** Has fw_cfg do what the descriptor at that address says; machine.fw_cfg is not 0. */
+void arch_fw_cfg(uint64_t descriptor);
 /** Executes something that traps: "read", "write", "undefined"; false: not such a word. */
 bool arch_crash(const char *how);
 
@@ -114,15 +111,20 @@ void put_text(const char *text);
 
 struct card_words {
     unsigned n;
-    const char *word[64];
+    char *word[64];
 };
 /** A statement: `words` without its own name. False, after script_fail, ends the script. */
 struct card_statement {
     const char *name, *usage;
     bool (*run)(const struct card_words *words);
 };
-/** Ended by a NULL name. */
-extern const struct card_statement machine_statements[];
+/** Each ended by a NULL name. */
+extern const struct card_statement machine_statements[], driver_statements[], raw_statements[],
+    display_statements[], bench_statements[];
+/** Runs again and again while the script waits; gpu.c sets it. */
+extern void (*script_idle)(void);
+/** The number of the statement that is running, from 1. */
+unsigned script_statement(void);
 
 /** Runs machine.command_line; returns how many statements were run, and *failed. */
 unsigned script_run(bool *failed);
@@ -132,6 +134,8 @@ bool script_fail(const char *why);
 /** "12", "0x1f", "4K", "2M"; false: not a number, or more than `most`. */
 bool parse_number(const char *text, uint64_t most, uint64_t *value);
 bool same_text(const char *a, const char *b);
+/** "640x480" */
+bool parse_size(const char *text, uint32_t *width, uint32_t *height);
 /** What of `text` follows `prefix`, or NULL. */
 const char *after_prefix(const char *text, const char *prefix);
 

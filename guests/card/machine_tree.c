@@ -44,6 +44,13 @@ static void pci_write(void *arg, uint16_t function, uint16_t offset, unsigned by
     mmio_write(arg, machine.pci.ecam + ((uint64_t)function << 12) + offset, bytes, value);
 }
 
+void arch_fw_cfg(uint64_t descriptor)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    mmio_write(NULL, machine.fw_cfg + 16, 4, __builtin_bswap32((uint32_t)(descriptor >> 32)));
+    mmio_write(NULL, machine.fw_cfg + 20, 4, __builtin_bswap32((uint32_t)descriptor));
+}
+
 static void memory(const struct card_node *node)
 {
     const uint64_t begin = (uintptr_t)card_image_begin, end = (uintptr_t)card_image_end;
@@ -110,8 +117,7 @@ void machine_from_tree(const void *blob, void (*each)(const struct card_node *no
             machine.bus.pci_write = pci_write;
             pci_windows(&node);
         } else if (tree_is(&node, "qemu,fw-cfg-mmio") && tree_reg(&node, 0, &address, &bytes)) {
-            machine.fw_cfg.kind = CARD_FW_CFG_MMIO;
-            machine.fw_cfg.base = address;
+            machine.fw_cfg = address;
         }
         each(&node);
     }

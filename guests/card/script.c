@@ -67,7 +67,33 @@ bool parse_number(const char *text, uint64_t most, uint64_t *value)
     return true;
 }
 
+bool parse_size(const char *text, uint32_t *width, uint32_t *height)
+{
+    char first[12];
+    uint64_t w, h;
+    unsigned n = 0;
+
+    while (*text && *text != 'x' && n < sizeof(first) - 1) {
+        first[n++] = *text++;
+    }
+    first[n] = 0;
+    if (*text != 'x' || !parse_number(first, UINT32_MAX, &w) ||
+        !parse_number(text + 1, UINT32_MAX, &h)) {
+        return false;
+    }
+    *width = (uint32_t)w;
+    *height = (uint32_t)h;
+    return true;
+}
+
 static const struct card_statement *running;
+static unsigned count;
+void (*script_idle)(void);
+
+unsigned script_statement(void)
+{
+    return count;
+}
 
 bool script_fail(const char *why)
 {
@@ -91,17 +117,28 @@ static bool word_say(const struct card_words *w)
     return true;
 }
 
+/* Others are looked after about a hundred times a second. */
+static void rest_until(uint64_t until)
+{
+    const uint64_t nap = 10000000;
+    uint64_t now;
+
+    while ((now = now_ns()) < until) {
+        arch_sleep_until(until - now < nap ? until : now + nap);
+        if (script_idle) {
+            script_idle();
+        }
+    }
+}
+
 static bool word_wait(const struct card_words *w)
 {
-    uint64_t ms, until;
+    uint64_t ms;
 
     if (w->n != 1 || !parse_number(w->word[0], 86400000, &ms)) {
         return script_fail("how long?");
     }
-    until = now_ns() + ms * 1000000;
-    while (now_ns() < until) {
-        arch_sleep_until(until);
-    }
+    rest_until(now_ns() + ms * 1000000);
     return true;
 }
 
@@ -111,7 +148,7 @@ static bool word_stay(const struct card_words *w)
     report_begin("stay");
     report_end();
     for (;;) {
-        arch_sleep_until(now_ns() + 1000000000);
+        rest_until(UINT64_MAX);
     }
 }
 
@@ -141,7 +178,9 @@ const struct card_statement machine_statements[] = {
     {NULL, NULL, NULL},
 };
 
-static const struct card_statement *const tables[] = {machine_statements};
+static const struct card_statement *const tables[] = {
+    machine_statements, driver_statements, raw_statements, display_statements, bench_statements,
+};
 
 /* ---- reading them */
 
@@ -157,13 +196,14 @@ static const struct card_statement *find(const char *name)
     return NULL;
 }
 
-static bool run_one(struct card_words *words, unsigned *statements)
+static bool run_one(struct card_words *words)
 {
     const char *name = words->word[0];
 
     if (words->n == 0) {
         return true;
     }
+    count++;
     running = find(name);
     if (!running) {
         report_begin("error");
@@ -174,14 +214,12 @@ static bool run_one(struct card_words *words, unsigned *statements)
     }
     words->n--;
     memmove(words->word, words->word + 1, words->n * sizeof(words->word[0]));
-    (*statements)++;
     return running->run(words);
 }
 
 unsigned script_run(bool *failed)
 {
     static struct card_words words;
-    unsigned statements = 0;
     char *at = machine.command_line;
 
     words.n = 0;
@@ -196,19 +234,19 @@ unsigned script_run(bool *failed)
         if (*word && !after_prefix(word, "virtio_mmio.device=")) {
             if (words.n == sizeof(words.word) / sizeof(words.word[0])) {
                 *failed = !script_fail("too many words");
-                return statements;
+                return count;
             }
             words.word[words.n++] = word;
         }
         if (end == ';' || end == '\n' || end == 0) {
-            if (!run_one(&words, &statements)) {
+            if (!run_one(&words)) {
                 *failed = true;
-                return statements;
+                return count;
             }
             words.n = 0;
         }
         if (end == 0) {
-            return statements;
+            return count;
         }
         at++;
     }

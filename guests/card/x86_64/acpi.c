@@ -1,7 +1,10 @@
-/* guests/card/x86_64/acpi.c - where the machine is switched off, from ACPI's tables.
+/* guests/card/x86_64/acpi.c - from ACPI's tables: where the machine is switched off, and where
+ * microvm has its virtio-mmio devices. AML is not run, but looked through for two well-known
+ * patterns.
  *
  * Source: ACPI 6.5: 5.2.5 (RSDP), 5.2.9 (FADT), 4.8.3.2 (PM1 control), 4.8.3.7 (sleep control of
- * hardware-reduced machines); 7.4.2 and 20.2 for \_S5's bytes in the DSDT.
+ * hardware-reduced machines), 7.4.2 and 20.2 (\_S5 in the DSDT), 6.4.3.4 (fixed memory ranges);
+ * LNRO0005 is the id of virtio-mmio devices.
  */
 #include <string.h>
 
@@ -58,16 +61,39 @@ static uint8_t sleep_type(const uint8_t *dsdt)
     return 5;
 }
 
-void acpi_find_power_off(uint64_t rsdp_address, struct x86_power_off *off)
+/* Each device says "LNRO0005" and then, in its resources, a fixed range of memory. */
+static void find_mmio(const uint8_t *dsdt)
 {
-    const uint8_t *rsdp = table(rsdp_address), *fadt;
+    static const uint8_t range[3] = {0x86, 9, 0};
+    uint32_t n = table_bytes(dsdt);
+
+    for (uint32_t i = 36; i + 9 < n; i++) {
+        if (memcmp(dsdt + i, "LNRO0005", 9) != 0) {
+            continue;
+        }
+        for (uint32_t at = i + 9; at + 12 <= n && at < i + 128; at++) {
+            if (memcmp(dsdt + at, range, sizeof(range)) == 0) {
+                if (machine.n_mmio < CARD_MMIO_SLOTS) {
+                    machine.mmio[machine.n_mmio++] = number(dsdt + at + 4, 4);
+                }
+                break;
+            }
+        }
+    }
+}
+
+void acpi_read(uint64_t rsdp_address, struct x86_power_off *off)
+{
+    const uint8_t *rsdp = table(rsdp_address), *fadt, *dsdt;
     uint32_t flags;
 
     if (rsdp_address == 0 || memcmp(rsdp, "RSD PTR ", 8) != 0 || !(fadt = find(rsdp, "FACP"))) {
         return;
     }
     flags = (uint32_t)number(fadt + 112, 4);
-    off->type = sleep_type(table(number(fadt + 40, 4)));
+    dsdt = table(number(fadt + 40, 4));
+    find_mmio(dsdt);
+    off->type = sleep_type(dsdt);
     if (flags & 1u << 20) { /* hardware-reduced: a byte in memory or a port */
         off->kind = fadt[244] == 0 ? X86_OFF_MEMORY : X86_OFF_PORT_BYTE;
         off->address = number(fadt + 248, 8);

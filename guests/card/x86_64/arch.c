@@ -2,8 +2,8 @@
  * ports, page tables.
  *
  * Source: Xen's PVH ABI (start info); Intel SDM 3A 4.5 (paging), 6.14 (64-bit IDT), 8254 and 8259
- * data sheets; QEMU's microvm names its virtio-mmio devices on the command line as Linux has it
- * (virtio_mmio.device=SIZE@ADDRESS:IRQ).
+ * data sheets; without ACPI QEMU's microvm names its virtio-mmio devices on the command line as
+ * Linux has it (virtio_mmio.device=SIZE@ADDRESS:IRQ).
  */
 #include <string.h>
 
@@ -121,6 +121,12 @@ static void pci_write(void *arg, uint16_t function, uint16_t offset, unsigned by
     } else {
         out32(port, value);
     }
+}
+
+void arch_fw_cfg(uint64_t descriptor)
+{
+    out32((uint16_t)(machine.fw_cfg + 4), __builtin_bswap32((uint32_t)(descriptor >> 32)));
+    out32((uint16_t)(machine.fw_cfg + 8), __builtin_bswap32((uint32_t)descriptor));
 }
 
 /* ---------------------------------------------------------------- time */
@@ -424,12 +430,12 @@ void arch_main(uint64_t boot_information)
     }
     find_memory(info);
     find_mmio();
-    acpi_find_power_off(info->rsdp, &power_off);
+    acpi_read(info->rsdp, &power_off);
     if (pci_read(NULL, 0, 0, 4) != UINT32_MAX) {
         machine.bus.pci_read = pci_read;
         machine.bus.pci_write = pci_write;
     }
-    machine.fw_cfg.kind = CARD_FW_CFG_PORTS;
+    machine.fw_cfg = 0x510;
     machine.ticks_hz = measure_ticks();
     card_main();
 }

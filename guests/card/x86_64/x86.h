@@ -9,7 +9,8 @@ struct x86_power_off {
     uint64_t address;
     uint8_t type;
 };
-void acpi_find_power_off(uint64_t rsdp_address, struct x86_power_off *off);
+/** Adds to machine.mmio, too. Without tables nothing is found. */
+void acpi_read(uint64_t rsdp_address, struct x86_power_off *off);
 
 static inline void out8(uint16_t port, uint8_t value)
 {
