@@ -385,8 +385,9 @@ void vt_vgpu_kick(struct vt_vgpu_driver *d)
 
 static uint32_t take(struct vt_vgpu_driver *d, enum vt_vgpu_queue queue)
 {
-    /* Callbacks send more, which a fast device returns at once: each poll ends all the same. */
-    uint32_t most = d->flying[queue].n, n = 0;
+    /* Callbacks send more, which a fast device returns at once: each poll ends all the same. One
+     * more than is on its way: a device that returns what it has not got is found out. */
+    uint32_t most = d->flying[queue].n + 1, n = 0;
     while (n < most && d->state == VT_VGPU_READY) {
         void *token = NULL;
         uint32_t written = 0;
