@@ -27,13 +27,33 @@ void put_text(const char *text)
     }
 }
 
+/* Bytes of the well-formed UTF-8 character at `text` that is not ASCII; 0: there is none. */
+static unsigned character(const char *text)
+{
+    unsigned char c = (unsigned char)*text;
+    unsigned n = c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe1 && c < 0xf0 ? 3 : 0;
+
+    for (unsigned i = 1; i < n; i++) {
+        if (((unsigned char)text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return n;
+}
+
 static void put_quoted(const char *text)
 {
     arch_put('"');
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
+        unsigned n = character(text);
 
-        if (c < ' ' || c >= 127) { /* bytes, not characters: what a guest sends is ASCII */
+        if (n > 0) {
+            for (; n > 1; n--) {
+                arch_put(*text++);
+            }
+            arch_put(*text);
+        } else if (c < ' ' || c >= 127) {
             put_text("\\u00");
             arch_put("0123456789abcdef"[c >> 4]);
             arch_put("0123456789abcdef"[c & 15]);
