@@ -256,7 +256,7 @@ const char *vt_display_name(const struct vt_display *p); /**< "virtio-gpu", "ram
 void vt_display_close(struct vt_display *p);
 
 /** Over a READY driver: `scanout`, resource ids `first_id` … `first_id` + buffers - 1, 1 or 2
- *  buffers, up to 16384 pixels a side and less than 4 GiB. Nothing is shown before the first flip,
+ *  buffers, up to 16384 pixels a side. Nothing is shown before the first flip,
  * which also tells what of setting up has failed. Pixels are the arena's, for sizes up to the
  * largest asked for. */
 int vt_display_virtio_gpu(struct vt_vgpu_driver *d, struct vt_virtio_arena *arena, uint32_t scanout,

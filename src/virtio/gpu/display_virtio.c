@@ -7,7 +7,7 @@
 #include "virtio/gpu/display.h"
 #include "virtio/gpu/protocol/formats.h"
 
-#define MOST 16384u
+#define MOST 16384u /* a side: 1 GiB in all */
 
 struct virtio_display {
     struct vt_display base;
@@ -115,10 +115,10 @@ static int virtio_flip(struct vt_display *p, unsigned buffer, const struct vt_da
     v->flip.unanswered = 0;
     v->flip.code = VT_VIRTIO_OK;
     int rc = advance(v);
-    if (rc != VT_VIRTIO_OK && v->flip.unanswered == 0) {
-        return rc;
-    }
     if (rc != VT_VIRTIO_OK && rc != VT_VIRTIO_E_FULL) {
+        if (v->flip.unanswered == 0) {
+            return rc;
+        }
         give_up(v, rc);
     }
     vt_vgpu_kick(v->driver);
@@ -208,8 +208,7 @@ static int unmake(struct virtio_display *v, unsigned i)
 static int virtio_resize(struct vt_display *p, uint32_t width, uint32_t height)
 {
     struct virtio_display *v = of(p);
-    uint64_t bytes = (uint64_t)width * height * sizeof(uint32_t);
-    if (bytes == 0 || width > MOST || height > MOST || bytes > UINT32_MAX) {
+    if (width == 0 || height == 0 || width > MOST || height > MOST) {
         return VT_VIRTIO_E_INVAL;
     }
     int rc = in_turn(v, unmake, 1 + p->buffers);
