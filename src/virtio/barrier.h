@@ -10,8 +10,9 @@
 
 #include <stdint.h>
 
-/** Reads or writes once, whole, in place: for memory that the device writes, too. */
-#define VT_ONCE(lvalue) (*(volatile __typeof__(lvalue) *)&(lvalue))
+/** Reads or writes once, whole, in place: for memory that the device reaches, too. */
+#define VT_LOAD(lvalue) __atomic_load_n(&(lvalue), __ATOMIC_RELAXED)
+#define VT_STORE(lvalue, value) __atomic_store_n(&(lvalue), value, __ATOMIC_RELAXED)
 
 static inline uint16_t vt_virtio_load_acquire(const uint16_t *p)
 {

@@ -30,7 +30,7 @@ static void put(struct vt_virtqueue *q, uint64_t address, uint32_t bytes, uint16
         q->at.packed.held = at;
         q->at.packed.held_flags = (uint16_t)flags;
     } else {
-        VT_ONCE(desc->flags) = (uint16_t)flags;
+        VT_STORE(desc->flags, (uint16_t)flags);
     }
     q->at.packed.fresh++;
     if (++q->at.packed.next == q->size) {
@@ -71,11 +71,11 @@ static bool packed_publish(struct vt_virtqueue *q)
     q->at.packed.fresh = 0;
     vt_virtio_store_release(&q->at.packed.desc[q->at.packed.held].flags, q->at.packed.held_flags);
     vt_virtio_barrier(); /* as in the split ring */
-    uint16_t flags = VT_ONCE(q->at.packed.device->flags) & 3;
+    uint16_t flags = vt_virtio_load_acquire(&q->at.packed.device->flags) & 3;
     if (!q->event_index || flags != VT_PACKED_EVENT_AT) {
         return flags != VT_PACKED_EVENT_OFF;
     }
-    uint16_t where = VT_ONCE(q->at.packed.device->where);
+    uint16_t where = VT_LOAD(q->at.packed.device->where);
     uint16_t event = where & (VT_PACKED_WRAP - 1);
     if ((where >> 15) != q->at.packed.next_wrap) {
         event = (uint16_t)(event - q->size); /* in the round before `now`'s */
@@ -91,8 +91,8 @@ static bool packed_returned(struct vt_virtqueue *q, uint32_t *id, uint32_t *byte
     if (avail != used || used != (q->at.packed.used_wrap != 0)) {
         return false;
     }
-    *id = VT_ONCE(desc->id);
-    *bytes = VT_ONCE(desc->bytes);
+    *id = VT_LOAD(desc->id);
+    *bytes = VT_LOAD(desc->bytes);
     return true;
 }
 
@@ -112,11 +112,11 @@ static void packed_interrupts(struct vt_virtqueue *q)
 {
     struct vt_packed_event *event = q->at.packed.driver;
     if (!q->wants_interrupts) {
-        VT_ONCE(event->flags) = VT_PACKED_EVENT_OFF;
+        VT_STORE(event->flags, VT_PACKED_EVENT_OFF);
     } else if (!q->event_index) {
-        VT_ONCE(event->flags) = VT_PACKED_EVENT_ON;
+        VT_STORE(event->flags, VT_PACKED_EVENT_ON);
     } else {
-        VT_ONCE(event->where) = (uint16_t)(q->at.packed.used | q->at.packed.used_wrap << 15);
+        VT_STORE(event->where, (uint16_t)(q->at.packed.used | q->at.packed.used_wrap << 15));
         vt_virtio_store_release(&event->flags, VT_PACKED_EVENT_AT);
     }
 }

@@ -52,7 +52,7 @@ static uint16_t split_add(struct vt_virtqueue *q, const struct vt_virtio_piece *
         }
         q->free = at;
     }
-    VT_ONCE(q->at.split.avail->ring[q->at.split.avail_idx & (q->size - 1)]) = head;
+    VT_STORE(q->at.split.avail->ring[q->at.split.avail_idx & (q->size - 1)], head);
     q->at.split.avail_idx++;
     return head;
 }
@@ -65,9 +65,9 @@ static bool split_publish(struct vt_virtqueue *q)
     /* The device sets its wish, then looks at idx; we the other way round. */
     vt_virtio_barrier();
     if (q->event_index) {
-        return vt_virtio_event_passed(VT_ONCE(*q->at.split.avail_event), now, before);
+        return vt_virtio_event_passed(VT_LOAD(*q->at.split.avail_event), now, before);
     }
-    return (VT_ONCE(q->at.split.used->flags) & VT_SPLIT_USED_NO_NOTIFY) == 0;
+    return (VT_LOAD(q->at.split.used->flags) & VT_SPLIT_USED_NO_NOTIFY) == 0;
 }
 
 static bool split_returned(struct vt_virtqueue *q, uint32_t *id, uint32_t *bytes)
@@ -82,8 +82,8 @@ static bool split_returned(struct vt_virtqueue *q, uint32_t *id, uint32_t *bytes
         return false;
     }
     const struct vt_split_used_elem *e = &used->ring[q->at.split.used_idx & (q->size - 1)];
-    *id = VT_ONCE(e->id);
-    *bytes = VT_ONCE(e->bytes);
+    *id = VT_LOAD(e->id);
+    *bytes = VT_LOAD(e->bytes);
     return true;
 }
 
@@ -103,10 +103,10 @@ static void split_interrupts(struct vt_virtqueue *q)
     if (q->event_index) {
         /* Without a wish the event is as far away as can be; when it is passed after all, one
          * interrupt too many is the harm. */
-        VT_ONCE(*q->at.split.used_event) =
-            (uint16_t)(q->at.split.used_idx + (q->wants_interrupts ? 0 : 0x8000));
+        VT_STORE(*q->at.split.used_event,
+                 (uint16_t)(q->at.split.used_idx + (q->wants_interrupts ? 0 : 0x8000)));
     } else {
-        VT_ONCE(q->at.split.avail->flags) = q->wants_interrupts ? 0 : VT_SPLIT_AVAIL_NO_INTERRUPT;
+        VT_STORE(q->at.split.avail->flags, q->wants_interrupts ? 0 : VT_SPLIT_AVAIL_NO_INTERRUPT);
     }
 }
 

@@ -1,6 +1,8 @@
 /* tests/unit/virtio/device_model.c - the model's RAM and rings. Registers: device_model_bus.c. */
 #include "device_model_parts.h"
 
+#include "virtio/barrier.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -293,7 +295,7 @@ static struct model_buffer *split_next(struct vt_model *m, uint16_t queue)
 {
     struct model_queue *q = &m->queues[queue];
     struct vt_split_avail *avail = ring_at(m, q->driver, vt_split_avail_bytes(q->size));
-    uint16_t n = (uint16_t)(__atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE) - q->avail);
+    uint16_t n = (uint16_t)(vt_virtio_load_acquire(&avail->idx) - q->avail);
     if (n == 0) {
         return NULL;
     }
@@ -302,7 +304,7 @@ static struct model_buffer *split_next(struct vt_model *m, uint16_t queue)
         return NULL;
     }
     const struct vt_split_desc *desc = ring_at(m, q->desc, vt_split_desc_bytes(q->size));
-    uint16_t head = avail->ring[q->avail % q->size];
+    uint16_t head = VT_LOAD(avail->ring[q->avail % q->size]);
     q->avail++;
     struct chain c = {.m = m};
     uint16_t at = head, entries = 0;
@@ -335,7 +337,7 @@ static struct model_buffer *packed_next(struct vt_model *m, uint16_t queue)
     bool more = true;
     while (more) {
         const struct vt_packed_desc *d = &desc[q->avail];
-        uint16_t flags = __atomic_load_n(&d->flags, __ATOMIC_ACQUIRE);
+        uint16_t flags = vt_virtio_load_acquire(&d->flags);
         bool avail = (flags & VT_PACKED_AVAIL) != 0, used = (flags & VT_PACKED_USED) != 0;
         if (avail != q->avail_wrap || used == q->avail_wrap) {
             if (entries > 0) {
@@ -370,18 +372,18 @@ static void show_wish(struct vt_model *m, uint16_t queue)
     struct model_queue *q = &m->queues[queue];
     if (has(m, VT_VIRTIO_F_RING_PACKED)) {
         struct vt_packed_event *e = ring_at(m, q->device, sizeof *e);
-        e->where = (uint16_t)(q->avail | (q->avail_wrap ? VT_PACKED_WRAP : 0));
-        e->flags = q->notify_off                   ? VT_PACKED_EVENT_OFF
-                   : has(m, VT_VIRTIO_F_EVENT_IDX) ? VT_PACKED_EVENT_AT
-                                                   : VT_PACKED_EVENT_ON;
+        enum vt_packed_event_flags on =
+            has(m, VT_VIRTIO_F_EVENT_IDX) ? VT_PACKED_EVENT_AT : VT_PACKED_EVENT_ON;
+        VT_STORE(e->where, (uint16_t)(q->avail | (q->avail_wrap ? VT_PACKED_WRAP : 0)));
+        vt_virtio_store_release(&e->flags, (uint16_t)(q->notify_off ? VT_PACKED_EVENT_OFF : on));
         return;
     }
-    uint8_t *used = ring_at(m, q->device, vt_split_used_bytes(q->size));
-    uint16_t flags = q->notify_off && !has(m, VT_VIRTIO_F_EVENT_IDX) ? VT_SPLIT_USED_NO_NOTIFY : 0;
-    memcpy(used, &flags, sizeof flags);
-    if (has(m, VT_VIRTIO_F_EVENT_IDX)) {
-        uint16_t event = (uint16_t)(q->avail + (q->notify_off ? 0x8000 : 0));
-        memcpy(used + vt_split_avail_event_at(q->size), &event, sizeof event);
+    struct vt_split_used *used = ring_at(m, q->device, vt_split_used_bytes(q->size));
+    bool event_index = has(m, VT_VIRTIO_F_EVENT_IDX);
+    VT_STORE(used->flags, q->notify_off && !event_index ? VT_SPLIT_USED_NO_NOTIFY : 0);
+    if (event_index) {
+        uint16_t *event = (uint16_t *)&used->ring[q->size];
+        VT_STORE(*event, (uint16_t)(q->avail + (q->notify_off ? 0x8000 : 0)));
     }
 }
 
@@ -402,6 +404,7 @@ unsigned vt_model_run(struct vt_model *m, uint16_t queue)
     }
     if (q->ready) {
         show_wish(m, queue);
+        vt_virtio_barrier(); /* before the caller, who may sleep, runs it once more */
     }
     return n;
 }
@@ -448,22 +451,31 @@ struct vt_model_buffer *vt_model_pending(struct vt_model *m, uint16_t queue, uns
 
 /* ---------------------------------------------------------------- buffers out */
 
+void model_interrupt(struct vt_model *m, uint32_t bit)
+{
+    m->isr |= bit;
+    m->counts.interrupts++;
+    if (m->config.interrupt != NULL) {
+        m->config.interrupt(m->config.arg);
+    }
+}
+
 static void split_put_used(struct vt_model *m, struct model_queue *q, uint32_t id, uint32_t said)
 {
     struct vt_split_used *used = ring_at(m, q->device, vt_split_used_bytes(q->size));
-    const uint8_t *avail = ring_at(m, q->driver, vt_split_avail_bytes(q->size));
-    used->ring[q->used % q->size] = (struct vt_split_used_elem){.id = id, .bytes = said};
+    struct vt_split_avail *avail = ring_at(m, q->driver, vt_split_avail_bytes(q->size));
+    struct vt_split_used_elem *e = &used->ring[q->used % q->size];
+    VT_STORE(e->id, id);
+    VT_STORE(e->bytes, said);
     q->used++;
-    __atomic_store_n(&used->idx, q->used, __ATOMIC_RELEASE);
-    uint16_t flags, event;
-    memcpy(&flags, avail, sizeof flags);
-    memcpy(&event, avail + vt_split_used_event_at(q->size), sizeof event);
+    vt_virtio_store_release(&used->idx, q->used);
+    vt_virtio_barrier();
+    uint16_t event = VT_LOAD(avail->ring[q->size]);
     bool wanted = has(m, VT_VIRTIO_F_EVENT_IDX)
                       ? vt_virtio_event_passed(event, q->used, (uint16_t)(q->used - 1)) != 0
-                      : (flags & VT_SPLIT_AVAIL_NO_INTERRUPT) == 0;
+                      : (VT_LOAD(avail->flags) & VT_SPLIT_AVAIL_NO_INTERRUPT) == 0;
     if (wanted) {
-        m->isr |= 1;
-        m->counts.interrupts++;
+        model_interrupt(m, 1);
     }
 }
 
@@ -471,23 +483,25 @@ static void packed_put_used(struct vt_model *m, struct model_queue *q, uint32_t 
                             uint16_t entries)
 {
     struct vt_packed_desc *desc = ring_at(m, q->desc, sizeof *desc * q->size);
-    const struct vt_packed_event *event = ring_at(m, q->driver, sizeof *event);
+    struct vt_packed_event *event = ring_at(m, q->driver, sizeof *event);
     struct vt_packed_desc *d = &desc[q->used];
     uint16_t here = (uint16_t)(q->used | (q->used_wrap ? VT_PACKED_WRAP : 0));
-    d->id = (uint16_t)id;
-    d->bytes = said;
+    VT_STORE(d->id, (uint16_t)id);
+    VT_STORE(d->bytes, said);
     uint16_t flags = (uint16_t)(q->used_wrap ? VT_PACKED_AVAIL | VT_PACKED_USED : 0);
-    __atomic_store_n(&d->flags, flags, __ATOMIC_RELEASE);
-    bool wanted = event->flags == VT_PACKED_EVENT_ON;
-    if (event->flags == VT_PACKED_EVENT_AT) {
+    vt_virtio_store_release(&d->flags, flags);
+    vt_virtio_barrier();
+    uint16_t wish = vt_virtio_load_acquire(&event->flags);
+    bool wanted = wish == VT_PACKED_EVENT_ON;
+    if (wish == VT_PACKED_EVENT_AT) {
         if (!has(m, VT_VIRTIO_F_EVENT_IDX)) {
             model_complain(m, "a descriptor event without the feature");
         }
         /* Within the buffer's entries? */
-        uint32_t far = (uint32_t)(event->where & (VT_PACKED_WRAP - 1)) + q->size -
+        uint32_t far = (uint32_t)(VT_LOAD(event->where) & (VT_PACKED_WRAP - 1)) + q->size -
                        (uint32_t)(here & (VT_PACKED_WRAP - 1));
         wanted = far % q->size < entries;
-    } else if (event->flags > VT_PACKED_EVENT_AT) {
+    } else if (wish > VT_PACKED_EVENT_AT) {
         model_complain(m, "event flags that do not exist");
     }
     q->used = (uint16_t)(q->used + entries);
@@ -496,8 +510,7 @@ static void packed_put_used(struct vt_model *m, struct model_queue *q, uint32_t 
         q->used_wrap = !q->used_wrap;
     }
     if (wanted) {
-        m->isr |= 1;
-        m->counts.interrupts++;
+        model_interrupt(m, 1);
     }
 }
 
@@ -564,8 +577,7 @@ void vt_model_break(struct vt_model *m)
 {
     m->broken = true;
     m->status |= VT_VIRTIO_NEEDS_RESET;
-    m->isr |= 2;
-    m->counts.interrupts++;
+    model_interrupt(m, 2);
 }
 
 void vt_model_change_config(struct vt_model *m, uint32_t offset, const void *bytes, uint32_t n)
@@ -575,8 +587,7 @@ void vt_model_change_config(struct vt_model *m, uint32_t offset, const void *byt
     }
     memcpy(m->config_bytes + offset, bytes, n);
     m->generation++;
-    m->isr |= 2;
-    m->counts.interrupts++;
+    model_interrupt(m, 2);
 }
 
 void vt_model_lie(struct vt_model *m, unsigned lies)

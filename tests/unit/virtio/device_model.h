@@ -4,7 +4,8 @@
  * behind a struct vt_virtio_bus. It follows the specification by itself and notes what the driver
  * does wrong (vt_model_complaint); what a hostile device would do is there to be called. What its
  * buffers mean is the business of `serve`. It does nothing but while it is called: a notification
- * serves the queue before the write of the register returns, unless it is held.
+ * serves the queue before the write of the register returns, unless it is held. Rings are accessed
+ * so that driver and model may be two threads (test_threads); everything else is one thread's.
  */
 #ifndef VT_TESTS_DEVICE_MODEL_H
 #define VT_TESTS_DEVICE_MODEL_H
@@ -41,8 +42,9 @@ struct vt_model_config {
     uint16_t queue_max; /**< 0: 256 */
     const void *config; /**< device configuration; copied */
     uint32_t config_bytes;
-    size_t ram_bytes;         /**< 0: 1 MiB */
-    vt_model_serve_fn *serve; /**< NULL: buffers stay with the device */
+    size_t ram_bytes;             /**< 0: 1 MiB */
+    vt_model_serve_fn *serve;     /**< NULL: buffers stay with the device */
+    void (*interrupt)(void *arg); /**< raised; may be NULL */
     void *arg;
 };
 

@@ -52,6 +52,8 @@ struct vt_model {
 /** Notes the first. */
 void model_complain(struct vt_model *m, const char *rule);
 void model_reset(struct vt_model *m);
+/** Bit 0: a buffer, 1: configuration. */
+void model_interrupt(struct vt_model *m, uint32_t bit);
 void model_notified(struct vt_model *m, uint32_t value);
 void model_bus_init(struct vt_model *m);
 
