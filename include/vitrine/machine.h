@@ -59,7 +59,8 @@ struct vt_vm_info {
     uid_t qemu_uid;
     char qemu_version[32]; /**< "11.1.3" */
     char accel[16];        /**< "tcg", "kvm" */
-    char machine[32];      /**< "q35" */
+    char arch[16];         /**< of the guest: "x86_64" */
+    char machine[32];      /**< "pc-q35-11.1" */
     unsigned cpus;
     char ram_path[VT_VM_PATH_MAX]; /**< file that backs RAM, or empty: RAM is not shared */
     char ram_why[160];             /**< when ram_path is empty: why, in words */
@@ -95,10 +96,15 @@ struct vt_vm_config {
     const char *kernel, *initrd, *append;
     const char *disk; /**< image of any format QEMU knows; opened by the caller */
     const char *iso;
-    uint64_t memory_bytes;        /**< default 256 MiB; at least 64 MiB; a multiple of 1 MiB */
-    unsigned cpus;                /**< 1–255, default 1 */
-    const char *machine;          /**< "q35" (default) or "pc" */
-    const char *accel;            /**< NULL: probe KVM, else TCG */
+    uint64_t memory_bytes; /**< default 256 MiB; at least 64 MiB; a multiple of 1 MiB */
+    unsigned cpus;         /**< 1–255, default 1 */
+    const char *arch;      /**< "x86_64" (default), "aarch64" or "riscv64" */
+    const char *machine;   /**< "q35" (default), "pc", "microvm"; of the others "virt" */
+    const char *accel;     /**< NULL: probe KVM, else TCG */
+    /** GPUs, or NULL; ended by NULL. Each is "virtio" or "ramfb"; after "virtio" may follow
+     *  ",outputs=N", ",transport=pci|mmio" and any property of QEMU's device ("xres=800"). They are
+     *  called gpu0, gpu1, … */
+    const char *const *gpus;
     const char *cpu_model;        /**< default "max" */
     const char *net;              /**< "user" or "none" (default) */
     const char *const *qemu_args; /**< more arguments for QEMU, or NULL; ended by NULL */

@@ -109,7 +109,8 @@ int vt_path_lib(const char *file, char out[PATH_MAX], struct vt_error *err)
         *slash = '\0';
     }
     /* From the build tree, installed, and for a test, which lives deeper in the build tree. */
-    static const char *const beside[] = {"plugins", "../lib/vitrine", "../../../plugins"};
+    static const char *const beside[] = {"plugins", "guests/card", "../lib/vitrine",
+                                         "../../../plugins", "../../../guests/card"};
     const char *set;
     int rc = override_env("VITRINE_LIB_DIR", &set, err);
     if (rc != 0) {

@@ -45,6 +45,7 @@ static void print_json(const struct vt_args *args, const struct vt_vm_info *info
     vt_json_kv_u64(&w, "qemu_uid", info->qemu_uid);
     vt_json_kv_string(&w, "qemu_version", info->qemu_version);
     vt_json_kv_string(&w, "accel", info->accel);
+    vt_json_kv_string(&w, "arch", info->arch);
     vt_json_kv_string(&w, "machine", info->machine);
     vt_json_kv_u64(&w, "cpus", info->cpus);
     vt_json_kv_u64(&w, "memory_bytes", info->ram_bytes);
@@ -81,8 +82,9 @@ static void print_text(const struct vt_vm_info *info, const struct tracking *tra
     char text[VT_VM_PATH_MAX + 256], size[32];
     line("name", info->name);
     line("state", state);
-    snprintf(text, sizeof text, "%s, %s, %u CPU%s, %s", info->machine, info->accel, info->cpus,
-             info->cpus == 1 ? "" : "s", vt_format_bytes(size, sizeof size, info->ram_bytes));
+    snprintf(text, sizeof text, "%s, %s, %s, %u CPU%s, %s", info->machine, info->arch, info->accel,
+             info->cpus, info->cpus == 1 ? "" : "s",
+             vt_format_bytes(size, sizeof size, info->ram_bytes));
     line("machine", text);
     snprintf(text, sizeof text, "%s, pid %d, uid %u%s", info->qemu_version, (int)info->qemu_pid,
              (unsigned)info->qemu_uid, info->attached ? ", started by somebody else" : "");

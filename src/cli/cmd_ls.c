@@ -15,6 +15,7 @@ static const struct vt_column columns[] = {
     {.key = "memory_bytes", .title = "MEMORY", .kind = VT_CELL_BYTES},
     {.key = "cpus", .title = "CPUS", .kind = VT_CELL_U64},
     {.key = "accel", .title = "ACCEL", .kind = VT_CELL_TEXT},
+    {.key = "arch", .kind = VT_CELL_TEXT},
     {.key = "machine", .title = "MACHINE", .kind = VT_CELL_TEXT},
     {.key = "uptime_s", .title = "UP S", .kind = VT_CELL_U64},
     {.key = "qmp_path", .kind = VT_CELL_TEXT},
@@ -59,6 +60,7 @@ static void show_vm(struct vt_rows *rows, const char *name)
     vt_cell_u64(rows, info->ram_bytes);
     vt_cell_u64(rows, info->cpus);
     vt_cell_text(rows, info->accel);
+    vt_cell_text(rows, info->arch);
     vt_cell_text(rows, info->machine);
     vt_cell_u64(rows, uptime_s(info));
     char path[VT_VM_PATH_MAX + 16];

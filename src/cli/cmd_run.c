@@ -1,6 +1,7 @@
 /* cli/cmd_run.c - `vitrine run`: starts a VM. */
 #include "cli/vm.h"
 
+#include "base/paths.h"
 #include "base/text.h"
 #include "machine/guest_image.h"
 
@@ -55,6 +56,63 @@ static int use_default_guest(const struct vt_args *args, struct vt_vm_config *co
     return 0;
 }
 
+/* The kernel of ours that needs no operating system; its command line is a script. */
+static int use_card(struct vt_vm_config *config, char kernel[PATH_MAX], struct vt_error *err)
+{
+    char file[64];
+    const char *arch = config->arch != NULL ? config->arch : "x86_64";
+    if (snprintf(file, sizeof file, "gpu-card-%s", arch) >= (int)sizeof file) {
+        return vt_fail(err, VT_E_INVAL, "--arch: no such architecture");
+    }
+    int rc = vt_path_lib(file, kernel, err);
+    config->kernel = kernel;
+    config->append = config->append != NULL ? config->append : "";
+    return rc;
+}
+
+/* What to boot, when no kernel, disk or CD is given. */
+static int use_guest(const struct vt_args *args, struct vt_vm_config *config,
+                     struct vt_guest_image *image, char *append, size_t append_size,
+                     struct vt_error *err)
+{
+    const char *guest = vt_args_value(args, "guest");
+    if (guest == NULL || strcmp(guest, "linux") == 0) {
+        if (config->arch != NULL && strcmp(config->arch, "x86_64") != 0) {
+            return vt_fail(err, VT_E_UNSUPPORTED,
+                           "the default guest is for x86_64: give --kernel, or --guest gpu-card");
+        }
+        return use_default_guest(args, config, image, append, append_size, err);
+    }
+    if (strcmp(guest, "gpu-card") == 0) {
+        return use_card(config, image->kernel, err);
+    }
+    return vt_fail(err, VT_E_INVAL, "--guest: '%.32s' is neither linux nor gpu-card", guest);
+}
+
+/* --qemu-arg, and what a guest wants of QEMU besides. NULL: out of memory. */
+static const char **collect_qemu_args(const struct vt_args *args, const struct vt_vm_config *config)
+{
+    const char *guest = vt_args_value(args, "guest");
+    bool bare = guest != NULL && strcmp(guest, "gpu-card") == 0 && config->arch != NULL &&
+                strcmp(config->arch, "riscv64") == 0;
+    const char **given = vt_args_values(args, "qemu-arg");
+    if (given == NULL || !bare) {
+        return given;
+    }
+    size_t n = 0;
+    while (given[n] != NULL) {
+        n++;
+    }
+    const char **all = calloc(n + 3, sizeof *all);
+    if (all != NULL) { /* it is the firmware itself */
+        all[0] = "-bios";
+        all[1] = "none";
+        memcpy(all + 2, given, n * sizeof *all);
+    }
+    free(given);
+    return all;
+}
+
 /* No failure: a kernel that panics may be what is wanted. */
 static void warn_of_little_memory(const struct vt_vm_config *config)
 {
@@ -96,6 +154,7 @@ static int run(const struct vt_args *args)
         .append = vt_args_value(args, "append"),
         .disk = vt_args_value(args, "disk"),
         .iso = vt_args_value(args, "iso"),
+        .arch = vt_args_value(args, "arch"),
         .machine = vt_args_value(args, "machine"),
         .accel = vt_args_value(args, "accel"),
         .cpu_model = vt_args_value(args, "cpu"),
@@ -111,23 +170,33 @@ static int run(const struct vt_args *args)
     struct vt_guest_image image;
     char append[2048];
     const bool own = config.kernel != NULL || config.disk != NULL || config.iso != NULL;
-    if (own && (vt_args_value(args, "kernel-tree") != NULL || vt_args_value(args, "add") != NULL ||
-                vt_args_value(args, "module") != NULL)) {
+    const bool linux_guest = !own && (vt_args_value(args, "guest") == NULL ||
+                                      strcmp(vt_args_value(args, "guest"), "linux") == 0);
+    if (own && vt_args_value(args, "guest") != NULL) {
+        return vt_usage_error(args, "--guest goes without --kernel, --disk and --iso");
+    }
+    if (!linux_guest &&
+        (vt_args_value(args, "kernel-tree") != NULL || vt_args_value(args, "add") != NULL ||
+         vt_args_value(args, "module") != NULL)) {
         return vt_usage_error(args, "--kernel-tree, --add and --module are of the default guest");
     }
-    if (!own && use_default_guest(args, &config, &image, append, sizeof append, &err) != 0) {
+    if (!own && use_guest(args, &config, &image, append, sizeof append, &err) != 0) {
         return vt_report(args, &err);
     }
-    const char **extra = vt_args_values(args, "qemu-arg");
-    if (extra == NULL) {
+    const char **extra = collect_qemu_args(args, &config), **gpus = vt_args_values(args, "gpu");
+    if (extra == NULL || gpus == NULL) {
+        free(extra);
+        free(gpus);
         fputs("vitrine run: out of memory\n", stderr);
         return VT_EXIT_FAILED;
     }
     config.qemu_args = extra;
+    config.gpus = gpus;
     rc = vt_vm_start(&config, vt_cli_services, &vt_interrupted, &err) == 0 ? VT_EXIT_OK
                                                                            : vt_report(args, &err);
     free(extra);
-    if (rc == VT_EXIT_OK && !own) {
+    free(gpus);
+    if (rc == VT_EXIT_OK && linux_guest) {
         warn_of_little_memory(&config);
     }
     return rc;
@@ -138,12 +207,15 @@ static const struct vt_option options[] = {
     {"kernel", "FILE", "boot this Linux kernel", false},
     {"initrd", "FILE", "its initial RAM disk", false},
     {"append", "TEXT", "its command line; of the default guest: added to its own", false},
+    {"guest", "NAME", "linux (default) or gpu-card, the bare-metal kernel", false},
     VT_CLI_GUEST_OPTIONS(""),
     {"disk", "FILE", "a disk image, qcow2 or raw, written to", false},
     {"iso", "FILE", "a CD image", false},
     {"memory", "SIZE", "RAM, from 64M; the default guest needs 96M (default: 256M)", false},
     {"cpus", "N", "virtual CPUs (default: 1)", false},
-    {"machine", "TYPE", "q35 (default) or pc", false},
+    {"arch", "NAME", "x86_64 (default), aarch64 or riscv64", false},
+    {"machine", "TYPE", "q35 (default), pc, microvm; of other architectures virt", false},
+    {"gpu", "GPU", "virtio[,outputs=N][,transport=pci|mmio][,...] or ramfb", true},
     {"cpu", "MODEL", "CPU model as QEMU names it (default: max)", false},
     {"accel", "NAME", "tcg or kvm (default: kvm where a trial run works, else tcg)", false},
     {"net", "NAME", "user or none (default: none)", false},
@@ -169,12 +241,18 @@ const struct vt_verb vt_verb_run = {
         "returns when QEMU answers. A small process, the VM's keeper, stays beside QEMU: it\n"
         "serves the console and removes every file when the VM ends.\n\n"
         "Without --kernel, --disk and --iso it boots the default guest ('vitrine guest').\n\n"
+        "With --guest gpu-card it boots a kernel of vitrine's own that draws with virtio-gpu and\n"
+        "does what --append says; it runs on every architecture and machine. What else vitrine\n"
+        "tells of a guest's inside it tells of Linux on x86_64; memory, pictures of it, console\n"
+        "and GPUs are the same everywhere. A GPU's further properties are those that QEMU has:\n"
+        "xres, yres, packed, indirect_desc.\n\n"
         "Started by root, QEMU runs under a uid of its own. It never opens your files itself:\n"
         "the kernel, the disk and the CD are opened with your rights and handed over.",
     .examples = "vitrine run first\n"
                 "vitrine run web --kernel vmlinuz --initrd initrd.gz --memory 1G --cpus 2\n"
                 "vitrine run rt --kernel-tree /var/cache/vitrine/kernels/6.12-rt --add ./tool\n"
                 "vitrine run alpine --disk alpine.qcow2 --net user\n"
-                "vitrine run alpine --again",
+                "vitrine run alpine --again\n"
+                "vitrine run card --arch aarch64 --guest gpu-card --gpu virtio,outputs=2",
     .run = run,
 };

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -176,17 +177,28 @@ static int try_kvm(struct trial *t, const volatile int *stop, struct vt_error *e
     return rc;
 }
 
-int vt_accel_pick(const volatile int *stop, const char **accel, struct vt_error *err)
+/* The host's own, and the one that the trial's guest is for. */
+static bool can_be_tried(const char *arch)
+{
+    struct utsname host;
+    return strcmp(arch, "x86_64") == 0 && uname(&host) == 0 && strcmp(host.machine, arch) == 0;
+}
+
+int vt_accel_pick(const char *arch, const volatile int *stop, const char **accel,
+                  struct vt_error *err)
 {
     char key[PATH_MAX + 128], path[PATH_MAX];
     struct vt_error why;
     struct trial t = {.kvm_fd = -1, .kernel_fd = -1, .initrd_fd = -1, .output = {-1, -1}};
     *accel = "tcg";
+    if (!can_be_tried(arch)) {
+        return 0;
+    }
     t.kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     if (t.kvm_fd < 0) {
         return 0;
     }
-    int rc = vt_qemu_find(t.qemu, &why);
+    int rc = vt_qemu_find("x86_64", t.qemu, &why);
     rc = rc != 0 ? rc : make_key(t.qemu, key, sizeof key, &why);
     rc = rc != 0 ? rc : verdict_path(path, &why);
     const char *known = rc == 0 ? recall(path, key) : NULL;

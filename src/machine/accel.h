@@ -9,9 +9,10 @@
 
 #include "vitrine/base.h"
 
-/** "kvm" or, whenever in doubt, "tcg". The first call after a boot may take some seconds where KVM
- *  hangs. Fails only with VT_E_INTERRUPTED. */
-int vt_accel_pick(const volatile int *stop, const char **accel, struct vt_error *err);
+/** "kvm" or, whenever in doubt, "tcg"; for guests of `arch`. The first call after a boot may take
+ * some seconds where KVM hangs. Fails only with VT_E_INTERRUPTED. */
+int vt_accel_pick(const char *arch, const volatile int *stop, const char **accel,
+                  struct vt_error *err);
 
 /** Whether QEMU, under a uid of its own, needs /dev/kvm as a descriptor: its group does not help.
  */

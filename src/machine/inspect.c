@@ -42,6 +42,20 @@ static int get_machine(struct vt_qmp *qmp, uint64_t deadline_ns, struct vt_vm_in
     return 0;
 }
 
+static int get_arch(struct vt_qmp *qmp, uint64_t deadline_ns, struct vt_vm_info *info,
+                    struct vt_error *err)
+{
+    json_t *reply;
+    int rc = vt_qmp_execute(qmp, "query-target", NULL, deadline_ns, &reply, err);
+    if (rc != 0) {
+        return rc;
+    }
+    const char *arch = json_string_value(json_object_get(reply, "arch"));
+    copy_text(info->arch, sizeof info->arch, arch != NULL ? arch : "");
+    json_decref(reply);
+    return 0;
+}
+
 static int get_accel_and_cpus(struct vt_qmp *qmp, uint64_t deadline_ns, struct vt_vm_info *info,
                               struct vt_error *err)
 {
@@ -149,6 +163,7 @@ int vt_inspect(struct vt_qmp *qmp, uint64_t deadline_ns, struct vt_vm_info *info
 {
     copy_text(info->qemu_version, sizeof info->qemu_version, vt_qmp_version(qmp));
     int rc = get_machine(qmp, deadline_ns, info, err);
+    rc = rc != 0 ? rc : get_arch(qmp, deadline_ns, info, err);
     rc = rc != 0 ? rc : get_accel_and_cpus(qmp, deadline_ns, info, err);
     return rc != 0 ? rc : get_ram(qmp, deadline_ns, info, err);
 }

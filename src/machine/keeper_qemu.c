@@ -220,7 +220,7 @@ static int start_qemu(struct vt_keeper *k, struct vt_error *err)
 {
     char program[PATH_MAX];
     char **argv;
-    int rc = vt_qemu_find(program, err);
+    int rc = vt_qemu_find(k->job->config->arch, program, err);
     struct vt_launch launch = {.config = k->job->config,
                                .qemu = program,
                                .ram_path = k->info.ram_path,
@@ -281,14 +281,14 @@ static int limit_qemu(struct vt_keeper *k, struct vt_error *err)
 /* QEMU's own words: its first line that is no warning, without its program's name. */
 static int qemu_refused(struct vt_keeper *k, struct vt_error *err)
 {
-    static const char prefix[] = "qemu-system-x86_64: ";
     char text[4096];
     ssize_t n = pread(k->log_fd, text, sizeof text - 1, 0);
     text[n > 0 ? n : 0] = '\0';
     const char *words = "it gave no reason";
     for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
-        char *after_name = strstr(line, prefix);
-        line = after_name != NULL ? after_name + sizeof prefix - 1 : line;
+        char *name = strstr(line, "qemu-system-");
+        char *after_name = name != NULL ? strstr(name, ": ") : NULL;
+        line = after_name != NULL ? after_name + 2 : line;
         if (line[0] != '\0' && strstr(line, "warning: ") == NULL) {
             words = line;
             break;

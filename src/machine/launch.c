@@ -2,6 +2,7 @@
 #include "machine/launch.h"
 
 #include "base/text.h"
+#include "machine/machines.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -70,14 +71,14 @@ static void add_monitors(struct builder *b, const struct vt_launch_fds *fds)
 
 /* A disk that cannot boot falls through to the CD: installing and then starting need no change.
  * QEMU itself gives index 0 to what -kernel boots. */
-static void add_images(struct builder *b, const struct vt_launch *l)
+static void add_images(struct builder *b, const struct vt_launch *l, const struct vt_machine *m)
 {
     if (l->fds.disk >= 0) {
         add(b, "-add-fd", "fd=%d,set=%d,opaque=disk", l->fds.disk, VT_FDSET_DISK);
         add(b, "-blockdev",
             "driver=%s,node-name=disk0,file.driver=file,file.filename=/dev/fdset/%d",
             l->disk_format, VT_FDSET_DISK);
-        add(b, "-device", "virtio-blk-pci,drive=disk0,bootindex=1");
+        add(b, "-device", "virtio-blk-%s,drive=disk0,bootindex=1", m->bus);
     }
     if (l->fds.iso >= 0) {
         add(b, "-add-fd", "fd=%d,set=%d,opaque=iso", l->fds.iso, VT_FDSET_ISO);
@@ -88,9 +89,99 @@ static void add_images(struct builder *b, const struct vt_launch *l)
     }
 }
 
+/* ---- GPUs ---- */
+
+#define GPU_WORDS_MAX 1024
+#define GPUS_MAX 8
+
+static bool is_word(const char *text);
+
+/* "virtio,outputs=2,xres=800" in QEMU's words, but for the id. Commas and words are all that comes
+ * through. */
+static int gpu_device(const char *text, const struct vt_machine *m, char *out, size_t size)
+{
+    char copy[GPU_WORDS_MAX], more[GPU_WORDS_MAX] = "", *rest = copy;
+    const char *bus = m->gpu_bus, *word;
+    size_t n = strlen(text), used = 0;
+    if (n >= sizeof copy) {
+        return -1;
+    }
+    memcpy(copy, text, n + 1);
+    word = strsep(&rest, ",");
+    if (strcmp(word, "ramfb") == 0 && rest == NULL) {
+        snprintf(out, size, "ramfb");
+        return 0;
+    }
+    if (strcmp(word, "virtio") != 0) {
+        return -1;
+    }
+    while ((word = strsep(&rest, ",")) != NULL) {
+        char *value = strchr(word, '=');
+        if (value == NULL) {
+            return -1;
+        }
+        *value++ = '\0';
+        if (!is_word(word) || !is_word(value)) {
+            return -1;
+        }
+        if (strcmp(word, "transport") == 0) {
+            bool mmio = strcmp(value, "mmio") == 0;
+            if (!mmio && strcmp(value, "pci") != 0) {
+                return -1;
+            }
+            bus = mmio ? "device" : "pci";
+            continue;
+        }
+        used += (size_t)snprintf(more + used, sizeof more - used, ",%s=%s",
+                                 strcmp(word, "outputs") == 0 ? "max_outputs" : word, value);
+        if (used >= sizeof more) {
+            return -1;
+        }
+    }
+    snprintf(out, size, "virtio-gpu-%s%s", bus, more);
+    return 0;
+}
+
+static void add_gpus(struct builder *b, const struct vt_vm_config *c, const struct vt_machine *m)
+{
+    char device[GPU_WORDS_MAX + 32];
+    for (unsigned i = 0; c->gpus != NULL && c->gpus[i] != NULL; i++) {
+        if (gpu_device(c->gpus[i], m, device, sizeof device) == 0) { /* as complete() has seen */
+            add(b, "-device", "%s,id=gpu%u", device, i);
+        }
+    }
+}
+
+static int check_gpus(const struct vt_vm_config *c, const struct vt_machine *m,
+                      struct vt_error *err)
+{
+    char device[GPU_WORDS_MAX + 32];
+    for (unsigned i = 0; c->gpus != NULL && c->gpus[i] != NULL; i++) {
+        if (i == GPUS_MAX) {
+            return vt_fail(err, VT_E_INVAL, "%s: more than %d GPUs", c->name, GPUS_MAX);
+        }
+        if (gpu_device(c->gpus[i], m, device, sizeof device) != 0) {
+            char shown[80];
+            vt_text_printable(shown, sizeof shown, c->gpus[i], strlen(c->gpus[i]));
+            return vt_fail(err, VT_E_INVAL,
+                           "%s: '%s' is neither ramfb nor virtio[,outputs=N][,transport=pci|mmio]"
+                           "[,PROPERTY=VALUE]",
+                           c->name, shown);
+        }
+    }
+    return 0;
+}
+
+/* ---- all of it ---- */
+
 int vt_launch_argv(const struct vt_launch *l, char ***argv, struct vt_error *err)
 {
     const struct vt_vm_config *c = l->config;
+    const struct vt_machine *m;
+    int rc = vt_machine_find(c->arch, c->machine, &m, err);
+    if (rc != 0) {
+        return rc;
+    }
     struct builder b = {0};
     uint64_t mib = c->memory_bytes / MIB;
     add(&b, l->qemu, NULL);
@@ -99,7 +190,7 @@ int vt_launch_argv(const struct vt_launch *l, char ***argv, struct vt_error *err
     add(&b, "-nodefaults", NULL);
     add(&b, "-display", "none");
     add(&b, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
-    add(&b, "-machine", "%s,memory-backend=ram0", c->machine);
+    add(&b, "-machine", "%s,memory-backend=ram0%s", c->machine, m->options);
     if (l->fds.kvm >= 0) {
         add(&b, "-add-fd", "fd=%d,set=%d,opaque=kvm", l->fds.kvm, VT_FDSET_KVM);
         add(&b, "-accel", "kvm,device=/dev/fdset/%d", VT_FDSET_KVM);
@@ -111,6 +202,12 @@ int vt_launch_argv(const struct vt_launch *l, char ***argv, struct vt_error *err
     add(&b, "-m", "%" PRIu64 "M", mib);
     add(&b, "-object", "memory-backend-file,id=ram0,size=%" PRIu64 "M,mem-path=%s,share=on", mib,
         l->ram_path);
+    if (m->mmio) {
+        add(&b, "-global", "virtio-mmio.force-legacy=false");
+    }
+    if (m->no_power) {
+        add(&b, "-no-reboot", NULL);
+    }
     add(&b, "-device", "vmcoreinfo");
     add_monitors(&b, &l->fds);
     if (l->fds.kernel >= 0) {
@@ -120,10 +217,12 @@ int vt_launch_argv(const struct vt_launch *l, char ***argv, struct vt_error *err
     if (l->fds.initrd >= 0) {
         add(&b, "-initrd", "/proc/self/fd/%d", l->fds.initrd);
     }
-    add_images(&b, l);
+    add_images(&b, l, m);
+    add_gpus(&b, c, m);
     if (strcmp(c->net, "user") == 0) {
         add(&b, "-netdev", "user,id=net0");
-        add(&b, "-device", "virtio-net-pci,netdev=net0,romfile=");
+        add(&b, "-device", "virtio-net-%s,netdev=net0%s", m->bus,
+            strcmp(m->bus, "pci") == 0 ? ",romfile=" : "");
     }
     if (c->incoming_fd >= 0) {
         add(&b, "-incoming", "defer");
@@ -176,7 +275,13 @@ int vt_vm_config_complete(const struct vt_vm_config *config, struct vt_vm_config
     if (c.cpus > 255) {
         return vt_fail(err, VT_E_INVAL, "%s: between 1 and 255 CPUs", c.name);
     }
-    c.machine = c.machine != NULL ? c.machine : "q35";
+    c.arch = c.arch != NULL ? c.arch : "x86_64";
+    const struct vt_machine *m;
+    int rc = vt_machine_find(c.arch, c.machine, &m, err);
+    if (rc != 0) {
+        return rc;
+    }
+    c.machine = c.machine != NULL ? c.machine : m->name;
     c.cpu_model = c.cpu_model != NULL ? c.cpu_model : "max";
     c.net = c.net != NULL ? c.net : "none";
     if (!is_word(c.machine)) {
@@ -190,7 +295,14 @@ int vt_vm_config_complete(const struct vt_vm_config *config, struct vt_vm_config
         return vt_fail(err, VT_E_INVAL, "%s: the accelerator is 'tcg' or 'kvm', not '%s'", c.name,
                        c.accel);
     }
-    c.append = c.append != NULL ? c.append : "console=ttyS0";
+    rc = check_gpus(&c, m, err);
+    if (rc != 0) {
+        return rc;
+    }
+    if (c.iso != NULL && !m->cd) {
+        return vt_fail(err, VT_E_INVAL, "%s: a machine '%s' has no CD drive", c.name, c.machine);
+    }
+    c.append = c.append != NULL ? c.append : m->append;
     c.incoming_fd = c.incoming_fd > 0 ? c.incoming_fd : -1;
     c.timeout_ms = c.timeout_ms != 0 ? c.timeout_ms : 30000;
     if (c.initrd != NULL && c.kernel == NULL) {

@@ -4,6 +4,7 @@
 #include "base/io.h"
 #include "base/paths.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,20 +20,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define QEMU_PROGRAM "qemu-system-x86_64"
+#define QEMU_PROGRAM "qemu-system-"
 
-int vt_qemu_find(char path[PATH_MAX], struct vt_error *err)
+/* "VITRINE_QEMU", "VITRINE_QEMU_AARCH64" */
+static void variable_of(const char *arch, char *name, size_t size)
 {
-    const char *set = getenv("VITRINE_QEMU");
+    int n = snprintf(name, size, "VITRINE_QEMU");
+    if (strcmp(arch, "x86_64") != 0) {
+        snprintf(name + n, size - (size_t)n, "_%s", arch);
+        for (char *c = name; *c != '\0'; c++) {
+            *c = (char)toupper((unsigned char)*c);
+        }
+    }
+}
+
+int vt_qemu_find(const char *arch, char path[PATH_MAX], struct vt_error *err)
+{
+    char variable[64];
+    variable_of(arch, variable, sizeof variable);
+    const char *set = getenv(variable);
     if (set != NULL && set[0] != '\0') {
         if (access(set, X_OK) != 0) {
-            return vt_fail_errno(err, VT_E_NOT_FOUND, errno, "VITRINE_QEMU: %s", set);
+            return vt_fail_errno(err, VT_E_NOT_FOUND, errno, "%s: %s", variable, set);
         }
         return vt_path_format(path, err, "%s", set);
     }
     char cache[PATH_MAX];
     if (vt_path_cache(cache, NULL) == 0 &&
-        vt_path_format(path, NULL, "%s/qemu/" QEMU_PROGRAM, cache) == 0 &&
+        vt_path_format(path, NULL, "%s/qemu/" QEMU_PROGRAM "%s", cache, arch) == 0 &&
         access(path, X_OK) == 0) {
         return 0;
     }
@@ -40,15 +55,16 @@ int vt_qemu_find(char path[PATH_MAX], struct vt_error *err)
     for (const char *p = dirs != NULL ? dirs : "/usr/bin"; *p != '\0';) {
         size_t n = strcspn(p, ":");
         if (n > 0 && p[0] == '/' &&
-            vt_path_format(path, NULL, "%.*s/" QEMU_PROGRAM, (int)n, p) == 0 &&
+            vt_path_format(path, NULL, "%.*s/" QEMU_PROGRAM "%s", (int)n, p, arch) == 0 &&
             access(path, X_OK) == 0) {
             return 0;
         }
         p += n + (p[n] == ':');
     }
     return vt_fail(err, VT_E_NOT_FOUND,
-                   "no " QEMU_PROGRAM ": not in VITRINE_QEMU, in the cache (tools/setup qemu makes "
-                   "it) or in PATH");
+                   "no " QEMU_PROGRAM "%s: not in %s, in the cache (tools/setup qemu makes it) or "
+                   "in PATH",
+                   arch, variable);
 }
 
 /* The range systemd uses for services without an account. */

@@ -7,8 +7,9 @@
 
 #include <limits.h>
 
-/** QEMU's program: VITRINE_QEMU, then the cache's private one, then PATH. */
-int vt_qemu_find(char path[PATH_MAX], struct vt_error *err);
+/** QEMU's program for guests of an architecture: VITRINE_QEMU (of others than x86_64:
+ *  VITRINE_QEMU_AARCH64 and so on), then the cache's private one, then PATH. */
+int vt_qemu_find(const char *arch, char path[PATH_MAX], struct vt_error *err);
 
 /** Who QEMU is to be. */
 struct vt_identity {

@@ -136,7 +136,7 @@ int vt_vm_start(const struct vt_vm_config *config, const struct vt_keeper_servic
     rc = rc != 0 ? rc : absolute(c.name, &c.disk, slots, &n, err);
     rc = rc != 0 ? rc : absolute(c.name, &c.iso, slots, &n, err);
     if (rc == 0 && c.accel == NULL) {
-        rc = vt_accel_pick(stop, &c.accel, err);
+        rc = vt_accel_pick(c.arch, stop, &c.accel, err);
     }
     if (rc == 0) {
         const struct vt_keeper_job job = {

@@ -6,6 +6,7 @@
 #include "machine/ended.h"
 #include "machine/inspect.h"
 #include "machine/keeper_socket.h"
+#include "machine/machines.h"
 #include "machine/qmp.h"
 #include "machine/vmdir.h"
 
@@ -259,9 +260,30 @@ int vt_vm_resume(struct vt_vm *vm, struct vt_error *err)
     return command(vm, "cont", err);
 }
 
+static int set_reboot(struct vt_vm *vm, const char *action, struct vt_error *err)
+{
+    struct vt_qmp *qmp;
+    uint64_t deadline = vt_deadline_ms(VT_QMP_TIMEOUT_MS);
+    int rc = borrow(vm, deadline, &qmp, err);
+    if (rc == 0) {
+        rc = vt_qmp_execute(qmp, "set-action", json_pack("{s:s}", "reboot", action), deadline, NULL,
+                            err);
+        give_back(vm, qmp, rc);
+    }
+    return rc;
+}
+
 int vt_vm_reset(struct vt_vm *vm, struct vt_error *err)
 {
-    return command(vm, "system_reset", err);
+    const struct vt_machine *machine;
+    int rc = vt_machine_find(vm->info.arch, vm->info.machine, &machine, NULL);
+    if (rc != 0 || vm->info.attached || !machine->no_power) {
+        return command(vm, "system_reset", err);
+    }
+    /* To this one a reset is the end, unless it is told otherwise for the moment. */
+    rc = set_reboot(vm, "reset", err);
+    rc = rc != 0 ? rc : command(vm, "system_reset", err);
+    return rc != 0 ? rc : set_reboot(vm, "shutdown", err);
 }
 
 int vt_vm_service(struct vt_vm *vm, const char *service, int *fd, struct vt_error *err)

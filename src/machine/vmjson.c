@@ -3,6 +3,7 @@
 
 #include "base/io.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,16 +24,16 @@ int vt_vmdir_write(const char *dir, const struct vt_vm_info *info, json_t *confi
                                                  (json_int_t)info->regions[i].offset.v, "bytes",
                                                  (json_int_t)info->regions[i].bytes));
     }
-    json_t *j = json_pack("{s:i, s:s, s:b, s:s, s:i, s:i, s:I, s:s, s:s, s:s, s:I, s:s, s:s, s:I, "
-                          "s:o, s:b, s:s, s:I, s:O*}",
-                          "vitrine", 1, "name", info->name, "attached", info->attached, "qmp_path",
-                          info->qmp_path, "qemu_pid", (int)info->qemu_pid, "keeper_pid",
-                          (int)info->keeper_pid, "qemu_uid", (json_int_t)info->qemu_uid,
-                          "qemu_version", info->qemu_version, "accel", info->accel, "machine",
-                          info->machine, "cpus", (json_int_t)info->cpus, "ram_path", info->ram_path,
-                          "ram_why", info->ram_why, "ram_bytes", (json_int_t)info->ram_bytes,
-                          "regions", regions, "tracking", info->tracking, "kernel", info->kernel,
-                          "started_unix_ns", (json_int_t)info->started_unix_ns, "config", config);
+    json_t *j = json_pack(
+        "{s:i, s:s, s:b, s:s, s:i, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:I, "
+        "s:o, s:b, s:s, s:I, s:O*}",
+        "vitrine", 1, "name", info->name, "attached", info->attached, "qmp_path", info->qmp_path,
+        "qemu_pid", (int)info->qemu_pid, "keeper_pid", (int)info->keeper_pid, "qemu_uid",
+        (json_int_t)info->qemu_uid, "qemu_version", info->qemu_version, "accel", info->accel,
+        "arch", info->arch, "machine", info->machine, "cpus", (json_int_t)info->cpus, "ram_path",
+        info->ram_path, "ram_why", info->ram_why, "ram_bytes", (json_int_t)info->ram_bytes,
+        "regions", regions, "tracking", info->tracking, "kernel", info->kernel, "started_unix_ns",
+        (json_int_t)info->started_unix_ns, "config", config);
     char *text = j != NULL ? json_dumps(j, JSON_INDENT(2)) : NULL;
     json_decref(j);
     if (text == NULL) {
@@ -82,6 +83,14 @@ static bool get_regions(json_t *j, struct vt_vm_info *info)
     return true;
 }
 
+/* Those of before there was more than one have no such member. */
+static bool get_arch(json_t *j, struct vt_vm_info *info)
+{
+    snprintf(info->arch, sizeof info->arch, "x86_64");
+    return json_object_get(j, "arch") == NULL ||
+           get_string(j, "arch", info->arch, sizeof info->arch);
+}
+
 static bool get_info(json_t *j, struct vt_vm_info *info)
 {
     uint64_t version, qemu_pid, keeper_pid, uid, cpus;
@@ -93,7 +102,7 @@ static bool get_info(json_t *j, struct vt_vm_info *info)
               get_u64(j, "keeper_pid", INT32_MAX, &keeper_pid) &&
               get_u64(j, "qemu_uid", UINT32_MAX, &uid) &&
               get_string(j, "qemu_version", info->qemu_version, sizeof info->qemu_version) &&
-              get_string(j, "accel", info->accel, sizeof info->accel) &&
+              get_string(j, "accel", info->accel, sizeof info->accel) && get_arch(j, info) &&
               get_string(j, "machine", info->machine, sizeof info->machine) &&
               get_u64(j, "cpus", UINT32_MAX, &cpus) &&
               get_string(j, "ram_path", info->ram_path, sizeof info->ram_path) &&
@@ -140,60 +149,82 @@ int vt_vmdir_read(const char *dir, struct vt_vm_info *info, json_t **config, str
     return 0;
 }
 
+static json_t *to_array(const char *const *texts)
+{
+    json_t *list = json_array();
+    for (const char *const *t = texts; t != NULL && *t != NULL; t++) {
+        json_array_append_new(list, json_string(*t));
+    }
+    return list;
+}
+
 json_t *vt_vm_config_to_json(const struct vt_vm_config *c, const struct vt_vm_info *info)
 {
-    json_t *extra = json_array();
-    for (const char *const *a = c->qemu_args; a != NULL && *a != NULL; a++) {
-        json_array_append_new(extra, json_string(*a));
-    }
-    return json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o}",
-                     "kernel", c->kernel, "initrd", c->initrd, "append", c->append, "disk", c->disk,
-                     "iso", c->iso, "memory_bytes", (json_int_t)c->memory_bytes, "cpus",
-                     (json_int_t)c->cpus, "cpu_quota_percent", (json_int_t)c->cpu_quota_percent,
-                     "memory_limit_bytes", (json_int_t)c->memory_limit_bytes, "machine",
-                     info->machine, "accel", info->accel, "cpu_model", c->cpu_model, "net", c->net,
-                     "qemu_args", extra);
+    json_t *extra = to_array(c->qemu_args);
+    return json_pack(
+        "{s:s*, s:s*, s:s*, s:s*, s:s*, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:o}",
+        "kernel", c->kernel, "initrd", c->initrd, "append", c->append, "disk", c->disk, "iso",
+        c->iso, "memory_bytes", (json_int_t)c->memory_bytes, "cpus", (json_int_t)c->cpus,
+        "cpu_quota_percent", (json_int_t)c->cpu_quota_percent, "memory_limit_bytes",
+        (json_int_t)c->memory_limit_bytes, "arch", info->arch, "machine", info->machine, "accel",
+        info->accel, "cpu_model", c->cpu_model, "net", c->net, "gpus", to_array(c->gpus),
+        "qemu_args", extra);
 }
 
 #define QEMU_ARGS_MAX 1024
+
+/* Texts of an array, into a list of `room`; how many, or -1. */
+static int from_array(const json_t *array, const char **list, size_t room)
+{
+    size_t n = json_array_size(array);
+    if (n > room || (array != NULL && !json_is_array(array))) {
+        return -1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        list[i] = json_string_value(json_array_get(array, i));
+        if (list[i] == NULL) {
+            return -1;
+        }
+    }
+    return (int)n;
+}
 
 int vt_vm_config_from_json(const json_t *json, struct vt_vm_config *config, const char ***args,
                            struct vt_error *err)
 {
     struct vt_vm_config c = {0};
-    json_t *extra;
+    json_t *extra, *gpus = NULL;
     json_int_t memory, cpus, quota, limit;
     json_error_t why;
-    if (json_unpack_ex((json_t *)(uintptr_t)json, &why, 0,
-                       "{s?s, s?s, s?s, s?s, s?s, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o}",
-                       "kernel", &c.kernel, "initrd", &c.initrd, "append", &c.append, "disk",
-                       &c.disk, "iso", &c.iso, "memory_bytes", &memory, "cpus", &cpus,
-                       "cpu_quota_percent", &quota, "memory_limit_bytes", &limit, "machine",
-                       &c.machine, "accel", &c.accel, "cpu_model", &c.cpu_model, "net", &c.net,
-                       "qemu_args", &extra) != 0) {
+    if (json_unpack_ex(
+            (json_t *)(uintptr_t)json, &why, 0,
+            "{s?s, s?s, s?s, s?s, s?s, s?s, s?o, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o}",
+            "kernel", &c.kernel, "initrd", &c.initrd, "append", &c.append, "disk", &c.disk, "iso",
+            &c.iso, "arch", &c.arch, "gpus", &gpus, "memory_bytes", &memory, "cpus", &cpus,
+            "cpu_quota_percent", &quota, "memory_limit_bytes", &limit, "machine", &c.machine,
+            "accel", &c.accel, "cpu_model", &c.cpu_model, "net", &c.net, "qemu_args",
+            &extra) != 0) {
         return vt_fail(err, VT_E_CORRUPT, "configuration: %s", why.text);
     }
-    size_t n = json_array_size(extra);
     if (memory <= 0 || cpus <= 0 || cpus > UINT8_MAX || quota < 0 || quota > 100 * UINT8_MAX ||
-        limit < 0 || !json_is_array(extra) || n > QEMU_ARGS_MAX) {
+        limit < 0 || !json_is_array(extra)) {
         return vt_fail(err, VT_E_CORRUPT, "configuration: a value out of range");
     }
-    const char **list = calloc(n + 1, sizeof *list);
+    const char **list = calloc(2 * (QEMU_ARGS_MAX + 1), sizeof *list);
     if (list == NULL) {
         return vt_fail(err, VT_E_NOMEM, "configuration: out of memory");
     }
-    for (size_t i = 0; i < n; i++) {
-        list[i] = json_string_value(json_array_get(extra, i));
-        if (list[i] == NULL) {
-            free(list);
-            return vt_fail(err, VT_E_CORRUPT, "configuration: an argument that is no text");
-        }
+    if (from_array(extra, list, QEMU_ARGS_MAX) < 0 ||
+        from_array(gpus, list + QEMU_ARGS_MAX + 1, QEMU_ARGS_MAX) < 0) {
+        free(list);
+        return vt_fail(err, VT_E_CORRUPT, "configuration: not a list of texts");
     }
     c.memory_bytes = (uint64_t)memory;
     c.cpus = (unsigned)cpus;
     c.cpu_quota_percent = (unsigned)quota;
     c.memory_limit_bytes = (uint64_t)limit;
     c.qemu_args = list;
+    c.gpus = list + QEMU_ARGS_MAX + 1;
     *config = c;
     *args = list;
     return 0;

@@ -43,6 +43,7 @@ static void write_vm(struct vt_json_writer *w, const char *name)
     vt_json_kv_bool(w, "attached", info->attached);
     vt_json_kv_u64(w, "memory_bytes", info->ram_bytes);
     vt_json_kv_u64(w, "cpus", info->cpus);
+    vt_json_kv_string(w, "arch", info->arch);
     vt_json_kv_string(w, "machine", info->machine);
     vt_json_kv_string(w, "accel", info->accel);
     vt_json_kv_string(w, "qemu_version", info->qemu_version);
@@ -146,7 +147,7 @@ static int vm_info(struct vt_op_call *call, struct vt_error *err)
     "\"attached\": {\"type\": \"boolean\", \"description\": \"started by somebody else\"},"        \
     "\"memory_bytes\": {\"type\": \"integer\"},"                                                   \
     "\"cpus\": {\"type\": \"integer\"},"                                                           \
-    "\"machine\": {\"type\": \"string\"},"                                                         \
+    "\"arch\": {\"type\": \"string\"}, \"machine\": {\"type\": \"string\"},"                       \
     "\"accel\": {\"type\": \"string\"},"                                                           \
     "\"qemu_version\": {\"type\": \"string\"},"                                                    \
     "\"qemu_pid\": {\"type\": \"integer\"},"                                                       \

@@ -90,6 +90,7 @@ static void configurations_travel(void **state)
 {
     (void)state;
     static const char *const extra[] = {"-device", "virtio-rng-pci", NULL};
+    static const char *const gpus[] = {"virtio,outputs=2", NULL};
     const struct vt_vm_config config = {.kernel = "/k",
                                         .append = "quiet",
                                         .memory_bytes = (uint64_t)5 << 30,
@@ -98,8 +99,9 @@ static void configurations_travel(void **state)
                                         .memory_limit_bytes = (uint64_t)6 << 30,
                                         .cpu_model = "max",
                                         .net = "user",
+                                        .gpus = gpus,
                                         .qemu_args = extra};
-    const struct vt_vm_info info = {.machine = "pc-q35-11.1", .accel = "tcg"};
+    const struct vt_vm_info info = {.arch = "x86_64", .machine = "pc-q35-11.1", .accel = "tcg"};
     struct vt_vm_config back;
     const char **args;
     struct vt_error err;
@@ -109,7 +111,10 @@ static void configurations_travel(void **state)
     assert_null(back.initrd);
     assert_null(back.disk);
     assert_string_equal(back.append, "quiet");
+    assert_string_equal(back.arch, "x86_64");
     assert_string_equal(back.machine, "pc-q35-11.1");
+    assert_string_equal(back.gpus[0], "virtio,outputs=2");
+    assert_null(back.gpus[1]);
     assert_string_equal(back.accel, "tcg");
     assert_int_equal(back.memory_bytes, config.memory_bytes);
     assert_int_equal(back.cpus, 4);
@@ -119,6 +124,14 @@ static void configurations_travel(void **state)
     assert_null(back.qemu_args[2]);
     free(args);
 
+    /* One of before there were others than x86_64. */
+    json_object_del(json, "arch");
+    json_object_del(json, "gpus");
+    assert_int_equal(vt_vm_config_from_json(json, &back, &args, &err), 0);
+    assert_null(back.arch);
+    assert_null(back.gpus[0]);
+    free(args);
+
     static const struct {
         const char *key;
         const char *value;
@@ -126,6 +139,9 @@ static void configurations_travel(void **state)
                {"cpus", "1000"},
                {"memory_bytes", "-1"},
                {"machine", "5"},
+               {"arch", "5"},
+               {"gpus", "[1]"},
+               {"gpus", "\"virtio\""},
                {"qemu_args", "[1]"},
                {"qemu_args", "{}"},
                {"kernel", "[\"\"]"},

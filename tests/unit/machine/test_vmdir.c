@@ -145,6 +145,7 @@ static void vm_json_comes_back(void **state)
                                     .qemu_uid = 61184,
                                     .qemu_version = "11.1.3",
                                     .accel = "tcg",
+                                    .arch = "x86_64",
                                     .machine = "pc-q35-11.1",
                                     .cpus = 3,
                                     .ram_why = "none",

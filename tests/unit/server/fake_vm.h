@@ -53,6 +53,7 @@ static inline void fake_vm_write(struct fake_vm *vm, const char *name)
         .regions = {{VT_GPA(0), VT_OFF(0), SYNTHETIC_BYTES}},
         .qemu_version = "0.0",
         .accel = "tcg",
+        .arch = "x86_64",
         .machine = "q35",
         .started_unix_ns = 1,
     };
