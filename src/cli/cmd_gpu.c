@@ -3,6 +3,8 @@
 #include "cli/cli.h"
 
 extern const struct vt_verb vt_verb_gpu_diff;
+extern const struct vt_verb vt_verb_gpu_dissector;
+extern const struct vt_verb vt_verb_gpu_export;
 extern const struct vt_verb vt_verb_gpu_state;
 extern const struct vt_verb vt_verb_gpu_watch;
 
@@ -10,6 +12,8 @@ extern const struct vt_verb vt_verb_gpu_watch;
 /* clang-format off */
 static const struct vt_verb *const words[] = {
     &vt_verb_gpu_diff,
+    &vt_verb_gpu_dissector,
+    &vt_verb_gpu_export,
     &vt_verb_gpu_state,
     &vt_verb_gpu_watch,
     NULL,

@@ -275,7 +275,9 @@ size_t vt_vgpu_describe(const struct vt_vgpu_message *message, const void *bytes
     const size_t reserved = sizeof ellipsis; /* the mark and the terminator */
     struct line l = {.to = to, .room = room >= reserved ? room - reserved : 0};
     struct vt_vgpu_header h = {0};
-    memcpy(&h, bytes, n < sizeof h ? n : sizeof h);
+    if (n > 0) {
+        memcpy(&h, bytes, n < sizeof h ? n : sizeof h);
+    }
     if (message != NULL) {
         put_text(&l, message->name);
     } else {
