@@ -123,6 +123,8 @@ extern const struct card_statement machine_statements[], driver_statements[], ra
     display_statements[], bench_statements[];
 /** Runs again and again while the script waits; gpu.c sets it. */
 extern void (*script_idle)(void);
+/** Sleeps, and runs script_idle about a hundred times a second. */
+void rest_until(uint64_t until_ns);
 /** The number of the statement that is running, from 1. */
 unsigned script_statement(void);
 

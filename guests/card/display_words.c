@@ -83,26 +83,16 @@ static bool ready(void)
 
 /* ---------------------------------------------------------------- statements */
 
-static bool word_card(const struct card_words *w)
+/* The test card of that size, shown. */
+static bool show_card(struct screen *screen, uint32_t width, uint32_t height, const char *label)
 {
-    struct screen *screen = &screens[settings.scanout];
     uint64_t begin = now_ns(), drawn;
-    struct vt_surface *surface;
-    uint32_t width, height;
-    int rc;
+    int rc = open_screen(screen, width, height);
 
-    if (w->n < 1 || w->n > 2 || !parse_size(w->word[0], &width, &height)) {
-        return script_fail("of which size?");
-    }
-    if (!ready()) {
-        return false;
-    }
-    rc = open_screen(screen, width, height);
     if (rc != VT_VIRTIO_OK) {
         return script_fail(vt_virtio_code_name(rc));
     }
-    surface = vt_display_surface(screen->display);
-    vt_surface_test_card(surface, w->n == 2 ? w->word[1] : machine.architecture);
+    vt_surface_test_card(vt_display_surface(screen->display), label);
     drawn = now_ns();
     vt_display_damage(screen->display, NULL);
     if (!flip(screen)) {
@@ -116,6 +106,53 @@ static bool word_card(const struct card_words *w)
     report_number("draw_ns", drawn - begin);
     report_number("show_ns", now_ns() - drawn);
     report_end();
+    return true;
+}
+
+static bool word_card(const struct card_words *w)
+{
+    uint32_t width, height;
+
+    if (w->n < 1 || w->n > 2 || !parse_size(w->word[0], &width, &height)) {
+        return script_fail("of which size?");
+    }
+    return ready() && show_card(&screens[settings.scanout], width, height,
+                                w->n == 2 ? w->word[1] : machine.architecture);
+}
+
+/* Draws the card as large as the display is, now and whenever that changes. */
+static bool word_follow(const struct card_words *w)
+{
+    const uint32_t scanout = (uint32_t)settings.scanout;
+    struct vt_vgpu_rect was = {0, 0, 0, 0};
+    uint64_t ms = 0, until = UINT64_MAX;
+
+    if (w->n > 1 || (w->n == 1 && !parse_number(w->word[0], 86400000, &ms))) {
+        return script_fail("how long?");
+    }
+    if (settings.ramfb || !gpu_need()) {
+        return settings.ramfb ? script_fail("ramfb has no sizes of its own") : false;
+    }
+    if (w->n == 1) {
+        until = now_ns() + ms * 1000000;
+    }
+    for (unsigned seen = gpu_changes() - 1; now_ns() < until; rest_until(now_ns() + 10000000)) {
+        const struct vt_vgpu_display_info *info;
+
+        if (seen == gpu_changes()) {
+            continue;
+        }
+        seen = gpu_changes();
+        gpu_ask_displays();
+        info = vt_vgpu_display_info(gpu.driver, scanout);
+        if (info && info->enabled && info->rect.width > 0 && info->rect.height > 0 &&
+            (info->rect.width != was.width || info->rect.height != was.height)) {
+            was = info->rect;
+            if (!show_card(&screens[scanout], was.width, was.height, machine.architecture)) {
+                return false;
+            }
+        }
+    }
     return true;
 }
 
@@ -252,6 +289,7 @@ const struct card_statement display_statements[] = {
     {"animate", "animate FRAMES [FRAMES_PER_SECOND]", word_animate},
     {"card", "card WxH [LABEL]", word_card},
     {"dump", "dump", word_dump},
+    {"follow", "follow [MILLISECONDS]", word_follow},
     {"hide", "hide", word_hide},
     {NULL, NULL, NULL},
 };

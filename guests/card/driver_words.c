@@ -183,12 +183,7 @@ static bool word_gpu(const struct card_words *w)
         return true;
     }
     if (same_text(what, "displays")) {
-        void *ask = gpu_ask("displays");
-        bool wait = settings.wait;
-
-        settings.wait = true;
-        (void)gpu_sent(vt_vgpu_get_displays(gpu.driver, gpu_answered, ask), ask);
-        settings.wait = wait;
+        gpu_ask_displays();
         report_displays();
         return true;
     }

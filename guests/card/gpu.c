@@ -82,9 +82,17 @@ static void text_line(const char *line, void *arg)
     report_end();
 }
 
+static unsigned changes;
+
+unsigned gpu_changes(void)
+{
+    return changes;
+}
+
 static void on_event(enum vt_vgpu_event event, enum vt_vgpu_state now, void *arg)
 {
     (void)arg;
+    changes += event == VT_VGPU_EV_DISPLAY_CHANGED;
     report_begin("gpu-event");
     report_text("what", vt_vgpu_event_name(event));
     report_text("state", vt_vgpu_state_name(now));
@@ -302,4 +310,14 @@ bool gpu_sent(int rc, void *arg)
         gpu_wait();
     }
     return true;
+}
+
+void gpu_ask_displays(void)
+{
+    void *ask = gpu_ask("displays");
+    bool wait = settings.wait;
+
+    settings.wait = true;
+    (void)gpu_sent(vt_vgpu_get_displays(gpu.driver, gpu_answered, ask), ask);
+    settings.wait = wait;
 }

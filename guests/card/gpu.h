@@ -43,6 +43,11 @@ bool gpu_sent(int rc, void *ask);
 /** Until everything is answered, or the driver is in an error state. */
 void gpu_wait(void);
 
+/** Asks the device for its displays, and waits. */
+void gpu_ask_displays(void);
+/** How often the device has said that its displays changed. */
+unsigned gpu_changes(void);
+
 /** "X,Y,WxH" */
 bool parse_rect(const char *text, struct vt_vgpu_rect *rect);
 /** What was made over the driver and goes with it. */

@@ -117,8 +117,7 @@ static bool word_say(const struct card_words *w)
     return true;
 }
 
-/* Others are looked after about a hundred times a second. */
-static void rest_until(uint64_t until)
+void rest_until(uint64_t until)
 {
     const uint64_t nap = 10000000;
     uint64_t now;
