@@ -12,7 +12,6 @@ static void split_reset(struct vt_virtqueue *q)
     q->at.split.avail_idx = q->at.split.shown_idx = q->at.split.used_idx = 0;
 }
 
-/** Through `table` when there is one: descriptors behind each other; else along slots' `next`. */
 static struct vt_split_desc as_desc(const struct vt_virtio_piece *piece, bool device_writes,
                                     bool last, uint16_t next)
 {
@@ -24,6 +23,8 @@ static struct vt_split_desc as_desc(const struct vt_virtio_piece *piece, bool de
     };
 }
 
+/** Through a table where there are such: its descriptors lie behind each other. Else along slots'
+ *  `next`, which is ours and not read back from the ring. */
 static uint16_t split_add(struct vt_virtqueue *q, const struct vt_virtio_piece *pieces,
                           unsigned n_out, unsigned n)
 {
