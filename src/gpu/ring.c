@@ -100,6 +100,10 @@ void slot_piece(struct vt_vgpu_ring_watch *w, struct slot *s, uint64_t address, 
         return;
     }
     s->n_pieces++;
+    if (bytes == 0) { /* devices refuse those */
+        w->counts.faults++;
+        return;
+    }
     if (!device_writes) {
         if (s->request_at == 0) {
             s->request_at = address;
