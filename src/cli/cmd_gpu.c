@@ -5,6 +5,7 @@
 extern const struct vt_verb vt_verb_gpu_diff;
 extern const struct vt_verb vt_verb_gpu_dissector;
 extern const struct vt_verb vt_verb_gpu_export;
+extern const struct vt_verb vt_verb_gpu_log;
 extern const struct vt_verb vt_verb_gpu_state;
 extern const struct vt_verb vt_verb_gpu_watch;
 
@@ -14,6 +15,7 @@ static const struct vt_verb *const words[] = {
     &vt_verb_gpu_diff,
     &vt_verb_gpu_dissector,
     &vt_verb_gpu_export,
+    &vt_verb_gpu_log,
     &vt_verb_gpu_state,
     &vt_verb_gpu_watch,
     NULL,
