@@ -2,77 +2,22 @@
 #include "cli/cli.h"
 
 #include "base/io.h"
+#include "gpu/export.h"
 #include "gpu/watch.h"
-#include "virtio/gpu/protocol/protocol.h"
 #include "vitrine/memory.h"
 
+#include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
-/* Where events go: to a recording, to people or programs, or both. */
+/* Where events go: to a recording, to people or programs, or all of them. */
 struct sink {
     struct vt_vgpu_writer *record;
-    bool show;
+    struct vt_vgpu_export *shown, *pcapng, *perfetto;
+    FILE *pcapng_file, *perfetto_file;
     uint64_t limit, commands;
     int rc;
     struct vt_error err;
 };
-
-static void say_flags(uint32_t flags)
-{
-    static const struct {
-        uint32_t flag;
-        const char *name;
-    } names[] = {
-        {VT_VGPU_NO_RESPONSE, "not answered"},
-        {VT_VGPU_STALE_RESPONSE, "stale response"},
-        {VT_VGPU_STALE_REQUEST, "stale request"},
-        {VT_VGPU_CUT, "cut"},
-        {VT_VGPU_LATE, "late"},
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if ((flags & names[i].flag) != 0) {
-            printf(" [%s]", names[i].name);
-        }
-    }
-}
-
-static void say(const struct vt_vgpu_event_seen *e)
-{
-    char request[512], response[512];
-    const struct vt_vgpu_message *m;
-    uint32_t n;
-    printf("%12.6f ", (double)e->submitted_ns / 1e9);
-    switch (e->kind) {
-    case VT_VGPU_SEEN_COMMAND:
-        vt_vgpu_check_request(e->request, e->request_bytes, &m, &n);
-        vt_vgpu_describe(m, e->request, e->request_bytes, request, sizeof request);
-        struct vt_vgpu_header header = {0};
-        memcpy(&header, e->request,
-               e->request_bytes < sizeof header ? e->request_bytes : sizeof header);
-        vt_vgpu_check_response(&header, e->response, e->response_bytes, &m, &n);
-        vt_vgpu_describe(m, e->response, e->response_bytes, response, sizeof response);
-        printf("#%" PRIu64 " %s", e->sequence, request);
-        if (e->response_bytes > 0) {
-            printf(" -> %s", response);
-        }
-        if (e->answered_ns > e->submitted_ns) {
-            printf(" (%.0f us)", (double)(e->answered_ns - e->submitted_ns) / 1e3);
-        }
-        say_flags(e->flags);
-        break;
-    case VT_VGPU_SEEN_LOST:
-        printf("%" PRIu64 " commands of queue %u went by unseen", e->lost, e->queue);
-        break;
-    case VT_VGPU_SEEN_RESET:
-        printf("the device was reset");
-        break;
-    case VT_VGPU_SEEN_NOTE:
-        printf("%.*s", (int)e->request_bytes, (const char *)e->request);
-        break;
-    }
-    putchar('\n');
-}
 
 static bool take(const struct vt_vgpu_event_seen *e, void *arg)
 {
@@ -80,11 +25,11 @@ static bool take(const struct vt_vgpu_event_seen *e, void *arg)
     if (s->record != NULL) {
         s->rc = vt_vgpu_writer_put(s->record, e, &s->err);
     }
-    if (s->show) {
-        say(e);
-    }
     s->commands += e->kind == VT_VGPU_SEEN_COMMAND;
-    return s->rc == 0 && !ferror(stdout) && (s->limit == 0 || s->commands < s->limit);
+    return s->rc == 0 && (s->shown == NULL || vt_vgpu_export_put(e, s->shown)) &&
+           (s->pcapng == NULL || vt_vgpu_export_put(e, s->pcapng)) &&
+           (s->perfetto == NULL || vt_vgpu_export_put(e, s->perfetto)) &&
+           (s->limit == 0 || s->commands < s->limit);
 }
 
 static void flush(void *arg)
@@ -93,7 +38,64 @@ static void flush(void *arg)
     if (s->record != NULL && s->rc == 0) {
         s->rc = vt_vgpu_writer_flush(s->record, &s->err);
     }
+    if (s->pcapng != NULL) {
+        fflush(s->pcapng_file);
+    }
     fflush(stdout);
+}
+
+static int begin_file(const struct vt_args *args, enum vt_vgpu_export_format format,
+                      const struct vt_vgpu_origin *origin, FILE **file, struct vt_vgpu_export **to,
+                      struct vt_error *err)
+{
+    const char *path = vt_args_value(args, vt_vgpu_export_name(format));
+    if (path == NULL) {
+        return 0;
+    }
+    *file = fopen(path, vt_args_flag(args, "replace") ? "we" : "wxe");
+    if (*file == NULL) {
+        return vt_fail_errno(err, VT_E_IO, errno, "%s: cannot create", path);
+    }
+    return vt_vgpu_export_begin(format, *file, origin, to, err);
+}
+
+static int begin(const struct vt_args *args, struct sink *s, const struct vt_vgpu_origin *origin,
+                 struct vt_error *err)
+{
+    const char *record = vt_args_value(args, "record");
+    int rc = record == NULL ? 0
+                            : vt_vgpu_writer_create(record, vt_args_flag(args, "replace"), origin,
+                                                    &s->record, err);
+    if (rc == 0) {
+        rc = begin_file(args, VT_VGPU_EXPORT_PCAPNG, origin, &s->pcapng_file, &s->pcapng, err);
+    }
+    if (rc == 0) {
+        rc =
+            begin_file(args, VT_VGPU_EXPORT_PERFETTO, origin, &s->perfetto_file, &s->perfetto, err);
+    }
+    bool kept = s->record != NULL || s->pcapng != NULL || s->perfetto != NULL;
+    if (rc == 0 && (!kept || vt_args_flag(args, "show"))) {
+        rc = vt_vgpu_export_begin(vt_args_json(args) ? VT_VGPU_EXPORT_JSONL : VT_VGPU_EXPORT_TEXT,
+                                  stdout, origin, &s->shown, err);
+    }
+    return rc;
+}
+
+/* Ends everything that was begun; the first failure is told. */
+static int end(struct sink *s, struct vt_error *err)
+{
+    struct vt_vgpu_export *const to[] = {s->pcapng, s->perfetto, s->shown};
+    FILE *const files[] = {s->pcapng_file, s->perfetto_file, NULL};
+    int rc = vt_vgpu_writer_close(s->record, err);
+    for (size_t i = 0; i < sizeof to / sizeof to[0]; i++) {
+        int ended = vt_vgpu_export_end(to[i], rc == 0 ? err : NULL);
+        /* Whoever reads stdout may have gone: that is said, or not, when output is finished. */
+        rc = rc == 0 && to[i] != s->shown ? ended : rc;
+        if (files[i] != NULL && fclose(files[i]) != 0 && rc == 0) {
+            rc = vt_fail_errno(err, VT_E_IO, errno, "cannot write an export");
+        }
+    }
+    return rc;
 }
 
 static void summarise(const struct vt_vgpu_watch *w)
@@ -139,28 +141,25 @@ static int run(const struct vt_args *args)
         .arg = &sink,
         .pause = flush,
     };
-    const char *record = vt_args_value(args, "record");
     struct vt_vgpu_watch *watch = NULL;
     int rc =
         vt_audit(config.vm, "gpu watch", &err, "%s", config.device != NULL ? config.device : "");
     if (rc == 0) {
         rc = vt_vgpu_watch_open(&config, &watch, &err);
     }
-    if (rc == 0 && record != NULL) {
-        rc = vt_vgpu_writer_create(record, vt_args_flag(args, "replace"),
-                                   vt_vgpu_watch_origin(watch), &sink.record, &err);
+    if (rc == 0) {
+        rc = begin(args, &sink, vt_vgpu_watch_origin(watch), &err);
     }
     if (rc == 0) {
-        sink.show = record == NULL || vt_args_flag(args, "show");
         uint64_t deadline = for_ns > 0 ? vt_now_ns() + for_ns : VT_NO_DEADLINE;
         rc = vt_vgpu_watch_run(watch, deadline, &err);
         if (rc == 0 && sink.rc != 0) {
             rc = sink.rc;
             err = sink.err;
         }
-        int closed = vt_vgpu_writer_close(sink.record, rc == 0 ? &err : NULL);
-        rc = rc != 0 ? rc : closed;
     }
+    int ended = end(&sink, rc == 0 ? &err : NULL);
+    rc = rc != 0 ? rc : ended;
     if (rc == 0) {
         result = vt_output_finish(stdout);
         summarise(watch);
@@ -174,8 +173,10 @@ static int run(const struct vt_args *args)
 static const struct vt_option options[] = {
     {"device", "ID", "which virtio-gpu, if there are several: its id or QEMU's path", false},
     {"record", "FILE", "keep what is seen in FILE, and do not show it", false},
-    {"replace", NULL, "FILE may exist and is emptied", false},
-    {"show", NULL, "show it, too, while it is recorded", false},
+    {"pcapng", "FILE", "keep it for Wireshark (see: vitrine gpu dissector)", false},
+    {"perfetto", "FILE", "keep it as a trace for Perfetto", false},
+    {"replace", NULL, "FILEs may exist and are emptied", false},
+    {"show", NULL, "show it, too, while it is kept", false},
     {"for", "TIME", "watch that long; default: until interrupted or the VM ends", false},
     {"count", "N", "end after N commands", false},
     {"history", NULL, "begin with what the queues still hold of earlier commands", false},
@@ -201,6 +202,8 @@ const struct vt_verb vt_verb_gpu_watch = {
         "those that went by unseen are counted.",
     .examples = "vitrine gpu watch web\n"
                 "vitrine gpu watch web --record boot.vgpu --for 10s\n"
+                "vitrine gpu watch web --json --count 100\n"
+                "vitrine gpu watch web --pcapng web.pcapng --perfetto web.json --for 10s\n"
                 "vitrine gpu watch web --history --device gpu1",
     .run = run,
 };

@@ -185,7 +185,7 @@ static void put_command(struct vt_json_writer *w, const struct vt_vgpu_event_see
     vt_json_kv_u64(w, "slot", event->slot);
     if ((event->flags & VT_VGPU_NO_RESPONSE) == 0) {
         vt_json_kv_u64(w, "answered_ns", event->answered_ns);
-        if (event->answered_ns >= event->submitted_ns) {
+        if (vt_vgpu_knows_latency(event)) {
             vt_json_kv_u64(w, "latency_ns", event->answered_ns - event->submitted_ns);
         }
         vt_json_kv_u64(w, "written", event->written);

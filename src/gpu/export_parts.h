@@ -33,6 +33,13 @@ struct vt_vgpu_looked {
 };
 void vt_vgpu_look(const struct vt_vgpu_event_seen *event, struct vt_vgpu_looked *looked);
 
+/** Was it seen both on its way and back? */
+static inline bool vt_vgpu_knows_latency(const struct vt_vgpu_event_seen *event)
+{
+    return (event->flags & (VT_VGPU_NO_RESPONSE | VT_VGPU_LATE)) == 0 &&
+           event->answered_ns >= event->submitted_ns;
+}
+
 /** "control", "cursor". */
 const char *vt_vgpu_queue_name(uint8_t queue);
 /** Of one bit of enum vt_vgpu_seen_flags: "stale_response"; NULL: not one. */

@@ -1,7 +1,7 @@
 /* gpu/export_pcapng.c - a packet a request and a packet a response, in order of time.
  *
- * Events come as commands were made available, each with its response: responses wait until
- * nothing earlier can come. Source: draft-ietf-opsawg-pcapng; the tags are Wireshark's
+ * Events come as commands were made available, each with its response: responses wait until an
+ * event that was submitted later comes. Source: draft-ietf-opsawg-pcapng; the tags are Wireshark's
  * (exported_pdu.h).
  */
 #include "gpu/export_parts.h"
@@ -176,8 +176,7 @@ static bool put_response(struct vt_vgpu_export *x, const struct vt_vgpu_event_se
     struct waiting response = {.at_ns = event->answered_ns, .bytes = event->response_bytes};
     packet.kind = VT_VGPU_PACKET_RESPONSE;
     packet.message = event->response_bytes;
-    packet.latency_ns =
-        event->answered_ns > event->submitted_ns ? event->answered_ns - event->submitted_ns : 0;
+    packet.latency_ns = vt_vgpu_knows_latency(event) ? event->answered_ns - event->submitted_ns : 0;
     response.packet = packet;
     if (event->response_bytes > 0) {
         response.message = malloc(event->response_bytes);

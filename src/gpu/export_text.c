@@ -59,7 +59,7 @@ static void put_command(FILE *out, const struct vt_vgpu_event_seen *event)
         } else {
             fputs(" done", out);
         }
-        if (event->answered_ns >= event->submitted_ns && event->answered_ns != 0) {
+        if (vt_vgpu_knows_latency(event)) {
             put_latency(out, event->answered_ns - event->submitted_ns);
         }
     }
