@@ -206,6 +206,20 @@ int vt_vm_restore(const char *path, const char *name, bool paused,
                   const struct vt_keeper_service *const *services, const volatile int *stop,
                   struct vt_error *err);
 
+/** A screen: one of the heads of a display device. */
+struct vt_screen {
+    char device[64]; /**< its id on QEMU's command line, or empty */
+    char path[160];  /**< in QEMU's object tree */
+    unsigned head;
+};
+/** All of them, by device and head, active or not; *list is malloc'ed. */
+int vt_vm_screens(struct vt_vm *vm, struct vt_screen **list, size_t *n, struct vt_error *err);
+/** What a screen shows just now, as a PNG or a binary PPM file that QEMU makes; *bytes is
+ * malloc'ed. Where its device has no id, that is QEMU's first screen. VT_E_REFUSED: QEMU's own
+ * words. */
+int vt_vm_screendump(struct vt_vm *vm, const struct vt_screen *screen, bool png, uint8_t **bytes,
+                     size_t *n, struct vt_error *err);
+
 /** A QMP connection of the VM's that nobody else uses now, negotiated. vt_qmp_close returns it. */
 int vt_vm_qmp(struct vt_vm *vm, struct vt_qmp **qmp, struct vt_error *err);
 /** A connection to a keeper service ("track", "console"): a stream socket the caller closes. */
