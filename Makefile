@@ -35,6 +35,10 @@ build-fuzz: build-fuzz/build.ninja
 demo: setup-demo all
 	@tools/demo $(BUILD)
 
+# vitrine's own guest draws with its own driver; ends with the screen and the commands. ARCH=riscv64
+demo-gpu: setup-demo all
+	@tools/demo-gpu $(BUILD) $(ARCH)
+
 setup-demo:
 	@tools/setup build test qemu guest
 
@@ -86,5 +90,5 @@ clean:
 	@rm -rf $(BUILD) build-asan build-tsan build-cov build-fuzz
 
 .NOTPARALLEL:
-.PHONY: all demo setup-demo check check-unit check-asan check-tsan check-long setup-check lint coverage fuzz \
+.PHONY: all demo demo-gpu setup-demo check check-unit check-asan check-tsan check-long setup-check lint coverage fuzz \
     fuzz-all install clean build-asan build-tsan build-cov build-fuzz

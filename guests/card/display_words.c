@@ -11,19 +11,6 @@ static struct screen {
     const struct vt_surface *shown; /* what was drawn to before the last flip */
 } screens[VT_VGPU_SCANOUTS_MAX];
 
-void displays_close(void)
-{
-    for (unsigned i = 0; i < VT_VGPU_SCANOUTS_MAX; i++) {
-        if (screens[i].display && !same_text(vt_display_name(screens[i].display), "ramfb")) {
-            vt_display_close(screens[i].display);
-            screens[i] = (struct screen){NULL, NULL};
-        }
-    }
-    if (gpu.driver) {
-        (void)vt_vgpu_drain(gpu.driver, 1000000000);
-    }
-}
-
 /* ---------------------------------------------------------------- opening and flipping */
 
 static int write_ramfb(const void *record, size_t n, void *arg)
@@ -32,8 +19,27 @@ static int write_ramfb(const void *record, size_t n, void *arg)
     return fw_cfg_write("etc/ramfb", record, n);
 }
 
+static void close_screen(struct screen *screen)
+{
+    if (screen->display) {
+        vt_display_close(screen->display);
+        *screen = (struct screen){NULL, NULL};
+    }
+    if (gpu.driver) {
+        (void)vt_vgpu_drain(gpu.driver, 1000000000);
+    }
+}
+
+static bool is_ramfb(const struct screen *screen)
+{
+    return screen->display && same_text(vt_display_name(screen->display), "ramfb");
+}
+
 static int open_screen(struct screen *screen, uint32_t width, uint32_t height)
 {
+    if (is_ramfb(screen) != settings.ramfb) { /* the other kind is wanted now */
+        close_screen(screen);
+    }
     if (screen->display) {
         return vt_display_resize(screen->display, width, height);
     }
@@ -43,6 +49,13 @@ static int open_screen(struct screen *screen, uint32_t width, uint32_t height)
     return vt_display_virtio_gpu(gpu.driver, &gpu.arena, (uint32_t)settings.scanout,
                                  (uint32_t)(settings.first_id + 2 * settings.scanout),
                                  (unsigned)settings.buffers, width, height, &screen->display);
+}
+
+void displays_close(void)
+{
+    for (unsigned i = 0; i < VT_VGPU_SCANOUTS_MAX; i++) {
+        close_screen(&screens[i]);
+    }
 }
 
 static void flipped(int code, void *arg)
@@ -275,13 +288,8 @@ static bool word_dump(const struct card_words *w)
 
 static bool word_hide(const struct card_words *w)
 {
-    struct screen *screen = &screens[settings.scanout];
-
     (void)w;
-    if (screen->display) {
-        vt_display_close(screen->display);
-        *screen = (struct screen){NULL, NULL};
-    }
+    close_screen(&screens[settings.scanout]);
     return true;
 }
 
