@@ -143,17 +143,16 @@ static const char *name_of(const struct vt_vgpu_call *call)
 static void complete(struct vt_vgpu_driver *d, struct vt_vgpu_call *call, struct vt_vgpu_list *to,
                      const struct vt_vgpu_answer *answer)
 {
-    struct vt_vgpu_answer told = *answer;
-    bool taken = call->settle != NULL && call->settle(d, call, &told);
-    vt_vgpu_done_fn *done = taken ? NULL : call->done;
-    void *arg = call->arg;
-    /* Free before the callback: there is always a call for the command that follows from it. */
+    /* Free before anybody is told: there is always a call for the command that follows from it. */
+    const struct vt_vgpu_call was = *call;
     list_append(to, call);
+    struct vt_vgpu_answer told = *answer;
+    bool taken = was.settle != NULL && was.settle(d, &was, &told);
     if (answer->code != VT_VIRTIO_OK) {
         d->stats.failed++;
     }
-    if (done != NULL) {
-        done(&told, arg);
+    if (was.done != NULL && !taken) {
+        was.done(&told, was.arg);
     }
 }
 
@@ -207,8 +206,9 @@ static void received(struct vt_vgpu_driver *d, struct vt_vgpu_call *call, uint32
     log_command(d, call, VT_VGPU_LOG_RESPONSE, now, d->scratch, n, written);
     (void)vt_vgpu_happens(d, VT_VGPU_EV_RESPONSE, NULL);
 
-    struct vt_vgpu_answer answer = {
-        .response = d->scratch, .response_bytes = n, .latency_ns = now - call->sent_ns};
+    struct vt_vgpu_answer answer = {.response = n > 0 ? d->scratch : NULL,
+                                    .response_bytes = n,
+                                    .latency_ns = now - call->sent_ns};
     const struct vt_vgpu_message *message = NULL;
     enum vt_vgpu_verdict verdict = VT_VGPU_WELL;
     /* Devices say nothing on the cursor queue, also where there is room for it. */

@@ -19,6 +19,8 @@ enum {
     DESCRIPTOR = 18,
     DISPLAYID_TIMING = 20,
     NAME_BYTES = 13,
+    CTA = 0x02, /* tags of extension blocks */
+    DISPLAYID = 0x70,
 };
 
 struct mode {
@@ -220,6 +222,22 @@ static void read_displayid(const uint8_t *block, struct vt_vgpu_display_info *to
     }
 }
 
+static void read_extension_timings(const uint8_t *block, struct vt_vgpu_display_info *to)
+{
+    if (block[0] == CTA) {
+        read_cta_detailed(block, to);
+    } else if (block[0] == DISPLAYID) {
+        read_displayid(block, to);
+    }
+}
+
+static void read_extension_codes(const uint8_t *block, struct vt_vgpu_display_info *to)
+{
+    if (block[0] == CTA) {
+        read_cta_codes(block, to);
+    }
+}
+
 /* ---------------------------------------------------------------- all of it */
 
 static bool checksum_right(const uint8_t *block)
@@ -251,14 +269,12 @@ bool vt_vgpu_edid_read(const uint8_t *edid, size_t bytes, struct vt_vgpu_display
             read_name(at + 5, display);
         }
     }
-    for (size_t i = 1; i < blocks; i++) {
-        const uint8_t *block = edid + i * BLOCK;
-        if (checksum_right(block)) {
-            if (block[0] == 0x02) {
-                read_cta_detailed(block, display);
-                read_cta_codes(block, display);
-            } else if (block[0] == 0x70) {
-                read_displayid(block, display);
+    static void (*const passes[])(const uint8_t *, struct vt_vgpu_display_info *) = {
+        read_extension_timings, read_extension_codes};
+    for (size_t pass = 0; pass < 2; pass++) {
+        for (size_t i = 1; i < blocks; i++) {
+            if (checksum_right(edid + i * BLOCK)) {
+                passes[pass](edid + i * BLOCK, display);
             }
         }
     }

@@ -133,7 +133,8 @@ static bool settle_edid(struct vt_vgpu_driver *d, const struct vt_vgpu_call *cal
         vt_vgpu_edid_read(edid.edid, edid.size < sizeof(edid.edid) ? edid.size : sizeof(edid.edid),
                           display);
     } else if (answer->code == VT_VIRTIO_E_INVAL) {
-        answer->code = VT_VIRTIO_OK; /* a display without one is a display all the same */
+        /* A display without one is a display all the same. */
+        *answer = (struct vt_vgpu_answer){.latency_ns = answer->latency_ns};
     }
     return go_on(d, answer);
 }
