@@ -17,9 +17,9 @@ typedef bool put_fn(const void *bytes, size_t n, void *arg);
 static void rgb(const uint32_t *pixels, uint32_t n, uint8_t *to)
 {
     for (uint32_t i = 0; i < n; i++) {
-        to[3 * i] = (uint8_t)(pixels[i] >> 16);
-        to[3 * i + 1] = (uint8_t)(pixels[i] >> 8);
-        to[3 * i + 2] = (uint8_t)pixels[i];
+        *to++ = (uint8_t)(pixels[i] >> 16);
+        *to++ = (uint8_t)(pixels[i] >> 8);
+        *to++ = (uint8_t)pixels[i];
     }
 }
 
