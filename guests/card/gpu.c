@@ -130,7 +130,7 @@ static bool need_log(void)
         return script_fail(vt_virtio_code_name(rc));
     }
     report_begin("log-ring");
-    report_address("address", (uintptr_t)gpu.log);
+    report_address("address", vt_vgpu_log_address(gpu.log));
     report_number("bytes", settings.log_bytes);
     report_end();
     return true;

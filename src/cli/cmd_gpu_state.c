@@ -1,15 +1,20 @@
 /* cli/cmd_gpu_state.c - `vitrine gpu state`: a VM's GPUs as QEMU tells of them, what their screens
- * show.
+ * show, and what a driver has made of them.
  *
- *   queues    of every virtio-gpu: where they lie, how far the device has come
- *   screens   of every display device, with the size of what they show
+ *   queues               of every virtio-gpu: where they lie, how far the device has come
+ *   screens              of every display device, with the size of what they show
+ *   resources, scanouts  worked out from commands: of a recording, or of the log that a driver of
+ *                        ours keeps in RAM
  */
 #include "cli/vm.h"
 
 #include "base/cell.h"
 #include "base/io.h"
+#include "gpu/driver_log.h"
 #include "gpu/queues.h"
+#include "gpu/resources.h"
 #include "machine/qmp.h"
+#include "virtio/gpu/protocol/formats.h"
 #include "vitrine/memory.h"
 
 #include <ctype.h>
@@ -48,6 +53,53 @@ static const struct vt_column screen_columns[] = {
     SCREEN(width, VT_CELL_U64, "width", "WIDTH",
            "of what it shows; QEMU says so where that is nothing"),
     SCREEN(height, VT_CELL_U64, "height", "HEIGHT", "in pixels"),
+};
+
+struct resource_row {
+    uint64_t id, width, height, entries, bytes, transfers, flushes, sequence;
+    const char *kind, *format;
+    bool backed, doubtful;
+};
+#define RESOURCE(member, kind, key, title, doc)                                                    \
+    {VT_COLUMN(resource_row, member, kind, key, title, doc)}
+static const struct vt_column resource_columns[] = {
+    RESOURCE(id, VT_CELL_U64, "resource", "RESOURCE", "its number, the driver's choice"),
+    RESOURCE(kind, VT_CELL_TEXT, "kind", "KIND", "2d, 3d, blob; unknown: made before the commands"),
+    RESOURCE(format, VT_CELL_TEXT, "format", "FORMAT", "of a pixel"),
+    {VT_COLUMN(resource_row, width, VT_CELL_U64, "width", "WIDTH", "in pixels"),
+     .zero_is_none = true},
+    {VT_COLUMN(resource_row, height, VT_CELL_U64, "height", "HEIGHT", "in pixels"),
+     .zero_is_none = true},
+    RESOURCE(backed, VT_CELL_BOOL, "backed", "BACKED", "whether it has memory of the guest's"),
+    RESOURCE(entries, VT_CELL_U64, "entries", NULL, "pieces of that memory"),
+    RESOURCE(bytes, VT_CELL_BYTES, "backing_bytes", "BACKING", "of that memory, or of the blob"),
+    RESOURCE(transfers, VT_CELL_U64, "transfers", "TRANSFERS",
+             "of the guest's bytes to the device"),
+    RESOURCE(flushes, VT_CELL_U64, "flushes", "FLUSHES", "to the screen"),
+    RESOURCE(sequence, VT_CELL_U64, "sequence", NULL, "number of the command that made it"),
+    RESOURCE(doubtful, VT_CELL_BOOL, "doubtful", "DOUBTFUL", "commands are missing or unanswered"),
+};
+
+struct scanout_row {
+    uint64_t scanout, resource, x, y, width, height, cursor, cursor_x, cursor_y;
+    bool doubtful;
+};
+#define SCANOUT(member, kind, key, title, doc)                                                     \
+    {VT_COLUMN(scanout_row, member, kind, key, title, doc)}
+static const struct vt_column scanout_columns[] = {
+    SCANOUT(scanout, VT_CELL_U64, "scanout", "SCANOUT", "its number"),
+    {VT_COLUMN(scanout_row, resource, VT_CELL_U64, "resource", "RESOURCE",
+               "what it shows; none: it is off"),
+     .zero_is_none = true},
+    SCANOUT(x, VT_CELL_U64, "x", "X", "of the rectangle that it shows"),
+    SCANOUT(y, VT_CELL_U64, "y", "Y", "of it"),
+    SCANOUT(width, VT_CELL_U64, "width", "WIDTH", "of it"),
+    SCANOUT(height, VT_CELL_U64, "height", "HEIGHT", "of it"),
+    {VT_COLUMN(scanout_row, cursor, VT_CELL_U64, "cursor", "CURSOR", "the cursor's resource"),
+     .zero_is_none = true},
+    SCANOUT(cursor_x, VT_CELL_U64, "cursor_x", NULL, "where it is"),
+    SCANOUT(cursor_y, VT_CELL_U64, "cursor_y", NULL, "where it is"),
+    SCANOUT(doubtful, VT_CELL_BOOL, "doubtful", "DOUBTFUL", "commands are missing or unanswered"),
 };
 #define N(columns) (sizeof(columns) / sizeof(columns)[0])
 
@@ -216,6 +268,135 @@ static int dump_screen(struct state *s, const char *path, uint64_t head,
     return rc;
 }
 
+/* ---------------------------------------------------------------- what commands made */
+
+static int see_recording(const char *path, struct vt_vgpu_resources *resources,
+                         struct vt_error *err)
+{
+    struct vt_vgpu_reader *reader;
+    struct vt_vgpu_event_seen event;
+    bool cut;
+    int rc = vt_vgpu_reader_open(path, &reader, err);
+    if (rc != 0) {
+        return rc;
+    }
+    while ((rc = vt_vgpu_reader_next(reader, &event, &cut, err)) == 1) {
+        vt_vgpu_resources_see(&event, resources);
+    }
+    vt_vgpu_reader_close(reader);
+    return rc;
+}
+
+/* 1: there is a log, and it was read. Of several the one with most in it is taken. */
+static int see_log(const struct vt_vm *vm, struct vt_vgpu_resources *resources,
+                   struct vt_error *err)
+{
+    struct vt_vgpu_log_place places[8], *best = places;
+    struct vt_vgpu_log_reader *reader = NULL;
+    struct vt_ram *ram;
+    unsigned n;
+    if (vt_ram_open_vm(vm, &ram, NULL) != 0) {
+        return 0; /* RAM that is not shared holds no log that we could read */
+    }
+    int rc = vt_vgpu_logs_find(ram, places, N(places), &n, err);
+    for (unsigned i = 0; rc == 0 && i < n; i++) {
+        best = places[i].records > best->records ? &places[i] : best;
+    }
+    if (rc == 0) {
+        rc = vt_vgpu_log_reader_create(ram, best->gpa, &reader, err);
+        rc = rc != 0 ? rc : vt_vgpu_log_reader_poll(reader, vt_vgpu_resources_see, resources, err);
+        rc = rc < 0 ? rc : vt_vgpu_log_reader_flush(reader, vt_vgpu_resources_see, resources, err);
+        vt_vgpu_log_reader_destroy(reader);
+        rc = rc < 0 ? rc : 1;
+    }
+    vt_ram_close(ram);
+    return rc == VT_E_NOT_FOUND ? 0 : rc;
+}
+
+static int show_resources(struct state *s, const struct vt_vgpu_resources *resources)
+{
+    size_t n;
+    const struct vt_vgpu_resource_seen *all = vt_vgpu_resources_all(resources, &n);
+    struct resource_row *rows = calloc(n + 1, sizeof *rows);
+    if (rows == NULL) {
+        return vt_fail(s->err, VT_E_NOMEM, "resources: out of memory");
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct vt_vgpu_resource_seen *r = &all[i];
+        const struct vt_vgpu_name *format = vt_vgpu_formats;
+        while (format->name != NULL && format->value != r->format) {
+            format++;
+        }
+        rows[i] = (struct resource_row){
+            .id = r->id,
+            .width = r->width,
+            .height = r->height,
+            .entries = r->entries,
+            .bytes = r->blob_bytes != 0 ? r->blob_bytes : r->backing_bytes,
+            .transfers = r->transfers,
+            .flushes = r->flushes,
+            .sequence = r->sequence,
+            .kind = vt_vgpu_resource_kind_name(r->kind),
+            .format = format->name,
+            .backed = r->backed,
+            .doubtful = r->doubtful,
+        };
+    }
+    int rc = show(s, "resources", resource_columns, N(resource_columns), rows, sizeof *rows, n);
+    free(rows);
+    return rc;
+}
+
+static int show_scanouts(struct state *s, const struct vt_vgpu_resources *resources)
+{
+    const struct vt_vgpu_scanout_seen *all = vt_vgpu_resources_scanouts(resources);
+    struct scanout_row rows[VT_VGPU_SCANOUTS_MAX];
+    size_t n = 0;
+    for (unsigned i = 0; i < VT_VGPU_SCANOUTS_MAX; i++) {
+        if (all[i].known || all[i].cursor != 0) {
+            rows[n++] = (struct scanout_row){
+                .scanout = i,
+                .resource = all[i].resource,
+                .x = all[i].rect.x,
+                .y = all[i].rect.y,
+                .width = all[i].rect.width,
+                .height = all[i].rect.height,
+                .cursor = all[i].cursor,
+                .cursor_x = all[i].cursor_x,
+                .cursor_y = all[i].cursor_y,
+                .doubtful = all[i].doubtful,
+            };
+        }
+    }
+    return show(s, "scanouts", scanout_columns, N(scanout_columns), rows, sizeof rows[0], n);
+}
+
+/* Says where it is from: null when nothing tells. */
+static int show_made(struct state *s)
+{
+    struct vt_vgpu_resources *resources;
+    const char *path = vt_args_value(s->args, "recording"), *from = path;
+    int rc = vt_vgpu_resources_create(&resources, s->err);
+    if (rc != 0) {
+        return rc;
+    }
+    if (path != NULL) {
+        rc = see_recording(path, resources, s->err);
+    } else {
+        rc = see_log(s->vm, resources, s->err);
+        from = rc == 1 ? "driver's log" : NULL;
+    }
+    if (rc >= 0 && vt_args_json(s->args)) {
+        vt_json_kv_string(&s->json, "known_from", from);
+    }
+    if (rc >= 0 && from != NULL) {
+        rc = show_resources(s, resources);
+        rc = rc != 0 ? rc : show_scanouts(s, resources);
+    }
+    vt_vgpu_resources_destroy(resources);
+    return rc < 0 ? rc : 0;
+}
+
 /* ---------------------------------------------------------------- the verb */
 
 static int show_all(struct state *s, uint64_t head)
@@ -231,7 +412,7 @@ static int show_all(struct state *s, uint64_t head)
     rc = rc != 0 ? rc : show_queues(s);
     rc = rc != 0 ? rc : show_screens(s, screens, n);
     free(screens);
-    return rc;
+    return rc != 0 ? rc : show_made(s);
 }
 
 static int run(const struct vt_args *args)
@@ -263,6 +444,7 @@ static const struct vt_option options[] = {
     {"screendump", "FILE", "write what a screen shows: a PNG, or a PPM when FILE ends in .ppm",
      false},
     {"device", "ID", "of the screen to write (default: the first device)", false},
+    {"recording", "FILE", "resources and scanouts as of the end of this recording", false},
     {"head", "N", "of the screen to write (default: 0)", false},
     {0},
 };
@@ -278,9 +460,13 @@ const struct vt_verb vt_verb_gpu_state = {
     .description =
         "QEMU is asked for its virtio-gpu devices and where their queues lie, and for the size of\n"
         "what each screen shows; --screendump writes one to a file as QEMU draws it, without a\n"
-        "window. JSON is one object with an array for each table.",
+        "window.\n\n"
+        "QEMU does not tell which resources a driver has made. They follow from its commands:\n"
+        "those of a recording of 'vitrine gpu watch', or of the log that the driver of gpu-card\n"
+        "keeps in RAM. JSON is one object with an array for each table.",
     .examples = "vitrine gpu state web\n"
                 "vitrine gpu state card --screendump card.png\n"
+                "vitrine gpu state web --recording web.vgpu\n"
                 "vitrine gpu state card --device gpu0 --head 1 --screendump second.ppm --json",
     .run = run,
 };
