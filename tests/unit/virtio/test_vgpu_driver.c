@@ -484,6 +484,98 @@ static void follows_the_displays(void **state)
     rig_close(&r);
 }
 
+static void reads_the_monitors_modes(void **state)
+{
+    (void)state;
+    /* A base block with one detailed timing, 1920 x 1080, and a name. */
+    uint8_t edid[128] = {0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0};
+    static const uint8_t timing[18] = {0x02, 0x3a, 0x80, 0x18, 0x71, 0x38, 0x2d, 0x40, 0x58,
+                                       0x2c, 0x45, 0x00, 0,    0,    0,    0,    0,    0x1e};
+    static const uint8_t name[18] = {0, 0, 0, 0xfc, 0, 'M', 'o', 'd', 'e', 'l', '\n'};
+    edid[18] = 1;
+    edid[19] = 4;
+    memset(edid + 38, 1, 16);
+    memcpy(edid + 54, timing, sizeof(timing));
+    memcpy(edid + 72, name, sizeof(name));
+    for (unsigned i = 0; i < 127; i++) {
+        edid[127] = (uint8_t)(edid[127] - edid[i]);
+    }
+    const struct vt_vgpu_model_config model = {
+        .features = RIG_FEATURES, .scanouts = 3, .edid = edid, .edid_bytes = sizeof(edid)};
+    struct rig r;
+    rig_open(&r, &model, NULL);
+    rig_start(&r);
+    struct seen seen = {0};
+    assert_int_equal(vt_vgpu_get_displays(r.d, rig_done, &seen), 0);
+    rig_drain(&r);
+    assert_int_equal(seen.n, 1);
+    assert_int_equal(seen.type, VT_VGPU_RESP_OK_EDID);
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct vt_vgpu_display_info *info = vt_vgpu_display_info(r.d, i);
+        assert_string_equal(info->name, "Model");
+        assert_int_equal(info->n_modes, 1);
+        assert_int_equal(info->modes[0].width, 1920);
+        assert_int_equal(info->modes[0].height, 1080);
+        assert_int_equal(info->modes[0].refresh_mhz, 60000);
+        assert_true(info->modes[0].preferred);
+        assert_int_equal(info->rect.width, 1280); /* what the user wants is another matter */
+    }
+    /* It says that it has more than there is room for. */
+    struct vt_vgpu_model_config more = model;
+    more.edid_bytes = 1024;
+    uint8_t large[1024] = {0};
+    memcpy(large, edid, sizeof(edid));
+    more.edid = large;
+    rig_close(&r);
+    rig_open(&r, &more, NULL);
+    rig_start(&r);
+    assert_int_equal(vt_vgpu_get_displays(r.d, NULL, NULL), 0);
+    rig_drain(&r);
+    assert_int_equal(vt_vgpu_display_info(r.d, 2)->n_modes, 1);
+    /* No room for the questions that follow: commands that need as much are on their way. */
+    vt_model_hold(r.m, true);
+    assert_int_equal(vt_vgpu_get_displays(r.d, rig_done, &seen), 0);
+    static const struct vt_vgpu_header ask = {.type = VT_VGPU_CMD_GET_DISPLAY_INFO};
+    struct seen others = {0};
+    unsigned queued = 0;
+    while (vt_vgpu_submit(r.d, 0, &ask, sizeof(ask), 408, rig_done, &others) == 0) {
+        queued++;
+    }
+    assert_true(queued > 0);
+    vt_model_hold(r.m, false);
+    vt_vgpu_kick(r.d);
+    rig_drain(&r);
+    assert_int_equal(seen.n, 2);
+    assert_int_equal(seen.code, 0);
+    assert_int_equal(others.n, queued);
+    assert_int_equal(vt_vgpu_driver_stats(r.d)->failed, 0);
+    rig_close(&r);
+}
+
+static void a_destroyed_one_is_not_shown(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, NULL, NULL);
+    rig_start(&r);
+    rig_resource(&r, 1, 64, 64);
+    rig_resource(&r, 2, 64, 64);
+    const struct vt_vgpu_rect all = {0, 0, 64, 64};
+    assert_int_equal(vt_vgpu_set_scanout(r.d, 0, 1, &all, NULL, NULL), 0);
+    rig_drain(&r);
+    /* The other one is to be shown, fails to, and the first is gone by then. */
+    vt_vgpu_model_rule(r.g, VT_VGPU_CMD_SET_SCANOUT, 0, 1, VT_VGPU_MODEL_ERROR,
+                       VT_VGPU_RESP_ERR_INVALID_PARAMETER);
+    assert_int_equal(vt_vgpu_set_scanout(r.d, 0, 2, &all, NULL, NULL), 0);
+    assert_int_equal(vt_vgpu_resource_destroy(r.d, 1, NULL, NULL), 0);
+    rig_drain(&r);
+    assert_int_equal(vt_vgpu_resource_state(r.d, 1), VT_VGPU_RES_FREE);
+    assert_int_equal(vt_vgpu_resource_state(r.d, 2), VT_VGPU_RES_BACKED);
+    assert_int_equal(vt_vgpu_resource_destroy(r.d, 2, NULL, NULL), 0);
+    rig_drain(&r);
+    rig_close(&r);
+}
+
 static void sleeps_until_interrupted(void **state)
 {
     (void)state;
@@ -564,6 +656,8 @@ int main(void)
         cmocka_unit_test(sends_anything),
         cmocka_unit_test(moves_the_cursor),
         cmocka_unit_test(follows_the_displays),
+        cmocka_unit_test(reads_the_monitors_modes),
+        cmocka_unit_test(a_destroyed_one_is_not_shown),
         cmocka_unit_test(sleeps_until_interrupted),
         cmocka_unit_test(refuses_what_it_cannot_drive),
     };
