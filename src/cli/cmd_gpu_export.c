@@ -31,7 +31,8 @@ static int export_to(const struct vt_args *args, struct vt_vgpu_reader *from,
     struct vt_error err;
     bool cut = false;
     if (vt_vgpu_export_recording(from, format, out, &cut, &err) != 0) {
-        return vt_report(args, &err);
+        /* Whoever reads stdout may have gone; that is no failure worth a word. */
+        return out == stdout && ferror(out) ? vt_output_finish(out) : vt_report(args, &err);
     }
     if (cut) {
         fprintf(stderr, "vitrine gpu export: the recording ends within an event\n");

@@ -1,8 +1,9 @@
 /* gpu/export_jsonl.c - a JSON object an event; a message's fields by name, from its table.
  *
  * A message is {"name", "header": {…}, its fields…, its tail}. Addresses and hexadecimal numbers
- * are "0x…" strings, enumerations their names where they have one, flags arrays of names, bytes a
- * string of hexadecimal digits, rectangles objects; numbered members ("strides[0]") one array.
+ * are "0x…" strings, and so is a number that JavaScript would round; enumerations their names where
+ * they have one, flags arrays of names, bytes a string of hexadecimal digits, rectangles objects;
+ * numbered members ("strides[0]") one array.
  */
 #include "base/json_writer.h"
 #include "gpu/export_parts.h"
@@ -19,6 +20,24 @@ struct message_out {
     bool in_header, in_tail, in_array;
     int64_t element; /* the tail's that is open, or -1 */
 };
+
+/** Integers that a double holds. */
+#define EXACT_MAX ((uint64_t)1 << 53)
+
+static void put_number(struct vt_json_writer *w, uint64_t value)
+{
+    if (value <= EXACT_MAX) {
+        vt_json_u64(w, value);
+    } else {
+        vt_json_hex(w, value);
+    }
+}
+
+static void put_member(struct vt_json_writer *w, const char *key, uint64_t value)
+{
+    vt_json_key(w, key);
+    put_number(w, value);
+}
 
 static void put_flags(struct vt_json_writer *w, const struct vt_vgpu_field *field, uint64_t value)
 {
@@ -62,13 +81,13 @@ static void put_value(struct vt_json_writer *w, const struct vt_vgpu_field *fiel
             vt_json_string(w, name);
             return;
         }
-        vt_json_u64(w, value);
+        put_number(w, value);
         return;
     case VT_VGPU_NUMBER:
     case VT_VGPU_RESOURCE:
     case VT_VGPU_SCANOUT:
     case VT_VGPU_CONTEXT:
-        vt_json_u64(w, value);
+        put_number(w, value);
         return;
     case VT_VGPU_HEX:
     case VT_VGPU_ADDRESS:
@@ -184,9 +203,9 @@ static void put_command(struct vt_json_writer *w, const struct vt_vgpu_event_see
     vt_json_kv_string(w, "queue", vt_vgpu_queue_name(event->queue));
     vt_json_kv_u64(w, "slot", event->slot);
     if ((event->flags & VT_VGPU_NO_RESPONSE) == 0) {
-        vt_json_kv_u64(w, "answered_ns", event->answered_ns);
+        put_member(w, "answered_ns", event->answered_ns);
         if (vt_vgpu_knows_latency(event)) {
-            vt_json_kv_u64(w, "latency_ns", event->answered_ns - event->submitted_ns);
+            put_member(w, "latency_ns", event->answered_ns - event->submitted_ns);
         }
         vt_json_kv_u64(w, "written", event->written);
     }
@@ -204,8 +223,8 @@ static bool put(struct vt_vgpu_export *x, const struct vt_vgpu_event_seen *event
     vt_json_init(&w, x->out, false);
     vt_json_object(&w);
     vt_json_kv_string(&w, "kind", vt_vgpu_seen_name(event->kind));
-    vt_json_kv_u64(&w, "sequence", event->sequence);
-    vt_json_kv_u64(&w, "submitted_ns", event->submitted_ns);
+    put_member(&w, "sequence", event->sequence);
+    put_member(&w, "submitted_ns", event->submitted_ns);
     vt_json_key(&w, "flags");
     vt_json_array(&w);
     for (uint32_t bit = 1; bit <= VT_VGPU_SEEN_FLAGS; bit <<= 1) {
@@ -219,7 +238,7 @@ static bool put(struct vt_vgpu_export *x, const struct vt_vgpu_event_seen *event
         put_command(&w, event);
         break;
     case VT_VGPU_SEEN_LOST:
-        vt_json_kv_u64(&w, "lost", event->lost);
+        put_member(&w, "lost", event->lost);
         break;
     case VT_VGPU_SEEN_RESET:
         break;
