@@ -45,7 +45,7 @@ static int run(uint64_t commands, const struct vt_vgpu_rect *size, uint32_t side
             return took;
         }
         if (took == 0) {
-            arch_relax();
+            gpu_rest();
         }
     }
     return VT_VIRTIO_OK;
@@ -119,6 +119,7 @@ static bool word_bench(const struct card_words *w)
     report_number("commands_per_s", took ? 2 * flushes * 1000000000 / took : 0);
     report_number("notifications",
                   vt_vgpu_driver_stats(gpu.driver)->notifications - before.notifications);
+    report_number("interrupts", vt_vgpu_driver_stats(gpu.driver)->interrupts - before.interrupts);
     report_number("most_in_flight", vt_vgpu_driver_stats(gpu.driver)->most_in_flight);
     report_end();
     tear_down();

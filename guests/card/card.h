@@ -4,7 +4,7 @@
  * a device tree), used by everybody else arch_*    what each architecture has of its own report_*
  * lines on the serial port, one JSON object each script_*  the command line, statement by statement
  *
- * One CPU, one thread, no interrupts but the one that ends arch_sleep_until.
+ * One CPU, one thread; interrupts do nothing but end a sleep.
  */
 #ifndef CARD_H
 #define CARD_H
@@ -24,7 +24,10 @@ struct card_machine {
     uint64_t ticks_hz;       /**< of arch_ticks */
     struct vt_virtio_bus bus;
     unsigned n_mmio;
-    uint64_t mmio[CARD_MMIO_SLOTS]; /**< where virtio-mmio devices are or may be */
+    struct {
+        uint64_t address;
+        uint32_t line;       /**< of its interrupt, as arch_line_on takes it; 0: unknown */
+    } mmio[CARD_MMIO_SLOTS]; /**< where virtio-mmio devices are or may be */
     struct {
         uint64_t ecam;      /**< configuration space in memory; 0: none, or behind ports (x86) */
         uint64_t next, end; /**< for base addresses; 0: firmware has assigned them */
@@ -43,6 +46,10 @@ uint64_t arch_ticks(void);
 void arch_relax(void); /**< a moment's rest for those who share the CPU */
 /** Sleeps until about then: the host's CPU is free meanwhile. May return early. */
 void arch_sleep_until(uint64_t ns);
+/** From now on interrupt `line` ends a sleep. False: there is no controller for it. */
+bool arch_line_on(uint32_t line);
+/** Its device has been seen to; it may come again. */
+void arch_line_done(uint32_t line);
 _Noreturn void arch_power_off(void);
 _Noreturn void arch_halt(void); /**< for ever, but in RAM everything stays */
 /** Has fw_cfg do what the descriptor at that address says; machine.fw_cfg is not 0. */
@@ -92,6 +99,8 @@ bool tree_reg(const struct card_node *node, unsigned index, uint64_t *address, u
 uint32_t tree_u32(const struct card_node *node, const char *name, uint32_t otherwise);
 uint64_t tree_cells(const uint8_t *at, unsigned n);
 
+/** The line that a node's "interrupts" name, or 0. */
+uint32_t arch_tree_line(const struct card_node *node);
 /** Memory, command line, devices and PCI of a device tree, into `machine`; `each` sees every node,
  *  too, for what only the architecture knows (console, power, clock, interrupts). */
 void machine_from_tree(const void *blob, void (*each)(const struct card_node *node));

@@ -72,7 +72,9 @@ static bool flip(struct screen *screen)
     while (rc == VT_VIRTIO_OK && code > 0) {
         rc = vt_display_poll(screen->display);
         rc = rc > 0 ? VT_VIRTIO_OK : rc;
-        arch_relax();
+        if (code > 0) {
+            gpu_rest();
+        }
     }
     rc = rc == VT_VIRTIO_OK ? code : rc;
     if (rc == VT_VIRTIO_OK) {

@@ -74,6 +74,7 @@ static const struct {
     {"bus", "any", &settings.pci_only, false},   {"bus", "pci", &settings.pci_only, true},
     {"display", "ramfb", &settings.ramfb, true}, {"display", "virtio-gpu", &settings.ramfb, false},
     {"log", "ram", &settings.log_text, false},   {"log", "serial", &settings.log_text, true},
+    {"sleep", "no", &settings.sleep, false},     {"sleep", "yes", &settings.sleep, true},
     {"wait", "no", &settings.wait, false},       {"wait", "yes", &settings.wait, true},
 };
 

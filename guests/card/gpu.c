@@ -14,9 +14,11 @@ static int find_on_mmio(uint64_t *skip)
     int rc = VT_VIRTIO_E_NO_DEVICE;
 
     for (unsigned i = 0; i < machine.n_mmio; i++) {
-        int one = vt_virtio_mmio_open(&gpu.device, &machine.bus, &card_clock, machine.mmio[i]);
+        int one =
+            vt_virtio_mmio_open(&gpu.device, &machine.bus, &card_clock, machine.mmio[i].address);
 
         if (one == VT_VIRTIO_OK && gpu.device.id == GPU_ID && (*skip)-- == 0) {
+            gpu.line = machine.mmio[i].line;
             return VT_VIRTIO_OK;
         }
         if (one == VT_VIRTIO_E_UNSUPPORTED) {
@@ -68,6 +70,7 @@ static bool find_gpu(void)
     report_begin("device");
     report_text("bus", on_pci ? "pci" : "mmio");
     report_address("at", on_pci ? gpu.device.at.pci.function : gpu.device.at.mmio.base);
+    report_number("line", gpu.line);
     report_end();
     return true;
 }
@@ -189,6 +192,9 @@ bool gpu_need(void)
     if (!find_gpu() || !need_log()) {
         return false;
     }
+    if (gpu.line && !arch_line_on(gpu.line)) {
+        gpu.line = 0;
+    }
     if (gpu.log) {
         vt_vgpu_log_text(gpu.log, settings.log_text ? text_line : NULL, NULL);
     }
@@ -241,10 +247,25 @@ static bool poll_well(void)
     return vt_vgpu_poll(gpu.driver) >= 0 && vt_vgpu_driver_state(gpu.driver) == VT_VGPU_READY;
 }
 
+void gpu_rest(void)
+{
+    const uint64_t nap = 10000000; /* timeouts are seen to as often */
+
+    if (!settings.sleep || !gpu.line || !gpu.driver) {
+        arch_relax();
+        return;
+    }
+    if (!vt_vgpu_interrupts(gpu.driver, true)) {
+        arch_sleep_until(now_ns() + nap);
+    }
+    vt_vgpu_interrupt(gpu.driver);
+    arch_line_done(gpu.line);
+}
+
 void gpu_wait(void)
 {
     while (any_busy() && poll_well()) {
-        arch_relax();
+        gpu_rest();
     }
 }
 

@@ -11,6 +11,7 @@ struct card_gpu {
     struct vt_virtio_device device;
     struct vt_vgpu_log *log;
     struct vt_vgpu_driver *driver; /**< NULL: not up */
+    uint32_t line;                 /**< its interrupt; 0: none known */
 };
 extern struct card_gpu gpu;
 
@@ -20,7 +21,7 @@ struct card_settings {
     uint64_t queue, in_flight, retries;
     uint64_t device;                     /**< the how-manieth GPU, from 0 */
     uint64_t scanout, buffers, first_id; /**< of displays */
-    bool log_text, ramfb, wait, pci_only;
+    bool log_text, ramfb, wait, pci_only, sleep;
 };
 extern struct card_settings settings;
 
@@ -40,6 +41,9 @@ vt_vgpu_done_fn gpu_answered;
 /** What the driver said to it: refusals are reported; otherwise the answer is waited for, unless
  *  `set wait no`. Always true: refused is an answer, too. */
 bool gpu_sent(int rc, void *ask);
+/** Where there is nothing to do until the device answers: sleeps until its interrupt with `set
+ * sleep yes` and an interrupt line that is known, else only a moment. */
+void gpu_rest(void);
 /** Until everything is answered, or the driver is in an error state. */
 void gpu_wait(void);
 

@@ -108,7 +108,8 @@ void machine_from_tree(const void *blob, void (*each)(const struct card_node *no
             }
         } else if (tree_is(&node, "virtio,mmio") && tree_reg(&node, 0, &address, &bytes)) {
             if (machine.n_mmio < CARD_MMIO_SLOTS) {
-                machine.mmio[machine.n_mmio++] = address;
+                machine.mmio[machine.n_mmio].address = address;
+                machine.mmio[machine.n_mmio++].line = arch_tree_line(&node);
             }
         } else if (tree_is(&node, "pci-host-ecam-generic") &&
                    tree_reg(&node, 0, &address, &bytes)) {

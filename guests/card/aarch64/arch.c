@@ -10,6 +10,8 @@
 static volatile uint32_t *uart;
 static bool psci_by_hvc = true;
 static bool can_sleep;
+static uint64_t gic;
+static bool gic_is_v3;
 
 static volatile uint32_t *words_at(uint64_t address)
 {
@@ -73,6 +75,7 @@ static void start_gic_v2(uint64_t distributor, uint64_t cpu)
     words_at(cpu + 4)[0] = 0xff;                         /* PMR: all priorities */
     words_at(cpu)[0] = 1;                                /* CTLR */
     can_sleep = true;
+    gic = distributor;
 }
 
 static void start_gic_v3(uint64_t distributor, uint64_t redistributor)
@@ -91,6 +94,39 @@ static void start_gic_v3(uint64_t distributor, uint64_t redistributor)
     __asm__ volatile("msr S3_0_C4_C6_0, %0" ::"r"((uint64_t)0xff));     /* ICC_PMR_EL1 */
     __asm__ volatile("msr S3_0_C12_C12_7, %0; isb" ::"r"((uint64_t)1)); /* ICC_IGRPEN1_EL1 */
     can_sleep = true;
+    gic = distributor;
+    gic_is_v3 = true;
+}
+
+/* <0 N flags>: shared line N, which the controller calls 32 + N. */
+uint32_t arch_tree_line(const struct card_node *node)
+{
+    uint32_t n;
+    const uint8_t *cells = tree_property(node, "interrupts", &n);
+
+    return cells && n >= 12 && tree_cells(cells, 1) == 0 ? (uint32_t)tree_cells(cells + 4, 1) + 32
+                                                         : 0;
+}
+
+bool arch_line_on(uint32_t line)
+{
+    if (!gic || line < 32 || line > 1019) {
+        return false;
+    }
+    if (gic_is_v3) {
+        words_at(gic + 0x80)[line / 32] |= 1u << line % 32;                    /* IGROUPR */
+        *(volatile uint64_t *)words_at(gic + 0x6000 + 8 * (uint64_t)line) = 0; /* IROUTER: us */
+    } else {
+        ((volatile uint8_t *)words_at(gic + 0x800))[line] = 1; /* ITARGETSR: us */
+    }
+    words_at(gic + 0x100)[line / 32] = 1u << line % 32; /* ISENABLER */
+    return true;
+}
+
+/* It is never taken, only pending as long as the device asks. */
+void arch_line_done(uint32_t line)
+{
+    (void)line;
 }
 
 /* ---------------------------------------------------------------- traps */

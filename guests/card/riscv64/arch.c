@@ -1,4 +1,5 @@
-/* guests/card/riscv64/arch.c - QEMU's `virt`: 16550 serial port, CLINT timer, test device to end.
+/* guests/card/riscv64/arch.c - QEMU's `virt`: 16550 serial port, CLINT timer, PLIC, test device to
+ * end.
  *
  * Source: RISC-V privileged architecture 20211203, 3.1 and 3.2.1; devicetree bindings ns16550a,
  * sifive,clint0, sifive,test0. Interrupts stay disabled: a pending one ends WFI all the same.
@@ -8,6 +9,7 @@
 static volatile uint8_t *uart;
 static volatile uint64_t *timer_compare;
 static volatile uint32_t *finisher;
+static uint64_t plic;
 
 static volatile void *at(uint64_t address)
 {
@@ -44,7 +46,7 @@ void arch_relax(void)
 
 void arch_sleep_until(uint64_t ns)
 {
-    const uint64_t timer_interrupt = 1 << 7;
+    const uint64_t timer_and_lines = 1 << 7 | 1 << 11;
     uint64_t now = now_ns();
 
     if (now >= ns || !timer_compare) {
@@ -52,8 +54,39 @@ void arch_sleep_until(uint64_t ns)
     }
     now = (ns - now < 1000000000 ? ns - now : 1000000000) * (machine.ticks_hz / 1000) / 1000000;
     *timer_compare = arch_ticks() + now;
-    __asm__ volatile("csrs mie, %0; wfi; csrc mie, %0" ::"r"(timer_interrupt) : "memory");
+    __asm__ volatile("csrs mie, %0; wfi; csrc mie, %0" ::"r"(timer_and_lines) : "memory");
     *timer_compare = UINT64_MAX;
+}
+
+/* The controller's registers for hart 0 in M-mode: its context 0. */
+enum { PLIC_ENABLE = 0x2000, PLIC_THRESHOLD = 0x200000, PLIC_CLAIM = 0x200004, PLIC_LINES = 1024 };
+
+static volatile uint32_t *plic_at(uint64_t offset)
+{
+    return at(plic + offset);
+}
+
+uint32_t arch_tree_line(const struct card_node *node)
+{
+    return tree_u32(node, "interrupts", 0);
+}
+
+bool arch_line_on(uint32_t line)
+{
+    if (!plic || line >= PLIC_LINES) {
+        return false;
+    }
+    plic_at(0)[line] = 1; /* priority */
+    plic_at(PLIC_ENABLE)[line / 32] |= 1u << line % 32;
+    *plic_at(PLIC_THRESHOLD) = 0;
+    return true;
+}
+
+void arch_line_done(uint32_t line)
+{
+    if (*plic_at(PLIC_CLAIM) == line) {
+        *plic_at(PLIC_CLAIM) = line;
+    }
 }
 
 /* ---------------------------------------------------------------- traps */
@@ -133,6 +166,9 @@ static void each_node(const struct card_node *node)
     } else if ((tree_is(node, "sifive,clint0") || tree_is(node, "riscv,clint0")) &&
                tree_reg(node, 0, &address, &bytes)) {
         timer_compare = at(address + 0x4000);
+    } else if ((tree_is(node, "sifive,plic-1.0.0") || tree_is(node, "riscv,plic0")) &&
+               tree_reg(node, 0, &address, &bytes)) {
+        plic = address;
     } else if (tree_is(node, "sifive,test0") && tree_reg(node, 0, &address, &bytes)) {
         finisher = at(address);
     }

@@ -268,6 +268,44 @@ void arch_sleep_until(uint64_t ns)
     __asm__ volatile("sti; hlt; cli" ::: "memory");
 }
 
+/* A device's line through the I/O controller to the local one: level, vector 48. Its handler only
+ * returns; until arch_line_done it does not come again. */
+enum { LINE_VECTOR = 48 };
+
+static struct x86_io_apic apics[X86_IO_APICS] = {{0xfec00000u, 0}}; /* unless ACPI says otherwise */
+
+static uint32_t apic_read(const struct x86_io_apic *apic, uint32_t index)
+{
+    mmio_write(NULL, apic->address, 4, index);
+    return mmio_read(NULL, (uint64_t)apic->address + 0x10, 4);
+}
+
+static void apic_write(const struct x86_io_apic *apic, uint32_t index, uint32_t value)
+{
+    mmio_write(NULL, apic->address, 4, index);
+    mmio_write(NULL, (uint64_t)apic->address + 0x10, 4, value);
+}
+
+bool arch_line_on(uint32_t line)
+{
+    for (unsigned i = 0; i < X86_IO_APICS && apics[i].address; i++) {
+        uint32_t lines = (apic_read(&apics[i], 1) >> 16 & 255) + 1, at = line - apics[i].first;
+
+        if (at < lines) {
+            apic_write(&apics[i], 0x11 + 2 * at, 0);
+            apic_write(&apics[i], 0x10 + 2 * at, 1u << 15 | LINE_VECTOR);
+            return true;
+        }
+    }
+    return false;
+}
+
+void arch_line_done(uint32_t line)
+{
+    (void)line;
+    mmio_write(NULL, LAPIC + 0xb0, 4, 0);
+}
+
 static const char *const register_names[] = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8",
                                              "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 static const char *const trap_names[32] = {
@@ -388,28 +426,32 @@ static void find_memory(const struct start_info *info)
     }
 }
 
+/* Digits from `from` on up to `end` or a blank, as a number; returns what is behind them, or NULL.
+ */
+static const char *number_until(const char *from, char end, uint64_t *value)
+{
+    char digits[24];
+    unsigned n = 0;
+
+    while (*from > ' ' && *from != end && n < sizeof(digits) - 1) {
+        digits[n++] = *from++;
+    }
+    digits[n] = 0;
+    return parse_number(digits, UINT64_MAX, value) ? from : NULL;
+}
+
 /* virtio_mmio.device=512@0xfeb00e00:12 */
 static void find_mmio(void)
 {
     for (const char *c = machine.command_line; *c && machine.n_mmio < CARD_MMIO_SLOTS; c++) {
         const char *device = after_prefix(c, "virtio_mmio.device=");
-        char number[24];
-        unsigned n = 0;
+        uint64_t size, address, line;
 
-        if (!device) {
-            continue;
-        }
-        while (*device && *device != '@' && *device != ' ') {
-            device++;
-        }
-        while (*device == '@' && n < sizeof(number) - 1 && device[n + 1] > ' ' &&
-               device[n + 1] != ':') {
-            number[n] = device[n + 1];
-            n++;
-        }
-        number[n] = 0;
-        if (parse_number(number, UINT64_MAX, &machine.mmio[machine.n_mmio])) {
-            machine.n_mmio++;
+        if (device && (device = number_until(device, '@', &size)) && *device == '@' &&
+            (device = number_until(device + 1, ':', &address)) && *device == ':' &&
+            number_until(device + 1, ' ', &line)) {
+            machine.mmio[machine.n_mmio].address = address;
+            machine.mmio[machine.n_mmio++].line = (uint32_t)line;
         }
     }
 }
@@ -430,7 +472,7 @@ void arch_main(uint64_t boot_information)
     }
     find_memory(info);
     find_mmio();
-    acpi_read(info->rsdp, &power_off);
+    acpi_read(info->rsdp, &power_off, apics);
     if (pci_read(NULL, 0, 0, 4) != UINT32_MAX) {
         machine.bus.pci_read = pci_read;
         machine.bus.pci_write = pci_write;

@@ -9,8 +9,15 @@ struct x86_power_off {
     uint64_t address;
     uint8_t type;
 };
-/** Adds to machine.mmio, too. Without tables nothing is found. */
-void acpi_read(uint64_t rsdp_address, struct x86_power_off *off);
+/** An interrupt controller for devices and the first line it has. */
+struct x86_io_apic {
+    uint32_t address, first;
+};
+enum { X86_IO_APICS = 4 };
+
+/** Adds to machine.mmio, too. Without tables nothing is found and nothing changes. */
+void acpi_read(uint64_t rsdp_address, struct x86_power_off *off,
+               struct x86_io_apic apics[X86_IO_APICS]);
 
 static inline void out8(uint16_t port, uint8_t value)
 {

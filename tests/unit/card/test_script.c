@@ -105,7 +105,7 @@ static int setup(void **state)
     memset(&machine, 0, sizeof machine);
     machine.architecture = "model";
     machine.bus = *vt_model_bus(device());
-    machine.mmio[machine.n_mmio++] = VT_MODEL_MMIO;
+    machine.mmio[machine.n_mmio++].address = VT_MODEL_MMIO;
     return 0;
 }
 
