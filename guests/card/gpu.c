@@ -327,6 +327,7 @@ bool gpu_sent(int rc, void *arg)
         report_end();
         return true;
     }
+    vt_vgpu_kick(gpu.driver);
     if (settings.wait) {
         gpu_wait();
     }

@@ -41,11 +41,27 @@ void arch_relax(void)
     clock->relax(clock->arg);
 }
 
+static bool answers_sleepers;
+
 void arch_sleep_until(uint64_t ns)
 {
+    if (answers_sleepers && vt_vgpu_model_release(model, VT_VGPU_CONTROL_QUEUE, 0)) {
+        return;
+    }
     if (ns > now_ns()) {
         vt_model_pass(device(), ns - now_ns());
     }
+}
+
+/* The one line there is: what has been asked for has come when the script wakes up. */
+bool arch_line_on(uint32_t line)
+{
+    return line == 33;
+}
+
+void arch_line_done(uint32_t line)
+{
+    assert_int_equal(line, 33);
 }
 
 static uint64_t clock_now(void *arg)
@@ -105,7 +121,8 @@ static int setup(void **state)
     memset(&machine, 0, sizeof machine);
     machine.architecture = "model";
     machine.bus = *vt_model_bus(device());
-    machine.mmio[machine.n_mmio++].address = VT_MODEL_MMIO;
+    machine.mmio[machine.n_mmio].address = VT_MODEL_MMIO;
+    machine.mmio[machine.n_mmio++].line = 33;
     return 0;
 }
 
@@ -341,6 +358,22 @@ static void test_both_ways_are_measured(void **state)
     fails_with("bench blocking 1 769", "bench", "not understood");
 }
 
+static void test_an_interrupt_ends_a_sleep(void **state)
+{
+    (void)state;
+    json_t *all = run("set sleep yes; create 1 8x8; back 1", true);
+    assert_int_equal(count(report(all, "device", 0), "line"), 33);
+    json_decref(all);
+    vt_vgpu_model_rule(model, VT_VGPU_CMD_RESOURCE_FLUSH, 0, 3, VT_VGPU_MODEL_HOLDS, 0);
+    answers_sleepers = true;
+    all = run("flush 1 0,0,8x8; flush 1 0,0,8x8; flush 1 0,0,8x8; gpu state", true);
+    answers_sleepers = false;
+    assert_string_equal(text(report(all, "answer", 2), "response"), "OK_NODATA");
+    assert_int_equal(count(report(all, "state", 0), "interrupts"), 3);
+    json_decref(all);
+    vt_vgpu_model_behave(model);
+}
+
 static void test_a_display_of_another_size_is_followed(void **state)
 {
     (void)state;
@@ -366,6 +399,7 @@ int main(void)
         test(test_refusals_and_errors_are_reports),
         test(test_silence_ends),
         test(test_both_ways_are_measured),
+        test(test_an_interrupt_ends_a_sleep),
         test(test_a_display_of_another_size_is_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
