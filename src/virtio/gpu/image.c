@@ -5,9 +5,8 @@
  *
  * Source: ISO/IEC 15948 (PNG), RFC 1950 (zlib), RFC 1951, 3.2.4 (stored blocks).
  */
+#include "virtio/gpu/say.h"
 #include "vitrine/virtio_gpu.h"
-
-#include <string.h>
 
 typedef bool put_fn(const void *bytes, size_t n, void *arg);
 
@@ -30,29 +29,18 @@ static uint32_t least(uint32_t a, uint32_t b)
 
 /* ---------------------------------------------------------------- PPM */
 
-static size_t decimal(uint32_t value, char *to)
-{
-    char digits[10];
-    size_t n = 0, at = 0;
-    do {
-        digits[n++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    while (n > 0) {
-        to[at++] = digits[--n];
-    }
-    return at;
-}
-
 bool vt_surface_ppm(const struct vt_surface *s, bool (*put)(const void *, size_t, void *),
                     void *arg)
 {
-    char head[32] = "P6\n";
-    size_t at = 3 + decimal(s->width, head + 3);
-    head[at++] = ' ';
-    at += decimal(s->height, head + at);
-    memcpy(head + at, "\n255\n", 5);
-    bool ok = put(head, at + 5, arg);
+    char head[40];
+    struct vt_vgpu_text text;
+    vt_vgpu_say_begin(&text, head, sizeof head);
+    vt_vgpu_say(&text, "P6\n");
+    vt_vgpu_say_number(&text, s->width);
+    vt_vgpu_say(&text, " ");
+    vt_vgpu_say_number(&text, s->height);
+    vt_vgpu_say(&text, "\n255\n");
+    bool ok = put(head, text.used, arg);
     uint8_t bytes[3 * PIXELS];
     for (uint32_t y = 0; ok && y < s->height; y++) {
         for (uint32_t x = 0; ok && x < s->width; x += PIXELS) {

@@ -5,11 +5,14 @@
  */
 #include "virtio/gpu/log.h"
 
+#include "virtio/gpu/say.h"
+
 #include <string.h>
 
 #define RING_MIN ((size_t)64 << 10)
 #define PAGE 4096u
 #define LINE 512u
+#define SECOND 1000000000u
 
 struct vt_vgpu_log {
     struct vt_vgpu_log_header *header;
@@ -41,7 +44,7 @@ int vt_vgpu_log_create(struct vt_virtio_arena *arena, size_t bytes, const char *
     h->version = VT_VGPU_LOG_VERSION;
     h->header_bytes = VT_VGPU_LOG_HEADER_BYTES;
     h->bytes = bytes;
-    h->clock_hz = 1000000000;
+    h->clock_hz = SECOND;
     for (size_t i = 0; i < sizeof h->writer - 1 && writer[i] != 0; i++) {
         h->writer[i] = writer[i];
     }
@@ -65,79 +68,75 @@ void vt_vgpu_log_text(struct vt_vgpu_log *log, void (*put)(const char *line, voi
 
 /* ---------------------------------------------------------------- text */
 
-static size_t put_text(char *to, size_t at, const char *text)
+static void say_time(struct vt_vgpu_text *line, uint64_t ns)
 {
-    while (*text != 0 && at < LINE - 1) {
-        to[at++] = *text++;
+    uint64_t seconds = ns / SECOND;
+    for (uint64_t least = 1000; least > 1 && seconds < least; least /= 10) {
+        vt_vgpu_say(line, " ");
     }
-    return at;
+    vt_vgpu_say_number(line, seconds);
+    char fraction[16];
+    struct vt_vgpu_text digits;
+    vt_vgpu_say_begin(&digits, fraction, sizeof fraction);
+    vt_vgpu_say_number(&digits, SECOND + ns % SECOND); /* a one, then all nine digits */
+    fraction[0] = '.';
+    vt_vgpu_say(line, fraction);
 }
 
-/* Right-aligned in `width`, filled with `fill`. */
-static size_t put_number(char *to, size_t at, uint64_t value, unsigned width, char fill)
+static void say_text(struct vt_vgpu_text *line, const uint8_t *text, uint32_t n)
 {
-    char digits[20];
-    unsigned n = 0;
-    do {
-        digits[n++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    for (unsigned i = n; i < width && at < LINE - 1; i++) {
-        to[at++] = fill;
+    for (uint32_t i = 0; i < n && line->used + 1 < line->room; i++) {
+        vt_vgpu_say(line,
+                    (const char[2]){text[i] >= ' ' && text[i] < 0x7f ? (char)text[i] : '.', 0});
     }
-    while (n > 0 && at < LINE - 1) {
-        to[at++] = digits[--n];
-    }
-    return at;
 }
 
-static size_t put_payload(char *to, size_t at, const struct vt_vgpu_log_record *r,
-                          const uint8_t *payload)
+static void say_message(struct vt_vgpu_text *line, const struct vt_vgpu_log_record *r,
+                        const uint8_t *payload)
 {
-    if (r->kind == VT_VGPU_LOG_STATE || r->kind == VT_VGPU_LOG_NOTE) {
-        for (uint32_t i = 0; i < r->payload && at < LINE - 1; i++) {
-            to[at++] = payload[i] >= ' ' && payload[i] < 0x7f ? (char)payload[i] : '.';
-        }
-        return at;
-    }
     uint32_t type = 0;
-    if (r->payload < sizeof type) {
-        at = put_number(to, at, r->payload, 0, ' ');
-        return put_text(to, at, " bytes");
+    memcpy(&type, payload, r->payload < sizeof type ? r->payload : sizeof type);
+    const struct vt_vgpu_message *message =
+        r->payload < sizeof type ? NULL : vt_vgpu_message_of(type);
+    if (message != NULL) {
+        line->used += vt_vgpu_describe(message, payload, r->payload, line->to + line->used,
+                                       line->room - line->used);
+        return;
     }
-    memcpy(&type, payload, sizeof type);
-    const struct vt_vgpu_message *message = vt_vgpu_message_of(type);
-    if (message == NULL) {
-        at = put_text(to, at, "unknown type ");
-        at = put_number(to, at, type, 0, ' ');
-        at = put_text(to, at, ", ");
-        at = put_number(to, at, r->payload_full, 0, ' ');
-        return put_text(to, at, " bytes");
+    if (r->payload >= sizeof type) {
+        vt_vgpu_say(line, "unknown type ");
+        vt_vgpu_say_hex(line, type);
+        vt_vgpu_say(line, ", ");
     }
-    return at + vt_vgpu_describe(message, payload, r->payload, to + at, LINE - at);
+    vt_vgpu_say_number(line, r->payload_full);
+    vt_vgpu_say(line, " bytes");
 }
 
-static void say(struct vt_vgpu_log *l, const struct vt_vgpu_log_record *r, const uint8_t *payload)
+static void say_record(struct vt_vgpu_log *l, const struct vt_vgpu_log_record *r,
+                       const uint8_t *payload)
 {
-    static const char marks[] = {' ', '>', '<', '*', '#'};
-    size_t at = put_number(l->line, 0, r->time_ns / 1000000000, 4, ' ');
-    at = put_text(l->line, at, ".");
-    at = put_number(l->line, at, r->time_ns % 1000000000, 9, '0');
-    at = put_text(l->line, at, " ");
-    l->line[at++] = r->kind < sizeof marks ? marks[r->kind] : '?';
-    l->line[at++] = ' ';
-    bool command = r->kind == VT_VGPU_LOG_REQUEST || r->kind == VT_VGPU_LOG_RESPONSE;
-    if (command) {
-        at = put_number(l->line, at, r->sequence, 0, ' ');
-        at = put_text(l->line, at, r->queue == VT_VGPU_CURSOR_QUEUE ? " cursor " : " ");
+    static const char *const marks[] = {
+        [VT_VGPU_LOG_REQUEST] = " > ",
+        [VT_VGPU_LOG_RESPONSE] = " < ",
+        [VT_VGPU_LOG_STATE] = " * ",
+        [VT_VGPU_LOG_NOTE] = " # ",
+    };
+    struct vt_vgpu_text line;
+    vt_vgpu_say_begin(&line, l->line, sizeof l->line);
+    say_time(&line, r->time_ns);
+    vt_vgpu_say(&line, r->kind <= VT_VGPU_LOG_NOTE ? marks[r->kind] : " ? ");
+    if (r->kind == VT_VGPU_LOG_STATE || r->kind == VT_VGPU_LOG_NOTE) {
+        say_text(&line, payload, r->payload);
+    } else {
+        vt_vgpu_say_number(&line, r->sequence);
+        vt_vgpu_say(&line, r->queue == VT_VGPU_CURSOR_QUEUE ? " cursor " : " ");
+        say_message(&line, r, payload);
     }
-    at = put_payload(l->line, at, r, payload);
     if (r->kind == VT_VGPU_LOG_RESPONSE) {
-        at = put_text(l->line, at, " +");
-        at = put_number(l->line, at, r->latency_ns, 0, ' ');
-        at = put_text(l->line, at, " ns");
+        vt_vgpu_say(&line, " +");
+        vt_vgpu_say_number(&line, r->latency_ns);
+        vt_vgpu_say(&line, " ns");
     }
-    l->line[at] = 0;
     l->put(l->line, l->arg);
 }
 
@@ -198,7 +197,7 @@ void vt_vgpu_log_write(struct vt_vgpu_log *log, const struct vt_vgpu_log_record 
     r.bytes = (uint32_t)((sizeof r + r.payload + 15) & ~(size_t)15);
     append(log, &r, payload);
     if (log->put != NULL) {
-        say(log, &r, payload);
+        say_record(log, &r, payload);
     }
 }
 

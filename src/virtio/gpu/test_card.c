@@ -5,6 +5,7 @@
  * Everything is placed in cells of an eighteenth of the height, counted from the middle.
  */
 #include "virtio/gpu/font.h"
+#include "virtio/gpu/say.h"
 #include "vitrine/virtio_gpu.h"
 
 enum colour {
@@ -153,28 +154,15 @@ static void words(const struct card *c, int64_t y, int64_t scale, uint32_t colou
                     colour, text);
 }
 
-static char *decimal(char *to, int64_t value)
-{
-    char digits[20];
-    unsigned n = 0;
-    do {
-        digits[n++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    while (n > 0) {
-        *to++ = digits[--n];
-    }
-    return to;
-}
-
 static void text(const struct card *c, int64_t top, int64_t bottom, const char *label)
 {
     fill(c, c->left, top, c->right, bottom, BOX);
-    char size[48], *end = decimal(size, c->width);
-    *end++ = ' ';
-    *end++ = 'x';
-    *end++ = ' ';
-    *decimal(end, c->height) = 0;
+    char size[48];
+    struct vt_vgpu_text said;
+    vt_vgpu_say_begin(&said, size, sizeof size);
+    vt_vgpu_say_number(&said, c->s->width);
+    vt_vgpu_say(&said, " x ");
+    vt_vgpu_say_number(&said, c->s->height);
     words(c, top + c->cell / 8, c->cell * 3 / 32, WHITE, size);
     words(c, bottom - c->cell * 9 / 8, c->cell / 20, GREY, label);
     char line[VT_FONT_LAST - VT_FONT_FIRST + 2];

@@ -227,7 +227,7 @@ static void test_text(void **state)
     assert_non_null(strstr(lines.text[0], "  12.001234567 < 7 cursor OK_NODATA"));
     assert_non_null(strstr(lines.text[0], " +5433 ns"));
     assert_string_equal(lines.text[1],
-                        "  12.001234567 < 7 cursor unknown type 30583, 24 bytes +5433 ns");
+                        "  12.001234567 < 7 cursor unknown type 0x7777, 24 bytes +5433 ns");
     assert_string_equal(lines.text[2], "  12.001234567 > 7 2 bytes");
     assert_string_equal(lines.text[3], "   0.000000005 * READY -> TIMED_OUT");
     assert_string_equal(lines.text[4], "   0.000000006 # a.[2J.");
