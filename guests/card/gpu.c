@@ -109,7 +109,7 @@ void gpu_need_memory(void)
 {
     if (!gpu.arena.base) {
         gpu.arena = (struct vt_virtio_arena){
-            .base = (uint8_t *)(uintptr_t)machine.free, // NOLINT(performance-no-int-to-ptr)
+            .base = (uint8_t *)(uintptr_t)machine.free,
             .device = machine.free,
             .bytes = machine.free_end - machine.free,
         };
@@ -213,14 +213,19 @@ void gpu_down(void)
     gpu.driver = NULL;
     pictures_forget();
     gpu.arena.used = arena_mark;
+    gpu.device = (struct vt_virtio_device){0}; /* another may be wanted next */
 }
 
 bool gpu_again(uint16_t in_flight)
 {
+    struct vt_virtio_device device;
+
     if (!gpu_need()) {
         return false;
     }
+    device = gpu.device;
     gpu_down();
+    gpu.device = device;
     return start(in_flight);
 }
 

@@ -11,7 +11,7 @@ extern char card_image_begin[], card_image_end[]; /* link.ld */
 
 static volatile void *at(uint64_t address)
 {
-    return (volatile void *)(uintptr_t)address; // NOLINT(performance-no-int-to-ptr)
+    return (volatile void *)(uintptr_t)address;
 }
 
 static uint32_t mmio_read(void *arg, uint64_t address, unsigned bytes)

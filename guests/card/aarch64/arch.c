@@ -15,7 +15,7 @@ static bool gic_is_v3;
 
 static volatile uint32_t *words_at(uint64_t address)
 {
-    return (volatile uint32_t *)(uintptr_t)address; // NOLINT(performance-no-int-to-ptr)
+    return (volatile uint32_t *)(uintptr_t)address;
 }
 
 /* ---------------------------------------------------------------- console, time */

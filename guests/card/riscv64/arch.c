@@ -13,7 +13,7 @@ static uint64_t plic;
 
 static volatile void *at(uint64_t address)
 {
-    return (volatile void *)(uintptr_t)address; // NOLINT(performance-no-int-to-ptr)
+    return (volatile void *)(uintptr_t)address;
 }
 
 /* ---------------------------------------------------------------- console, time */
@@ -58,7 +58,7 @@ void arch_sleep_until(uint64_t ns)
     *timer_compare = UINT64_MAX;
 }
 
-/* The controller's registers for hart 0 in M-mode: its context 0. */
+/* The controller's registers for CPU 0 in M-mode: context 0. */
 enum { PLIC_ENABLE = 0x2000, PLIC_THRESHOLD = 0x200000, PLIC_CLAIM = 0x200004, PLIC_LINES = 1024 };
 
 static volatile uint32_t *plic_at(uint64_t offset)

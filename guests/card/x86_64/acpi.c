@@ -21,7 +21,7 @@ static uint64_t number(const uint8_t *at, unsigned bytes)
 
 static const uint8_t *table(uint64_t address)
 {
-    return (const uint8_t *)(uintptr_t)address; // NOLINT(performance-no-int-to-ptr)
+    return (const uint8_t *)(uintptr_t)address;
 }
 
 static uint32_t table_bytes(const uint8_t *t)

@@ -31,7 +31,7 @@ void arch_put(char c)
 
 static volatile void *at(uint64_t address)
 {
-    return (volatile void *)(uintptr_t)address; // NOLINT(performance-no-int-to-ptr)
+    return (volatile void *)(uintptr_t)address;
 }
 
 static uint64_t *page_table(uint64_t *entry)
@@ -45,7 +45,7 @@ static uint64_t *page_table(uint64_t *entry)
         }
         *entry = (uintptr_t)spare[used++] | 3;
     }
-    return (uint64_t *)(uintptr_t)(*entry & ~4095u); // NOLINT(performance-no-int-to-ptr)
+    return (uint64_t *)(uintptr_t)(*entry & ~4095u);
 }
 
 /* Firmware may have put a device's registers above what start.S maps. */

@@ -21,35 +21,35 @@ void acpi_read(uint64_t rsdp_address, struct x86_power_off *off,
 
 static inline void out8(uint16_t port, uint8_t value)
 {
-    __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port) : "memory");
+    __asm__ volatile("outb %0, %1" ::"a"(value), "d"(port) : "memory");
 }
 static inline void out16(uint16_t port, uint16_t value)
 {
-    __asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port) : "memory");
+    __asm__ volatile("outw %0, %1" ::"a"(value), "d"(port) : "memory");
 }
 static inline void out32(uint16_t port, uint32_t value)
 {
-    __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port) : "memory");
+    __asm__ volatile("outl %0, %1" ::"a"(value), "d"(port) : "memory");
 }
 static inline uint8_t in8(uint16_t port)
 {
     uint8_t value;
 
-    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "d"(port) : "memory");
     return value;
 }
 static inline uint16_t in16(uint16_t port)
 {
     uint16_t value;
 
-    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    __asm__ volatile("inw %1, %0" : "=a"(value) : "d"(port) : "memory");
     return value;
 }
 static inline uint32_t in32(uint16_t port)
 {
     uint32_t value;
 
-    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "d"(port) : "memory");
     return value;
 }
 
