@@ -152,7 +152,9 @@ function vgpu.dissector(buf, pinfo, root)
         tree:add_le(f["packet.slot"], buf(32, 2))
         local other
         if kind == 1 then
-            tree:add_le(f["packet.latency"], buf(16, 8))
+            if tostring(buf(16, 8):le_uint64()) ~= "0" then
+                tree:add_le(f["packet.latency"], buf(16, 8))
+            end
             tree:add_le(f["packet.written"], buf(36, 4))
             if not pinfo.visited then response_in[sequence] = pinfo.number end
             other = request_in[sequence]
@@ -166,7 +168,7 @@ function vgpu.dissector(buf, pinfo, root)
             local part = root:add(vgpu, rest(), kind == 0 and "request" or "response")
             pinfo.cols.info = add_message(part, rest)
         else
-            pinfo.cols.info = "done"
+            pinfo.cols.info = kind == 0 and "no bytes" or "done"
         end
     end
     return buf:len()
