@@ -17,6 +17,7 @@
 extern const struct vt_bench vt_bench_guest;
 extern const struct vt_bench vt_bench_memory;
 extern const struct vt_bench vt_bench_semantic;
+extern const struct vt_bench vt_bench_virtio_gpu;
 extern const struct vt_bench vt_bench_vms;
 extern const struct vt_bench vt_bench_volume;
 
@@ -25,6 +26,7 @@ static const struct vt_bench *const benches[] = {
     &vt_bench_guest,
     &vt_bench_memory,
     &vt_bench_semantic,
+    &vt_bench_virtio_gpu,
     &vt_bench_vms,
     &vt_bench_volume,
     NULL,
@@ -211,6 +213,9 @@ static const struct vt_option options[] = {
     {"writes", "N", "volume: how many writes are followed with --latency (default: 200)", false},
     {"copy", NULL, "volume: copy RAM to the device, also where it could be used in place", false},
     {"picture", "FILE", "volume: the last frame, as PNG", false},
+    {"flushes", "N", "virtio-gpu: flushes of a run (default: 20000)", false},
+    {"rounds", "N", "virtio-gpu: runs of each kind, of which the median is told (default: 5)",
+     false},
     {"without", "FEATURE", "volume: not heat, highlights, dim, boxes, labels or frame", true},
     {0},
 };

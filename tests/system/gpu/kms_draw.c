@@ -1,6 +1,7 @@
 /* kms-draw - has Linux's display driver draw, and says so: the other side of `vitrine gpu diff`.
  *
- *   kms-draw [WxH [FRAMES]]     a mode of the first connected output (default: its preferred one)
+ *   kms-draw [WxH [FRAMES [PAUSE_MS]]]   a mode of the first connected output, or 0x0: its
+ * preferred one; a pause after each step
  *
  * One surface shown, FRAMES (8) squares of 64 x 64 drawn to it one by one and declared dirty, a
  * second surface flipped to, a cursor set, moved twice and hidden, everything taken down again. It
@@ -26,6 +27,7 @@
 #define CURSOR 64u
 
 static int fd;
+static useconds_t pause_us;
 
 static void fail(const char *what)
 {
@@ -43,6 +45,7 @@ static void ask(unsigned long request, void *argument, const char *what)
         fail(what);
     }
     printf("%s\n", what);
+    usleep(pause_us);
 }
 
 static uint64_t pointer(void *p)
@@ -190,8 +193,9 @@ int main(int argc, char **argv)
     unsigned width = 0, height = 0;
     unsigned frames = argc > 2 ? (unsigned)atoi(argv[2]) : 8;
     setvbuf(stdout, NULL, _IOLBF, 0);
+    pause_us = argc > 3 ? 1000 * (useconds_t)atoi(argv[3]) : 0;
     if (argc > 1 && sscanf(argv[1], "%ux%u", &width, &height) != 2) {
-        fprintf(stderr, "usage: kms-draw [WxH [FRAMES]]\n");
+        fprintf(stderr, "usage: kms-draw [WxH [FRAMES [PAUSE_MS]]]\n");
         return 2;
     }
     fd = open("/dev/dri/card0", O_RDWR | O_CLOEXEC);
