@@ -12,7 +12,7 @@ card() {
     shift 2
     start_vm "$suffix" --guest gpu-card --memory 256M --append "$script; stay" "$@"
     wait_console '"event": "(stay|error|trap|end)"'
-    report=$(vitrine console "$vm" --no-follow 2>/dev/null | grep -a '^{' || true)
+    report=$(grep -a '^{' "$VITRINE_RUNTIME_DIR/$vm/console.log")
 }
 
 # of EVENT EXPRESSION: of the last report of that kind, as Python's d.
@@ -22,8 +22,7 @@ of() {
 
 # Everything that scanout 0 (or HEAD) shows, against the framebuffer that the guest reports for it.
 same_picture() { # [HEAD]
-    local head=${1:-0} address stride height
-    local line
+    local head=${1:-0} address stride height line
     line=$(grep -a '"event": "framebuffer"' <<<"$report" | grep -a "\"scanout\": $head," | tail -n 1)
     [ -n "$line" ] || fail "no framebuffer of scanout $head: $report"
     address=$(json 'd["address"]' <<<"$line")
@@ -35,7 +34,7 @@ same_picture() { # [HEAD]
     vitrine gpu state "$vm" --screendump "$scratch/shown.ppm" --head "$head" >/dev/null
     python3 "$here/gpu/same_pixels.py" "$scratch/shown.ppm" "$scratch/framebuffer" "$stride" >"$scratch/pixels" 2>&1 ||
         fail "$vm, scanout $head: $(cat "$scratch/pixels")"
-    expect_match 'size' "^$(json 'f"{d[\"width\"]}x{d[\"height\"]}"' <<<"$line"):" "$(cat "$scratch/pixels")"
+    expect_match 'size' "^$(json 'str(d["width"]) + "x" + str(d["height"])' <<<"$line"):" "$(cat "$scratch/pixels")"
     note "$vm, scanout $head: $(cat "$scratch/pixels")"
 }
 

@@ -24,14 +24,18 @@ with open(sys.argv[2], "rb") as f:
     raw = f.read()
 stride = int(sys.argv[3])
 left, top = (int(sys.argv[4]), int(sys.argv[5])) if len(sys.argv) > 5 else (0, 0)
-if len(shown) != 3 * width * height:
+# QEMU's PPM has each row filled up to a multiple of four bytes, which the format does not know.
+pitch = (3 * width + 3) & ~3
+if len(shown) == 3 * width * height:
+    pitch = 3 * width
+elif len(shown) != pitch * height:
     sys.exit(f"{sys.argv[1]}: {len(shown)} bytes for {width}x{height}")
 colours = set()
 for y in range(height):
     row = raw[(top + y) * stride + 4 * left:(top + y) * stride + 4 * (left + width)]
     want = bytearray(3 * width)
     want[0::3], want[1::3], want[2::3] = row[2::4], row[1::4], row[0::4]
-    got = shown[3 * width * y:3 * width * (y + 1)]
+    got = shown[pitch * y:pitch * y + 3 * width]
     if got != want:
         x = next(i for i in range(3 * width) if got[i] != want[i]) // 3
         sys.exit(f"pixel {x},{y}: shown {got[3 * x:3 * x + 3].hex()}, "
