@@ -27,6 +27,7 @@ struct vt_vgpu_log_reader {
     uint64_t bytes;
     uint8_t *copy;
     uint64_t position, records; /* read up to here */
+    uint64_t last;              /* where the last record began, or UINT64_MAX */
     uint64_t damaged;
     uint64_t sequence; /* of the last request */
     uint64_t first_ns; /* of the first record */
@@ -141,6 +142,7 @@ int vt_vgpu_log_reader_create_at(const void *header, uint64_t room, struct vt_gp
     r->ring = (const uint8_t *)header + place.header_bytes;
     r->copy = copy;
     r->position = place.tail;
+    r->last = UINT64_MAX;
     *reader = r;
     return 0;
 }
@@ -394,6 +396,7 @@ static int take_records(struct vt_vgpu_log_reader *r, uint64_t head, struct sink
             break;
         }
         const uint8_t *payload = r->copy + (r->position & (r->bytes - 1)) + sizeof record;
+        r->last = record.kind == VT_VGPU_LOG_PAD ? r->last : r->position;
         r->position += record.bytes;
         switch ((enum vt_vgpu_log_kind)record.kind) {
         case VT_VGPU_LOG_PAD:
@@ -421,7 +424,20 @@ static int take_records(struct vt_vgpu_log_reader *r, uint64_t head, struct sink
 
 /* ---------------------------------------------------------------- looks */
 
-/* The guest began anew: another boot, another log in the same place. */
+/* The last record read is not what it was, and was not overwritten by what came behind it. */
+static bool rewritten(const struct vt_vgpu_log_reader *r)
+{
+    uint64_t offset = r->last & (r->bytes - 1);
+    if (r->last == UINT64_MAX ||
+        memcmp(r->ring + offset, r->copy + offset, sizeof(struct vt_vgpu_log_record)) == 0) {
+        return false;
+    }
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return __atomic_load_n(&r->header->tail, __ATOMIC_RELAXED) <= r->last;
+}
+
+/* The guest began anew: another boot, another log in the same place. It may have written more than
+ * the one before when we look: times tell them apart. */
 static bool restarted(struct vt_vgpu_log_reader *r, uint64_t head, uint64_t records)
 {
     bool there = memcmp(r->header->magic, VT_VGPU_LOG_MAGIC, sizeof r->header->magic) == 0;
@@ -429,7 +445,7 @@ static bool restarted(struct vt_vgpu_log_reader *r, uint64_t head, uint64_t reco
         r->gone = true;
         return false;
     }
-    return r->gone || head < r->position || records < r->records;
+    return r->gone || head < r->position || records < r->records || rewritten(r);
 }
 
 int vt_vgpu_log_reader_poll(struct vt_vgpu_log_reader *reader, vt_vgpu_seen_fn *fn, void *arg,
@@ -444,6 +460,7 @@ int vt_vgpu_log_reader_poll(struct vt_vgpu_log_reader *reader, vt_vgpu_seen_fn *
         append_reset(r, 0, &sink);
         r->gone = r->timed = false;
         r->position = r->sequence = r->records = 0;
+        r->last = UINT64_MAX;
     }
     if (r->gone || head <= r->position) {
         return 0;

@@ -295,6 +295,19 @@ static void test_guest_starts_again(void **state)
     assert_int_equal(f->seen.resets, 2);
     assert_int_equal(f->seen.commands, 61);
     assert_int_equal(f->seen.lost, 0);
+    /* Never seen in between, and just as much was written: only the time is another. */
+    vt_vgpu_log_say(f->log, VT_VGPU_LOG_NOTE, 7000, "up");
+    assert_int_equal(poll(f), 1);
+    assert_int_equal(poll(f), 0);
+    begin(f);
+    for (uint64_t s = 1; s <= 40; s++) {
+        request(f->log, s);
+        response(f->log, s);
+    }
+    vt_vgpu_log_say(f->log, VT_VGPU_LOG_NOTE, 7001, "up");
+    assert_int_equal(poll(f), 1);
+    assert_int_equal(f->seen.resets, 3);
+    assert_int_equal(f->seen.commands, 101);
 }
 
 /* Answers that never come are not waited for without end. */
