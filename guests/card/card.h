@@ -113,8 +113,6 @@ void report_number(const char *key, uint64_t value);
 void report_address(const char *key, uint64_t value); /**< "0x…": a string, as everywhere */
 void report_truth(const char *key, bool value);
 void report_end(void);
-/** Not a report: text as it is, for what a person reads. */
-void put_text(const char *text);
 
 /* ---------------------------------------------------------------- the script */
 

@@ -204,8 +204,11 @@ static bool word_raw(const struct card_words *w)
     const struct vt_vgpu_message *response;
     uint64_t type;
 
-    if (w->n < 1 || !gpu_need()) {
-        return w->n > 0 ? false : script_fail("which?");
+    if (w->n < 1) {
+        return script_fail("which?");
+    }
+    if (!gpu_need()) {
+        return false;
     }
     memset(&request, 0, sizeof(request));
     request.command = command_named(w->word[0]);

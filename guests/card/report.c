@@ -20,7 +20,7 @@ static void put_number(uint64_t value, unsigned base)
     }
 }
 
-void put_text(const char *text)
+static void put_text(const char *text)
 {
     for (; *text; text++) {
         arch_put(*text);
