@@ -203,12 +203,15 @@ bool gpu_need(void)
 
 void gpu_down(void)
 {
+    int left;
+
     if (!gpu.driver) {
         return;
     }
     displays_close();
+    left = vt_vgpu_driver_stop(gpu.driver); /* may report by itself */
     report_begin("gpu-down");
-    report_number("resources_left", (uint64_t)vt_vgpu_driver_stop(gpu.driver));
+    report_number("resources_left", left > 0 ? (uint64_t)left : 0);
     report_end();
     gpu.driver = NULL;
     pictures_forget();

@@ -263,6 +263,9 @@ static void test_a_card_is_what_the_device_shows(void **state)
     static uint32_t pixels[320 * 200];
     struct vt_surface expected = {pixels, 320, 200, 320};
     vt_surface_test_card(&expected, "hello");
+    all = run("set log serial; card 320x200 hello; animate 9; gpu down; set log ram", true);
+    assert_non_null(strstr(text(report(all, "log", 2), "text"), "RESOURCE_CREATE_2D"));
+    json_decref(all);
     json_decref(run("card 320x200 hello; animate 9", true));
     const struct vt_vgpu_model_scanout *shown = vt_vgpu_model_scanout(model, 0);
     const struct vt_vgpu_model_resource *r = vt_vgpu_model_resource(model, shown->resource);
