@@ -12,7 +12,7 @@ prefix=${usr#"$dest"}
 
 "$usr/bin/vitrine" --version | grep -q '^vitrine '
 while read -r verb; do
-    [ -s "$usr/share/man/man1/vitrine-$verb.1" ] || { echo "no page for $verb" >&2; exit 1; }
+    [ -s "$usr/share/man/man1/vitrine-${verb// /-}.1" ] || { echo "no page for $verb" >&2; exit 1; }
 done < <("$usr/bin/vitrine" help --names)
 bash -n "$usr/share/bash-completion/completions/vitrine"
 [ -s "$usr/share/zsh/site-functions/_vitrine" ]
