@@ -138,7 +138,8 @@ static void put_field(struct dissector *d, const struct vt_vgpu_field *f, const 
 static void know(struct dissector *d, const char *message, const struct vt_vgpu_field *fields,
                  unsigned n)
 {
-    for (const struct vt_vgpu_field *f = fields; f < fields + n; f++) {
+    for (unsigned i = 0; i < n; i++) {
+        const struct vt_vgpu_field *f = &fields[i];
         if (key_of(d, message, f)[0] != '\0' || d->n == FIELDS_MAX) {
             continue;
         }
@@ -186,8 +187,9 @@ static void put_list(struct dissector *d, const char *message, const struct vt_v
                      unsigned n)
 {
     fputs("{", d->out);
-    for (const struct vt_vgpu_field *f = fields; f < fields + n; f++) {
-        fprintf(d->out, "%s{\"%s\", %u, %u, \"%s\", \"%s\"}", f == fields ? "" : ", ",
+    for (unsigned i = 0; i < n; i++) {
+        const struct vt_vgpu_field *f = &fields[i];
+        fprintf(d->out, "%s{\"%s\", %u, %u, \"%s\", \"%s\"}", i == 0 ? "" : ", ",
                 key_of(d, message, f), f->offset, f->bytes, kind_name(f->kind), f->name);
     }
     fputs("}", d->out);

@@ -24,7 +24,8 @@ struct sample {
 
 static void set_fields(uint8_t *at, const struct vt_vgpu_field *fields, unsigned n, uint32_t value)
 {
-    for (const struct vt_vgpu_field *f = fields; f < fields + n; f++) {
+    for (unsigned i = 0; i < n; i++) {
+        const struct vt_vgpu_field *f = &fields[i];
         uint8_t *to = at + f->offset;
         if (f->kind == VT_VGPU_RECT) {
             memcpy(to, &(struct vt_vgpu_rect){value, value + 1, value + 2, value + 3},

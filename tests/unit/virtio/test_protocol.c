@@ -173,15 +173,16 @@ static void check_fields(const struct vt_vgpu_field *fields, unsigned n, size_t 
 {
     uint8_t used[256] = {0};
     assert_true(bytes <= sizeof used);
-    for (const struct vt_vgpu_field *f = fields; f < fields + n; f++) {
+    for (unsigned i = 0; i < n; i++) {
+        const struct vt_vgpu_field *f = &fields[i];
         assert_true(f->offset >= from && f->bytes > 0 && f->offset + (size_t)f->bytes <= bytes);
         assert_true(f->name[0] != '\0' && f->doc[0] != '\0');
         bool named = f->kind == VT_VGPU_ENUM || f->kind == VT_VGPU_FLAGS;
         assert_true(named == (f->names != NULL));
         bool is_long = f->kind == VT_VGPU_TEXT || f->kind == VT_VGPU_BYTES;
         assert_true(is_long || f->bytes <= 8 || f->kind == VT_VGPU_RECT);
-        for (size_t i = 0; i < f->bytes; i++) {
-            assert_int_equal(used[f->offset + i]++, 0);
+        for (size_t at = 0; at < f->bytes; at++) {
+            assert_int_equal(used[f->offset + at]++, 0);
         }
     }
 }

@@ -151,8 +151,8 @@ static const struct vt_vgpu_field capset_tail[] = {VT_VGPU_CAPSET_TAIL};
     }
 #define NO_TAIL .name = NULL
 #define TAIL(name_, count_, bytes_, capacity_, fields_)                                            \
-    .name = name_, .count_offset = count_, .bytes = bytes_, .capacity = capacity_,                 \
-    .n_fields = COUNT(fields_), .fields = fields_
+    .name = (name_), .count_offset = (count_), .bytes = (bytes_), .capacity = (capacity_),         \
+    .n_fields = COUNT(fields_), .fields = (fields_)
 #define ENTRIES(S)                                                                                 \
     TAIL("entries", offsetof(S, nr_entries), sizeof(struct vt_vgpu_memory_entry), 0,               \
          memory_entry_fields)
