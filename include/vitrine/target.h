@@ -32,6 +32,8 @@ int vt_target_open(const char *name, const char *operation, const char *detail,
  *  resume is the only error, and everything is closed then, too. */
 int vt_target_close(struct vt_target *target, struct vt_error *err);
 
+/** VT_E_UNSUPPORTED when its machine is known to be another than x86_64. */
+int vt_target_is_x86_64(const struct vt_target *target, struct vt_error *err);
 /** Opens the kernel if it is not yet, with the cache and the symbol path every tool shares
  *  (VITRINE_SYMBOL_PATH). VT_E_GONE: it ended; those of vt_kernel_open. */
 int vt_target_kernel(struct vt_target *target, struct vt_error *err);

@@ -126,6 +126,11 @@ static int run(const struct vt_args *args)
     }
     struct vt_copy copy = {0};
     uint64_t stored = 0;
+    if (format == VT_DUMP_ELF && vt_target_is_x86_64(&t, NULL) != 0) {
+        result = vt_usage_error(
+            args, "an ELF core is of x86_64, and %s is not: --format raw or lime", t.name);
+        return vt_cli_close(args, &t, result);
+    }
     find_kernel(&t, format);
     int rc = t.vm != NULL
                  ? vt_copy_take(&t, vt_args_flag(args, "pause"), format == VT_DUMP_ELF, &copy, &err)

@@ -177,6 +177,17 @@ int vt_target_close(struct vt_target *target, struct vt_error *err)
     return rc;
 }
 
+int vt_target_is_x86_64(const struct vt_target *target, struct vt_error *err)
+{
+    const char *arch = target->vm != NULL ? vt_vm_info(target->vm)->arch : "x86_64";
+    if (strcmp(arch, "x86_64") == 0) {
+        return 0;
+    }
+    return vt_fail(err, VT_E_UNSUPPORTED,
+                   "%s is a machine for %s: only what Linux on x86_64 keeps in RAM is understood",
+                   target->name, arch);
+}
+
 int vt_target_kernel(struct vt_target *target, struct vt_error *err)
 {
     char cache[PATH_MAX], dir[PATH_MAX];
@@ -187,12 +198,9 @@ int vt_target_kernel(struct vt_target *target, struct vt_error *err)
     if (target->ended) {
         return vt_fail(err, VT_E_GONE, "%s has ended; only its database is left", target->name);
     }
-    const char *arch = target->vm != NULL ? vt_vm_info(target->vm)->arch : "x86_64";
-    if (strcmp(arch, "x86_64") != 0) {
-        return vt_fail(
-            err, VT_E_UNSUPPORTED,
-            "%s is a machine for %s: only what Linux on x86_64 keeps in RAM is understood",
-            target->name, arch);
+    int rc = vt_target_is_x86_64(target, err);
+    if (rc != 0) {
+        return rc;
     }
     if (vt_path_cache(cache, NULL) == 0 && vt_path_format(dir, NULL, "%s/symbols", cache) == 0) {
         options.cache_dir = dir;

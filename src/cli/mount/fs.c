@@ -165,12 +165,21 @@ static bool shows(const struct vt_noun *noun, int32_t pid)
     return !noun->text_needed && (pid == 0 || noun->by_pid);
 }
 
+/* Whether it is there: what is made of a kernel needs one, a core is of x86_64. */
+static bool is_there(struct vt_fs *fs, const struct vt_fs_entry *entry)
+{
+    if (entry->kind == VMCORE && vt_target_is_x86_64(fs->target, NULL) != 0) {
+        return false;
+    }
+    return entry->bare || take_kernel(fs) != NULL;
+}
+
 static const struct vt_fs_entry *find_entry(struct vt_fs *fs, const struct vt_fs_entry *list,
                                             const char *name, size_t n)
 {
     for (; list->name != NULL; list++) {
         if (strlen(list->name) == n && memcmp(list->name, name, n) == 0) {
-            return list->bare || take_kernel(fs) != NULL ? list : NULL;
+            return is_there(fs, list) ? list : NULL;
         }
     }
     return NULL;
@@ -305,10 +314,9 @@ int vt_fs_stat(struct vt_fs *fs, const struct vt_fs_node *node, struct stat *st)
 static int list_entries(struct vt_fs *fs, const struct vt_fs_entry *list,
                         int (*fn)(const char *name, void *arg), void *arg)
 {
-    bool kernel = take_kernel(fs) != NULL;
     int rc = 0;
     for (; rc == 0 && list->name != NULL; list++) {
-        rc = list->bare || kernel ? fn(list->name, arg) : 0;
+        rc = is_there(fs, list) ? fn(list->name, arg) : 0;
     }
     return rc;
 }
