@@ -54,7 +54,7 @@ const char *vt_vgpu_event_name(enum vt_vgpu_event event);
  *  one go. */
 enum vt_vgpu_resource_state {
     VT_VGPU_RES_FREE,
-    VT_VGPU_RES_CREATED, /**< RESOURCE_CREATE_2D or _BLOB */
+    VT_VGPU_RES_CREATED, /**< RESOURCE_CREATE_2D */
     VT_VGPU_RES_BACKED,  /**< has memory of the guest */
     VT_VGPU_RES_SHOWN,   /**< at least one scanout shows it */
     VT_VGPU_RES_LOST,    /**< the device was reset; destroy it to use the id again */
@@ -127,7 +127,8 @@ bool vt_vgpu_interrupts(struct vt_vgpu_driver *d, bool wanted);
 void vt_vgpu_interrupt(struct vt_vgpu_driver *d);
 
 /** How a command ended: `code` 0 and the response's type OK; VT_VIRTIO_E_INVAL and an error type;
- * or another code and no response (response_bytes 0). `response` is valid during the call. */
+ * or another code and no response (response_bytes 0). `response` is valid during the call. Called
+ * by poll, drain, start and stop, never by what queued the command. */
 struct vt_vgpu_answer {
     int code;
     uint32_t type; /**< of the response; 0 without one */
