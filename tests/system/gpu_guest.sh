@@ -60,7 +60,8 @@ while read -r arch machine what; do
         expect_eq "$vm: trap" "$(cut -d, -f"$(case $how in read) echo 1 ;; write) echo 2 ;; *) echo 3 ;; esac)" <<<"$what")" \
             "$(of trap 'd["what"]')"
         expect_eq "$vm: state" running "$(vm_state)"
-        # What the driver did before lies in RAM, whole.
+        # What the driver did before lies in RAM, whole, and where it said.
+        expect_eq "$vm: the log's magic" VT-GPULOG "$(vitrine read "$vm" "$(of log-ring 'd["address"]')" 9 --raw)"
         vitrine gpu log "$vm" >"$scratch/log"
         expect_match "$vm: last command" 'RESOURCE_FLUSH .* -> OK_NODATA' "$(tail -n 1 "$scratch/log")"
         vitrine kill "$vm"
