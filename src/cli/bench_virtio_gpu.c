@@ -319,7 +319,7 @@ static int run(const struct vt_args *args)
         return vt_report(args, &err);
     }
     int result = vt_args_u64(args, "rounds", 5, &m->rounds);
-    result = result != 0 ? result : vt_args_u64(args, "flushes", 20000, &m->flushes);
+    result = result != 0 ? result : vt_args_u64(args, "flushes", 100000, &m->flushes);
     if (result == 0 &&
         (m->rounds == 0 || m->rounds > ROUNDS_MAX || m->flushes == 0 || m->flushes > FLUSHES_MAX)) {
         result =

@@ -213,7 +213,7 @@ static const struct vt_option options[] = {
     {"writes", "N", "volume: how many writes are followed with --latency (default: 200)", false},
     {"copy", NULL, "volume: copy RAM to the device, also where it could be used in place", false},
     {"picture", "FILE", "volume: the last frame, as PNG", false},
-    {"flushes", "N", "virtio-gpu: flushes of a run (default: 20000)", false},
+    {"flushes", "N", "virtio-gpu: flushes of a run (default: 100000)", false},
     {"rounds", "N", "virtio-gpu: runs of each kind, of which the median is told (default: 5)",
      false},
     {"without", "FEATURE", "volume: not heat, highlights, dim, boxes, labels or frame", true},

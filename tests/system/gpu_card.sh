@@ -56,6 +56,13 @@ for where in 'x86_64 microvm mmio' 'x86_64 q35 pci' 'aarch64 virt mmio' 'riscv64
     vitrine kill "$vm"
 done
 
+# A scanout that is refused leaves what was shown.
+card refused 'card 800x600; raw SET_SCANOUT scanout_id=0 resource_id=1000 rect=0,0,801x600; dump' \
+    --machine q35 --gpu virtio
+expect_match 'the answer' 'ERR_INVALID_PARAMETER' "$report"
+same_picture
+vitrine kill "$vm"
+
 # The same card without virtio-gpu.
 card ramfb 'set display ramfb; card 1024x768; dump' --machine q35 --gpu ramfb
 expect_eq 'the display' ramfb "$(of card 'd["display"]')"
