@@ -225,15 +225,19 @@ static bool shared_with_newer(const struct vt_vgpu_ring_watch *w, const struct s
     return false;
 }
 
-void slot_late(struct vt_vgpu_ring_watch *w, struct slot *s, bool reused)
+bool slot_is_request(const struct vt_vgpu_ring_watch *w, const struct slot *s)
 {
     const struct vt_vgpu_message *message;
     uint32_t elements;
     enum vt_vgpu_verdict v =
         vt_vgpu_check_request(s->request, s->request_bytes, &message, &elements);
-    bool right =
-        !reused && (v == VT_VGPU_WELL || v == VT_VGPU_LONG) && (s->flags & VT_VGPU_CUT) == 0 &&
-        vt_vgpu_command_of(message->type)->queue == w->c.queue && !shared_with_newer(w, s, false);
+    return (v == VT_VGPU_WELL || v == VT_VGPU_LONG) && (s->flags & VT_VGPU_CUT) == 0 &&
+           vt_vgpu_command_of(message->type)->queue == w->c.queue;
+}
+
+void slot_late(struct vt_vgpu_ring_watch *w, struct slot *s, bool reused)
+{
+    bool right = !reused && slot_is_request(w, s) && !shared_with_newer(w, s, false);
     s->flags |= right ? VT_VGPU_LATE : VT_VGPU_STALE_REQUEST;
 }
 

@@ -1,12 +1,17 @@
 /* gpu/ring_packed.c - watching a packed ring (virtio 1.3, 2.8). See ring.h.
  *
- * Driver and device write into the same descriptors, so a buffer that was returned before it was
- * seen has left nothing but its id and length: it is lost, and taken for one descriptor long, as it
- * is with indirect tables. If that was wrong the positions stop to fit and QEMU has to be asked.
+ * Driver and device write into the same descriptors, so of a buffer that was returned before it was
+ * seen little is left. It is taken for one descriptor long, as it is with indirect tables; if that
+ * was wrong the positions stop to fit and QEMU has to be asked.
  */
 #include "gpu/ring_parts.h"
 
+#include "virtio/gpu/protocol/update_cursor.h"
+
 #include <string.h>
+
+/* Entries of a table whose length is not known that are looked at. */
+#define TABLE_GUESS 8u
 
 static const uint8_t *desc_at(const struct vt_vgpu_ring_watch *w, unsigned position)
 {
@@ -80,6 +85,76 @@ static bool capture(struct vt_vgpu_ring_watch *w)
     return true;
 }
 
+/* Does a descriptor written after the one at next_avail lead to the same memory? */
+static bool leads_there_again(const struct vt_vgpu_ring_watch *w, uint64_t address)
+{
+    uint16_t at = w->next_avail;
+    bool wrap = w->avail_wrap;
+    for (unsigned i = 1; i < w->size; i++) {
+        struct vt_packed_desc d;
+        advance(w, &at, &wrap, 1);
+        if (((flags_at(w, at) & VT_PACKED_AVAIL) != 0) != wrap) {
+            return false;
+        }
+        memcpy(&d, desc_at(w, at), sizeof d);
+        if (d.address == address) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reads a table whose length is not known until it makes a request; what follows is the answer's.
+ */
+static bool guess_table(struct vt_vgpu_ring_watch *w, struct slot *s, uint64_t address)
+{
+    struct vt_packed_desc table[TABLE_GUESS];
+    unsigned n = 0;
+    bool whole = false;
+    if (vt_ram_read(w->c.ram, VT_GPA(address), table, sizeof table, NULL) != 0) {
+        return false;
+    }
+    s->table_at = address;
+    while (!whole && n < TABLE_GUESS && (table[n].flags & ~VT_DESC_NEXT) == 0 &&
+           (s->flags & VT_VGPU_CUT) == 0) {
+        slot_piece(w, s, table[n].address, table[n].bytes, false);
+        n++;
+        whole = slot_is_request(w, s);
+    }
+    if (whole && n < TABLE_GUESS && (table[n].flags & ~VT_DESC_NEXT) == VT_DESC_WRITE) {
+        slot_piece(w, s, table[n].address, table[n].bytes, true);
+    }
+    return whole;
+}
+
+/* A buffer that was returned before it was seen, at next_avail. A device writes only id, length and
+ * flags there, so the address may still lead to a table of descriptors, or to a cursor's command,
+ * which has no answer. */
+static void returned_unseen(struct vt_vgpu_ring_watch *w)
+{
+    struct vt_packed_desc d;
+    memcpy(&d, desc_at(w, w->next_avail), sizeof d);
+    if (d.id >= w->size) {
+        w->counts.faults++;
+        count_lost(w, (*w->c.sequence)++, 1);
+        return;
+    }
+    struct slot *s = slot_begin(w, d.id);
+    bool found = guess_table(w, s, d.address);
+    if (!found && w->c.queue == VT_VGPU_CURSOR_QUEUE) {
+        s->request_bytes = 0;
+        s->flags = VT_VGPU_TIMES_ARE_BOUNDS;
+        slot_piece(w, s, d.address, sizeof(struct vt_vgpu_update_cursor), false);
+        found = slot_is_request(w, s);
+    }
+    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* the copies come before looking for newer ones */
+    s->unseen = !found || leads_there_again(w, d.address);
+    if (!s->unseen) {
+        slot_late(w, s, false);
+    }
+    slot_complete(w, s, d.bytes, slot_answer(w, s, d.bytes), false);
+}
+
 /* Takes what was returned of the buffers that were seen. */
 static bool drain(struct vt_vgpu_ring_watch *w, bool *moved)
 {
@@ -124,7 +199,7 @@ enum vt_vgpu_poll poll_packed(struct vt_vgpu_ring_watch *w)
                 return VT_VGPU_JUMPED;
             }
         } else if (w->n_active == 0) {
-            count_lost(w, (*w->c.sequence)++, 1);
+            returned_unseen(w);
             advance(w, &w->next_avail, &w->avail_wrap, 1);
             w->next_used = w->next_avail;
             w->used_wrap = w->avail_wrap;

@@ -63,6 +63,8 @@ void slot_piece(struct vt_vgpu_ring_watch *w, struct slot *s, uint64_t address, 
 /* A table of descriptors: `follow` its next-links (split) or take all in order (packed). */
 void slot_table(struct vt_vgpu_ring_watch *w, struct slot *s, uint64_t address, uint32_t bytes,
                 bool follow);
+/* Does what was copied look like a request of this queue? */
+bool slot_is_request(const struct vt_vgpu_ring_watch *w, const struct slot *s);
 /* It had been returned when its copy was complete, and its memory perhaps `reused`. */
 void slot_late(struct vt_vgpu_ring_watch *w, struct slot *s, bool reused);
 /* Copies the answer of what the device returned with `written` bytes; how many there were. */

@@ -56,6 +56,7 @@ struct vt_vgpu_watch {
     struct answers answers;
     uint64_t handled; /* the last answer looked at */
     bool history;     /* of the queues that are opened next */
+    bool stirred;     /* something was told beside what was seen on the rings */
     bool ended;
     struct vt_vgpu_watch_counts counts;
 };
@@ -150,6 +151,7 @@ static void note(struct vt_vgpu_watch *w, enum vt_vgpu_seen kind, const char *te
         .request = text[0] != '\0' ? (const uint8_t *)text : NULL,
         .request_bytes = (uint32_t)strlen(text),
     };
+    w->stirred = true;
     if (!w->ended && !w->c.fn(&e, w->c.arg)) {
         w->ended = true;
     }
@@ -393,7 +395,8 @@ static int watch_loop(struct vt_vgpu_watch *w, uint64_t deadline_ns, struct vt_e
     while (rc == 0 && !w->ended && (w->c.stop == NULL || *w->c.stop == 0)) {
         bool jumped = false;
         uint64_t now = vt_now_ns();
-        quiet = look(w, &jumped) ? 0 : quiet + (quiet <= QUIET_LOOKS);
+        quiet = look(w, &jumped) || w->stirred ? 0 : quiet + (quiet <= QUIET_LOOKS);
+        w->stirred = false;
         if (now >= deadline_ns) {
             break;
         }
