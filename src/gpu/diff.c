@@ -228,6 +228,7 @@ static uint64_t key_of(struct vt_vgpu_diff *diff, const struct side *side, uint3
     for (unsigned k = 0; k < values->n; k++) {
         uint64_t number = values->v[k].number;
         if (values->v[k].what == VT_VGPU_VALUE_ID) {
+            /* As many as there are ids: things is not NULL. NOLINTNEXTLINE(*.NullDereference) */
             number = name_of_thing(diff, side, side->things[at++], with_ids);
         }
         key = vt_vgpu_hash(key, &number, sizeof number);
@@ -400,14 +401,14 @@ static void compare_values(const struct vt_vgpu_diff *diff, uint32_t i, uint32_t
         const struct vt_vgpu_value *y = k < vb->n ? &vb->v[k] : NULL;
         uint32_t ta = x != NULL && x->what == VT_VGPU_VALUE_ID ? a->things[id_a++] : NONE;
         uint32_t tb = y != NULL && y->what == VT_VGPU_VALUE_ID ? b->things[id_b++] : NONE;
-        if (x == NULL || y == NULL) {
-            tell(t, x, y);
-        } else if (x->field != y->field || x->element != y->element || x->what != y->what) {
+        if (x != NULL && y != NULL &&
+            (x->field != y->field || x->element != y->element || x->what != y->what)) {
             tell(t, x, NULL);
             tell(t, NULL, y);
-        } else if (x->what == VT_VGPU_VALUE_ID
-                       ? (ta == NONE || tb == NONE ? ta != tb : a->bound[ta] != tb)
-                       : !is_equal(x, y)) {
+        } else if (x == NULL || y == NULL ||
+                   (x->what == VT_VGPU_VALUE_ID
+                        ? (ta == NONE || tb == NONE ? ta != tb : a->bound[ta] != tb)
+                        : !is_equal(x, y))) {
             tell(t, x, y);
         }
     }

@@ -125,7 +125,8 @@ static void read_standard(const uint8_t *at, struct vt_vgpu_display_info *to)
         return;
     }
     unsigned width = (at[0] + 31u) * 8, ratio = at[1] >> 6;
-    add(to, width, width * down[ratio] / across[ratio], ((at[1] & 0x3fu) + 60) * 1000, false);
+    add(to, width, width * down[ratio] / across[ratio], ((at[1] & 0x3fu) + 60) * (uint64_t)1000,
+        false);
 }
 
 static void read_bits(const uint8_t *bits, const struct mode *modes, size_t n,
@@ -133,7 +134,7 @@ static void read_bits(const uint8_t *bits, const struct mode *modes, size_t n,
 {
     for (size_t i = 0; i < n; i++) {
         if ((bits[i / 8] & 0x80u >> i % 8) != 0) {
-            add(to, modes[i].width, modes[i].height, modes[i].refresh * 1000u, false);
+            add(to, modes[i].width, modes[i].height, modes[i].refresh * (uint64_t)1000, false);
         }
     }
 }
@@ -157,8 +158,8 @@ static void read_video_code(unsigned code, struct vt_vgpu_display_info *to)
     for (size_t i = 0; i < sizeof(video_codes) / sizeof(video_codes[0]); i++) {
         unsigned at = code - video_codes[i].first;
         if (at < video_codes[i].n) {
-            add(to, video_codes[i].width, video_codes[i].height, video_codes[i].rates[at] * 1000u,
-                false);
+            add(to, video_codes[i].width, video_codes[i].height,
+                video_codes[i].rates[at] * (uint64_t)1000, false);
             return;
         }
     }
