@@ -45,19 +45,19 @@ int vt_qemu_find(const char *arch, char path[PATH_MAX], struct vt_error *err)
         }
         return vt_path_format(path, err, "%s", set);
     }
-    char cache[PATH_MAX];
+    char cache[PATH_MAX], at[PATH_MAX];
     if (vt_path_cache(cache, NULL) == 0 &&
-        vt_path_format(path, NULL, "%s/qemu/" QEMU_PROGRAM "%s", cache, arch) == 0 &&
-        access(path, X_OK) == 0) {
-        return 0;
+        vt_path_format(at, NULL, "%s/qemu/" QEMU_PROGRAM "%s", cache, arch) == 0 &&
+        access(at, X_OK) == 0) {
+        return vt_path_format(path, err, "%s", at);
     }
     const char *dirs = getenv("PATH");
     for (const char *p = dirs != NULL ? dirs : "/usr/bin"; *p != '\0';) {
         size_t n = strcspn(p, ":");
         if (n > 0 && p[0] == '/' &&
-            vt_path_format(path, NULL, "%.*s/" QEMU_PROGRAM "%s", (int)n, p, arch) == 0 &&
-            access(path, X_OK) == 0) {
-            return 0;
+            vt_path_format(at, NULL, "%.*s/" QEMU_PROGRAM "%s", (int)n, p, arch) == 0 &&
+            access(at, X_OK) == 0) {
+            return vt_path_format(path, err, "%s", at);
         }
         p += n + (p[n] == ':');
     }
