@@ -211,7 +211,7 @@ static void check(const struct world *w)
     FUZZ_CHECK(state == VT_VGPU_UNINITIALISED || state == VT_VGPU_READY ||
                state >= VT_VGPU_TIMED_OUT);
     FUZZ_CHECK((vt_vgpu_driver_fault(w->d)[0] != '\0') == (state >= VT_VGPU_TIMED_OUT));
-    FUZZ_CHECK(s->in_flight <= 64 && s->most_in_flight >= s->in_flight);
+    FUZZ_CHECK(s->in_flight <= 2 * 64 && s->most_in_flight >= s->in_flight);
     uint32_t resources = 0;
     for (uint32_t id = 1; id < IDS; id++) {
         resources += vt_vgpu_resource_state(w->d, id) != VT_VGPU_RES_FREE;

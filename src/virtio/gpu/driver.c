@@ -225,9 +225,9 @@ static void received(struct vt_vgpu_driver *d, struct vt_vgpu_call *call, uint32
         vt_vgpu_say(&text, name_of(call));
         vt_vgpu_say(&text, " (command ");
         vt_vgpu_say_number(&text, call->sequence);
-        vt_vgpu_say(&text, ") is ");
+        vt_vgpu_say(&text, "): ");
         vt_vgpu_say(&text, vt_vgpu_verdict_name(verdict));
-        vt_vgpu_say(&text, ": ");
+        vt_vgpu_say(&text, "; ");
         vt_vgpu_say_number(&text, n);
         vt_vgpu_say(&text, " bytes");
         if (n >= sizeof(struct vt_vgpu_header)) {

@@ -572,7 +572,7 @@ static void everything_is_in_the_log(void **state)
     assert_true(has_line(&lines, "RESOURCE_CREATE_2D"));
     assert_true(has_line(&lines, "OK_NODATA"));
     assert_true(has_line(&lines, "READY -> BROKEN_ANSWER on ANSWER_FAULT: the answer to "
-                                 "RESOURCE_FLUSH (command 3) is too short: 5 bytes"));
+                                 "RESOURCE_FLUSH (command 3): too short; 5 bytes"));
     rig_start(&r);
     assert_true(has_line(&lines, "BROKEN_ANSWER -> RECOVERING on RESET"));
     assert_int_equal(vt_vgpu_driver_stop(r.d), 1);
