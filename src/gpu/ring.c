@@ -444,16 +444,21 @@ enum vt_vgpu_poll vt_vgpu_ring_poll(struct vt_vgpu_ring_watch *w, uint64_t now_n
     return w->ended ? VT_VGPU_ENDED : result;
 }
 
+struct slot *slot_oldest(struct vt_vgpu_ring_watch *w)
+{
+    uint32_t oldest = 0;
+    for (uint32_t i = 1; i < w->n_active; i++) {
+        if (w->slots[w->active[i]].sequence < w->slots[w->active[oldest]].sequence) {
+            oldest = i;
+        }
+    }
+    return &w->slots[w->active[oldest]];
+}
+
 static void drop_all(struct vt_vgpu_ring_watch *w, uint32_t flags)
 {
     while (w->n_active > 0) {
-        uint32_t oldest = 0;
-        for (uint32_t i = 1; i < w->n_active; i++) {
-            if (w->slots[w->active[i]].sequence < w->slots[w->active[oldest]].sequence) {
-                oldest = i;
-            }
-        }
-        slot_unanswered(w, &w->slots[w->active[oldest]], flags);
+        slot_unanswered(w, slot_oldest(w), flags);
     }
     tell_lost(w);
 }
@@ -478,7 +483,8 @@ void vt_vgpu_ring_resync(struct vt_vgpu_ring_watch *w, const struct vt_vgpu_ring
         w->c.history = false;
         start_split(w);
         w->c.history = history;
-        lost = (uint16_t)(w->next_avail - before);
+        int16_t passed = (int16_t)(w->next_avail - before);
+        lost = passed > 0 ? (uint64_t)passed : 0;
     }
     if (lost > 0) {
         count_lost(w, *w->c.sequence, lost);
@@ -500,9 +506,10 @@ bool vt_vgpu_ring_goes_on(const struct vt_vgpu_ring_watch *w, const struct vt_vg
         ring->size != r->size) {
         return false;
     }
-    /* An index that is behind began anew; by more than half its range it cannot have run. */
+    /* An index that is behind began anew; by more than a quarter of its range it did not run while
+     * QEMU was asked. */
     return w->c.kind == VT_VGPU_RING_PACKED || !ring->has_progress ||
-           (uint16_t)(ring->returned - since) < 0x8000;
+           (uint16_t)(ring->returned - since) < 0x4000;
 }
 
 unsigned vt_vgpu_ring_in_flight(const struct vt_vgpu_ring_watch *w)

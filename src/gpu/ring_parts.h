@@ -74,6 +74,8 @@ void slot_complete(struct vt_vgpu_ring_watch *w, struct slot *s, uint32_t writte
                    bool reused);
 /* It ends without an answer that we have; `flags` says how. */
 void slot_unanswered(struct vt_vgpu_ring_watch *w, struct slot *s, uint32_t flags);
+/* The one that has been on its way longest; there is one. */
+struct slot *slot_oldest(struct vt_vgpu_ring_watch *w);
 /* Commands that went by unseen, from `sequence` on. */
 void count_lost(struct vt_vgpu_ring_watch *w, uint64_t sequence, uint64_t n);
 

@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* Commands that may go by between two looks; an index that is farther began anew, rather. */
+#define LEAP_MAX 0x2000
+
 static uint16_t avail_idx(const struct vt_vgpu_ring_watch *w)
 {
     return load_u16(w->driver + offsetof(struct vt_split_avail, idx));
@@ -78,8 +81,12 @@ static void drain(struct vt_vgpu_ring_watch *w, uint16_t used, const struct slot
             continue;
         }
         struct slot *s = &w->slots[e.id];
-        if (!s->active) { /* made available before we looked, or never */
-            count_lost(w, *w->c.sequence, 1);
+        if (!s->active) {
+            if (avail_idx(w) != w->next_avail) {
+                w->next_used--; /* made available since; the next look sees it first */
+                return;
+            }
+            count_lost(w, *w->c.sequence, 1); /* before we looked, or never */
             continue;
         }
         if (s->batch == w->batch && !s->unseen) { /* it may have been before it was copied */
@@ -93,26 +100,60 @@ static void drain(struct vt_vgpu_ring_watch *w, uint16_t used, const struct slot
     }
 }
 
+/* Where more than a ring's worth went by, what its rings still hold is gone on with and the rest is
+ * lost. False: the indices do not fit each other, or ran backwards. Devices that return buffers in
+ * another order are thought to have kept it here. */
+static bool keep_up(struct vt_vgpu_ring_watch *w, uint16_t avail, uint16_t used)
+{
+    uint16_t n = (uint16_t)(avail - w->next_avail);
+    uint16_t returned = (uint16_t)(used - w->next_used);
+    if (n <= w->size && returned <= w->size) {
+        return true;
+    }
+    if (n > LEAP_MAX || returned > LEAP_MAX || (uint16_t)(avail_idx(w) - used) > w->size) {
+        return false;
+    }
+    uint16_t unseen = n > w->size ? (uint16_t)(n - w->size) : 0;
+    uint16_t gone =
+        unseen > 0 ? (uint16_t)(avail - w->size - w->next_used) : (uint16_t)(returned - w->size);
+    /* Those on their way whose return was overwritten; `gone` counts the unseen ones, too. */
+    for (uint16_t i = 0; i < gone && w->n_active > 0; i++) {
+        slot_unanswered(w, slot_oldest(w), VT_VGPU_STALE_RESPONSE);
+    }
+    w->next_used = (uint16_t)(w->next_used + gone);
+    if (unseen > 0) {
+        count_lost(w, *w->c.sequence, unseen);
+        *w->c.sequence += unseen;
+        w->next_avail = (uint16_t)(w->next_avail + unseen);
+    }
+    return true;
+}
+
 enum vt_vgpu_poll poll_split(struct vt_vgpu_ring_watch *w)
 {
     uint16_t avail = avail_idx(w);
     uint16_t used = used_idx(w);
-    uint16_t n = (uint16_t)(avail - w->next_avail);
-    if (n > w->size || (uint16_t)(used - w->next_used) > w->size) {
+    if (!keep_up(w, avail, used)) {
         return VT_VGPU_JUMPED;
     }
+    uint16_t n = (uint16_t)(avail - w->next_avail);
     if (n == 0 && used == w->next_used) {
         return VT_VGPU_QUIET;
     }
+    uint16_t start = w->next_avail;
     for (uint16_t i = 0; i < n; i++) {
-        uint16_t head = avail_head(w, (uint16_t)(w->next_avail + i));
+        uint16_t head = avail_head(w, (uint16_t)(start + i));
         w->batch_heads[i] = head;
         if (head < w->size) {
             w->last_in_batch[head] = i;
         }
     }
+    if ((uint16_t)(avail_idx(w) - start) > w->size) {
+        return VT_VGPU_MOVED; /* those were overwritten while they were read */
+    }
     for (uint16_t i = 0; i < n; i++) {
         uint16_t head = w->batch_heads[i];
+        w->next_avail = (uint16_t)(start + i);
         if (head >= w->size) {
             w->counts.faults++;
             count_lost(w, (*w->c.sequence)++, 1);
@@ -122,8 +163,7 @@ enum vt_vgpu_poll poll_split(struct vt_vgpu_ring_watch *w)
         if (s->active) {
             uint16_t returned = used_idx(w);
             if ((uint16_t)(returned - w->next_used) > w->size) {
-                w->next_avail = (uint16_t)(w->next_avail + i);
-                return VT_VGPU_JUMPED;
+                return VT_VGPU_MOVED; /* overtaken meanwhile: the next look keeps up */
             }
             drain(w, returned, s);
         }
@@ -132,7 +172,7 @@ enum vt_vgpu_poll poll_split(struct vt_vgpu_ring_watch *w)
             slot_unanswered(w, s, VT_VGPU_NO_RESPONSE);
         }
         slot_begin(w, head);
-        s->avail_at = (uint16_t)(w->next_avail + i);
+        s->avail_at = (uint16_t)(start + i);
         s->unseen = w->last_in_batch[head] != i;
         if (!s->unseen) {
             capture(w, s, head);
@@ -142,9 +182,8 @@ enum vt_vgpu_poll poll_split(struct vt_vgpu_ring_watch *w)
     /* The copies come before this load: what it does not show as returned was ours to read. */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     used = used_idx(w);
-    if ((uint16_t)(used - w->next_used) > w->size) {
-        return VT_VGPU_JUMPED;
+    if ((uint16_t)(used - w->next_used) <= w->size) { /* else overtaken: the next look keeps up */
+        drain(w, used, NULL);
     }
-    drain(w, used, NULL);
     return VT_VGPU_MOVED;
 }

@@ -68,11 +68,15 @@ static uint64_t age(const struct vt_vgpu_watch *w)
 
 /* ---------------------------------------------------------------- asking QEMU */
 
-static int ask(struct vt_vgpu_watch *w, struct vt_vgpu_device *device, struct vt_error *err)
+static int ask(struct vt_vgpu_watch *w, struct vt_vgpu_device *device,
+               uint16_t since[VT_VGPU_QUEUES], struct vt_error *err)
 {
     struct vt_qmp *qmp;
     int rc = vt_vm_qmp(w->vm, &qmp, err);
     if (rc == 0) {
+        pthread_mutex_lock(&w->answers.lock);
+        memcpy(since, w->answers.position, sizeof w->answers.position);
+        pthread_mutex_unlock(&w->answers.lock);
         rc = vt_vgpu_device_ask(qmp, device, err);
         vt_qmp_close(qmp);
     }
@@ -95,11 +99,10 @@ static void *asking_thread(void *arg)
             a->asked++;
         }
         uint64_t number = a->asked;
-        uint16_t since[VT_VGPU_QUEUES];
-        memcpy(since, a->position, sizeof since);
+        uint16_t since[VT_VGPU_QUEUES] = {0};
         pthread_mutex_unlock(&a->lock);
         struct vt_error err = {0};
-        int rc = ask(w, &device, &err);
+        int rc = ask(w, &device, since, &err);
         pthread_mutex_lock(&a->lock);
         a->answered = number;
         a->device = device;
