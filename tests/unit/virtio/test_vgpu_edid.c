@@ -11,12 +11,21 @@
 static const char *golden;
 static bool rebase;
 
-static size_t read_file(const char *name, const char *end, uint8_t *to, size_t room)
+static FILE *open_golden(const char *name, const char *end, const char *mode)
 {
     char path[4096];
     snprintf(path, sizeof(path), "%s/%s.%s", golden, name, end);
-    FILE *f = fopen(path, "rb");
-    assert_non_null(f);
+    FILE *f = fopen(path, mode);
+    if (f == NULL) {
+        fail_msg("%s cannot be opened", path);
+        exit(1);
+    }
+    return f;
+}
+
+static size_t read_file(const char *name, const char *end, uint8_t *to, size_t room)
+{
+    FILE *f = open_golden(name, end, "rb");
     size_t n = fread(to, 1, room, f);
     fclose(f);
     return n;
@@ -45,10 +54,7 @@ static void reads_what_qemu_makes(void **state)
         assert_true(vt_vgpu_edid_read(edid, n, &info));
         describe(&info, got, sizeof(got));
         if (rebase) {
-            char path[4096];
-            snprintf(path, sizeof(path), "%s/%s.modes", golden, names[i]);
-            FILE *f = fopen(path, "wb");
-            assert_non_null(f);
+            FILE *f = open_golden(names[i], "modes", "wb");
             fputs(got, f);
             fclose(f);
         }
