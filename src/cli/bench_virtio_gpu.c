@@ -279,7 +279,8 @@ static void show(const struct vt_args *args, struct measured *m)
     double watched = vt_bench_median(m->flushes_per_s[WATCHED], m->n[WATCHED]);
     double commands = vt_bench_median(m->commands_per_s, m->n[ASYNC]);
     double overhead = 100.0 * (1.0 - watched / async);
-    double lost = m->seen + m->lost > 0 ? 100.0 * (double)m->lost / (double)(m->seen + m->lost) : 0;
+    uint64_t all = m->seen + m->lost;
+    double lost = all > 0 ? 100.0 * (double)m->lost / (double)all : 0;
     if (!vt_args_json(args)) {
         printf("%-34s %10.0f\n", "flushes/s, many commands in flight", async);
         printf("%-34s %10.0f\n", "flushes/s, one command at a time", blocking);
@@ -288,7 +289,7 @@ static void show(const struct vt_args *args, struct measured *m)
         printf("%-34s %10.0f\n", "flushes/s while watched", watched);
         printf("%-34s %10.1f %%\n", "cost of watching", overhead);
         printf("%-34s %10.1f %% of %llu commands\n", "not seen by the watcher", lost,
-               (unsigned long long)(m->seen + m->lost));
+               (unsigned long long)all);
         return;
     }
     struct vt_json_writer w;
