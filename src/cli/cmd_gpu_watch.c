@@ -19,8 +19,7 @@ struct output {
     struct vt_vgpu_export *to;
 };
 
-/* stdout, --pcapng, --perfetto */
-enum { SHOWN, OUTPUTS = 3 };
+enum { SHOWN, PCAPNG, PERFETTO, OUTPUTS };
 
 /* Where events go. */
 struct sink {
@@ -91,10 +90,10 @@ static int open_outputs(const struct vt_args *args, struct sink *s,
                    vt_args_json(args) ? VT_VGPU_EXPORT_JSONL : VT_VGPU_EXPORT_TEXT, origin, err);
     }
     if (rc == 0 && pcapng != NULL) {
-        rc = begin(args, &s->outputs[1], pcapng, VT_VGPU_EXPORT_PCAPNG, origin, err);
+        rc = begin(args, &s->outputs[PCAPNG], pcapng, VT_VGPU_EXPORT_PCAPNG, origin, err);
     }
     if (rc == 0 && perfetto != NULL) {
-        rc = begin(args, &s->outputs[2], perfetto, VT_VGPU_EXPORT_PERFETTO, origin, err);
+        rc = begin(args, &s->outputs[PERFETTO], perfetto, VT_VGPU_EXPORT_PERFETTO, origin, err);
     }
     /* Last: once there is a recording, the watch begins. */
     if (rc == 0 && record != NULL) {

@@ -72,8 +72,8 @@ static void step(uint8_t *ram, uint16_t size, bool packed, const uint8_t in[6])
         if (!packed) {
             uint16_t idx;
             memcpy(&idx, ram + DRIVER + 2, sizeof idx);
-            memcpy(ram + DRIVER + 4 + 2 * (idx % size), &(uint16_t){(uint16_t)(a % (size + 1u))},
-                   sizeof idx);
+            memcpy(ram + DRIVER + 4 + sizeof idx * (idx % size),
+                   &(uint16_t){(uint16_t)(a % (size + 1u))}, sizeof idx);
             idx++;
             memcpy(ram + DRIVER + 2, &idx, sizeof idx);
         }

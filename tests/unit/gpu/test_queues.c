@@ -49,6 +49,10 @@ static void *play(void *arg)
     struct played *p = arg;
     FILE *f = fdopen(p->fd, "r+");
     char line[4096];
+    if (f == NULL) {
+        close(p->fd);
+        return NULL;
+    }
     fputs("{\"QMP\": {\"version\": {\"qemu\": {\"major\": 11, \"minor\": 1, \"micro\": 3}, "
           "\"package\": \"\"}, \"capabilities\": []}}\r\n",
           f);

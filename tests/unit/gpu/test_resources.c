@@ -46,7 +46,7 @@ static void back(struct vt_vgpu_resources *r, uint32_t id, uint32_t said, uint32
                  .resource_id = id,
                  .nr_entries = said}};
     for (unsigned i = 0; i < 4; i++) {
-        m.entries[i] = (struct vt_vgpu_memory_entry){.addr = 4096 * i, .length = 1000};
+        m.entries[i] = (struct vt_vgpu_memory_entry){.addr = (uint64_t)4096 * i, .length = 1000};
     }
     see(r, &m, sizeof m.q + there * sizeof m.entries[0], VT_VGPU_RESP_OK_NODATA, 0);
 }

@@ -17,8 +17,8 @@
 
 #define RAM_BYTES (1u << 20)
 #define SIZE 16u
-#define PLACES 64u
-#define PLACE_BYTES 128u
+#define PLACES ((size_t)64)
+#define PLACE_BYTES ((size_t)128)
 
 static const struct {
     const char *name;
