@@ -56,6 +56,10 @@ static int use_default_guest(const struct vt_args *args, struct vt_vm_config *co
     return 0;
 }
 
+/* What gpu-card does when nobody says: it can be looked at until it is ended. */
+static const char card_script[] = "card 1280x800 gpu-card; animate 300 60; follow";
+static const char card_gpu[] = "virtio";
+
 /* The kernel of ours that needs no operating system; its command line is a script. */
 static int use_card(struct vt_vm_config *config, char kernel[PATH_MAX], struct vt_error *err)
 {
@@ -66,7 +70,7 @@ static int use_card(struct vt_vm_config *config, char kernel[PATH_MAX], struct v
     }
     int rc = vt_path_lib(file, kernel, err);
     config->kernel = kernel;
-    config->append = config->append != NULL ? config->append : "";
+    config->append = config->append != NULL ? config->append : card_script;
     return rc;
 }
 
@@ -191,7 +195,8 @@ static int run(const struct vt_args *args)
         return VT_EXIT_FAILED;
     }
     config.qemu_args = extra;
-    config.gpus = gpus;
+    const char *const card_gpus[] = {card_gpu, NULL};
+    config.gpus = config.append == card_script && gpus[0] == NULL ? card_gpus : gpus;
     rc = vt_vm_start(&config, vt_cli_services, &vt_interrupted, &err) == 0 ? VT_EXIT_OK
                                                                            : vt_report(args, &err);
     free(extra);
@@ -242,10 +247,11 @@ const struct vt_verb vt_verb_run = {
         "serves the console and removes every file when the VM ends.\n\n"
         "Without --kernel, --disk and --iso it boots the default guest ('vitrine guest').\n\n"
         "With --guest gpu-card it boots a kernel of vitrine's own that draws with virtio-gpu and\n"
-        "does what --append says; it runs on every architecture and machine. What else vitrine\n"
-        "tells of a guest's inside it tells of Linux on x86_64; memory, pictures of it, console\n"
-        "and GPUs are the same everywhere. A GPU's further properties are those that QEMU has:\n"
-        "xres, yres, packed, indirect_desc.\n\n"
+        "does what --append says; without a script it draws a test card on a GPU that it is\n"
+        "given, and stays. It runs on every architecture and machine. What else vitrine tells of\n"
+        "a guest's inside it tells of Linux on x86_64; memory, pictures of it, console and GPUs\n"
+        "are the same everywhere. A GPU's further properties are those that QEMU has: xres,\n"
+        "yres, packed, indirect_desc.\n\n"
         "Started by root, QEMU runs under a uid of its own. It never opens your files itself:\n"
         "the kernel, the disk and the CD are opened with your rights and handed over.",
     .examples = "vitrine run first\n"

@@ -83,3 +83,10 @@ wait_console '"event": "card".*"width": 1024, "height": 768'
 wait_console '"event": "card".*"width": 800, "height": 600'
 vitrine gpu state "$vm" --screendump "$scratch/shown.ppm" >/dev/null
 expect_eq 'what the screen shows' '800 600' "$(sed -n 2p "$scratch/shown.ppm" | tr -d '\r')"
+vitrine kill "$vm"
+
+# ---- without a word
+
+start_vm alone --guest gpu-card
+wait_console '"event": "card".*"width": 1280, "height": 800'
+expect_eq 'its GPU' 1 "$(vitrine gpu state "$vm" --json | json 'len(d["screens"])')"
