@@ -46,7 +46,7 @@ linux() { # FILE
 }
 
 card() { # FILE
-    local script at i rest='wait 20'
+    local script at i rest='wait 80'
     # A command at a time, so that each can be seen.
     script="$rest; gpu displays; create 1 1280x800; $rest; back 1; $rest; create 2 1280x800; $rest; back 2; $rest"
     script+="; transfer 1 0,0,1280x800; $rest; show 0 1 0,0,1280x800; $rest; flush 1 0,0,1280x800"
