@@ -6,6 +6,7 @@
  */
 #include "gpu/driver_log.h"
 
+#include "virtio/barrier.h"
 #include "virtio/gpu/log.h"
 
 #include <inttypes.h>
@@ -432,7 +433,7 @@ static bool rewritten(const struct vt_vgpu_log_reader *r)
         memcmp(r->ring + offset, r->copy + offset, sizeof(struct vt_vgpu_log_record)) == 0) {
         return false;
     }
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    vt_virtio_barrier_acquire();
     return __atomic_load_n(&r->header->tail, __ATOMIC_RELAXED) <= r->last;
 }
 
@@ -473,7 +474,7 @@ int vt_vgpu_log_reader_poll(struct vt_vgpu_log_reader *reader, vt_vgpu_seen_fn *
     memcpy(r->copy + offset, r->ring + offset, before_end);
     memcpy(r->copy, r->ring, n - before_end);
     /* The copy before `tail`: pairs with the writer's fence between its `tail` and its record. */
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    vt_virtio_barrier_acquire();
     uint64_t tail = __atomic_load_n(&r->header->tail, __ATOMIC_RELAXED) & ~(uint64_t)15;
     int rc = 0;
     if (tail > r->position) {

@@ -5,6 +5,8 @@
  */
 #include "gpu/ring_parts.h"
 
+#include "virtio/barrier.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -297,7 +299,7 @@ uint32_t slot_answer(struct vt_vgpu_ring_watch *w, struct slot *s, uint32_t writ
         s->flags |= VT_VGPU_CUT;
         w->counts.faults += n < VT_VGPU_PAYLOAD_MAX;
     }
-    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* before the caller looks who uses the memory now */
+    vt_virtio_barrier_acquire(); /* before the caller looks who uses the memory now */
     return n;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "gpu/ring_parts.h"
 
+#include "virtio/barrier.h"
 #include "virtio/gpu/protocol/update_cursor.h"
 
 #include <string.h>
@@ -76,7 +77,7 @@ static bool capture(struct vt_vgpu_ring_watch *w)
         at = at + 1 < w->size ? at + 1 : 0;
     }
     /* The copies come before this load. */
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    vt_virtio_barrier_acquire();
     bool used = (flags_at(w, w->next_avail) & VT_PACKED_USED) != 0;
     if (used == w->avail_wrap) {
         slot_late(w, s, false);
@@ -147,7 +148,7 @@ static void returned_unseen(struct vt_vgpu_ring_watch *w)
         slot_piece(w, s, d.address, sizeof(struct vt_vgpu_update_cursor), false);
         found = slot_is_request(w, s);
     }
-    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* the copies come before looking for newer ones */
+    vt_virtio_barrier_acquire(); /* the copies come before looking for newer ones */
     s->unseen = !found || leads_there_again(w, d.address);
     if (!s->unseen) {
         slot_late(w, s, false);

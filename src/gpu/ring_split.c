@@ -6,6 +6,8 @@
  */
 #include "gpu/ring_parts.h"
 
+#include "virtio/barrier.h"
+
 #include <string.h>
 
 /* Commands that may go by between two looks; an index that is farther began anew, rather. */
@@ -180,7 +182,7 @@ enum vt_vgpu_poll poll_split(struct vt_vgpu_ring_watch *w)
     }
     w->next_avail = avail;
     /* The copies come before this load: what it does not show as returned was ours to read. */
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    vt_virtio_barrier_acquire();
     used = used_idx(w);
     if ((uint16_t)(used - w->next_used) <= w->size) { /* else overtaken: the next look keeps up */
         drain(w, used, NULL);

@@ -38,6 +38,31 @@ static inline void vt_virtio_barrier(void)
 #endif
 }
 
+/** Loads before it come before everything after it: what was copied, before looking whether it
+ * still stood. */
+static inline void vt_virtio_barrier_acquire(void)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("" ::: "memory"); /* loads are in order */
+#elif defined(__aarch64__)
+    __asm__ volatile("dmb ishld" ::: "memory");
+#elif defined(__riscv) && __riscv_xlen == 64
+    __asm__ volatile("fence r, rw" ::: "memory");
+#endif
+}
+
+/** Everything before it comes before stores after it. */
+static inline void vt_virtio_barrier_release(void)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("" ::: "memory"); /* stores are in order, and after loads */
+#elif defined(__aarch64__)
+    __asm__ volatile("dmb ish" ::: "memory");
+#elif defined(__riscv) && __riscv_xlen == 64
+    __asm__ volatile("fence rw, w" ::: "memory");
+#endif
+}
+
 /** Memory before it is seen before a register is written behind it (a notification), and what a
  *  register read before it said comes before memory read behind it. */
 static inline void vt_virtio_barrier_io(void)

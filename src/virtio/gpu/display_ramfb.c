@@ -6,6 +6,8 @@
  */
 #include "virtio/gpu/display.h"
 
+#include "virtio/barrier.h"
+
 #include <string.h>
 
 #define FOURCC_XRGB8888 0x34325258u /* "XR24" */
@@ -45,7 +47,7 @@ static int ramfb_flip(struct vt_display *p, unsigned buffer, const struct vt_dam
     to = put_be32(to, s->height);
     to = put_be32(to, s->stride * (uint32_t)sizeof *s->pixels);
     /* Pixels before the address: whatever write_config does, it does it after them. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    vt_virtio_barrier();
     int rc = r->write_config(record, (size_t)(to - record), r->arg);
     if (rc == VT_VIRTIO_OK) {
         r->shown = (int)buffer;

@@ -5,6 +5,8 @@
  */
 #include "virtio/gpu/log.h"
 
+#include "virtio/barrier.h"
+
 #include "virtio/gpu/say.h"
 
 #include <string.h>
@@ -49,7 +51,7 @@ int vt_vgpu_log_create(struct vt_virtio_arena *arena, size_t bytes, const char *
         h->writer[i] = writer[i];
     }
     /* Pairs with a finder that reads the magic first. */
-    __atomic_thread_fence(__ATOMIC_RELEASE);
+    vt_virtio_barrier_release();
     memcpy(h->magic, VT_VGPU_LOG_MAGIC, sizeof h->magic);
     *log = l;
     return VT_VIRTIO_OK;
@@ -159,7 +161,7 @@ static void drop_until(struct vt_vgpu_log *l, uint64_t end)
     __atomic_store_n(&l->header->tail, l->tail, __ATOMIC_RELAXED);
     /* Before any byte of the record that takes their place; pairs with the reader's acquire fence
      * between its copy and its load of `tail`. */
-    __atomic_thread_fence(__ATOMIC_RELEASE);
+    vt_virtio_barrier_release();
 }
 
 static void append(struct vt_vgpu_log *l, const struct vt_vgpu_log_record *r, const void *payload)

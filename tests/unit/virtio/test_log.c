@@ -3,6 +3,7 @@
  *
  * The reader here is the header's text made into code, apart from the one in src/gpu. */
 #include "tests/unit/harness.h"
+#include "virtio/barrier.h"
 #include "virtio/gpu/log.h"
 
 #include <signal.h>
@@ -273,7 +274,7 @@ static void test_read_while_written(void **state)
     for (unsigned looks = 0; looks < 30;) {
         uint64_t head = __atomic_load_n(&f->header->head, __ATOMIC_ACQUIRE);
         memcpy(copy, f->ring, RING);
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        vt_virtio_barrier_acquire();
         uint64_t tail = __atomic_load_n(&f->header->tail, __ATOMIC_RELAXED);
         if (head > RING && tail < head) {
             read_all(copy, tail, head);
