@@ -98,8 +98,7 @@ static bool packed_returned(struct vt_virtqueue *q, uint32_t *id, uint32_t *byte
 
 static void packed_taken(struct vt_virtqueue *q, uint16_t slot)
 {
-    q->slots[slot].next = q->free;
-    q->free = slot;
+    vt_virtqueue_give(q, slot, slot);
     uint32_t used = (uint32_t)q->at.packed.used + q->slots[slot].entries;
     if (used >= q->size) {
         used -= q->size;

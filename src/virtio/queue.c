@@ -101,6 +101,7 @@ void vt_virtqueue_reset(struct vt_virtqueue *q)
 {
     q->fault = NULL;
     q->free = 0;
+    q->free_last = (uint16_t)(q->size - 1);
     q->free_entries = q->size;
     q->pending = 0;
     q->oldest = q->newest = VT_VIRTQUEUE_NONE;
@@ -155,6 +156,17 @@ uint32_t vt_virtqueue_notification(const struct vt_virtqueue *q)
 const char *vt_virtqueue_fault(const struct vt_virtqueue *q)
 {
     return q->fault;
+}
+
+void vt_virtqueue_give(struct vt_virtqueue *q, uint16_t first, uint16_t last)
+{
+    q->slots[last].next = VT_VIRTQUEUE_NONE;
+    if (q->free == VT_VIRTQUEUE_NONE) {
+        q->free = first;
+    } else {
+        q->slots[q->free_last].next = first;
+    }
+    q->free_last = last;
 }
 
 /* ---------------------------------------------------------------- out */

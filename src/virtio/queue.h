@@ -41,6 +41,11 @@ struct vt_virtqueue_ring {
 };
 extern const struct vt_virtqueue_ring vt_split_ring, vt_packed_ring;
 
+/** Slots `first` … `last`, linked by `next`, are free. They are used again after all that are free
+ *  already: what a buffer was can be read in the ring for as long as possible, by who looks late.
+ */
+void vt_virtqueue_give(struct vt_virtqueue *q, uint16_t first, uint16_t last);
+
 struct vt_virtqueue {
     const struct vt_virtqueue_ring *ring;
     uint16_t index, size, max_pieces;
@@ -49,6 +54,7 @@ struct vt_virtqueue {
     const char *fault;
     struct vt_virtqueue_slot *slots;
     uint16_t free;         /**< first free slot; VT_VIRTQUEUE_NONE */
+    uint16_t free_last;    /**< the last one, when there is any */
     uint16_t free_entries; /**< of the ring */
     uint16_t pending;
     uint16_t oldest, newest;   /**< on their way; VT_VIRTQUEUE_NONE */

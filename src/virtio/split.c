@@ -94,8 +94,7 @@ static void split_taken(struct vt_virtqueue *q, uint16_t slot)
     while (q->slots[tail].next != VT_VIRTQUEUE_NONE) {
         tail = q->slots[tail].next;
     }
-    q->slots[tail].next = q->free;
-    q->free = slot;
+    vt_virtqueue_give(q, slot, tail);
     q->at.split.used_idx++;
 }
 

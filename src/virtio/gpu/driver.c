@@ -62,10 +62,10 @@ static void list_remove(struct vt_vgpu_list *list, struct vt_vgpu_call *call)
     list->n--;
 }
 
-/* The one used last is taken first: its memory is in the cache. */
+/* The one used longest ago: what others were can be read from outside for as long as possible. */
 static struct vt_vgpu_call *list_pop(struct vt_vgpu_list *list)
 {
-    struct vt_vgpu_call *call = list->last;
+    struct vt_vgpu_call *call = list->first;
     if (call != NULL) {
         list_remove(list, call);
     }

@@ -366,6 +366,12 @@ static void answer_of_another(void **state)
         struct fixture f;
         make(&f, 0, true);
         submit(&f, fenced != 0 ? 1 : 0);
+        /* So that no other descriptors are free: 16 = 5 x 3 + 1. */
+        for (unsigned i = 1; i < SIZE / 3; i++) {
+            submit(&f, 0);
+        }
+        const struct vt_virtio_piece rest = {f.places_device + PLACE_BYTES * f.next_place, 24};
+        assert_int_equal(vt_virtqueue_add(f.q, &rest, 1, 0, &f, NULL), VT_VIRTIO_OK);
         look(&f);
         answer(&f, 0, VT_VGPU_RESP_OK_NODATA);
         reap(&f);
