@@ -414,9 +414,11 @@ static void compare_values(const struct vt_vgpu_diff *diff, uint32_t i, uint32_t
     }
 }
 
+/* One that was read late may have a whole header and, behind it, what its memory was used for next.
+ */
 static bool has_response(const struct vt_vgpu_event_seen *e)
 {
-    return (e->flags & (VT_VGPU_NO_RESPONSE | VT_VGPU_STALE_RESPONSE)) == 0;
+    return (e->flags & (VT_VGPU_NO_RESPONSE | VT_VGPU_STALE_RESPONSE | VT_VGPU_LATE)) == 0;
 }
 
 static bool compare_pair(const struct vt_vgpu_diff *diff, uint32_t i, uint32_t j,

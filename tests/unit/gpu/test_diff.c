@@ -300,12 +300,16 @@ static void test_other_resource(void **state)
 static void test_unseen_answers(void **state)
 {
     (void)state;
-    struct maker a = begin(), b = begin();
-    show(&a, 1, 640, VT_VGPU_RESP_OK_NODATA);
-    b.flags = VT_VGPU_STALE_RESPONSE | VT_VGPU_TIMES_ARE_BOUNDS;
-    show(&b, 1, 640, VT_VGPU_CMD_RESOURCE_FLUSH);
-    struct found f = compare(&a, &b);
-    expect(&f, 1, 0, 0, 0);
+    static const uint32_t unseen[] = {VT_VGPU_STALE_RESPONSE, VT_VGPU_LATE, 0};
+    for (unsigned i = 0; i < 3; i++) {
+        struct maker a = begin(), b = begin();
+        show(&a, 1, 640, VT_VGPU_RESP_OK_NODATA);
+        b.flags = unseen[i] | VT_VGPU_TIMES_ARE_BOUNDS;
+        show(&b, 1, 640, VT_VGPU_CMD_RESOURCE_FLUSH);
+        struct found f = compare(&a, &b);
+        bool same = unseen[i] != 0;
+        expect(&f, same, !same, 0, 0);
+    }
 }
 
 static void test_gaps(void **state)
