@@ -33,5 +33,5 @@ const struct vt_verb vt_verb_gpu = {
     .description = "A virtio-gpu is watched from outside: QEMU says where its queues are, and they "
                    "are read in\n"
                    "the VM's RAM. The guest needs nothing for it, and cannot notice it.",
-    .examples = "vitrine gpu state web",
+    .examples = "vitrine gpu state card",
 };

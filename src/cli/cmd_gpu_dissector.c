@@ -21,6 +21,6 @@ const struct vt_verb vt_verb_gpu_dissector = {
                    "tables that decode commands in vitrine itself.",
     .examples = "vitrine gpu dissector > ~/.local/lib/wireshark/plugins/vgpu.lua\n"
                 "vitrine gpu dissector > vgpu.lua\n"
-                "tshark -X lua_script:vgpu.lua -r web.pcapng -Y 'vgpu.latency_ns > 1000000'",
+                "tshark -X lua_script:vgpu.lua -r card.pcapng -Y 'vgpu.latency_ns > 1000000'",
     .run = run,
 };

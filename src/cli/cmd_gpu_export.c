@@ -88,10 +88,10 @@ const struct vt_verb vt_verb_gpu_export = {
         "prints. perfetto is a trace for ui.perfetto.dev or chrome://tracing: a track a queue, and "
         "how\n"
         "many commands were in flight.",
-    .examples = "vitrine gpu export web.vgpu\n"
-                "vitrine gpu export web.vgpu --json | jq -c 'select(.response.name != "
+    .examples = "vitrine gpu export card.vgpu\n"
+                "vitrine gpu export card.vgpu --json | jq -c 'select(.response.name != "
                 "\"OK_NODATA\")'\n"
-                "vitrine gpu export web.vgpu --format pcapng --out web.pcapng\n"
-                "vitrine gpu export web.vgpu --format perfetto --out web.json",
+                "vitrine gpu export card.vgpu --format pcapng --out card.pcapng\n"
+                "vitrine gpu export card.vgpu --format perfetto --out card.json",
     .run = run,
 };

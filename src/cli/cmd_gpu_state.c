@@ -464,9 +464,9 @@ const struct vt_verb vt_verb_gpu_state = {
         "QEMU does not tell which resources a driver has made. They follow from its commands:\n"
         "those of a recording of 'vitrine gpu watch', or of the log that the driver of gpu-card\n"
         "keeps in RAM. JSON is one object with an array for each table.",
-    .examples = "vitrine gpu state web\n"
+    .examples = "vitrine gpu state card\n"
                 "vitrine gpu state card --screendump card.png\n"
-                "vitrine gpu state web --recording web.vgpu\n"
+                "vitrine gpu state card --recording card.vgpu\n"
                 "vitrine gpu state card --device gpu0 --head 1 --screendump second.ppm --json",
     .run = run,
 };

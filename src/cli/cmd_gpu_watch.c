@@ -324,9 +324,9 @@ const struct vt_verb vt_verb_gpu_watch = {
         "A guest can be faster than the eye: a command that was read after the device had\n"
         "returned it is marked 'late', one whose memory served another by then 'stale', and\n"
         "those that went by unseen are counted. With --json each event is an object on a line.",
-    .examples = "vitrine gpu watch web\n"
-                "vitrine gpu watch web --json | jq -c 'select(.response.name != \"OK_NODATA\")'\n"
-                "vitrine gpu watch web --record boot.vgpu --for 10s --table\n"
-                "vitrine gpu watch web --history --device gpu1",
+    .examples = "vitrine gpu watch card\n"
+                "vitrine gpu watch card --json | jq -c 'select(.response.name != \"OK_NODATA\")'\n"
+                "vitrine gpu watch card --record boot.vgpu --for 10s --table\n"
+                "vitrine gpu watch card --history --device gpu1",
     .run = run,
 };
