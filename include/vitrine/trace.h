@@ -1,0 +1,185 @@
+/* vitrine/trace.h - the instructions a guest executes: recorded, decoded, learned from, exported.
+ *
+ * A *source* gives events in order: a VM's live rings or a file. An event is one block of
+ * instructions that began to execute on a vCPU, with how far it came, and everything that was
+ * recorded with it. From events come instructions (vt_trace_instruction), from events and blocks
+ * come graphs (vt_trace_graph). One thread an object; errors as in base.h. Rings, dictionaries and
+ * files are hostile: VT_E_CORRUPT says where.
+ *
+ * Formats: src/trace/ring.h (shared memory), docs/trace.md (file).
+ */
+#ifndef VITRINE_TRACE_H
+#define VITRINE_TRACE_H
+
+#include "vitrine/base.h"
+
+struct vt_trace_block {
+    uint32_t id;
+    uint64_t pc;
+    uint64_t physical; /**< ~0: unknown */
+    uint16_t n;        /**< instructions */
+    uint16_t code_bytes;
+    const uint8_t *sizes; /**< of each instruction */
+    const uint8_t *code;
+};
+
+struct vt_trace_access {
+    uint16_t instruction; /**< of the block */
+    uint8_t bytes;        /**< 1, 2, 4, 8, 16 */
+    bool store, has_value, device;
+    uint64_t address;  /**< guest-virtual */
+    uint64_t value[2]; /**< as stored in memory order, low word first */
+};
+
+enum vt_trace_kind {
+    VT_TRACE_EV_BLOCK,
+    VT_TRACE_EV_REGISTERS, /**< before the instruction at `pc` of the block that follows or goes on
+                            */
+    VT_TRACE_EV_LOST,      /**< what follows does not follow from what was before */
+    VT_TRACE_EV_MODE,
+    VT_TRACE_EV_PAUSE,
+    VT_TRACE_EV_RESUME, /**< the vCPU idles, goes on */
+};
+enum vt_trace_end { /* why a block ended before its last instruction */
+                    VT_TRACE_END_WHOLE,
+                    VT_TRACE_END_INTERRUPT,
+                    VT_TRACE_END_EXCEPTION,
+                    VT_TRACE_END_HOST,
+                    VT_TRACE_END_RESTART, /**< the code changed under it: the store begins again in
+                                             a block of its own */
+                    VT_TRACE_END_UNKNOWN, /**< the recording ends here, or cuts are not recorded by
+                                             this QEMU */
+};
+
+/** Valid until the next call. */
+struct vt_trace_event {
+    enum vt_trace_kind kind;
+    uint32_t vcpu;
+    uint64_t sequence; /**< of this vCPU's events */
+    uint64_t time_ns;  /**< since the recording began; the last time word before it; 0: none yet */
+    uint64_t root;     /**< page-table root in force, ~0: not known yet */
+    const struct vt_trace_block *block;
+    uint16_t executed; /**< instructions that completed: block->n unless cut */
+    enum vt_trace_end end;
+    uint64_t from, to; /**< of the discontinuity, when there was one */
+    uint32_t n_accesses;
+    const struct vt_trace_access *accesses;
+    uint32_t n_registers;
+    const uint64_t *registers; /**< in vt_trace_source_info's order */
+    uint64_t pc;
+    uint64_t lost_words;
+    uint32_t detail, generation;
+};
+
+struct vt_trace_info {
+    char vm[64], arch[16], qemu[32];
+    uint64_t started_unix_ns;
+    uint32_t vcpus, n_registers;
+    char registers[48][12];
+    uint32_t capabilities;
+    uint32_t n_blocks;                                      /**< grows while live */
+    uint64_t instructions, blocks, accesses, dropped, cuts; /**< by the plugin's own counters */
+};
+
+struct vt_trace_source;
+/** Consumes a VM's rings from where they are now; only one at a time (VT_E_BUSY). */
+int vt_trace_open_live(const char *segment, struct vt_trace_source **source, struct vt_error *err);
+/** What is in a segment whose QEMU is gone, or in a flight recorder: from the oldest record.
+ * Changes nothing. */
+int vt_trace_open_segment(const char *segment, struct vt_trace_source **source,
+                          struct vt_error *err);
+int vt_trace_open_file(const char *path, struct vt_trace_source **source, struct vt_error *err);
+void vt_trace_close(struct vt_trace_source *source);
+const struct vt_trace_info *vt_trace_source_info(const struct vt_trace_source *source);
+/** 1 and an event; 0: nothing now (live) or the end; live sources wait up to `timeout_ms` before.
+ * The order is each vCPU's own; between vCPUs by time as well as time words tell. */
+int vt_trace_next(struct vt_trace_source *source, uint64_t timeout_ms, struct vt_trace_event *event,
+                  struct vt_error *err);
+/** NULL: no such id (yet). */
+const struct vt_trace_block *vt_trace_block(const struct vt_trace_source *source, uint32_t id);
+
+/* ---- instructions */
+
+enum vt_trace_class {
+    VT_INSN_ALU,
+    VT_INSN_LOAD,
+    VT_INSN_STORE,
+    VT_INSN_MOVE,
+    VT_INSN_FLOAT,
+    VT_INSN_VECTOR,
+    VT_INSN_STRING,
+    VT_INSN_BRANCH,
+    VT_INSN_CALL,
+    VT_INSN_RETURN,
+    VT_INSN_SYSTEM,
+    VT_INSN_UNKNOWN
+};
+struct vt_trace_instruction {
+    uint64_t pc;
+    const uint8_t *bytes;
+    uint8_t size;
+    enum vt_trace_class class;
+    char mnemonic[16];
+    char text[96]; /**< Intel syntax, addresses absolute */
+};
+/** Instruction `i` of a block, decoded (Zydis). Undecodable ones are "(bad)". */
+void vt_trace_decode(const struct vt_trace_block *block, unsigned i,
+                     struct vt_trace_instruction *insn);
+
+/* ---- steering a VM's plugin */
+
+struct vt_trace_filter { /* all zero: everything */
+    uint32_t privileges;
+    uint64_t vcpu_mask, root;
+    uint32_t n_ranges;
+    struct {
+        uint64_t first, last;
+    } ranges[16];
+    uint32_t n_points;
+    uint64_t points[32];
+};
+/** Sets detail (enum vt_trace_detail), policy and filter, and waits until the plugin follows. */
+int vt_trace_steer(const char *segment, uint32_t detail, uint32_t policy, uint32_t period,
+                   const struct vt_trace_filter *filter, uint64_t timeout_ms, struct vt_error *err);
+
+/* ---- files */
+
+struct vt_trace_writer;
+int vt_trace_writer_create(const char *path, bool replace, const struct vt_trace_info *info,
+                           struct vt_trace_writer **w, struct vt_error *err);
+int vt_trace_writer_put(struct vt_trace_writer *w, const struct vt_trace_event *event,
+                        struct vt_error *err);
+/** Names that make the file readable alone: a process for a root, a function for a block. */
+int vt_trace_writer_name_root(struct vt_trace_writer *w, uint64_t root, int64_t pid,
+                              const char *name, struct vt_error *err);
+int vt_trace_writer_name_block(struct vt_trace_writer *w, uint32_t block, const char *object,
+                               const char *function, uint64_t offset, struct vt_error *err);
+int vt_trace_writer_close(struct vt_trace_writer *w, struct vt_error *err);
+
+/* ---- names: of live VMs (from the guest) and of files */
+
+struct vt_trace_names;
+/** "vmlinux:memcpy+0x10", "ext4:…", "/bin/busybox:0x1234"; parts NULL where unknown. Belongs to
+ * names. */
+struct vt_trace_place {
+    const char *object, *function;
+    uint64_t offset;
+    const char *process;
+    int64_t pid;
+};
+bool vt_trace_place(const struct vt_trace_names *names, uint64_t root,
+                    const struct vt_trace_block *block, uint64_t pc, struct vt_trace_place *place);
+
+/* ---- learning */
+
+struct vt_trace_graph;
+int vt_trace_graph_create(struct vt_trace_graph **g, struct vt_error *err);
+/** Takes each event of a source; edges go from a block to the next on the same vCPU and root unless
+ * a cut, a loss or an interrupt is between (an interrupt's return joins again). */
+int vt_trace_graph_add(struct vt_trace_graph *g, const struct vt_trace_event *event,
+                       struct vt_error *err);
+/** Merges translation blocks into basic blocks, finds loops, counts sequences. */
+int vt_trace_graph_learn(struct vt_trace_graph *g, struct vt_error *err);
+/* nodes, edges, loops, sequences: tables with columns, as nouns have them: src/trace/learn.h */
+
+#endif
