@@ -39,11 +39,14 @@ enum vt_trace_kind {
     VT_TRACE_EV_MODE,
     VT_TRACE_EV_PAUSE,
     VT_TRACE_EV_RESUME, /**< the vCPU idles, goes on */
+    VT_TRACE_EV_CUT,    /**< a discontinuity with no block to belong to: a second one in a row, or
+                           after    an idle time; `end`, `from` and `to` */
 };
-enum vt_trace_end { /* why a block ended before its last instruction */
+enum vt_trace_end { /* why a block ended before its last instruction, or what came right after */
                     VT_TRACE_END_WHOLE,
-                    VT_TRACE_END_INTERRUPT,
-                    VT_TRACE_END_EXCEPTION,
+                    VT_TRACE_END_INTERRUPT, /**< as a rule after all of it: `executed` says */
+                    VT_TRACE_END_EXCEPTION, /**< the instruction after `executed` ones raised it;
+                                                 or all completed and the fetch at `from` did */
                     VT_TRACE_END_HOST,
                     VT_TRACE_END_RESTART, /**< the code changed under it: the store begins again in
                                              a block of its own */
@@ -79,6 +82,7 @@ struct vt_trace_info {
     uint32_t capabilities;
     uint32_t n_blocks;                                      /**< grows while live */
     uint64_t instructions, blocks, accesses, dropped, cuts; /**< by the plugin's own counters */
+    bool ended; /**< nothing more will come: the end of a file, QEMU has ended or was killed */
 };
 
 struct vt_trace_source;
@@ -90,9 +94,11 @@ int vt_trace_open_segment(const char *segment, struct vt_trace_source **source,
                           struct vt_error *err);
 int vt_trace_open_file(const char *path, struct vt_trace_source **source, struct vt_error *err);
 void vt_trace_close(struct vt_trace_source *source);
-const struct vt_trace_info *vt_trace_source_info(const struct vt_trace_source *source);
-/** 1 and an event; 0: nothing now (live) or the end; live sources wait up to `timeout_ms` before.
- * The order is each vCPU's own; between vCPUs by time as well as time words tell. */
+/** Belongs to the source; counters are those of the call. */
+const struct vt_trace_info *vt_trace_source_info(struct vt_trace_source *source);
+/** 1 and an event; 0: nothing now (live) or the end (vt_trace_info.ended); live sources wait up to
+ * `timeout_ms` before. The order is each vCPU's own; between vCPUs by time as well as time words
+ * tell. */
 int vt_trace_next(struct vt_trace_source *source, uint64_t timeout_ms, struct vt_trace_event *event,
                   struct vt_error *err);
 /** NULL: no such id (yet). */

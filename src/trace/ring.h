@@ -95,10 +95,12 @@ struct vt_trace_vcpu {
     uint64_t dropped, waits, cuts;
     uint32_t waiting; /**< futex: the writer sleeps for room */
     uint32_t alive;   /**< the vCPU exists */
-    _Alignas(64) uint64_t
-        tail; /**< words the reader has done with; KEEP_LAST: the writer's, words overwritten */
+    /** Words done with: always the beginning of a record. The reader moves it to give room back,
+     *  the writer (KEEP_LAST, nobody there to read) before it overwrites; both by compare-and-swap
+     *  and only forward, so that each sees what the other did without a handshake. */
+    _Alignas(64) uint64_t tail;
     uint32_t reader; /**< pid of who consumes, 0: nobody */
-    uint32_t hungry; /**< futex: the reader sleeps for words */
+    uint32_t hungry; /**< 0: readers poll */
 };
 
 /** The kind is the first word's top byte. */
