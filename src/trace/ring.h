@@ -41,7 +41,7 @@ struct vt_trace_header {
         vcpu_stride; /**< stride = VT_TRACE_PAGE + ring_words * 8 */
     uint64_t dictionary_offset, dictionary_bytes;
     /* by the plugin, once, before `plugin_api` (release) */
-    uint64_t clock_hz; /**< of VT_TRACE_TIME: the host's TSC */
+    uint64_t clock_hz; /**< of VT_TRACE_TIME: CLOCK_MONOTONIC, 10^9 */
     uint64_t clock_start, unix_start_ns;
     uint64_t qemu_pid;
     char arch[16]; /**< as QEMU calls the target: "x86_64" */
@@ -72,6 +72,11 @@ enum vt_trace_policy {                /* when a ring is full */
                        VT_TRACE_KEEP_LAST /**< flight recorder: the oldest are overwritten */
 };
 
+enum vt_trace_flag {
+    VT_TRACE_EXACT = 1, /**< QEMU's inline operations count each instruction that begins and each
+                             access, not whole blocks: what tests compare with; slower */
+};
+
 /** Written by whoever steers, under a flock of the segment: everything, then `generation` + 1
  *  (release), then FUTEX_WAKE on it. The plugin answers with `seen` = generation and FUTEX_WAKE. */
 struct vt_trace_control {
@@ -80,7 +85,10 @@ struct vt_trace_control {
     uint32_t privileges; /**< bit 0: kernel, bit 1: user (half of the address space); 0: both */
     uint32_t period;     /**< 0: 64 */
     uint64_t vcpu_mask;  /**< 0: all */
-    uint64_t root; /**< page-table root (CR3 without flags), 0: all. Kernel code counts, too */
+    uint64_t root;      /**< page-table root (CR3 without flags), 0: all. Kernel code counts, too */
+    uint64_t root_mask; /**< bits of it that have to agree, 0: all (Linux with page-table isolation:
+                             bit 12 tells kernel from user) */
+    uint32_t flags;     /**< enum vt_trace_flag */
     uint32_t n_ranges, n_points;
     struct {
         uint64_t first, last; /**< PCs, inclusive; a block is in when its first instruction is */
@@ -88,7 +96,11 @@ struct vt_trace_control {
     uint64_t points[32]; /**< registers are recorded before the instruction at these PCs */
 };
 
-/** The page before a ring. Counters are QEMU's inline operations or the writer's: read relaxed. */
+/** The page before a ring. Counters: read relaxed. `instructions` and `blocks` count all that ran
+ *  while the detail was not off, whatever the filter, by QEMU's own inline operations; a block cut
+ *  short counts whole unless VT_TRACE_EXACT. They are at most 50 ms old, exact when `seen` follows
+ * a new generation and when `ended` is set. `accesses` are those recorded, or all with
+ *  VT_TRACE_EXACT. */
 struct vt_trace_vcpu {
     _Alignas(64) uint64_t head; /**< words written */
     uint64_t instructions, blocks, accesses;

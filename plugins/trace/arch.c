@@ -1,0 +1,180 @@
+/* plugins/trace/arch.c - registers; instructions that load the page-table root.
+ *
+ * Sources: Intel SDM volume 2 (MOV to control registers) and volume 3 (CR3); Arm ARM D19
+ * (TTBR0_EL1); RISC-V privileged architecture (satp).
+ */
+#include "plugin.h"
+
+#include <string.h>
+
+#define SOURCES 32
+
+struct arch {
+    const char *target;
+    const char *root; /* the register that holds it */
+    uint32_t (*loads_root)(const uint8_t *code, size_t bytes);
+    uint64_t (*root_of)(uint64_t value);
+};
+
+static const struct arch *arch;
+static struct qemu_plugin_register *sources[SOURCES];
+static struct qemu_plugin_register *root_register;
+static struct qemu_plugin_register *listed[VT_TRACE_REGISTERS_MAX];
+
+#define SOURCE(number) (0x100U | (number))
+
+/* [prefixes] [REX] 0f 22 /3: mov cr3, reg. */
+static uint32_t x86_loads_root(const uint8_t *code, size_t bytes)
+{
+    size_t i = 0;
+    while (i < bytes && (code[i] == 0x66 || code[i] == 0xf2 || code[i] == 0xf3)) {
+        i++;
+    }
+    unsigned rex = i < bytes && (code[i] & 0xf0) == 0x40 ? code[i++] : 0;
+    if (i + 3 > bytes || code[i] != 0x0f || code[i + 1] != 0x22 || (code[i + 2] >> 3 & 7U) != 3 ||
+        (rex & 4) != 0) {
+        return 0;
+    }
+    return SOURCE((code[i + 2] & 7U) | (rex & 1) << 3);
+}
+
+static uint64_t x86_root_of(uint64_t value)
+{
+    return value & UINT64_C(0x000ffffffffff000);
+}
+
+static uint32_t word32(const uint8_t *code)
+{
+    return (uint32_t)code[0] | (uint32_t)code[1] << 8 | (uint32_t)code[2] << 16 |
+           (uint32_t)code[3] << 24;
+}
+
+/* msr ttbr0_el1, xN */
+static uint32_t arm_loads_root(const uint8_t *code, size_t bytes)
+{
+    uint32_t word = bytes == 4 ? word32(code) : 0;
+    return (word & ~31U) == 0xd5182000 ? SOURCE(word & 31) : 0;
+}
+
+static uint64_t arm_root_of(uint64_t value)
+{
+    return value & UINT64_C(0x0000fffffffff000);
+}
+
+/* csrrw rd, satp, rs1 */
+static uint32_t riscv_loads_root(const uint8_t *code, size_t bytes)
+{
+    uint32_t word = bytes == 4 ? word32(code) : 0;
+    return (word & 0xfff0707f) == 0x18001073 ? SOURCE(word >> 15 & 31) : 0;
+}
+
+static uint64_t riscv_root_of(uint64_t value)
+{
+    return (value & ((UINT64_C(1) << 44) - 1)) << 12;
+}
+
+static const struct arch arches[] = {
+    {"x86_64", "cr3", x86_loads_root, x86_root_of},
+    {"aarch64", "TTBR0_EL1", arm_loads_root, arm_root_of},
+    {"riscv64", "satp", riscv_loads_root, riscv_root_of},
+};
+
+bool vt_arch_init(const char *target)
+{
+    for (size_t i = 0; i < sizeof arches / sizeof *arches; i++) {
+        if (strcmp(target, arches[i].target) == 0) {
+            arch = &arches[i];
+        }
+    }
+    return arch != NULL;
+}
+
+static bool read_into(GByteArray *bytes, struct qemu_plugin_register *handle, uint64_t *value)
+{
+    if (handle == NULL) {
+        return false;
+    }
+    g_byte_array_set_size(bytes, 0);
+    (void)qemu_plugin_read_register(handle, bytes);
+    if (bytes->len == 0 || bytes->len > sizeof *value) {
+        return false;
+    }
+    *value = 0;
+    memcpy(value, bytes->data, bytes->len);
+    return true;
+}
+
+/* How x86 numbers registers in instructions. */
+static int x86_number(const char *name)
+{
+    static const char numbers[16][4] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                        "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+    for (int i = 0; i < 16; i++) {
+        if (strcmp(name, numbers[i]) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+void vt_arch_registers(void)
+{
+    GByteArray *bytes = g_byte_array_new();
+    GArray *all = qemu_plugin_get_registers();
+    unsigned stride = g_array_get_element_size(all);
+    bool x86 = arch->root_of == x86_root_of;
+    unsigned n = 0;
+    for (unsigned i = 0; i < all->len; i++) {
+        qemu_plugin_reg_descriptor one;
+        uint64_t value;
+        memcpy(&one, all->data + (size_t)i * stride, sizeof one);
+        if (strcmp(one.name, arch->root) == 0) {
+            root_register = one.handle;
+        }
+        int number = x86 ? x86_number(one.name) : (int)i;
+        if (number >= 0 && number < SOURCES) {
+            sources[number] = one.handle;
+        }
+        if (n < VT_TRACE_REGISTERS_MAX && strlen(one.name) < sizeof vt_header->registers[0] &&
+            read_into(bytes, one.handle, &value)) {
+            listed[n] = one.handle;
+            strcpy(vt_header->registers[n++], one.name);
+        }
+    }
+    if (!x86 && arch->root_of == arm_root_of) {
+        sources[31] = NULL; /* xzr; the list has sp there */
+    }
+    g_array_free(all, 1);
+    vt_header->n_registers = n;
+    vt_header->capabilities |= n > 0 ? VT_TRACE_CAN_REGISTERS : 0U;
+    vt_header->capabilities |= root_register != NULL ? VT_TRACE_CAN_ROOTS : 0U;
+}
+
+uint32_t vt_arch_loads_root(const uint8_t *code, size_t bytes)
+{
+    return arch->loads_root(code, bytes);
+}
+
+uint64_t vt_arch_root_from(struct vt_trace_writer *w, uint32_t source)
+{
+    uint64_t value;
+    return read_into(w->bytes, sources[source % SOURCES], &value) ? arch->root_of(value)
+                                                                  : UINT64_MAX;
+}
+
+uint64_t vt_arch_root(struct vt_trace_writer *w)
+{
+    uint64_t value;
+    return read_into(w->bytes, root_register, &value) ? arch->root_of(value) : UINT64_MAX;
+}
+
+uint64_t vt_arch_register(struct vt_trace_writer *w, unsigned i)
+{
+    uint64_t value;
+    return read_into(w->bytes, listed[i], &value) ? value : 0;
+}
+
+bool vt_arch_kernel(uint64_t pc)
+{
+    return pc >> 63 != 0;
+}

@@ -1,0 +1,135 @@
+/* plugins/trace/plugin.h - what the files of the trace plugin share.
+ *
+ *   plugin.c      loaded, steered, unloaded; the thread that follows the control page
+ *   instrument.c  what a translated block gets, by the configuration in force
+ *   record.c      the callbacks that write records
+ *   writer.c      room in a ring: waiting, dropping, overwriting
+ *   dictionary.c  blocks to ids
+ *   arch.c        registers; instructions that load the page-table root
+ *
+ * Runs inside QEMU, on the threads of its vCPUs: never prints after loading, never ends the
+ * process, trusts nothing in the segment that somebody else may write.
+ */
+#ifndef VT_PLUGIN_TRACE_H
+#define VT_PLUGIN_TRACE_H
+
+#include "api.h"
+#include "trace/ring.h"
+
+#include <stdatomic.h>
+
+#define VT_WRITER_CHUNK 4096u  /**< words between two looks at what others wrote */
+#define VT_WRITER_RESERVE 256u /**< words kept back from blocks and accesses */
+#define VT_NO_BLOCK UINT64_MAX
+
+/** What is in force; changes only while no vCPU executes. */
+struct vt_trace_config {
+    struct vt_trace_control c; /**< clamped */
+    uint32_t generation;
+    uint32_t period;
+    bool conditional; /**< not every vCPU or root is recorded */
+};
+
+/** A vCPU's side of its ring. Its thread alone writes it, or who stopped all vCPUs. */
+struct vt_trace_writer {
+    _Alignas(128) uint64_t head;
+    uint64_t limit; /**< below it there is room without looking */
+    uint64_t *words;
+    uint64_t mask;
+    struct vt_trace_vcpu *page; /**< NULL: a vCPU without a ring; then limit is 0 */
+    uint64_t last;              /**< the block word of the block that executes */
+    uint32_t countdown;         /**< blocks to the next time word */
+    bool outside;               /**< filtered */
+    uint64_t accesses;
+    uint64_t lost; /**< words not yet told */
+    uint64_t root; /**< ~0: unknown */
+    GByteArray *bytes;
+    unsigned index;
+};
+
+/** QEMU's inline operations work on these. */
+struct vt_trace_score {
+    uint64_t instructions, blocks, accesses;
+    uint64_t outside;
+};
+
+extern struct vt_trace_config vt_config;
+extern struct vt_trace_writer *vt_writers; /**< one a vCPU that can ever be */
+extern unsigned vt_n_writers;
+extern struct vt_trace_header *vt_header;
+extern struct vt_trace_control *vt_control;
+extern struct qemu_plugin_scoreboard *vt_scores;
+
+/* plugin.c */
+/** On a vCPU's thread: asks for the configuration that the control page holds. */
+void vt_trace_follow(void);
+static inline bool vt_trace_changed(void)
+{
+    return __atomic_load_n(&vt_control->generation, __ATOMIC_RELAXED) != vt_config.generation;
+}
+
+/* writer.c */
+/** Room for n words (at most VT_WRITER_RESERVE / 2), or false: counted as lost. Waits only when the
+ * caller holds no lock of QEMU's. */
+bool vt_writer_room(struct vt_trace_writer *w, unsigned n, bool may_wait);
+void vt_writer_put_time(struct vt_trace_writer *w, bool may_wait);
+void vt_writer_wake_reader(struct vt_trace_writer *w);
+void vt_futex_wake(uint32_t *word);
+int vt_futex_wait(uint32_t *word, uint32_t value, unsigned timeout_ms);
+uint64_t vt_clock(void);
+
+static inline bool vt_writer_begin(struct vt_trace_writer *w, unsigned n, bool may_wait)
+{
+    return __builtin_expect(w->head + n <= w->limit, 1) || vt_writer_room(w, n, may_wait);
+}
+static inline void vt_writer_put(struct vt_trace_writer *w, uint64_t word)
+{
+    w->words[w->head++ & w->mask] = word;
+}
+/** Pairs with the reader's acquire of head: the words are there. */
+static inline void vt_writer_commit(struct vt_trace_writer *w)
+{
+    __atomic_store_n(&w->page->head, w->head, __ATOMIC_RELEASE);
+}
+static inline uint64_t vt_word(enum vt_trace_word kind, uint64_t rest)
+{
+    return (uint64_t)kind << 56 | rest;
+}
+
+/* record.c */
+void vt_record_block(unsigned vcpu, void *word);
+void vt_record_block_timed(unsigned vcpu, void *word);
+void vt_record_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *index);
+void vt_record_value(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *index);
+void vt_record_alone(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *word);
+void vt_record_registers(unsigned vcpu, void *point);
+void vt_record_load_root(unsigned vcpu, void *source);
+void vt_record_root(struct vt_trace_writer *w, uint64_t root, bool may_wait);
+void vt_record_cut(unsigned vcpu, unsigned type, uint64_t from, uint64_t to);
+void vt_record_pause(unsigned vcpu, bool idle);
+void vt_record_mode(struct vt_trace_writer *w);
+
+/* dictionary.c */
+/** The id of a block; false: no room. Any vCPU's thread. */
+bool vt_dictionary_add(struct vt_trace_block_entry *head, const uint8_t *sizes, const uint8_t *code,
+                       uint32_t *id);
+bool vt_dictionary_init(uint8_t *base, uint64_t bytes);
+
+/* instrument.c */
+void vt_instrument(struct qemu_plugin_tb *tb);
+
+/* arch.c */
+bool vt_arch_init(const char *target);
+/** On a vCPU's thread that just came up. */
+void vt_arch_registers(void);
+/** The register an instruction loads the page-table root from (bits 0-7 its number, bit 8 set), or
+ * 0. */
+uint32_t vt_arch_loads_root(const uint8_t *code, size_t bytes);
+/** What that register, or the root register itself, holds; ~0: cannot be read here. */
+uint64_t vt_arch_root_from(struct vt_trace_writer *w, uint32_t source);
+uint64_t vt_arch_root(struct vt_trace_writer *w);
+/** Register `i` of the header's list. */
+uint64_t vt_arch_register(struct vt_trace_writer *w, unsigned i);
+bool vt_arch_kernel(uint64_t pc);
+
+#endif

@@ -1,0 +1,229 @@
+/* plugins/trace/record.c - the callbacks that write records.
+ *
+ * A block is one word, written by the callback at its begin: the user data is the word.
+ */
+#include "plugin.h"
+
+#define LOW56 (((uint64_t)1 << 56) - 1)
+
+void vt_record_block(unsigned vcpu, void *word)
+{
+    struct vt_trace_writer *w = &vt_writers[vcpu];
+    w->last = (uintptr_t)word;
+    if (vt_writer_begin(w, 1, true)) {
+        vt_writer_put(w, (uintptr_t)word);
+        vt_writer_commit(w);
+    }
+}
+
+void vt_record_block_timed(unsigned vcpu, void *word)
+{
+    struct vt_trace_writer *w = &vt_writers[vcpu];
+    w->last = (uintptr_t)word;
+    if (--w->countdown == 0) {
+        w->countdown = vt_config.period;
+        vt_writer_put_time(w, true);
+    }
+    if (vt_writer_begin(w, 1, true)) {
+        vt_writer_put(w, (uintptr_t)word);
+        vt_writer_commit(w);
+    }
+}
+
+/* The bits of an access word that `info` decides. Asking QEMU takes four calls, and few values
+ * occur: a small memory of answers, each one word (info above, bits below), shared by all vCPUs. */
+static uint64_t describe(qemu_plugin_meminfo_t info)
+{
+    static uint64_t known[256];
+    uint64_t *place = &known[(info ^ info >> 8 ^ info >> 16) % 256];
+    uint64_t answer = __atomic_load_n(place, __ATOMIC_RELAXED);
+    if (answer >> 32 != info || answer == 0) {
+        answer = (uint64_t)info << 32 | (uint64_t)qemu_plugin_mem_size_shift(info) << 10;
+        answer |= qemu_plugin_mem_is_store(info) ? VT_TRACE_ACCESS_STORE : 0;
+        answer |= qemu_plugin_mem_is_sign_extended(info) ? VT_TRACE_ACCESS_SIGNED : 0;
+        answer |= qemu_plugin_mem_is_big_endian(info) ? VT_TRACE_ACCESS_BIG_ENDIAN : 0;
+        __atomic_store_n(place, answer, __ATOMIC_RELAXED);
+    }
+    return answer & UINT32_MAX;
+}
+
+void vt_record_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *index)
+{
+    struct vt_trace_writer *w = &vt_writers[vcpu];
+    if (w->outside) {
+        return;
+    }
+    w->accesses++;
+    if (vt_writer_begin(w, 2, true)) {
+        vt_writer_put(w, vt_word(VT_TRACE_ACCESS, describe(info) | (uintptr_t)index));
+        vt_writer_put(w, address);
+        vt_writer_commit(w);
+    }
+}
+
+void vt_record_value(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *index)
+{
+    struct vt_trace_writer *w = &vt_writers[vcpu];
+    if (w->outside) {
+        return;
+    }
+    w->accesses++;
+    qemu_plugin_mem_value value = qemu_plugin_mem_get_value(info);
+    bool wide = false;
+    uint64_t low = 0;
+    switch (value.type) {
+    case 0:
+        low = value.data.u8;
+        break;
+    case 1:
+        low = value.data.u16;
+        break;
+    case 2:
+        low = value.data.u32;
+        break;
+    case 3:
+        low = value.data.u64;
+        break;
+    default:
+        low = value.data.u128.low;
+        wide = true;
+    }
+    if (vt_writer_begin(w, 4, true)) {
+        vt_writer_put(
+            w, vt_word(VT_TRACE_ACCESS, describe(info) | VT_TRACE_ACCESS_VALUE | (uintptr_t)index));
+        vt_writer_put(w, address);
+        vt_writer_put(w, low);
+        if (wide) {
+            vt_writer_put(w, value.data.u128.high);
+        }
+        vt_writer_commit(w);
+    }
+}
+
+/* An instruction that turns out to touch a device in the middle of a block is executed again in a
+ * translation of its own, which QEMU gives the callbacks of its accesses alone. */
+void vt_record_alone(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *word)
+{
+    (void)info;
+    (void)address;
+    struct vt_trace_writer *w = &vt_writers[vcpu];
+    if (w->last != (uintptr_t)word && !w->outside) {
+        vt_record_block(vcpu, word);
+    }
+}
+
+void vt_record_registers(unsigned vcpu, void *point)
+{
+    struct vt_trace_writer *w = &vt_writers[vcpu];
+    unsigned n = vt_header->n_registers;
+    n = n < VT_TRACE_REGISTERS_MAX ? n : VT_TRACE_REGISTERS_MAX;
+    if (w->outside || !vt_writer_begin(w, n + 2, true)) {
+        return;
+    }
+    vt_writer_put(w, vt_word(VT_TRACE_REGISTERS, n + 1));
+    vt_writer_put(w, *(const uint64_t *)point);
+    for (unsigned i = 0; i < n; i++) {
+        vt_writer_put(w, vt_arch_register(w, i));
+    }
+    vt_writer_commit(w);
+}
+
+static bool decide_outside(const struct vt_trace_writer *w)
+{
+    const struct vt_trace_control *c = &vt_config.c;
+    if (c->vcpu_mask != 0 && (w->index >= 64 || (c->vcpu_mask >> w->index & 1) == 0)) {
+        return true;
+    }
+    uint64_t mask = c->root_mask != 0 ? c->root_mask : UINT64_MAX;
+    return c->root != 0 && ((w->root ^ c->root) & mask) != 0;
+}
+
+static void apply_filter(struct vt_trace_writer *w)
+{
+    w->outside = decide_outside(w);
+    struct vt_trace_score *score = qemu_plugin_scoreboard_find(vt_scores, w->index);
+    score->outside = w->outside;
+}
+
+static bool masked(const struct vt_trace_writer *w)
+{
+    uint64_t mask = vt_config.c.vcpu_mask;
+    return mask != 0 && (w->index >= 64 || (mask >> w->index & 1) == 0);
+}
+
+static bool records(const struct vt_trace_writer *w)
+{
+    return w->page != NULL && vt_config.c.detail >= VT_TRACE_BLOCKS && !masked(w);
+}
+
+void vt_record_root(struct vt_trace_writer *w, uint64_t root, bool may_wait)
+{
+    if (root == w->root || root == UINT64_MAX) {
+        return;
+    }
+    w->root = root;
+    apply_filter(w);
+    if (records(w) && vt_writer_begin(w, 1, may_wait)) {
+        vt_writer_put(w, vt_word(VT_TRACE_ROOT, root & LOW56));
+        vt_writer_commit(w);
+    }
+}
+
+void vt_record_load_root(unsigned vcpu, void *source)
+{
+    struct vt_trace_writer *w = &vt_writers[vcpu];
+    vt_record_root(w, vt_arch_root_from(w, (uint32_t)(uintptr_t)source), true);
+}
+
+void vt_record_cut(unsigned vcpu, unsigned type, uint64_t from, uint64_t to)
+{
+    struct vt_trace_writer *w = &vt_writers[vcpu];
+    if (!records(w)) {
+        return;
+    }
+    if (!w->outside && vt_writer_begin(w, 3, false)) {
+        __atomic_store_n(&w->page->cuts, w->page->cuts + 1, __ATOMIC_RELAXED);
+        vt_writer_put(w, vt_word(VT_TRACE_CUT, type & 0xff));
+        vt_writer_put(w, from);
+        vt_writer_put(w, to);
+        vt_writer_commit(w);
+    }
+    /* The block that was cut may begin anew as the same one. */
+    w->last = VT_NO_BLOCK;
+    vt_record_root(w, vt_arch_root(w), false);
+}
+
+void vt_record_pause(unsigned vcpu, bool idle)
+{
+    struct vt_trace_writer *w = &vt_writers[vcpu];
+    if (!records(w)) {
+        return;
+    }
+    if (!w->outside && vt_writer_begin(w, 2, false)) {
+        vt_writer_put(w, vt_word(VT_TRACE_PAUSE, idle));
+        vt_writer_put(w, vt_word(VT_TRACE_TIME, vt_clock() & LOW56));
+        vt_writer_commit(w);
+    }
+    vt_writer_wake_reader(w);
+}
+
+void vt_record_mode(struct vt_trace_writer *w)
+{
+    w->limit = 0;
+    w->last = VT_NO_BLOCK;
+    w->countdown = vt_config.period;
+    apply_filter(w);
+    if (w->page == NULL) {
+        return;
+    }
+    if (vt_writer_begin(w, 3, false)) {
+        vt_writer_put(
+            w, vt_word(VT_TRACE_MODE, (uint64_t)vt_config.c.detail << 32 | vt_config.generation));
+        vt_writer_put(w, vt_word(VT_TRACE_TIME, vt_clock() & LOW56));
+        if (w->root != UINT64_MAX) {
+            vt_writer_put(w, vt_word(VT_TRACE_ROOT, w->root & LOW56));
+        }
+        vt_writer_commit(w);
+    }
+    vt_writer_wake_reader(w);
+}

@@ -1,0 +1,149 @@
+/* plugins/trace/writer.c - room in a ring.
+ *
+ * The fast path (plugin.h) looks at nothing that others write: it has words up to `limit`, at most
+ * VT_WRITER_CHUNK ahead. Here the limit is moved: by the reader's tail, or by the writer's own when
+ * nobody reads. Words from blocks and accesses leave VT_WRITER_RESERVE free, so that what is
+ * written with QEMU's locks held (cuts, pauses) need not wait.
+ */
+#include "plugin.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WAIT_MS 50
+
+void vt_futex_wake(uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+int vt_futex_wait(uint32_t *word, uint32_t value, unsigned timeout_ms)
+{
+    struct timespec limit = {.tv_sec = timeout_ms / 1000,
+                             .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
+    return (int)syscall(SYS_futex, word, FUTEX_WAIT, value, &limit, NULL, 0);
+}
+
+uint64_t vt_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void vt_writer_wake_reader(struct vt_trace_writer *w)
+{
+    /* The reader sets hungry, then looks at head; we stored head, then look at hungry. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (__atomic_load_n(&w->page->hungry, __ATOMIC_RELAXED) != 0) {
+        __atomic_store_n(&w->page->hungry, 0, __ATOMIC_RELAXED);
+        vt_futex_wake(&w->page->hungry);
+    }
+}
+
+static bool reader_gone(struct vt_trace_vcpu *page)
+{
+    uint32_t reader = __atomic_load_n(&page->reader, __ATOMIC_RELAXED);
+    if (reader != 0 && reader <= INT32_MAX && (kill((pid_t)reader, 0) == 0 || errno != ESRCH)) {
+        return false;
+    }
+    __atomic_compare_exchange_n(&page->reader, &reader, 0, false, __ATOMIC_RELAXED,
+                                __ATOMIC_RELAXED);
+    return true;
+}
+
+static void sleep_for_room(struct vt_trace_writer *w, uint64_t tail)
+{
+    struct vt_trace_vcpu *page = w->page;
+    vt_writer_wake_reader(w);
+    __atomic_store_n(&page->waiting, 1, __ATOMIC_RELAXED);
+    /* The reader moves tail, then looks at waiting. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (__atomic_load_n(&page->tail, __ATOMIC_RELAXED) == tail && !vt_trace_changed() &&
+        vt_futex_wait(&page->waiting, 1, WAIT_MS) != 0 && errno == ETIMEDOUT) {
+        reader_gone(page);
+    }
+    __atomic_store_n(&page->waiting, 0, __ATOMIC_RELAXED);
+}
+
+static void tell_lost(struct vt_trace_writer *w)
+{
+    if (w->lost != 0) {
+        vt_writer_put(w, vt_word(VT_TRACE_LOST, w->lost & (((uint64_t)1 << 56) - 1)));
+        vt_writer_commit(w);
+        w->lost = 0;
+    }
+}
+
+static bool lose(struct vt_trace_writer *w, unsigned n)
+{
+    w->lost += n;
+    __atomic_store_n(&w->page->dropped, w->page->dropped + n, __ATOMIC_RELAXED);
+    return false;
+}
+
+/* The oldest words are given up before they are overwritten: who reads them looks at tail after. */
+static void overwrite(struct vt_trace_writer *w)
+{
+    uint64_t capacity = w->mask + 1;
+    uint64_t need = w->head + VT_WRITER_CHUNK + VT_WRITER_RESERVE;
+    if (need > capacity) {
+        __atomic_store_n(&w->page->tail, need - capacity, __ATOMIC_RELAXED);
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+    w->limit = w->head + VT_WRITER_CHUNK;
+}
+
+bool vt_writer_room(struct vt_trace_writer *w, unsigned n, bool may_wait)
+{
+    if (w->page == NULL) {
+        return false;
+    }
+    uint64_t capacity = w->mask + 1;
+    bool counted = false;
+    n += w->lost != 0;
+    for (;;) {
+        vt_writer_wake_reader(w);
+        bool nobody = __atomic_load_n(&w->page->reader, __ATOMIC_RELAXED) == 0;
+        if (vt_config.c.policy == VT_TRACE_KEEP_LAST ||
+            (vt_config.c.policy == VT_TRACE_WAIT && nobody)) {
+            overwrite(w);
+            tell_lost(w);
+            return true;
+        }
+        /* Pairs with the reader's release: it has done with the words below. */
+        uint64_t tail = __atomic_load_n(&w->page->tail, __ATOMIC_ACQUIRE);
+        uint64_t used = w->head - tail;
+        uint64_t room = used < capacity ? capacity - used : 0; /* a tail of nonsense: full */
+        uint64_t usable = room > VT_WRITER_RESERVE ? room - VT_WRITER_RESERVE : 0;
+        if (usable >= n) {
+            w->limit = w->head + (usable < VT_WRITER_CHUNK ? usable : VT_WRITER_CHUNK);
+            tell_lost(w);
+            return true;
+        }
+        if (!may_wait && room >= n) {
+            tell_lost(w);
+            return true;
+        }
+        if (!may_wait || vt_config.c.policy == VT_TRACE_DROP || vt_trace_changed()) {
+            return lose(w, n);
+        }
+        if (!counted) {
+            counted = true;
+            __atomic_store_n(&w->page->waits, w->page->waits + 1, __ATOMIC_RELAXED);
+        }
+        sleep_for_room(w, tail);
+    }
+}
+
+void vt_writer_put_time(struct vt_trace_writer *w, bool may_wait)
+{
+    if (vt_writer_begin(w, 1, may_wait)) {
+        vt_writer_put(w, vt_word(VT_TRACE_TIME, vt_clock() & (((uint64_t)1 << 56) - 1)));
+        vt_writer_commit(w);
+    }
+}
