@@ -13,12 +13,17 @@
 
 #include "vitrine/base.h"
 
+enum vt_trace_machine { VT_TRACE_X86, VT_TRACE_OTHER /**< nothing here decodes it */ };
+/** Of vt_trace_info.arch. */
+enum vt_trace_machine vt_trace_machine_of(const char *arch);
+
 struct vt_trace_block {
     uint32_t id;
     uint64_t pc;
     uint64_t physical; /**< ~0: unknown */
     uint16_t n;        /**< instructions */
     uint16_t code_bytes;
+    enum vt_trace_machine machine;
     const uint8_t *sizes; /**< of each instruction */
     const uint8_t *code;
 };
@@ -106,31 +111,41 @@ const struct vt_trace_block *vt_trace_block(const struct vt_trace_source *source
 
 /* ---- instructions */
 
+/** What an instruction is for; what it does to memory besides is in `loads` and `stores`. */
 enum vt_trace_class {
-    VT_INSN_ALU,
-    VT_INSN_LOAD,
-    VT_INSN_STORE,
-    VT_INSN_MOVE,
-    VT_INSN_FLOAT,
-    VT_INSN_VECTOR,
-    VT_INSN_STRING,
+    VT_INSN_ALU,    /**< integers in general registers; lea, setcc, compare-and-swap too */
+    VT_INSN_LOAD,   /**< moves out of memory, pop */
+    VT_INSN_STORE,  /**< moves into memory, push */
+    VT_INSN_MOVE,   /**< between registers; constants; cmov; nothing at all (nop, prefetch) */
+    VT_INSN_FLOAT,  /**< arithmetic of floating point, x87 or vectors */
+    VT_INSN_VECTOR, /**< all else with vector or mask registers that is no load or store */
+    VT_INSN_STRING, /**< movs, stos, … with or without rep */
     VT_INSN_BRANCH,
     VT_INSN_CALL,
-    VT_INSN_RETURN,
-    VT_INSN_SYSTEM,
+    VT_INSN_RETURN, /**< of a call; iret and sysret are VT_INSN_SYSTEM */
+    VT_INSN_SYSTEM, /**< syscall, interrupts, I/O, privileged ones, segment registers, cpuid, ud2 */
     VT_INSN_UNKNOWN
 };
+#define VT_TRACE_NO_TARGET UINT64_MAX
 struct vt_trace_instruction {
     uint64_t pc;
-    const uint8_t *bytes;
+    const uint8_t *bytes; /**< of the block; NULL: they were not all recorded */
     uint8_t size;
     enum vt_trace_class class;
+    bool loads, stores; /**< explicit or implicit memory operands, those of calls and push too */
+    bool conditional;   /**< a branch that may fall through */
+    uint64_t target;    /**< of a direct branch or call, else VT_TRACE_NO_TARGET */
     char mnemonic[16];
-    char text[96]; /**< Intel syntax, addresses absolute */
+    char text[96]; /**< Intel syntax, addresses absolute; "(bad)" */
 };
-/** Instruction `i` of a block, decoded (Zydis). Undecodable ones are "(bad)". */
+/** Instruction `i` of a block, decoded by Zydis. Whether x86 code runs with 64, 32 or 16 bits is
+ * not recorded: it is the first of these in which the sizes of all the block's instructions come
+ * out as QEMU's. What cannot be decoded, or comes out with another size than QEMU's, is "(bad)" and
+ * VT_INSN_UNKNOWN; so is everything of VT_TRACE_OTHER and i >= block->n. */
 void vt_trace_decode(const struct vt_trace_block *block, unsigned i,
                      struct vt_trace_instruction *insn);
+/** "alu", "load"; "?" for a number that is none. Static text. */
+const char *vt_trace_class_name(enum vt_trace_class class);
 
 /* ---- steering a VM's plugin */
 
