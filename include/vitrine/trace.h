@@ -91,7 +91,8 @@ struct vt_trace_info {
 };
 
 struct vt_trace_source;
-/** Consumes a VM's rings from where they are now; only one at a time (VT_E_BUSY). */
+/** Consumes a VM's rings from where they are now; only one at a time (VT_E_BUSY).
+ *  VT_E_UNSUPPORTED while QEMU has not loaded the plugin. */
 int vt_trace_open_live(const char *segment, struct vt_trace_source **source, struct vt_error *err);
 /** What is in a segment whose QEMU is gone, or in a flight recorder: from the oldest record.
  * Changes nothing. */
@@ -159,7 +160,9 @@ struct vt_trace_filter { /* all zero: everything */
     uint32_t n_points;
     uint64_t points[32];
 };
-/** Sets detail (enum vt_trace_detail), policy and filter, and waits until the plugin follows. */
+/** Sets detail (enum vt_trace_detail), policy and filter (NULL: everything), and waits until the
+ *  plugin follows. VT_E_UNSUPPORTED for what this QEMU cannot record, VT_E_BUSY while another
+ *  steers, VT_E_TIMEOUT when the plugin does not answer (it may still follow), VT_E_GONE. */
 int vt_trace_steer(const char *segment, uint32_t detail, uint32_t policy, uint32_t period,
                    const struct vt_trace_filter *filter, uint64_t timeout_ms, struct vt_error *err);
 

@@ -55,7 +55,8 @@ static bool replace_lost_pages(uintptr_t address)
         void *at = (void *)(base + from);
         /* Not through libc: its mmap does not promise to be callable here. */
         int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-        return (void *)syscall(SYS_mmap, at, to - from, PROT_READ, flags, -1, 0) == at;
+        int protection = PROT_READ | PROT_WRITE; /* some guarded mappings are written to */
+        return (void *)syscall(SYS_mmap, at, to - from, protection, flags, -1, 0) == at;
     }
     return false;
 }

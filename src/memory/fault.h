@@ -11,7 +11,7 @@
 
 struct vt_fault_guard;
 
-/** Guards [base, base + bytes), a read-only mapping of `fd` from offset 0. `fd` stays the caller's
+/** Guards [base, base + bytes), a mapping of `fd` from offset 0. `fd` stays the caller's
  *  and open until vt_fault_unguard. The first call installs the handler, for good. */
 int vt_fault_guard(const void *base, size_t bytes, int fd, struct vt_fault_guard **guard,
                    struct vt_error *err);
