@@ -60,15 +60,14 @@ static qemu_plugin_u64 score(size_t offset)
 
 static void count(struct qemu_plugin_tb *tb, size_t n)
 {
-    bool exact = (vt_config.c.flags & VT_TRACE_EXACT) != 0;
     qemu_plugin_u64 instructions = score(offsetof(struct vt_trace_score, instructions));
-    qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(
-        tb, QEMU_PLUGIN_INLINE_ADD_U64, score(offsetof(struct vt_trace_score, blocks)), 1);
-    if (!exact) {
+    if ((vt_config.c.flags & VT_TRACE_EXACT) == 0) {
         qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64,
                                                           instructions, n);
         return;
     }
+    qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(
+        tb, QEMU_PLUGIN_INLINE_ADD_U64, score(offsetof(struct vt_trace_score, blocks)), 1);
     for (size_t i = 0; i < n; i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, QEMU_PLUGIN_INLINE_ADD_U64,
@@ -82,7 +81,7 @@ static void count(struct qemu_plugin_tb *tb, size_t n)
 static void record(struct qemu_plugin_tb *tb, size_t n, uint32_t id)
 {
     uint32_t detail = vt_config.c.detail;
-    void *word = (void *)(uintptr_t)vt_word(VT_TRACE_BLOCK, id);
+    void *word = (void *)(uintptr_t)vt_word(VT_TRACE_BLOCK, (uint64_t)n << 32 | id);
     qemu_plugin_vcpu_udata_cb_t cb =
         detail == VT_TRACE_BLOCKS ? vt_record_block : vt_record_block_timed;
     if (vt_config.conditional) {
@@ -122,13 +121,16 @@ void vt_instrument(struct qemu_plugin_tb *tb)
     if (n == 0 || n > INSNS_MAX) {
         return;
     }
-    count(tb, n);
+    bool in = in_ranges(qemu_plugin_tb_vaddr(tb));
+    if (in && vt_trace_counts_inline()) {
+        count(tb, n);
+    }
     if (vt_config.c.detail < VT_TRACE_BLOCKS) {
         return;
     }
     describe(tb, n, &block);
     uint32_t id;
-    if (in_ranges(block.head.pc) && vt_dictionary_add(&block.head, block.sizes, block.code, &id)) {
+    if (in && vt_dictionary_add(&block.head, block.sizes, block.code, &id)) {
         record(tb, n, id);
     }
     size_t at = 0;

@@ -74,6 +74,24 @@ void vt_trace_follow(void)
     }
 }
 
+struct counters {
+    uint64_t instructions, blocks, accesses;
+};
+
+static struct counters counted(const struct vt_trace_writer *w)
+{
+    if (!vt_trace_counts_inline()) {
+        return (struct counters){__atomic_load_n(&w->instructions, __ATOMIC_RELAXED),
+                                 __atomic_load_n(&w->blocks, __ATOMIC_RELAXED),
+                                 __atomic_load_n(&w->accesses, __ATOMIC_RELAXED)};
+    }
+    const struct vt_trace_score *score = qemu_plugin_scoreboard_find(vt_scores, w->index);
+    return (struct counters){__atomic_load_n(&score->instructions, __ATOMIC_RELAXED),
+                             __atomic_load_n(&score->blocks, __ATOMIC_RELAXED),
+                             __atomic_load_n(&score->accesses, __ATOMIC_RELAXED)};
+}
+
+/* Called with QEMU's lock of plugins held: scoreboards do not move meanwhile. */
 static void publish(VCPU_PARAMETERS)
 {
     UNUSED;
@@ -81,16 +99,21 @@ static void publish(VCPU_PARAMETERS)
     if (w == NULL || w->page == NULL) {
         return;
     }
-    const struct vt_trace_score *score = qemu_plugin_scoreboard_find(vt_scores, vcpu);
-    uint64_t accesses = (vt_config.c.flags & VT_TRACE_EXACT) != 0
-                            ? __atomic_load_n(&score->accesses, __ATOMIC_RELAXED)
-                            : __atomic_load_n(&w->accesses, __ATOMIC_RELAXED);
-    __atomic_store_n(&w->page->instructions,
-                     __atomic_load_n(&score->instructions, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
-    __atomic_store_n(&w->page->blocks, __atomic_load_n(&score->blocks, __ATOMIC_RELAXED),
-                     __ATOMIC_RELAXED);
-    __atomic_store_n(&w->page->accesses, accesses, __ATOMIC_RELAXED);
+    struct counters now = counted(w);
+    __atomic_store_n(&w->page->instructions, now.instructions, __ATOMIC_RELAXED);
+    __atomic_store_n(&w->page->blocks, now.blocks, __ATOMIC_RELAXED);
+    __atomic_store_n(&w->page->accesses, now.accesses, __ATOMIC_RELAXED);
     vt_writer_wake_reader(w);
+}
+
+/* Whoever counts from now on goes on from here. */
+static void carry(struct vt_trace_writer *w)
+{
+    struct counters now = counted(w);
+    struct vt_trace_score *score = qemu_plugin_scoreboard_find(vt_scores, w->index);
+    w->instructions = score->instructions = now.instructions;
+    w->blocks = score->blocks = now.blocks;
+    w->accesses = score->accesses = now.accesses;
 }
 
 static void on_init(VCPU_PARAMETERS)
@@ -228,6 +251,11 @@ static void on_reset(ID_PARAMETERS)
     UNUSED;
     qemu_plugin_vcpu_for_each(self, publish UDATA);
     uint32_t before = vt_config.c.detail;
+    for (unsigned i = 0; i < vt_n_writers; i++) {
+        if (vt_writers[i].bytes != NULL) {
+            carry(&vt_writers[i]);
+        }
+    }
     configure();
     for (unsigned i = 0; i < vt_n_writers; i++) {
         struct vt_trace_writer *w = &vt_writers[i];

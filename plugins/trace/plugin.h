@@ -22,6 +22,9 @@
 #define VT_WRITER_RESERVE 256u /**< words kept back from blocks and accesses */
 #define VT_NO_BLOCK UINT64_MAX
 
+/* Nothing but the two names QEMU looks for is visible outside. */
+#pragma GCC visibility push(hidden)
+
 /** What is in force; changes only while no vCPU executes. */
 struct vt_trace_config {
     struct vt_trace_control c; /**< clamped */
@@ -38,13 +41,13 @@ struct vt_trace_writer {
     uint64_t mask;
     struct vt_trace_vcpu *page; /**< NULL: a vCPU without a ring; then limit is 0 */
     uint64_t last;              /**< the block word of the block that executes */
-    uint32_t countdown;         /**< blocks to the next time word */
-    bool outside;               /**< filtered */
-    uint64_t accesses;
-    uint64_t lost; /**< words not yet told */
-    uint64_t root; /**< ~0: unknown */
-    GByteArray *bytes;
+    uint64_t instructions, blocks, accesses;
+    uint64_t root;      /**< ~0: unknown */
+    uint64_t lost;      /**< words not yet told */
+    uint32_t countdown; /**< blocks to the next time word */
     unsigned index;
+    bool outside; /**< filtered */
+    GByteArray *bytes;
 };
 
 /** QEMU's inline operations work on these. */
@@ -81,6 +84,11 @@ uint64_t vt_clock(void);
 static inline bool vt_writer_begin(struct vt_trace_writer *w, unsigned n, bool may_wait)
 {
     return __builtin_expect(w->head + n <= w->limit, 1) || vt_writer_room(w, n, may_wait);
+}
+/** Whether counters are QEMU's inline operations. */
+static inline bool vt_trace_counts_inline(void)
+{
+    return vt_config.c.detail == VT_TRACE_COUNT || (vt_config.c.flags & VT_TRACE_EXACT) != 0;
 }
 static inline void vt_writer_put(struct vt_trace_writer *w, uint64_t word)
 {
@@ -131,5 +139,7 @@ uint64_t vt_arch_root(struct vt_trace_writer *w);
 /** Register `i` of the header's list. */
 uint64_t vt_arch_register(struct vt_trace_writer *w, unsigned i);
 bool vt_arch_kernel(uint64_t pc);
+
+#pragma GCC visibility pop
 
 #endif

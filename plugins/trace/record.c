@@ -6,28 +6,50 @@
 
 #define LOW56 (((uint64_t)1 << 56) - 1)
 
-void vt_record_block(unsigned vcpu, void *word)
+/* Away from the fast path, which so needs no stack. */
+__attribute__((noinline)) static void block_slowly(struct vt_trace_writer *w, uint64_t word)
 {
-    struct vt_trace_writer *w = &vt_writers[vcpu];
-    w->last = (uintptr_t)word;
-    if (vt_writer_begin(w, 1, true)) {
-        vt_writer_put(w, (uintptr_t)word);
+    if (vt_writer_room(w, 1, true)) {
+        vt_writer_put(w, word);
         vt_writer_commit(w);
     }
+}
+
+static inline void block(struct vt_trace_writer *w, uint64_t word)
+{
+    uint64_t head = w->head;
+    w->last = word;
+    w->blocks++;
+    w->instructions += VT_TRACE_BLOCK_INSTRUCTIONS(word);
+    if (__builtin_expect(head >= w->limit, 0)) {
+        block_slowly(w, word);
+        return;
+    }
+    w->words[head & w->mask] = word;
+    w->head = head + 1;
+    __atomic_store_n(&w->page->head, head + 1, __ATOMIC_RELEASE);
+}
+
+void vt_record_block(unsigned vcpu, void *word)
+{
+    block(&vt_writers[vcpu], (uintptr_t)word);
+}
+
+__attribute__((noinline)) static void block_and_time(struct vt_trace_writer *w, uint64_t word)
+{
+    w->countdown = vt_config.period;
+    vt_writer_put_time(w, true);
+    block(w, word);
 }
 
 void vt_record_block_timed(unsigned vcpu, void *word)
 {
     struct vt_trace_writer *w = &vt_writers[vcpu];
-    w->last = (uintptr_t)word;
-    if (--w->countdown == 0) {
-        w->countdown = vt_config.period;
-        vt_writer_put_time(w, true);
+    if (__builtin_expect(--w->countdown == 0, 0)) {
+        block_and_time(w, (uintptr_t)word);
+        return;
     }
-    if (vt_writer_begin(w, 1, true)) {
-        vt_writer_put(w, (uintptr_t)word);
-        vt_writer_commit(w);
-    }
+    block(w, (uintptr_t)word);
 }
 
 /* The bits of an access word that `info` decides. Asking QEMU takes four calls, and few values
@@ -47,18 +69,33 @@ static uint64_t describe(qemu_plugin_meminfo_t info)
     return answer & UINT32_MAX;
 }
 
+__attribute__((noinline)) static void access_slowly(struct vt_trace_writer *w, uint64_t word,
+                                                    uint64_t address)
+{
+    if (vt_writer_room(w, 2, true)) {
+        vt_writer_put(w, word);
+        vt_writer_put(w, address);
+        vt_writer_commit(w);
+    }
+}
+
 void vt_record_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *index)
 {
     struct vt_trace_writer *w = &vt_writers[vcpu];
     if (w->outside) {
         return;
     }
+    uint64_t head = w->head;
+    uint64_t word = vt_word(VT_TRACE_ACCESS, describe(info) | (uintptr_t)index);
     w->accesses++;
-    if (vt_writer_begin(w, 2, true)) {
-        vt_writer_put(w, vt_word(VT_TRACE_ACCESS, describe(info) | (uintptr_t)index));
-        vt_writer_put(w, address);
-        vt_writer_commit(w);
+    if (__builtin_expect(head + 2 > w->limit, 0)) {
+        access_slowly(w, word, address);
+        return;
     }
+    w->words[head & w->mask] = word;
+    w->words[(head + 1) & w->mask] = address;
+    w->head = head + 2;
+    __atomic_store_n(&w->page->head, head + 2, __ATOMIC_RELEASE);
 }
 
 void vt_record_value(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *index)

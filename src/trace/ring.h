@@ -96,11 +96,11 @@ struct vt_trace_control {
     uint64_t points[32]; /**< registers are recorded before the instruction at these PCs */
 };
 
-/** The page before a ring. Counters: read relaxed. `instructions` and `blocks` count all that ran
- *  while the detail was not off, whatever the filter, by QEMU's own inline operations; a block cut
- *  short counts whole unless VT_TRACE_EXACT. They are at most 50 ms old, exact when `seen` follows
- * a new generation and when `ended` is set. `accesses` are those recorded, or all with
- *  VT_TRACE_EXACT. */
+/** The page before a ring. Counters: read relaxed; at most 50 ms old, exact when `seen` follows a
+ * new generation and when `ended` is set. They go on from one generation to the next and count what
+ *  passes the filter, lost or not; a block counts whole when it begins. With VT_TRACE_COUNT,
+ *  `instructions` alone counts, by QEMU's inline operations, and the filter is that of addresses
+ *  and privileges. So it is with VT_TRACE_EXACT, where all three count, one by one. */
 struct vt_trace_vcpu {
     _Alignas(64) uint64_t head; /**< words written */
     uint64_t instructions, blocks, accesses;
@@ -117,8 +117,8 @@ struct vt_trace_vcpu {
 
 /** The kind is the first word's top byte. */
 enum vt_trace_word {
-    VT_TRACE_BLOCK = 1,  /**< bits 0-31: id. This block begins to execute */
-    VT_TRACE_TIME = 2,   /**< bits 0-55: the clock, now */
+    VT_TRACE_BLOCK = 1, /**< bits 0-31: id, 32-41: its instructions. This block begins to execute */
+    VT_TRACE_TIME = 2,  /**< bits 0-55: the clock, now */
     VT_TRACE_ACCESS = 3, /**< below; then the address; then the value: one word, two for 16 bytes */
     VT_TRACE_ROOT = 4,   /**< bits 0-55: the page-table root from here on, its flags off */
     VT_TRACE_CUT = 5, /**< bits 0-7: 1 interrupt, 2 exception, 4 host call; then from PC, to PC: the
@@ -130,6 +130,7 @@ enum vt_trace_word {
     VT_TRACE_PAUSE = 9, /**< bit 0: 1 the vCPU went idle, 0 it goes on; then a TIME */
 };
 #define VT_TRACE_KIND(word) ((unsigned)((word) >> 56))
+#define VT_TRACE_BLOCK_INSTRUCTIONS(word) ((word) >> 32 & 0x3ff)
 /** VT_TRACE_ACCESS: instruction of the block 0-9, log2 of the size 10-13, then these; 9 and the
  *  address come next. */
 #define VT_TRACE_ACCESS_STORE ((uint64_t)1 << 14)
