@@ -90,6 +90,9 @@ struct vt_trace_info {
     bool ended; /**< nothing more will come: the end of a file, QEMU has ended or was killed */
 };
 
+/** The service that vt_vm_start needs for VMs that can be traced. */
+extern const struct vt_keeper_service vt_trace_service;
+
 struct vt_trace_source;
 /** Consumes a VM's rings from where they are now; only one at a time (VT_E_BUSY).
  *  VT_E_UNSUPPORTED while QEMU has not loaded the plugin. */

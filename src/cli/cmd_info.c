@@ -63,6 +63,8 @@ static void print_json(const struct vt_args *args, const struct vt_vm_info *info
     vt_json_array_end(&w);
     vt_json_kv_string(&w, "tracking", vt_track_mode_name(tracking->mode));
     vt_json_kv_string(&w, "tracking_why", tracking->why[0] != '\0' ? tracking->why : NULL);
+    vt_json_kv_string(&w, "trace_path", info->trace_path[0] != '\0' ? info->trace_path : NULL);
+    vt_json_kv_string(&w, "trace_why", info->trace_path[0] != '\0' ? NULL : info->trace_why);
     vt_json_kv_string(&w, "kernel", info->kernel[0] != '\0' ? info->kernel : NULL);
     vt_json_kv_f64(&w, "started_unix_s", (double)info->started_unix_ns / 1e9, 16);
     vt_json_object_end(&w);
@@ -109,6 +111,9 @@ static void print_text(const struct vt_vm_info *info, const struct tracking *tra
     snprintf(text, sizeof text, "%s%s%s", vt_track_mode_name(tracking->mode),
              tracking->why[0] != '\0' ? ": " : "", tracking->why);
     line("changes", text);
+    snprintf(text, sizeof text, "%s%s", info->trace_path[0] != '\0' ? "" : "none: ",
+             info->trace_path[0] != '\0' ? info->trace_path : info->trace_why);
+    line("trace", text);
     struct tm tm;
     time_t started = (time_t)(info->started_unix_ns / 1000000000u);
     if (localtime_r(&started, &tm) != NULL && strftime(text, sizeof text, "%F %T %z", &tm) > 0) {

@@ -165,6 +165,7 @@ static int run(const struct vt_args *args)
         .net = vt_args_value(args, "net"),
         .user = vt_args_value(args, "user"),
         .paused = vt_args_flag(args, "paused"),
+        .no_trace = vt_args_flag(args, "no-trace"),
     };
     int rc = read_numbers(args, &config);
     if (rc != 0) {
@@ -225,6 +226,7 @@ static const struct vt_option options[] = {
     {"accel", "NAME", "tcg or kvm (default: kvm where a trial run works, else tcg)", false},
     {"net", "NAME", "user or none (default: none)", false},
     {"paused", NULL, "do not start the CPUs: 'vitrine resume' does", false},
+    {"no-trace", NULL, "without the plugin that 'vitrine trace' works with", false},
     {"user", "NAME", "run QEMU as this user (root only; default: a uid of its own)", false},
     {"cpu-quota", "PERCENT", "at most this much of one core (cgroup v2)", false},
     {"memory-limit", "SIZE", "at most this much memory for QEMU and its RAM (cgroup v2)", false},
@@ -252,6 +254,9 @@ const struct vt_verb vt_verb_run = {
         "a guest's inside it tells of Linux on x86_64; memory, pictures of it, console and GPUs\n"
         "are the same everywhere. A GPU's further properties are those that QEMU has: xres,\n"
         "yres, packed, indirect_desc.\n\n"
+        "A QEMU that emulates the CPUs (tcg) and can load plugins carries one that records what\n"
+        "executes once it is asked to. Until then it does nothing; 'vitrine info' says where it "
+        "is.\n\n"
         "Started by root, QEMU runs under a uid of its own. It never opens your files itself:\n"
         "the kernel, the disk and the CD are opened with your rights and handed over.",
     .examples = "vitrine run first\n"

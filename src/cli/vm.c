@@ -2,10 +2,12 @@
 #include "cli/vm.h"
 
 #include "vitrine/memory.h"
+#include "vitrine/trace.h"
 
 #include <stdlib.h>
 
-const struct vt_keeper_service *const vt_cli_services[] = {&vt_track_service, NULL};
+const struct vt_keeper_service *const vt_cli_services[] = {&vt_track_service, &vt_trace_service,
+                                                           NULL};
 
 int vt_cli_open_vm(const struct vt_args *args, struct vt_vm **vm)
 {

@@ -112,8 +112,11 @@ static int serve(struct vt_keeper *k, struct vt_error *err)
         if (i == VT_KEEPER_SERVICES_MAX) {
             return vt_fail(err, VT_E_LIMIT, "more than %d services", VT_KEEPER_SERVICES_MAX);
         }
-        struct vt_running_service *r = &k->running[i];
+        struct vt_running_service *r = &k->running[k->n_running];
         r->service = k->services[i];
+        if (r->service->start == NULL) {
+            continue;
+        }
         rc = r->service->start(&k->info, k->loop, &r->state, err);
         k->n_running += rc == 0;
         add_entry(k, r->service->name, on_service_client, r);
@@ -196,6 +199,9 @@ static void take_back(struct vt_keeper *k, bool ran)
     }
     if (k->ram_made) {
         unlink(k->info.ram_path);
+    }
+    if (k->trace_made) {
+        unlink(k->info.trace_path);
     }
     vt_vmdir_remove(&k->dir);
 }

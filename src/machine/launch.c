@@ -197,6 +197,9 @@ int vt_launch_argv(const struct vt_launch *l, char ***argv, struct vt_error *err
     } else {
         add(&b, "-accel", "%s", c->accel);
     }
+    if (l->fds.plugin >= 0) {
+        add(&b, "-plugin", "/proc/self/fd/%d,fd=%d", l->fds.plugin, l->fds.segment);
+    }
     add(&b, "-cpu", "%s", c->cpu_model);
     add(&b, "-smp", "%u", c->cpus);
     add(&b, "-m", "%" PRIu64 "M", mib);

@@ -17,10 +17,11 @@ struct vt_launch_fds {
     int disk;                      /**< read-write */
     int iso;                       /**< read-only */
     int kvm;                       /**< /dev/kvm, for a QEMU that may not open it */
+    int plugin, segment;           /**< the trace plugin and what it writes to; both or neither */
 };
 
 #define VT_LAUNCH_FDS_NONE                                                                         \
-    ((struct vt_launch_fds){-1, -1, -1, {-1, -1, -1, -1}, -1, -1, -1, -1, -1})
+    ((struct vt_launch_fds){-1, -1, -1, {-1, -1, -1, -1}, -1, -1, -1, -1, -1, -1, -1})
 
 /** The fd sets block devices are opened from. */
 enum { VT_FDSET_DISK = 1, VT_FDSET_ISO = 2, VT_FDSET_KVM = 3 };

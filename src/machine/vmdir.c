@@ -38,6 +38,29 @@ void vt_vmdir_ram_path(const char *name, char *path, size_t size)
     snprintf(path, size, "/dev/shm/qemu_ram_%s", name);
 }
 
+void vt_vmdir_trace_path(const char *name, char *path, size_t size)
+{
+    snprintf(path, size, "/dev/shm/qemu_trace_%s", name);
+}
+
+/* As text: its device and inode. */
+static bool identify(int fd, char *text, size_t size)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && snprintf(text, size, "%llx %llx\n", (unsigned long long)st.st_dev,
+                                           (unsigned long long)st.st_ino) > 0;
+}
+
+int vt_vmdir_mark_trace(const char *dir, int fd, struct vt_error *err)
+{
+    char mark[PATH_MAX], text[64];
+    int rc = vt_vmdir_file(dir, "trace", mark, err);
+    if (rc == 0 && !identify(fd, text, sizeof text)) {
+        rc = vt_fail_errno(err, VT_E_IO, errno, "a trace segment");
+    }
+    return rc != 0 ? rc : vt_write_file_atomic(mark, text, strlen(text), 0600, err);
+}
+
 int vt_lock_file(const char *path, int *fd, struct vt_error *err)
 {
     int f = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -113,6 +136,24 @@ static void remove_orphaned_ram(const char *dir, const char *name)
     vt_close(&fd);
 }
 
+/* Its lock belongs to whoever steers it, so the file itself must be the one that was marked. */
+static void remove_orphaned_trace(const char *dir, const char *name)
+{
+    char trace[64], mark[PATH_MAX], found[64];
+    char *text;
+    vt_vmdir_trace_path(name, trace, sizeof trace);
+    if (vt_vmdir_file(dir, "trace", mark, NULL) != 0 ||
+        vt_read_file(mark, sizeof found, &text, NULL, NULL) != 0) {
+        return;
+    }
+    int fd = open(trace, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0 && identify(fd, found, sizeof found) && strcmp(found, text) == 0) {
+        unlink(trace);
+    }
+    vt_close(&fd);
+    free(text);
+}
+
 static void remove_orphaned_cgroup(const char *dir)
 {
     char mark[PATH_MAX];
@@ -134,6 +175,7 @@ static int clean_if_stale(const char *dir, const char *name, struct vt_error *er
     rc = rc != 0 ? rc : vt_lock_file(lock, &fd, err);
     if (rc == 0) {
         remove_orphaned_ram(dir, name);
+        remove_orphaned_trace(dir, name);
         remove_orphaned_cgroup(dir);
         remove_tree(dir);
         close(fd);

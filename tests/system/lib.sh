@@ -150,11 +150,11 @@ finish() {
         kill -9 "${left[@]}" 2>/dev/null
         status=1
     fi
-    mapfile -t left < <(find /dev/shm -name "qemu_ram_$prefix-*" 2>/dev/null
+    mapfile -t left < <(find /dev/shm -name "qemu_*_$prefix-*" 2>/dev/null
         find "$VITRINE_RUNTIME_DIR" -mindepth 1 -not -name .lock 2>/dev/null)
     if [ ${#left[@]} -gt 0 ]; then
         note "left behind: ${left[*]}"
-        rm -f /dev/shm/qemu_ram_"$prefix"-*
+        rm -f /dev/shm/qemu_{ram,trace}_"$prefix"-*
         status=1
     fi
     rm -rf "$scratch"

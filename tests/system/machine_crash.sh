@@ -7,7 +7,8 @@ qemu_pid() { vitrine info "$1" --json | json 'd["qemu_pid"]'; }
 arguments() { tr '\0' ' ' <"/proc/$1/cmdline"; }
 keeper_pid() { vitrine info "$1" --json | json 'd["keeper_pid"]'; }
 no_trace() { # VM
-    [ ! -e "/dev/shm/qemu_ram_$1" ] && [ ! -e "$VITRINE_RUNTIME_DIR/$1" ]
+    [ ! -e "/dev/shm/qemu_ram_$1" ] && [ ! -e "/dev/shm/qemu_trace_$1" ] &&
+        [ ! -e "$VITRINE_RUNTIME_DIR/$1" ]
 }
 nothing_left() { # VM
     no_trace "$1" && [ -z "$(own_processes)" ] && [ -z "$(qemus)" ]

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 left_of() { # VM: whatever of it there still is
-    find /dev/shm -name "qemu_ram_$1"
+    find /dev/shm -name "qemu_*_$1"
     find "$VITRINE_RUNTIME_DIR" -mindepth 1 -maxdepth 1 -name "$1"
 }
 

@@ -82,6 +82,17 @@ static void a_kernel_with_defaults(void **state)
           "-initrd\n/proc/self/fd/11\n-S\n");
 }
 
+static void a_plugin(void **state)
+{
+    (void)state;
+    struct vt_launch launch = base_launch();
+    launch.fds.plugin = 20;
+    launch.fds.segment = 21;
+    check(&launch, &(struct vt_vm_config){.name = "p"},
+          BEFORE("p", "q35", "tcg\n-plugin\n/proc/self/fd/20,fd=21", "max", "1", "256") MONITORS
+          "-S\n");
+}
+
 static void everything_given(void **state)
 {
     (void)state;
@@ -226,11 +237,9 @@ static void ranges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_kernel_with_defaults),
-        cmocka_unit_test(everything_given),
-        cmocka_unit_test(other_machines),
-        cmocka_unit_test(versions_of_machines),
-        cmocka_unit_test(ranges),
+        cmocka_unit_test(a_kernel_with_defaults), cmocka_unit_test(a_plugin),
+        cmocka_unit_test(everything_given),       cmocka_unit_test(other_machines),
+        cmocka_unit_test(versions_of_machines),   cmocka_unit_test(ranges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

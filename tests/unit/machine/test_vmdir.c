@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char root[64], name[VT_VM_NAME_MAX + 1], ram[64];
+static char root[64], name[VT_VM_NAME_MAX + 1], ram[64], trace[64];
 
 static int setup(void **state)
 {
@@ -20,6 +20,7 @@ static int setup(void **state)
     strcpy(root, "/tmp/vitrine-test-XXXXXX");
     snprintf(name, sizeof name, "unit-%d", (int)getpid());
     vt_vmdir_ram_path(name, ram, sizeof ram);
+    vt_vmdir_trace_path(name, trace, sizeof trace);
     return mkdtemp(root) == NULL || setenv("VITRINE_RUNTIME_DIR", root, 1) != 0;
 }
 
@@ -30,6 +31,7 @@ static int teardown(void **state)
     snprintf(lock, sizeof lock, "%s/.lock", root);
     unlink(lock);
     unlink(ram);
+    unlink(trace);
     return rmdir(root); /* fails when something was left */
 }
 
@@ -120,6 +122,26 @@ static void somebody_elses_ram_stays(void **state)
     close(fd);
 }
 
+static void a_segment_goes_and_another_stays(void **state)
+{
+    (void)state;
+    for (int ours = 0; ours < 2; ours++) {
+        struct vt_vmdir dir;
+        touch(trace);
+        assert_int_equal(vt_vmdir_create(name, &dir, NULL), 0);
+        int fd = open(trace, O_RDONLY | O_CLOEXEC);
+        assert_int_equal(vt_vmdir_mark_trace(dir.path, fd, NULL), 0);
+        if (!ours) { /* while the marked one is there, so that it is another file for sure */
+            assert_int_equal(unlink(trace), 0);
+            touch(trace);
+        }
+        close(dir.lock_fd);
+        vt_vm_clean_stale();
+        close(fd);
+        assert_int_equal(access(trace, F_OK), ours ? -1 : 0);
+    }
+}
+
 static void names_that_are_none(void **state)
 {
     (void)state;
@@ -153,6 +175,8 @@ static void vm_json_comes_back(void **state)
                                     .n_regions = 2,
                                     .regions = {{{0}, {0}, 4096}, {{8192}, {4096}, 8192}},
                                     .tracking = true,
+                                    .trace_path = "/dev/shm/t",
+                                    .trace_why = "",
                                     .kernel = "/k\xc3\xa9",
                                     .started_unix_ns = 1795232937716014067};
     strcpy(info.name, name);
@@ -181,8 +205,12 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(one_owner),           TEST(stale_ones_are_cleaned), TEST(somebody_elses_ram_stays),
-        TEST(names_that_are_none), TEST(vm_json_comes_back),
+        TEST(one_owner),
+        TEST(stale_ones_are_cleaned),
+        TEST(somebody_elses_ram_stays),
+        TEST(names_that_are_none),
+        TEST(vm_json_comes_back),
+        TEST(a_segment_goes_and_another_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

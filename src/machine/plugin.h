@@ -1,0 +1,14 @@
+/* machine/plugin.h - whether a QEMU loads plugins, and of which interface.
+ */
+#ifndef VT_MACHINE_PLUGIN_H
+#define VT_MACHINE_PLUGIN_H
+
+#include "machine/process.h"
+
+/** Which of the two interfaces that our plugins are built for this QEMU loads: 4 or 7. It is asked,
+ *  as `identity`; that takes as long as a program takes to start. VT_E_UNSUPPORTED: neither;
+ *  VT_E_TIMEOUT. */
+int vt_qemu_plugin_api(const char *program, const struct vt_identity *identity, uint64_t timeout_ms,
+                       unsigned *api, struct vt_error *err);
+
+#endif
