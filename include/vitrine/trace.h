@@ -154,8 +154,10 @@ const char *vt_trace_class_name(enum vt_trace_class class);
 /* ---- steering a VM's plugin */
 
 struct vt_trace_filter { /* all zero: everything */
-    uint32_t privileges;
-    uint64_t vcpu_mask, root;
+    uint32_t privileges; /**< bit 0: kernel, bit 1: user */
+    uint64_t vcpu_mask;
+    uint64_t root, root_mask; /**< page-table root, and its bits that count, 0: all of them */
+    bool exact;               /**< counters count one by one; slower */
     uint32_t n_ranges;
     struct {
         uint64_t first, last;

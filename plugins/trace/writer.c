@@ -86,14 +86,45 @@ static bool lose(struct vt_trace_writer *w, unsigned n)
     return false;
 }
 
-/* The oldest words are given up before they are overwritten: who reads them looks at tail after. */
+/* Where the first record of each part of a ring begins, so that tail can move to a record's
+ * beginning. Every record's room is asked for where it begins, at least once a chunk. */
+#define PARTS 32
+struct parts {
+    uint64_t first[PARTS];
+    uint64_t begun;
+};
+static struct parts parts_of[VT_TRACE_VCPUS_MAX];
+
+static void note_part(const struct vt_trace_writer *w)
+{
+    struct parts *parts = &parts_of[w->index];
+    uint64_t words = (w->mask + 1) / PARTS;
+    while (parts->begun * words <= w->head) {
+        parts->first[parts->begun++ % PARTS] = w->head;
+    }
+}
+
+/* The oldest records are given up before they are overwritten: who reads them looks at tail after.
+ * A reader that is just coming or going moves it, too, and never back. */
 static void overwrite(struct vt_trace_writer *w)
 {
+    const struct parts *parts = &parts_of[w->index];
     uint64_t capacity = w->mask + 1;
     uint64_t need = w->head + VT_WRITER_CHUNK + VT_WRITER_RESERVE;
-    if (need > capacity) {
-        __atomic_store_n(&w->page->tail, need - capacity, __ATOMIC_RELAXED);
-        atomic_thread_fence(memory_order_seq_cst);
+    uint64_t tail = __atomic_load_n(&w->page->tail, __ATOMIC_ACQUIRE);
+    if (need > capacity && (int64_t)(need - capacity - tail) > 0) {
+        uint64_t to = w->head;
+        uint64_t oldest = parts->begun > PARTS ? parts->begun - PARTS : 0;
+        for (uint64_t i = oldest; i < parts->begun; i++) {
+            if (parts->first[i % PARTS] >= need - capacity) {
+                to = parts->first[i % PARTS];
+                break;
+            }
+        }
+        while ((int64_t)(to - tail) > 0 &&
+               !__atomic_compare_exchange_n(&w->page->tail, &tail, to, false, __ATOMIC_SEQ_CST,
+                                            __ATOMIC_SEQ_CST)) {
+        }
     }
     w->limit = w->head + VT_WRITER_CHUNK;
 }
@@ -106,6 +137,7 @@ bool vt_writer_room(struct vt_trace_writer *w, unsigned n, bool may_wait)
     uint64_t capacity = w->mask + 1;
     bool counted = false;
     n += w->lost != 0;
+    note_part(w);
     for (;;) {
         vt_writer_wake_reader(w);
         bool nobody = __atomic_load_n(&w->page->reader, __ATOMIC_RELAXED) == 0;

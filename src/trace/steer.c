@@ -89,6 +89,8 @@ static uint32_t write_control(struct vt_trace_control *c, uint32_t detail, uint3
     put32(&c->period, period);
     put64(&c->vcpu_mask, f->vcpu_mask);
     put64(&c->root, f->root);
+    put64(&c->root_mask, f->root_mask);
+    put32(&c->flags, f->exact ? VT_TRACE_EXACT : 0);
     put32(&c->n_ranges, f->n_ranges);
     put32(&c->n_points, f->n_points);
     for (uint32_t i = 0; i < f->n_ranges; i++) {
