@@ -202,7 +202,8 @@ bool vt_trace_place(const struct vt_trace_names *names, uint64_t root,
 /* ---- learning */
 
 struct vt_trace_graph;
-int vt_trace_graph_create(struct vt_trace_graph **g, struct vt_error *err);
+/** `arch`: vt_trace_info's. */
+int vt_trace_graph_create(const char *arch, struct vt_trace_graph **g, struct vt_error *err);
 /** Takes each event of a source; edges go from a block to the next on the same vCPU and root unless
  * a cut, a loss or an interrupt is between (an interrupt's return joins again). */
 int vt_trace_graph_add(struct vt_trace_graph *g, const struct vt_trace_event *event,

@@ -1,9 +1,7 @@
 /* trace/decode.c - what the bytes of a block say: Zydis' decoder and formatter, and a class for
  * each instruction by its category, its operands and their elements.
  */
-#include "vitrine/trace.h"
-
-#include <Zydis/Zydis.h>
+#include "trace/x86.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -76,6 +74,11 @@ static unsigned mode_of(const struct vt_trace_block *block)
         }
     }
     return best;
+}
+
+void vt_trace_x86_decoder(const struct vt_trace_block *block, ZydisDecoder *decoder)
+{
+    *decoder = decoder_of(mode_of(block));
 }
 
 /* ---- classes */
@@ -222,6 +225,13 @@ static enum vt_trace_class class_of(const ZydisDecodedInstruction *insn, const s
     }
 }
 
+enum vt_trace_class vt_trace_x86_class(const ZydisDecodedInstruction *insn,
+                                       const ZydisDecodedOperand *operands)
+{
+    struct operands all = operands_of(insn, operands);
+    return class_of(insn, &all);
+}
+
 /* ---- one instruction */
 
 static void bad(struct vt_trace_instruction *insn)
@@ -288,7 +298,8 @@ void vt_trace_decode(const struct vt_trace_block *block, unsigned i,
     if (block->machine != VT_TRACE_X86) {
         return;
     }
-    ZydisDecoder decoder = decoder_of(mode_of(block));
+    ZydisDecoder decoder;
+    vt_trace_x86_decoder(block, &decoder);
     ZydisDecodedInstruction decoded;
     ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
     if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, insn->bytes, insn->size, &decoded, ops)) ||
