@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DICTIONARY_BYTES ((uint64_t)1 << 20)
+#define DICTIONARY_BYTES ((uint64_t)1 << 17)
 
 uint64_t ring_model_bytes(uint32_t vcpus, uint32_t ring_words)
 {
