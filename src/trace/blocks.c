@@ -163,7 +163,7 @@ static bool kind_of(const struct vt_learn_node *from, const struct vt_learn_node
 {
     bool next = to->pc == from->pc + from->size;
     *kind = next ? VT_EDGE_NEXT : VT_EDGE_JUMP;
-    switch ((enum vt_trace_flow)from->flow) {
+    switch ((enum vt_insn_flow)from->flow) {
     case VT_FLOW_UNKNOWN:
         return true;
     case VT_FLOW_NEXT:

@@ -1,16 +1,20 @@
 /* trace/insn.c - one instruction's facts. See insn.h. */
 #include "trace/insn.h"
 
+#include "base/cursor.h"
+#include "trace/flow.h"
+
 #include <stdio.h>
 #include <string.h>
 
+static const char *const names[] = {
+    [VT_TRACE_ARCH_X86_64] = "x86_64",
+    [VT_TRACE_ARCH_AARCH64] = "aarch64",
+    [VT_TRACE_ARCH_RISCV64] = "riscv64",
+};
+
 enum vt_trace_arch vt_trace_arch_of(const char *name)
 {
-    static const char *const names[] = {
-        [VT_TRACE_ARCH_X86_64] = "x86_64",
-        [VT_TRACE_ARCH_AARCH64] = "aarch64",
-        [VT_TRACE_ARCH_RISCV64] = "riscv64",
-    };
     for (unsigned i = 1; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0) {
             return (enum vt_trace_arch)i;
@@ -96,8 +100,8 @@ static bool steps_of(const ZydisDecodedInstruction *insn, const ZydisDecodedOper
     }
 }
 
-static enum vt_trace_flow flow_of(const ZydisDecodedInstruction *insn,
-                                  const ZydisDecodedOperand *operands)
+static enum vt_insn_flow flow_of(const ZydisDecodedInstruction *insn,
+                                 const ZydisDecodedOperand *operands)
 {
     bool direct = insn->operand_count_visible > 0 &&
                   operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && operands[0].imm.is_relative;
@@ -174,115 +178,102 @@ const char *vt_trace_token_text(uint32_t token, char *out, size_t out_bytes)
 
 /* ---------------------------------------------------------------- the others */
 
-static uint64_t ahead(uint64_t pc, uint64_t offset, unsigned bits)
-{
-    uint64_t sign = (uint64_t)1 << (bits - 1);
-    return pc + ((offset ^ sign) - sign);
-}
-
-static void aarch64(uint64_t pc, uint32_t w, struct vt_trace_insn_facts *facts)
-{
-    facts->flow = VT_FLOW_NEXT;
-    if ((w & 0x7c000000u) == 0x14000000u) { /* b, bl */
-        facts->flow = (w & 0x80000000u) != 0 ? VT_FLOW_CALL : VT_FLOW_JUMP;
-        facts->target = ahead(pc, (uint64_t)(w & 0x3ffffffu) << 2, 28);
-    } else if ((w & 0xfe000000u) == 0x54000000u || (w & 0x7e000000u) == 0x34000000u) {
-        facts->flow = VT_FLOW_CONDITIONAL; /* b.cond, cbz, cbnz */
-        facts->target = ahead(pc, (uint64_t)(w >> 5 & 0x7ffffu) << 2, 21);
-    } else if ((w & 0x7e000000u) == 0x36000000u) { /* tbz, tbnz */
-        facts->flow = VT_FLOW_CONDITIONAL;
-        facts->target = ahead(pc, (uint64_t)(w >> 5 & 0x3fffu) << 2, 16);
-    } else if ((w & 0xfe000000u) == 0xd6000000u) { /* br, blr, ret, eret, with authentication too */
-        unsigned op = w >> 21 & 7;
-        facts->flow = op == 1   ? VT_FLOW_CALL_INDIRECT
-                      : op == 2 ? VT_FLOW_RETURN
-                      : op == 4 ? VT_FLOW_EXCEPTION_RETURN
-                                : VT_FLOW_INDIRECT;
-    } else if ((w & 0xff000000u) == 0xd4000000u) { /* svc, hvc, smc, brk */
-        facts->flow = VT_FLOW_TRAP;
-    }
-    static const enum vt_trace_class classes[] = {
-        [VT_FLOW_JUMP] = VT_INSN_BRANCH,        [VT_FLOW_CONDITIONAL] = VT_INSN_BRANCH,
-        [VT_FLOW_INDIRECT] = VT_INSN_BRANCH,    [VT_FLOW_CALL] = VT_INSN_CALL,
-        [VT_FLOW_CALL_INDIRECT] = VT_INSN_CALL, [VT_FLOW_RETURN] = VT_INSN_RETURN,
-        [VT_FLOW_TRAP] = VT_INSN_SYSTEM,        [VT_FLOW_EXCEPTION_RETURN] = VT_INSN_SYSTEM,
-    };
-    if (facts->flow > VT_FLOW_NEXT) {
-        facts->class = classes[facts->flow];
-    }
-}
-
-/* A jump that keeps its way back is a call; ra is x1, and x5 where functions are outlined. */
+/* A jump that keeps its way back is a call; in riscv64 ra is x1, and x5 where code is outlined. */
 static bool links(unsigned reg)
 {
     return reg == 1 || reg == 5;
 }
 
-static void riscv64_wide(uint64_t pc, uint32_t w, struct vt_trace_insn_facts *facts)
+/* br, blr, ret and eret, with authentication too; svc, hvc, smc, brk. */
+static enum vt_insn_flow aarch64_computed(uint32_t w)
 {
-    unsigned op = w & 0x7f, rd = w >> 7 & 31, rs1 = w >> 15 & 31;
-    if (op == 0x6f) {
-        uint64_t offset = (uint64_t)(w >> 31) << 20 | (w >> 12 & 0xff) << 12 | (w >> 20 & 1) << 11 |
-                          (w >> 21 & 0x3ff) << 1;
-        facts->flow = links(rd) ? VT_FLOW_CALL : VT_FLOW_JUMP;
-        facts->target = ahead(pc, offset, 21);
-    } else if (op == 0x67) {
-        facts->flow = links(rd)               ? VT_FLOW_CALL_INDIRECT
-                      : rd == 0 && links(rs1) ? VT_FLOW_RETURN
-                                              : VT_FLOW_INDIRECT;
-    } else if (op == 0x63) {
-        uint64_t offset = (uint64_t)(w >> 31) << 12 | (w >> 7 & 1) << 11 | (w >> 25 & 0x3f) << 5 |
-                          (w >> 8 & 0xf) << 1;
-        facts->flow = VT_FLOW_CONDITIONAL;
-        facts->target = ahead(pc, offset, 13);
-    } else if (w == 0x10200073u || w == 0x30200073u) { /* sret, mret */
-        facts->flow = VT_FLOW_EXCEPTION_RETURN;
-    } else if (w == 0x00000073u || w == 0x00100073u) { /* ecall, ebreak */
-        facts->flow = VT_FLOW_TRAP;
+    unsigned op = w >> 21 & 7;
+    if ((w & 0xfe000000u) != 0xd6000000u) {
+        return (w & 0xff000000u) == 0xd4000000u ? VT_FLOW_TRAP : VT_FLOW_UNKNOWN;
     }
+    return op == 1   ? VT_FLOW_CALL_INDIRECT
+           : op == 2 ? VT_FLOW_RETURN
+           : op == 4 ? VT_FLOW_EXCEPTION_RETURN
+                     : VT_FLOW_INDIRECT;
 }
 
-static void riscv64_short(uint64_t pc, uint32_t w, struct vt_trace_insn_facts *facts)
+static enum vt_insn_flow riscv64_computed(uint32_t w, unsigned size)
 {
-    unsigned op = (w & 3) << 3 | w >> 13, rs1 = w >> 7 & 31;
-    if (op == (1 << 3 | 5)) { /* c.j */
-        uint64_t offset = (w >> 12 & 1) << 11 | (w >> 8 & 1) << 10 | (w >> 9 & 3) << 8 |
-                          (w >> 6 & 1) << 7 | (w >> 7 & 1) << 6 | (w >> 2 & 1) << 5 |
-                          (w >> 11 & 1) << 4 | (w >> 3 & 7) << 1;
-        facts->flow = VT_FLOW_JUMP;
-        facts->target = ahead(pc, offset, 12);
-    } else if (op == (1 << 3 | 6) || op == (1 << 3 | 7)) { /* c.beqz, c.bnez */
-        uint64_t offset = (w >> 12 & 1) << 8 | (w >> 5 & 3) << 6 | (w >> 2 & 1) << 5 |
-                          (w >> 10 & 3) << 3 | (w >> 3 & 3) << 1;
-        facts->flow = VT_FLOW_CONDITIONAL;
-        facts->target = ahead(pc, offset, 9);
-    } else if (op == (2 << 3 | 4) && (w >> 2 & 31) == 0 && rs1 != 0) { /* c.jr, c.jalr */
-        facts->flow = (w >> 12 & 1) != 0 ? VT_FLOW_CALL_INDIRECT
-                      : links(rs1)       ? VT_FLOW_RETURN
-                                         : VT_FLOW_INDIRECT;
-    } else if (w == 0x9002) { /* c.ebreak */
-        facts->flow = VT_FLOW_TRAP;
+    bool jump = size == 4 ? (w & 0x7f) == 0x67 : (w & 0xe07f) == 0x8002 && w != 0x9002;
+    unsigned from = size == 4 ? w >> 15 & 31 : w >> 7 & 31;
+    unsigned to = size == 4 ? w >> 7 & 31 : w >> 12 & 1;
+    if (jump) {
+        return links(to)                ? VT_FLOW_CALL_INDIRECT
+               : to == 0 && links(from) ? VT_FLOW_RETURN
+                                        : VT_FLOW_INDIRECT;
     }
+    if (w == 0x10200073u || w == 0x30200073u) { /* sret, mret */
+        return VT_FLOW_EXCEPTION_RETURN;
+    }
+    return w == 0x00000073u || w == 0x00100073u || w == 0x9002 ? VT_FLOW_TRAP : VT_FLOW_UNKNOWN;
+}
+
+static bool keeps_way_back(enum vt_trace_arch arch, uint32_t w, unsigned size)
+{
+    return arch == VT_TRACE_ARCH_AARCH64 ? w >> 31 != 0 : size == 4 && links(w >> 7 & 31);
+}
+
+static enum vt_trace_class class_of_flow(enum vt_insn_flow flow)
+{
+    switch (flow) {
+    case VT_FLOW_JUMP:
+    case VT_FLOW_CONDITIONAL:
+    case VT_FLOW_INDIRECT:
+        return VT_INSN_BRANCH;
+    case VT_FLOW_CALL:
+    case VT_FLOW_CALL_INDIRECT:
+        return VT_INSN_CALL;
+    case VT_FLOW_RETURN:
+        return VT_INSN_RETURN;
+    case VT_FLOW_TRAP:
+    case VT_FLOW_EXCEPTION_RETURN:
+        return VT_INSN_SYSTEM;
+    case VT_FLOW_UNKNOWN:
+    case VT_FLOW_NEXT:
+        break;
+    }
+    return VT_INSN_UNKNOWN;
+}
+
+static void risc(enum vt_trace_arch arch, uint64_t pc, const uint8_t *bytes, unsigned size,
+                 struct vt_trace_insn_facts *facts)
+{
+    bool arm = arch == VT_TRACE_ARCH_AARCH64;
+    uint32_t word = size == 4 ? vt_le32(bytes) : vt_le16(bytes);
+    struct vt_trace_flow flow = vt_trace_flow_of(names[arch], pc, bytes, size);
+    switch (flow.kind) {
+    case VT_TRACE_FLOW_FALLS:
+    case VT_TRACE_FLOW_REPEATS:
+        facts->flow = VT_FLOW_NEXT;
+        break;
+    case VT_TRACE_FLOW_JUMPS:
+        facts->flow = keeps_way_back(arch, word, size) ? VT_FLOW_CALL : VT_FLOW_JUMP;
+        break;
+    case VT_TRACE_FLOW_BRANCHES:
+        facts->flow = VT_FLOW_CONDITIONAL;
+        break;
+    case VT_TRACE_FLOW_ANYWHERE:
+        facts->flow = arm ? aarch64_computed(word) : riscv64_computed(word, size);
+        break;
+    }
+    facts->target = flow.target;
+    facts->class = class_of_flow(facts->flow);
 }
 
 void vt_trace_insn_facts_of(const struct vt_trace_insn_decoder *decoder, uint64_t pc,
                             const uint8_t *bytes, unsigned size, struct vt_trace_insn_facts *facts)
 {
     *facts = (struct vt_trace_insn_facts){.flow = VT_FLOW_UNKNOWN, .class = VT_INSN_UNKNOWN};
-    uint32_t word = 0;
-    for (unsigned i = 0; i < size && i < 4; i++) {
-        word |= (uint32_t)bytes[i] << (8 * i);
-    }
     if (decoder->arch == VT_TRACE_ARCH_X86_64 && size > 0) {
         x86(&decoder->x86, pc, bytes, size, facts);
-    } else if (decoder->arch == VT_TRACE_ARCH_AARCH64 && size == 4) {
-        aarch64(pc, word, facts);
-    } else if (decoder->arch == VT_TRACE_ARCH_RISCV64 && size == 4) {
-        facts->flow = VT_FLOW_NEXT;
-        riscv64_wide(pc, word, facts);
-    } else if (decoder->arch == VT_TRACE_ARCH_RISCV64 && size == 2) {
-        facts->flow = VT_FLOW_NEXT;
-        riscv64_short(pc, word, facts);
+    } else if (decoder->arch != VT_TRACE_ARCH_OTHER &&
+               (size == 4 || (size == 2 && decoder->arch == VT_TRACE_ARCH_RISCV64))) {
+        risc(decoder->arch, pc, bytes, size, facts);
     }
 }
 

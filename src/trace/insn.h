@@ -1,8 +1,8 @@
 /* trace/insn.h - what learning asks of one instruction: where it can go, what it reads and writes,
  * and what kind of work it is.
  *
- * x86_64 by Zydis in full; of aarch64 and riscv64 only where it can go, by the encodings of the
- * branches (Arm ARM C4.1, RISC-V unprivileged 2.5 and privileged 3.3.2). A pure function.
+ * x86_64 by Zydis in full; of aarch64 and riscv64 only where it can go (flow.h, and the encodings
+ * of calls and returns: Arm ARM C4.1.65, RISC-V unprivileged 2.5.1 and C, privileged 3.3.2).
  */
 #ifndef VT_TRACE_INSN_H
 #define VT_TRACE_INSN_H
@@ -18,7 +18,7 @@ enum vt_trace_arch {
 /** Of QEMU's name of a target. */
 enum vt_trace_arch vt_trace_arch_of(const char *name);
 
-enum vt_trace_flow {
+enum vt_insn_flow {
     VT_FLOW_UNKNOWN, /**< anywhere */
     VT_FLOW_NEXT,
     VT_FLOW_JUMP,        /**< to `target` */
@@ -32,7 +32,7 @@ enum vt_trace_flow {
 };
 
 struct vt_trace_insn_facts {
-    enum vt_trace_flow flow;
+    enum vt_insn_flow flow;
     enum vt_trace_class class;
     uint64_t target;
     bool repeats; /**< x86 rep: may go to itself */

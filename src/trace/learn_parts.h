@@ -101,7 +101,7 @@ struct vt_learn_node {
     uint32_t place; /* space << 4 | layer */
     uint32_t code;  /* whose bytes it has, at `offset` */
     uint16_t offset;
-    uint8_t size, flow; /* enum vt_trace_flow */
+    uint8_t size, flow; /* enum vt_insn_flow */
     bool repeats, entry, return_site;
     uint64_t count, target, returned; /* there by returns */
     uint32_t next, previous;          /* the only one, VT_LEARN_NONE: no one, VT_LEARN_MANY */
