@@ -101,6 +101,8 @@ int vt_trace_open_live(const char *segment, struct vt_trace_source **source, str
  * Changes nothing. */
 int vt_trace_open_segment(const char *segment, struct vt_trace_source **source,
                           struct vt_error *err);
+/** From its first event up to its last whole chunk, whether it was closed or not. Block ids are the
+ * file's own, in the order in which blocks first appeared. src/trace/file.h has more of it. */
 int vt_trace_open_file(const char *path, struct vt_trace_source **source, struct vt_error *err);
 void vt_trace_close(struct vt_trace_source *source);
 /** Belongs to the source; counters are those of the call. */
@@ -174,15 +176,26 @@ int vt_trace_steer(const char *segment, uint32_t detail, uint32_t policy, uint32
 /* ---- files */
 
 struct vt_trace_writer;
+/** A new file of mode 0600; with `replace` a plain file that is there goes (else VT_E_EXISTS). */
 int vt_trace_writer_create(const char *path, bool replace, const struct vt_trace_info *info,
                            struct vt_trace_writer **w, struct vt_error *err);
+/** Takes an event as a source gave it. What was flushed stays readable whatever happens; else up to
+ * some megabytes of events wait in memory. VT_E_INVAL and VT_E_LIMIT: not taken, the file goes on;
+ * once a write has failed all that follow do. */
 int vt_trace_writer_put(struct vt_trace_writer *w, const struct vt_trace_event *event,
                         struct vt_error *err);
-/** Names that make the file readable alone: a process for a root, a function for a block. */
+/** Writes what waits: for callers to whom nothing comes for a while. */
+int vt_trace_writer_flush(struct vt_trace_writer *w, struct vt_error *err);
+/** Replaces the information given before: the counters at the end, as a rule. */
+int vt_trace_writer_info(struct vt_trace_writer *w, const struct vt_trace_info *info,
+                         struct vt_error *err);
+/** Names that make the file readable alone: a process for a root, a function for a block that was
+ * put (VT_E_NOT_FOUND else), by the id it was put with. */
 int vt_trace_writer_name_root(struct vt_trace_writer *w, uint64_t root, int64_t pid,
                               const char *name, struct vt_error *err);
 int vt_trace_writer_name_block(struct vt_trace_writer *w, uint32_t block, const char *object,
                                const char *function, uint64_t offset, struct vt_error *err);
+/** Writes what waits and the totals; frees it in any case. */
 int vt_trace_writer_close(struct vt_trace_writer *w, struct vt_error *err);
 
 /* ---- names: of live VMs (from the guest) and of files */
