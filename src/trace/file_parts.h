@@ -30,7 +30,7 @@ struct vt_trace_file {
     struct vt_trace_info info;
     struct vt_trace_file_about about;
     /* Where the readable part ends, when it is not the file's end. */
-    bool bad;
+    bool bad, stuck; /* stuck: in the midst of it */
     uint64_t bad_at;
     char why[VT_TRACE_FILE_MESSAGE_MAX];
 

@@ -7,16 +7,13 @@
 
 /* ---- events */
 
+/* The chunk gives nothing more, however often it is asked. */
 static int corrupt(struct vt_trace_file *f, const char *what, struct vt_error *err)
 {
     char why[VT_TRACE_FILE_MESSAGE_MAX];
-    snprintf(why, sizeof why, "event %llu, byte %zu of %zu unpacked: %s",
-             (unsigned long long)(f->chunk->number + f->produced), f->c.at, f->c.size, what);
+    snprintf(why, sizeof why, "byte %zu of %zu unpacked: %s", f->c.at, f->c.size, what);
     vt_trace_file_call_bad(f, f->chunk->at, why);
-    /* Nothing after it is read any more. */
-    f->n_chunks = (size_t)(f->chunk - f->chunks);
-    f->next_chunk = f->n_chunks;
-    f->chunk = NULL;
+    f->stuck = true;
     return vt_trace_file_bad_error(f, err);
 }
 
@@ -238,6 +235,9 @@ int vt_trace_file_next(struct vt_trace_source *source, uint64_t timeout_ms,
     (void)timeout_ms;
     struct vt_trace_file *f = vt_trace_file_of(source);
     struct vt_trace_event next;
+    if (f->stuck) {
+        return vt_trace_file_bad_error(f, err);
+    }
     for (;;) {
         if (f->chunk != NULL) {
             int rc = take_event(f, &next, err);
@@ -280,6 +280,7 @@ int vt_trace_file_seek(struct vt_trace_source *source, uint64_t event, struct vt
         }
     }
     f->chunk = NULL;
+    f->stuck = false;
     f->info.ended = false;
     f->next_chunk = low > 0 ? low - 1 : 0;
     if (f->n_chunks == 0 || event == f->about.events) {
@@ -287,12 +288,9 @@ int vt_trace_file_seek(struct vt_trace_source *source, uint64_t event, struct vt
         return 0;
     }
     int rc = begin_chunk(f, err);
-    while (rc >= 0 && f->chunk->number + f->produced < event) {
+    while (rc >= 0 && !f->stuck && f->chunk->number + f->produced < event) {
         struct vt_trace_event skipped;
         rc = take_event(f, &skipped, err);
-        if (rc == 0) { /* it was read before, and ended in a bad chunk there */
-            return vt_trace_file_bad_error(f, err);
-        }
     }
     return rc < 0 ? rc : 0;
 }
