@@ -145,11 +145,43 @@ static int tell_cut(struct vt_trace_decoder *d, enum vt_trace_end end, uint64_t 
             vt_trace_flow_may_go(&known->flow, from)) {
             i = known->block.n;
         }
+        if (end == VT_TRACE_END_EXCEPTION && i + 1u == known->block.n && known->flow.traps) {
+            i = known->block.n;
+        }
         tell_block(d, end, i, event);
     }
     event->from = from;
     event->to = to;
     return 1;
+}
+
+/* An exception that nothing was delivered of. */
+static int tell_raised(struct vt_trace_decoder *d, struct vt_trace_event *event)
+{
+    d->raised = false;
+    return tell_cut(d, VT_TRACE_END_EXCEPTION, d->raised_at, d->raised_at, event);
+}
+
+static int take_cut(struct vt_trace_decoder *d, const struct vt_trace_words *words,
+                    struct vt_trace_event *event, struct vt_error *err)
+{
+    uint64_t type = words->at[0] & 0xff, from = words->at[1], to = words->at[2];
+    if (type != 1 && type != 2 && type != 4) {
+        return corrupt(d, words, "a discontinuity of no kind", err);
+    }
+    enum vt_trace_end end = type == 1   ? VT_TRACE_END_INTERRUPT
+                            : type == 2 ? VT_TRACE_END_EXCEPTION
+                                        : VT_TRACE_END_HOST;
+    if (type == 2 && from == to) {
+        d->raised = true; /* one raised while another was delivered takes its place */
+        d->raised_at = from;
+        return 0;
+    }
+    if (d->raised) {
+        d->raised = false;
+        end = VT_TRACE_END_EXCEPTION;
+    }
+    return tell_cut(d, end, from, to, event);
 }
 
 static int take_access(struct vt_trace_decoder *d, const struct vt_trace_words *words,
@@ -216,6 +248,9 @@ static size_t record_words(const struct vt_trace_decoder *d, uint64_t w)
 
 static int tell_lost(struct vt_trace_decoder *d, struct vt_trace_event *event)
 {
+    if (d->raised) {
+        return tell_raised(d, event);
+    }
     if (d->pending != NULL) {
         return tell_block(d, VT_TRACE_END_UNKNOWN, d->pending->block.n, event);
     }
@@ -236,16 +271,8 @@ static int take_rare(struct vt_trace_decoder *d, const struct vt_trace_words *wo
     case VT_TRACE_LOST:
         d->lost += w & LOW56;
         return 0; /* told before the next record */
-    case VT_TRACE_CUT: {
-        uint64_t type = w & 0xff;
-        if (type != 1 && type != 2 && type != 4) {
-            return corrupt(d, words, "a discontinuity of no kind", err);
-        }
-        enum vt_trace_end end = type == 1   ? VT_TRACE_END_INTERRUPT
-                                : type == 2 ? VT_TRACE_END_EXCEPTION
-                                            : VT_TRACE_END_HOST;
-        return tell_cut(d, end, words->at[1], words->at[2], event);
-    }
+    case VT_TRACE_CUT:
+        return take_cut(d, words, event, err);
     case VT_TRACE_REGISTERS:
         tell(d, VT_TRACE_EV_REGISTERS, event);
         memcpy(d->registers, words->at + 2, d->n_registers * sizeof(uint64_t));
@@ -255,6 +282,10 @@ static int take_rare(struct vt_trace_decoder *d, const struct vt_trace_words *wo
         return 1;
     default:
         break;
+    }
+    if (d->raised) {
+        *used = false;
+        return tell_raised(d, event);
     }
     if (d->pending != NULL) {
         *used = false;
@@ -298,8 +329,11 @@ int vt_trace_decoder_next(struct vt_trace_decoder *d, struct vt_trace_words *wor
             if (known == NULL) {
                 return corrupt(d, words, "a block that the dictionary does not have", err);
             }
+            if (d->raised && d->pending == NULL) {
+                return tell_raised(d, event);
+            }
             if (d->pending != NULL) {
-                rc = tell_before(d, known, event);
+                rc = d->raised ? tell_raised(d, event) : tell_before(d, known, event);
             }
             begin(d, known);
             break;
@@ -331,7 +365,7 @@ int vt_trace_decoder_next(struct vt_trace_decoder *d, struct vt_trace_words *wor
 
 int vt_trace_decoder_end(struct vt_trace_decoder *d, struct vt_trace_event *event)
 {
-    if (d->lost != 0 || d->pending != NULL) {
+    if (d->lost != 0 || d->pending != NULL || d->raised) {
         return tell_lost(d, event);
     }
     return 0;

@@ -30,6 +30,8 @@ struct vt_trace_decoder {
     uint64_t lost; /* words, not yet told */
     const struct vt_trace_known *pending;
     uint64_t pending_time_ns, pending_root;
+    bool raised; /* an exception was, not yet delivered */
+    uint64_t raised_at;
     struct vt_trace_access *accesses;
     uint32_t n_accesses, accesses_room;
     uint64_t registers[VT_TRACE_REGISTERS_MAX];

@@ -81,13 +81,14 @@ static struct vt_trace_flow x86_flow(uint64_t pc, const uint8_t *b, size_t size)
     case 0xc3:
     case 0xca:
     case 0xcb:
+    case 0xcf:
+    case 0xea:
+        return to(VT_TRACE_FLOW_ANYWHERE, next, 0);
     case 0xcc:
     case 0xcd:
     case 0xce:
-    case 0xcf:
-    case 0xea:
     case 0xf1:
-        return to(VT_TRACE_FLOW_ANYWHERE, next, 0);
+        return (struct vt_trace_flow){.kind = VT_TRACE_FLOW_ANYWHERE, .next = next, .traps = true};
     case 0xff: {
         unsigned reg = after > 0 ? (b[i + 1] >> 3) & 7 : 2;
         return to(reg >= 2 && reg <= 5 ? VT_TRACE_FLOW_ANYWHERE : VT_TRACE_FLOW_FALLS, next, 0);
@@ -158,7 +159,10 @@ static struct vt_trace_flow riscv_flow(uint64_t pc, uint32_t w)
     case 0x67: /* jalr */
         return to(VT_TRACE_FLOW_ANYWHERE, next, 0);
     case 0x73: /* ecall, ebreak, xret; the rest reads and writes CSRs */
-        return to((w & 0x7000u) == 0 ? VT_TRACE_FLOW_ANYWHERE : VT_TRACE_FLOW_FALLS, next, 0);
+        return (struct vt_trace_flow){.kind = (w & 0x7000u) == 0 ? VT_TRACE_FLOW_ANYWHERE
+                                                                 : VT_TRACE_FLOW_FALLS,
+                                      .next = next,
+                                      .traps = w == 0x73u || w == 0x100073u};
     default:
         return to(VT_TRACE_FLOW_FALLS, next, 0);
     }

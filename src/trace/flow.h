@@ -20,6 +20,7 @@ enum vt_trace_flow_kind {
 struct vt_trace_flow {
     enum vt_trace_flow_kind kind;
     uint64_t next, target;
+    bool traps; /* raises an exception on purpose: int, int3; it is done when that is delivered */
 };
 
 /** `arch` as QEMU calls it. */

@@ -114,6 +114,37 @@ static void an_exception_cuts_its_block(void **state)
     next_block(rig, handler, 2, VT_TRACE_END_UNKNOWN);
 }
 
+static void a_raised_exception_is_told_when_it_is_delivered(void **state)
+{
+    struct rig *rig = *state;
+    uint32_t a = ring_model_nops(&rig->m, 0x1000, 5, 0xc3);
+    uint32_t software =
+        ring_model_block(&rig->m, 0x2000, (uint8_t[]){1, 2}, 2, (uint8_t[]){0x90, 0xcd, 0x80});
+    put(rig, VT_TRACE_BLOCK, a);
+    put_cut(rig, 2, 0x1000, 0x1000); /* where the PC was last known */
+    put(rig, VT_TRACE_ROOT, 0x5000);
+    put_cut(rig, 1, 0x1003, 0x9000);
+    put(rig, VT_TRACE_BLOCK, software);
+    put_cut(rig, 2, 0x2001, 0x2001);
+    put_cut(rig, 1, 0x2001, 0x9000);
+    put_cut(rig, 2, 0x9000, 0x9000); /* the handler's page is missing */
+    put_cut(rig, 1, 0x9000, 0xa000);
+    put(rig, VT_TRACE_BLOCK, a);
+    put_cut(rig, 2, 0x1001, 0x1001);
+    put(rig, VT_TRACE_BLOCK, a);
+    begin(rig);
+    struct vt_trace_event e = next_block(rig, a, 3, VT_TRACE_END_EXCEPTION);
+    assert_int_equal(e.from, 0x1003);
+    assert_int_equal(e.to, 0x9000);
+    next_block(rig, software, 2, VT_TRACE_END_EXCEPTION);
+    e = next(rig);
+    assert_int_equal(e.kind, VT_TRACE_EV_CUT);
+    assert_int_equal(e.end, VT_TRACE_END_EXCEPTION);
+    assert_int_equal(e.to, 0xa000);
+    next_block(rig, a, 1, VT_TRACE_END_EXCEPTION);
+    next_block(rig, a, 5, VT_TRACE_END_UNKNOWN);
+}
+
 static void an_interrupt_comes_after_its_block(void **state)
 {
     struct rig *rig = *state;
@@ -345,6 +376,7 @@ int main(void)
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         RIGGED(an_exception_cuts_its_block),
+        RIGGED(a_raised_exception_is_told_when_it_is_delivered),
         RIGGED(an_interrupt_comes_after_its_block),
         RIGGED(a_store_into_its_own_block_begins_again),
         RIGGED(a_lone_store_into_itself_begins_again),
