@@ -167,6 +167,9 @@ struct vt_trace_filter { /* all zero: everything */
     uint32_t n_points;
     uint64_t points[32];
 };
+/** Adds what `text` says: "kernel", "user", "range=FIRST-LAST", "range=FIRST+BYTES", "root=ADDR",
+ *  "vcpu=N", "point=ADDR". VT_E_INVAL; VT_E_LIMIT: no more of these fit. */
+int vt_trace_filter_add(struct vt_trace_filter *filter, const char *text, struct vt_error *err);
 /** Sets detail (enum vt_trace_detail), policy and filter (NULL: everything), and waits until the
  *  plugin follows. VT_E_UNSUPPORTED for what this QEMU cannot record, VT_E_BUSY while another
  *  steers, VT_E_TIMEOUT when the plugin does not answer (it may still follow), VT_E_GONE. */

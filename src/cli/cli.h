@@ -47,7 +47,8 @@ struct vt_verb {
     /** What its first operand may be, or NULL: verbs with a word more in their names ("gpu state"),
      *  ended by NULL. They are run in its place, with the operands after the word. */
     const struct vt_verb *const *words;
-    int (*run)(const struct vt_args *args); /**< NULL where there are words */
+    /** Where there are words: run when the first operand is none of them. NULL: it must be one. */
+    int (*run)(const struct vt_args *args);
 };
 
 /** All verbs, ended by NULL: the table of verbs.c, and one for each noun of vitrine/linux.h that

@@ -224,9 +224,14 @@ static void bash_words(FILE *out, const struct vt_verb *verb)
     for (const struct vt_verb *const *w = verb->words; *w != NULL; w++) {
         fprintf(out, "%s ", vt_verb_last_word(*w));
     }
-    fputs("--help\" -- \"$cur\")\n            return\n        fi\n"
-          "        verb=\"$verb ${COMP_WORDS[2]}\"\n    fi\n",
-          out);
+    fprintf(out,
+            "--help%s\" -- \"$cur\")\n            return\n        fi\n"
+            "        case ${COMP_WORDS[2]} in\n        ",
+            verb->run != NULL ? " $(vitrine ls --names 2>/dev/null)" : "");
+    for (const struct vt_verb *const *w = verb->words; *w != NULL; w++) {
+        fprintf(out, "%s%s", w == verb->words ? "" : "|", vt_verb_last_word(*w));
+    }
+    fputs(") verb=\"$verb ${COMP_WORDS[2]}\" ;;\n        esac\n    fi\n", out);
 }
 
 static void bash_completion(FILE *out)
@@ -288,9 +293,14 @@ static void zsh_words(FILE *out, const struct vt_verb *verb)
     for (const struct vt_verb *const *w = verb->words; *w != NULL; w++) {
         zsh_entry(out, "", vt_verb_last_word(*w), (*w)->summary);
     }
-    fputs(")\n        _describe word verbs\n        return\n    fi\n"
-          "    verb=\"$verb $words[3]\"\nfi\n",
-          out);
+    fprintf(
+        out,
+        ")\n        _describe word verbs\n%s        return\n    fi\n    case $words[3] in\n    ",
+        verb->run != NULL ? "        compadd -- $(vitrine ls --names 2>/dev/null)\n" : "");
+    for (const struct vt_verb *const *w = verb->words; *w != NULL; w++) {
+        fprintf(out, "%s%s", w == verb->words ? "" : "|", vt_verb_last_word(*w));
+    }
+    fputs(") verb=\"$verb $words[3]\" ;;\n    esac\nfi\n", out);
 }
 
 static void zsh_completion(FILE *out)

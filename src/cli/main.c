@@ -55,14 +55,14 @@ int main(int argc, char **argv)
     }
     int first = 2;
     if (verb->words != NULL && argc > first && argv[first][0] != '-') {
-        const struct vt_verb *of = verb;
-        verb = vt_verb_word(of, argv[first]);
-        if (verb == NULL) {
-            fprintf(stderr, "vitrine %s: no '%s' (see 'vitrine %s --help')\n", of->name,
-                    argv[first], of->name);
+        const struct vt_verb *named = vt_verb_word(verb, argv[first]);
+        if (named == NULL && verb->run == NULL) {
+            fprintf(stderr, "vitrine %s: no '%s' (see 'vitrine %s --help')\n", verb->name,
+                    argv[first], verb->name);
             return VT_EXIT_USAGE;
         }
-        first++;
+        verb = named != NULL ? named : verb;
+        first += named != NULL;
     }
     catch_signals();
     struct vt_args args;
@@ -70,7 +70,7 @@ int main(int argc, char **argv)
     if (result == 0) {
         if (vt_args_flag(&args, "help")) {
             vt_help_verb(stdout, verb);
-        } else if (verb->words != NULL) {
+        } else if (verb->run == NULL) {
             result = vt_usage_error(&args, "needs %s", verb->operands);
         } else {
             result = verb->run(&args);

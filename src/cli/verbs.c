@@ -42,6 +42,7 @@ extern const struct vt_verb vt_verb_film;
 extern const struct vt_verb vt_verb_view;
 extern const struct vt_verb vt_verb_gpu;
 extern const struct vt_verb vt_verb_gpus;
+extern const struct vt_verb vt_verb_trace;
 extern const struct vt_verb vt_verb_serve;
 extern const struct vt_verb vt_verb_bench;
 extern const struct vt_verb vt_verb_help;
@@ -83,6 +84,7 @@ static const struct vt_verb *const after_nouns[] = {
     &vt_verb_mount,
     &vt_verb_unmount,
     &vt_verb_gpu,
+    &vt_verb_trace,
     &vt_verb_highlight,
     &vt_verb_shot,
     &vt_verb_film,

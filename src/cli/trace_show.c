@@ -1,0 +1,211 @@
+/* cli/trace_show.c - see trace_show.h. */
+#include "cli/trace_show.h"
+
+#include "base/text.h"
+#include "trace/words.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+void vt_trace_tally(struct vt_trace_tally *t, const struct vt_trace_event *e)
+{
+    if (e->kind == VT_TRACE_EV_BLOCK) {
+        t->blocks++;
+        t->instructions += e->executed;
+        t->accesses += e->n_accesses;
+        t->cuts += e->end != VT_TRACE_END_WHOLE;
+    }
+    t->lost_words += e->kind == VT_TRACE_EV_LOST ? e->lost_words : 0;
+    t->cuts += e->kind == VT_TRACE_EV_CUT;
+}
+
+/* ---- for people ---- */
+
+static void begin_line(const struct vt_trace_event *e)
+{
+    printf("%2u %12.6f  ", e->vcpu, (double)e->time_ns / 1e9);
+}
+
+static void print_accesses(const struct vt_trace_event *e, unsigned instruction)
+{
+    for (uint32_t i = 0; i < e->n_accesses; i++) {
+        const struct vt_trace_access *a = &e->accesses[i];
+        if (a->instruction != instruction) {
+            continue;
+        }
+        printf("  %s%u 0x%" PRIx64, a->store ? "store" : "load", a->bytes * 8u, a->address);
+        if (a->has_value && a->bytes == 16) {
+            printf(" = 0x%016" PRIx64 "%016" PRIx64, a->value[1], a->value[0]);
+        } else if (a->has_value) {
+            printf(" = 0x%" PRIx64, a->value[0]);
+        }
+        fputs(a->device ? " (device)" : "", stdout);
+    }
+}
+
+static void print_end(const struct vt_trace_event *e)
+{
+    if (e->end == VT_TRACE_END_INTERRUPT || e->end == VT_TRACE_END_EXCEPTION ||
+        e->end == VT_TRACE_END_HOST) {
+        begin_line(e);
+        printf("-- %s at 0x%016" PRIx64 ", goes to 0x%016" PRIx64 "\n", vt_trace_end_name(e->end),
+               e->from, e->to);
+    }
+}
+
+static void print_block(const struct vt_trace_event *e)
+{
+    struct vt_trace_instruction insn;
+    for (unsigned i = 0; i < e->executed; i++) {
+        vt_trace_decode(e->block, i, &insn);
+        begin_line(e);
+        printf("%016" PRIx64 "  %s", insn.pc, insn.text);
+        print_accesses(e, i);
+        putchar('\n');
+    }
+    print_end(e);
+}
+
+static void print_text(const struct vt_trace_info *info, const struct vt_trace_event *e)
+{
+    switch (e->kind) {
+    case VT_TRACE_EV_BLOCK:
+        print_block(e);
+        return;
+    case VT_TRACE_EV_CUT:
+        print_end(e);
+        return;
+    case VT_TRACE_EV_REGISTERS:
+        begin_line(e);
+        printf("-- registers at 0x%016" PRIx64 ":", e->pc);
+        for (uint32_t i = 0; i < e->n_registers && i < info->n_registers; i++) {
+            char name[64];
+            vt_text_printable(name, sizeof name, info->registers[i], strlen(info->registers[i]));
+            printf(" %s=0x%" PRIx64, name, e->registers[i]);
+        }
+        break;
+    case VT_TRACE_EV_LOST:
+        begin_line(e);
+        printf("-- %" PRIu64 " words were lost here", e->lost_words);
+        break;
+    case VT_TRACE_EV_MODE:
+        begin_line(e);
+        printf("-- from here on: %s", vt_trace_detail_name(e->detail));
+        break;
+    case VT_TRACE_EV_PAUSE:
+    case VT_TRACE_EV_RESUME:
+        begin_line(e);
+        fputs(e->kind == VT_TRACE_EV_PAUSE ? "-- idles" : "-- goes on", stdout);
+        break;
+    }
+    putchar('\n');
+}
+
+/* ---- JSON ---- */
+
+static const char *kind_name(enum vt_trace_kind kind)
+{
+    static const char *const names[] = {
+        [VT_TRACE_EV_BLOCK] = "block", [VT_TRACE_EV_REGISTERS] = "registers",
+        [VT_TRACE_EV_LOST] = "lost",   [VT_TRACE_EV_MODE] = "mode",
+        [VT_TRACE_EV_PAUSE] = "idle",  [VT_TRACE_EV_RESUME] = "resume",
+        [VT_TRACE_EV_CUT] = "cut",
+    };
+    return names[kind];
+}
+
+static void json_accesses(struct vt_json_writer *w, const struct vt_trace_event *e)
+{
+    vt_json_key(w, "accesses");
+    vt_json_array(w);
+    for (uint32_t i = 0; i < e->n_accesses; i++) {
+        const struct vt_trace_access *a = &e->accesses[i];
+        vt_json_object(w);
+        vt_json_kv_u64(w, "instruction", a->instruction);
+        vt_json_kv_bool(w, "store", a->store);
+        vt_json_kv_u64(w, "bytes", a->bytes);
+        vt_json_kv_hex(w, "address", a->address);
+        if (a->has_value) {
+            vt_json_kv_hex(w, "value", a->value[0]);
+            if (a->bytes == 16) {
+                vt_json_kv_hex(w, "value_high", a->value[1]);
+            }
+        }
+        vt_json_kv_bool(w, "device", a->device);
+        vt_json_object_end(w);
+    }
+    vt_json_array_end(w);
+}
+
+static void json_block(struct vt_json_writer *w, const struct vt_trace_event *e)
+{
+    struct vt_trace_instruction insn;
+    vt_json_kv_u64(w, "block", e->block->id);
+    vt_json_kv_hex(w, "pc", e->block->pc);
+    vt_json_key(w, "instructions");
+    vt_json_array(w);
+    for (unsigned i = 0; i < e->executed; i++) {
+        vt_trace_decode(e->block, i, &insn);
+        vt_json_object(w);
+        vt_json_kv_hex(w, "pc", insn.pc);
+        vt_json_kv_u64(w, "size", insn.size);
+        vt_json_kv_string(w, "text", insn.text);
+        vt_json_object_end(w);
+    }
+    vt_json_array_end(w);
+    json_accesses(w, e);
+}
+
+static void json_discontinuity(struct vt_json_writer *w, const struct vt_trace_event *e)
+{
+    vt_json_kv_string(w, "end", vt_trace_end_name(e->end));
+    if (e->end == VT_TRACE_END_INTERRUPT || e->end == VT_TRACE_END_EXCEPTION ||
+        e->end == VT_TRACE_END_HOST) {
+        vt_json_kv_hex(w, "from", e->from);
+        vt_json_kv_hex(w, "to", e->to);
+    }
+}
+
+static void print_json(const struct vt_trace_info *info, const struct vt_trace_event *e)
+{
+    struct vt_json_writer w;
+    vt_json_init(&w, stdout, false);
+    vt_json_object(&w);
+    vt_json_kv_string(&w, "kind", kind_name(e->kind));
+    vt_json_kv_u64(&w, "vcpu", e->vcpu);
+    vt_json_kv_u64(&w, "sequence", e->sequence);
+    vt_json_kv_u64(&w, "time_ns", e->time_ns);
+    if (e->root != UINT64_MAX) {
+        vt_json_kv_hex(&w, "root", e->root);
+    }
+    if (e->kind == VT_TRACE_EV_BLOCK) {
+        json_block(&w, e);
+    }
+    if (e->kind == VT_TRACE_EV_BLOCK || e->kind == VT_TRACE_EV_CUT) {
+        json_discontinuity(&w, e);
+    } else if (e->kind == VT_TRACE_EV_REGISTERS) {
+        vt_json_kv_hex(&w, "pc", e->pc);
+        vt_json_key(&w, "registers");
+        vt_json_object(&w);
+        for (uint32_t i = 0; i < e->n_registers && i < info->n_registers; i++) {
+            vt_json_kv_hex(&w, info->registers[i], e->registers[i]);
+        }
+        vt_json_object_end(&w);
+    } else if (e->kind == VT_TRACE_EV_LOST) {
+        vt_json_kv_u64(&w, "words", e->lost_words);
+    } else if (e->kind == VT_TRACE_EV_MODE) {
+        vt_json_kv_string(&w, "mode", vt_trace_detail_name(e->detail));
+    }
+    vt_json_object_end(&w);
+    vt_json_finish(&w);
+}
+
+void vt_trace_show(const struct vt_args *args, const struct vt_trace_info *info,
+                   const struct vt_trace_event *event)
+{
+    if (vt_args_json(args)) {
+        print_json(info, event);
+    } else {
+        print_text(info, event);
+    }
+}
