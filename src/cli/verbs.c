@@ -37,6 +37,7 @@ extern const struct vt_verb vt_verb_pagetables;
 extern const struct vt_verb vt_verb_translate;
 extern const struct vt_verb vt_verb_isf;
 extern const struct vt_verb vt_verb_highlight;
+extern const struct vt_verb vt_verb_hot;
 extern const struct vt_verb vt_verb_shot;
 extern const struct vt_verb vt_verb_film;
 extern const struct vt_verb vt_verb_view;
@@ -83,6 +84,7 @@ static const struct vt_verb *const after_nouns[] = {
     &vt_verb_dump,
     &vt_verb_mount,
     &vt_verb_unmount,
+    &vt_verb_hot,
     &vt_verb_gpu,
     &vt_verb_trace,
     &vt_verb_highlight,
