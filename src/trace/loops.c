@@ -97,21 +97,68 @@ static bool is_entered(const struct walk *w, uint32_t block)
     return false;
 }
 
-static void number_all(struct walk *w)
+/* Marks what `start` leads to, or what leads to it, of what has no number; its lowest address. */
+static uint32_t flood(struct walk *w, uint32_t start, bool onwards, uint32_t *marks, uint32_t mark)
 {
-    uint32_t next = w->n;
-    /* Entries; then what nothing seen leads to, in the order in which it was first executed. */
-    for (unsigned pass = 0; pass < 2; pass++) {
-        for (uint32_t b = 0; b < w->n; b++) {
-            bool root = pass == 1 || w->g->blocks[b].entry || !is_entered(w, b);
-            if (root && w->number[b] == 0) {
-                number_from(w, b, &next);
-                w->root[b] = true;
-            } else if (root && pass == 0) {
-                w->root[b] = true; /* reached from another root, too */
+    const struct vt_trace_graph *g = w->g;
+    const uint32_t *at = onwards ? g->out_at : g->in_at;
+    uint32_t depth = 0, lowest = start;
+    w->stack[depth++] = start;
+    marks[start] = mark;
+    while (depth > 0) {
+        uint32_t block = w->stack[--depth];
+        lowest = g->blocks[block].pc < g->blocks[lowest].pc ? block : lowest;
+        for (uint32_t i = at[block]; i < at[block + 1]; i++) {
+            const struct vt_trace_edge *edge = &g->edges[onwards ? i : g->edges_in[i]];
+            uint32_t next = onwards ? edge->to : edge->from;
+            if (stays(edge) && w->number[next] == 0 && marks[next] != mark) {
+                marks[next] = mark;
+                w->stack[depth++] = next;
             }
         }
     }
+    return lowest;
+}
+
+/* Loops that ran already when recording began have no entry. Each cycle that nothing else leads to
+ * gets one where compilers lay the top of a loop: at its lowest address. What the last of a depth
+ * first walk's roots does not reach, the one before it does, and so on; and what leads to such a
+ * root is its cycle. */
+static void enter_cycles(struct walk *w, uint32_t *next)
+{
+    uint32_t *marks = w->leader, *roots = w->loop_of, *cycle = w->before; /* not used yet */
+    uint32_t n = 0, n_cycles = 0;
+    for (uint32_t b = 0; b < w->n; b++) {
+        if (w->number[b] == 0 && marks[b] == 0) {
+            roots[n++] = b;
+            (void)flood(w, b, true, marks, 1);
+        }
+    }
+    for (uint32_t i = n; i-- > 0;) {
+        if (marks[roots[i]] != 2) {
+            uint32_t root = roots[i];
+            (void)flood(w, root, true, marks, 2);
+            roots[n - ++n_cycles] = flood(w, root, false, cycle, 1);
+        }
+    }
+    for (uint32_t i = n - n_cycles; i < n; i++) {
+        w->root[roots[i]] = true;
+        if (w->number[roots[i]] == 0) {
+            number_from(w, roots[i], next);
+        }
+    }
+}
+
+static void number_all(struct walk *w)
+{
+    uint32_t next = w->n;
+    for (uint32_t b = 0; b < w->n; b++) {
+        w->root[b] = w->g->blocks[b].entry || !is_entered(w, b);
+        if (w->root[b] && w->number[b] == 0) {
+            number_from(w, b, &next);
+        }
+    }
+    enter_cycles(w, &next);
 }
 
 static bool dominators(struct walk *w)
@@ -161,6 +208,7 @@ static void tree_places(struct walk *w)
         w->inside[w->idom[v]] += w->inside[v];
     }
     uint32_t *taken = w->stack; /* free now; by order */
+    w->before[0] = 0;
     for (uint32_t v = 0; v <= w->n; v++) {
         taken[v] = 1;
     }

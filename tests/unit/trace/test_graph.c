@@ -109,6 +109,31 @@ static void interrupts_and_faults_come_back(void **state)
     assert_int_equal(vt_trace_graph_stats(r->g)->joined, 5);
 }
 
+static void a_nest_without_an_entry(void **state)
+{
+    struct rig *r = *state;
+    /* Recording begins in the inner loop, and the outer one never ends. */
+    rig_run(r, 0xc, 4, 4);
+    rig_run(r, 0x17, 1, 1);
+    rig_run(r, 0x40, 3, 1);
+    rig_run(r, 0x49, 1, 1);
+    rig_run(r, 0x1c, 2, 1);
+    for (unsigned i = 0; i < 5; i++) {
+        rig_row(r, false, false);
+    }
+    rig_learn(r);
+    const struct vt_trace_loop *outer = rig_loop_at(r, 0x07), *inner = rig_loop_at(r, 0x0c);
+    uint32_t n;
+    vt_trace_graph_loops(r->g, &n);
+    assert_int_equal(n, 2);
+    assert_int_equal(outer->entries, 0);
+    assert_int_equal(outer->n_blocks, 4);
+    assert_int_equal(inner->depth, 2);
+    /* Five rows, and the one it began in. */
+    assert_int_equal(inner->entries, 6);
+    assert_int_equal(inner->iterations, 54);
+}
+
 static void two_vcpus_do_not_mix(void **state)
 {
     struct rig *r = *state;
@@ -231,10 +256,15 @@ static void caps_are_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        rig_test(known_program),           rig_test(interrupts_and_faults_come_back),
-        rig_test(two_vcpus_do_not_mix),    rig_test(processes_take_turns),
-        rig_test(system_calls_go_on),      rig_test(losses_break),
-        rig_test(changed_code_lies_apart), rig_test(what_cannot_follow_is_no_edge),
+        rig_test(known_program),
+        rig_test(interrupts_and_faults_come_back),
+        rig_test(two_vcpus_do_not_mix),
+        rig_test(a_nest_without_an_entry),
+        rig_test(processes_take_turns),
+        rig_test(system_calls_go_on),
+        rig_test(losses_break),
+        rig_test(changed_code_lies_apart),
+        rig_test(what_cannot_follow_is_no_edge),
         rig_test(caps_are_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
