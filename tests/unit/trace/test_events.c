@@ -22,7 +22,7 @@ static int setup(void **state)
     if (rig == NULL) {
         return -1;
     }
-    ring_model_init(&rig->m, 1, 64);
+    ring_model_init(&rig->m, 1, 512);
     vt_trace_dictionary_init(&rig->dictionary, "x86_64");
     *state = rig;
     return 0;
