@@ -64,6 +64,8 @@ enum vt_trace_file_block_flags {
     /** varint n; each: varint shape, zigzag address, with a value zigzag value and for 16 bytes u64
      *  high word; address and value less those last seen at the same place */
     VT_TRACE_BLOCK_ACCESSES = 8,
+    /** Also set: n and the shapes are those last seen there, and left out. */
+    VT_TRACE_BLOCK_SAME_SHAPES = 16,
 };
 /** An access' shape: instruction 0-9, log2 of the size 10-12, then these. */
 #define VT_TRACE_SHAPE_STORE (1u << 13)
@@ -74,12 +76,18 @@ enum vt_trace_file_block_flags {
 struct vt_trace_file_place {
     uint64_t address, value;
     uint32_t stamp;
+    uint16_t shape;
+    uint16_t n; /* accesses of the block whose first this is; 0: none, or too many */
 };
-#define VT_TRACE_FILE_PLACES 32768u
+#define VT_TRACE_FILE_PLACES 131072u
 /** Where access `k` of block `id` on `vcpu` finds its predecessor. */
 static inline uint32_t vt_trace_file_place(uint32_t vcpu, uint32_t id, uint32_t k)
 {
-    return ((id * 2654435761u) ^ (k * 40503u) ^ (vcpu * 2246822519u)) >> 17;
+    return ((id * 2654435761u) ^ (k * 40503u) ^ (vcpu * 2246822519u)) >> 15;
+}
+static inline uint16_t vt_trace_file_place_n(uint32_t n_accesses)
+{
+    return n_accesses <= UINT16_MAX ? (uint16_t)n_accesses : 0;
 }
 struct vt_trace_file_vcpu {
     uint64_t sequence, time_ns, root;

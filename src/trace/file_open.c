@@ -463,13 +463,7 @@ int vt_trace_open_file(const char *path, struct vt_trace_source **source, struct
     const char *slash = strrchr(path, '/');
     snprintf(f->name, sizeof f->name, "%s", slash != NULL ? slash + 1 : path);
     f->zstd = ZSTD_createDCtx();
-    f->raw = malloc(VT_TRACE_FILE_RAW_MAX);
-    f->places = calloc(VT_TRACE_FILE_PLACES, sizeof *f->places);
-    f->accesses = calloc(VT_TRACE_FILE_ACCESSES_MAX, sizeof *f->accesses);
-    int rc = 0;
-    if (f->zstd == NULL || f->raw == NULL || f->places == NULL || f->accesses == NULL) {
-        rc = vt_trace_file_no_memory(f, err);
-    }
+    int rc = f->zstd == NULL ? vt_trace_file_no_memory(f, err) : 0;
     rc = rc < 0 ? rc : open_plain(path, &f->fd, &f->size, err);
     rc = rc < 0 ? rc : scan(f, err);
     if (rc < 0) {

@@ -49,7 +49,7 @@ struct vt_trace_file {
 
     ZSTD_DCtx *zstd;
     uint8_t *packed, *raw;
-    size_t packed_room;
+    size_t packed_room, raw_room;
     /* the chunk being read */
     size_t next_chunk;
     const struct vt_trace_file_chunk_at *chunk;
@@ -59,7 +59,7 @@ struct vt_trace_file {
     uint32_t stamp;
     uint32_t vcpu;
     struct vt_trace_file_vcpu vcpus[VT_TRACE_FILE_VCPUS_MAX];
-    struct vt_trace_file_place *places;
+    struct vt_trace_file_place *places; /* these two once there are events */
     struct vt_trace_access *accesses;
     uint64_t registers[VT_TRACE_FILE_REGISTERS_MAX];
 };

@@ -4,6 +4,7 @@
 #include "trace/file_parts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- events */
 
@@ -19,7 +20,23 @@ static int corrupt(struct vt_trace_file *f, const char *what, struct vt_error *e
 
 static int begin_chunk(struct vt_trace_file *f, struct vt_error *err)
 {
-    f->chunk = &f->chunks[f->next_chunk++];
+    const struct vt_trace_file_chunk_at *next = &f->chunks[f->next_chunk];
+    if (next->raw > f->raw_room) {
+        uint8_t *raw = realloc(f->raw, next->raw);
+        if (raw == NULL) {
+            return vt_trace_file_no_memory(f, err);
+        }
+        f->raw = raw;
+        f->raw_room = next->raw;
+    }
+    f->places = f->places != NULL ? f->places : calloc(VT_TRACE_FILE_PLACES, sizeof *f->places);
+    f->accesses =
+        f->accesses != NULL ? f->accesses : calloc(VT_TRACE_FILE_ACCESSES_MAX, sizeof *f->accesses);
+    if (f->places == NULL || f->accesses == NULL) {
+        return vt_trace_file_no_memory(f, err);
+    }
+    f->chunk = next;
+    f->next_chunk++;
     f->produced = 0;
     f->hits = 0;
     f->c = vt_cursor_of(f->raw, f->chunk->raw);
@@ -71,21 +88,30 @@ static bool predicted(const struct vt_trace_file *f, uint32_t *id)
     return true;
 }
 
-static int take_accesses(struct vt_trace_file *f, struct vt_trace_event *event,
+static struct vt_trace_file_place *place_of(struct vt_trace_file *f, uint32_t id, uint32_t k)
+{
+    struct vt_trace_file_place *p = &f->places[vt_trace_file_place(f->vcpu, id, k)];
+    if (p->stamp != f->stamp) {
+        *p = (struct vt_trace_file_place){.stamp = f->stamp};
+    }
+    return p;
+}
+
+static int take_accesses(struct vt_trace_file *f, struct vt_trace_event *event, bool same,
                          struct vt_error *err)
 {
     struct vt_cursor *c = &f->c;
-    uint32_t n = vt_trace_file_upto(c, VT_TRACE_FILE_ACCESSES_MAX);
+    uint32_t id = event->block->id;
+    uint32_t n = same ? place_of(f, id, 0)->n : vt_trace_file_upto(c, VT_TRACE_FILE_ACCESSES_MAX);
     for (uint32_t i = 0; i < n && !c->bad; i++) {
-        uint32_t shape = vt_trace_file_upto(c, UINT16_MAX), log2 = shape >> 10 & 7;
         struct vt_trace_access *a = &f->accesses[i];
-        struct vt_trace_file_place *p =
-            &f->places[vt_trace_file_place(f->vcpu, event->block->id, i)];
-        if (p->stamp != f->stamp) {
-            *p = (struct vt_trace_file_place){.stamp = f->stamp};
+        struct vt_trace_file_place *p = place_of(f, id, i);
+        if (!same) {
+            p->shape = (uint16_t)vt_trace_file_upto(c, UINT16_MAX);
         }
+        uint32_t shape = p->shape, log2 = shape >> 10 & 7;
         *a = (struct vt_trace_access){.instruction = (uint16_t)(shape & 1023),
-                                      .bytes = (uint8_t)(1u << (log2 & 7)),
+                                      .bytes = (uint8_t)(1u << log2),
                                       .store = (shape & VT_TRACE_SHAPE_STORE) != 0,
                                       .has_value = (shape & VT_TRACE_SHAPE_VALUE) != 0,
                                       .device = (shape & VT_TRACE_SHAPE_DEVICE) != 0};
@@ -98,6 +124,7 @@ static int take_accesses(struct vt_trace_file *f, struct vt_trace_event *event,
             a->value[1] = a->bytes == 16 ? vt_cursor_u64(c) : 0;
         }
     }
+    place_of(f, id, 0)->n = vt_trace_file_place_n(n);
     event->n_accesses = n;
     event->accesses = f->accesses;
     return 0;
@@ -127,7 +154,8 @@ static int take_block(struct vt_trace_file *f, uint8_t op, struct vt_trace_event
         event->from = vt_cursor_u64(&f->c);
         event->to = vt_cursor_u64(&f->c);
     }
-    return (op & VT_TRACE_BLOCK_ACCESSES) != 0 ? take_accesses(f, event, err) : 0;
+    bool same = (op & VT_TRACE_BLOCK_SAME_SHAPES) != 0;
+    return (op & VT_TRACE_BLOCK_ACCESSES) != 0 ? take_accesses(f, event, same, err) : 0;
 }
 
 /* 1: an event; 0: the vCPU's state has changed, or `hits` wait. */
@@ -190,7 +218,7 @@ static int take_op(struct vt_trace_file *f, struct vt_trace_event *event, struct
         event->to = vt_cursor_u64(c);
         return 1;
     default:
-        if (op < VT_TRACE_OP_BLOCK || op >= VT_TRACE_OP_BLOCK + 16) {
+        if (op < VT_TRACE_OP_BLOCK || op >= VT_TRACE_OP_BLOCK + 32) {
             return corrupt(f, "no event begins with this byte", err);
         }
         int rc = take_block(f, op, event, err);

@@ -424,21 +424,51 @@ static void put_state(struct vt_trace_writer *w, const struct vt_trace_event *ev
     v->sequence++;
 }
 
-static void put_accesses(struct vt_trace_writer *w, const struct vt_trace_event *event, uint32_t id)
+static uint16_t shape_of(const struct vt_trace_access *a)
+{
+    return (uint16_t)((a->instruction & 1023u) | (uint32_t)__builtin_ctz(a->bytes) << 10 |
+                      (a->store ? VT_TRACE_SHAPE_STORE : 0) |
+                      (a->has_value ? VT_TRACE_SHAPE_VALUE : 0) |
+                      (a->device ? VT_TRACE_SHAPE_DEVICE : 0));
+}
+
+static struct vt_trace_file_place *place_of(struct vt_trace_writer *w, uint32_t id, uint32_t k)
+{
+    return &w->places[vt_trace_file_place(w->vcpu, id, k)];
+}
+
+/* As many accesses as the last time, and each of the shape it had. */
+static bool same_shapes(struct vt_trace_writer *w, const struct vt_trace_event *event, uint32_t id)
+{
+    if (place_of(w, id, 0)->n != event->n_accesses) {
+        return false;
+    }
+    for (uint32_t i = 0; i < event->n_accesses; i++) {
+        const struct vt_trace_file_place *p = place_of(w, id, i);
+        if (p->stamp != w->stamp || p->shape != shape_of(&event->accesses[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void put_accesses(struct vt_trace_writer *w, const struct vt_trace_event *event, uint32_t id,
+                         bool same)
 {
     struct bytes *b = &w->events;
-    put_varint(b, event->n_accesses);
+    if (!same) {
+        put_varint(b, event->n_accesses);
+    }
     for (uint32_t i = 0; i < event->n_accesses; i++) {
         const struct vt_trace_access *a = &event->accesses[i];
-        struct vt_trace_file_place *p = &w->places[vt_trace_file_place(w->vcpu, id, i)];
+        struct vt_trace_file_place *p = place_of(w, id, i);
         if (p->stamp != w->stamp) {
             *p = (struct vt_trace_file_place){.stamp = w->stamp};
         }
-        uint32_t shape = (a->instruction & 1023u) | (uint32_t)__builtin_ctz(a->bytes) << 10 |
-                         (a->store ? VT_TRACE_SHAPE_STORE : 0) |
-                         (a->has_value ? VT_TRACE_SHAPE_VALUE : 0) |
-                         (a->device ? VT_TRACE_SHAPE_DEVICE : 0);
-        put_varint(b, shape);
+        if (!same) {
+            p->shape = shape_of(a);
+            put_varint(b, p->shape);
+        }
         put_varint(b, vt_trace_file_zigzag(a->address - p->address));
         p->address = a->address;
         if (a->has_value) {
@@ -449,6 +479,7 @@ static void put_accesses(struct vt_trace_writer *w, const struct vt_trace_event 
             }
         }
     }
+    place_of(w, id, 0)->n = vt_trace_file_place_n(event->n_accesses);
 }
 
 static int check_accesses(const struct vt_trace_event *event, struct vt_error *err)
@@ -487,9 +518,11 @@ static int put_block(struct vt_trace_writer *w, const struct vt_trace_event *eve
     bool cut_short = event->executed != block->n || event->end != VT_TRACE_END_WHOLE;
     bool jump = event->from != 0 || event->to != 0;
     uint32_t id = w->known[block->id].file_id - 1;
+    bool same = event->n_accesses > 0 && same_shapes(w, event, id);
     struct bytes *b = &w->events;
-    put_u8(b, (uint8_t)(VT_TRACE_OP_BLOCK | (hit ? 0 : VT_TRACE_BLOCK_MISS) |
-                        (cut_short ? VT_TRACE_BLOCK_SHORT : 0) | (jump ? VT_TRACE_BLOCK_JUMP : 0) |
+    put_u8(b, (uint8_t)(VT_TRACE_OP_BLOCK | (same ? VT_TRACE_BLOCK_SAME_SHAPES : 0) |
+                        (hit ? 0 : VT_TRACE_BLOCK_MISS) | (cut_short ? VT_TRACE_BLOCK_SHORT : 0) |
+                        (jump ? VT_TRACE_BLOCK_JUMP : 0) |
                         (event->n_accesses > 0 ? VT_TRACE_BLOCK_ACCESSES : 0)));
     if (!hit) {
         put_varint(b, id);
@@ -504,7 +537,7 @@ static int put_block(struct vt_trace_writer *w, const struct vt_trace_event *eve
         put_u64(b, event->to);
     }
     if (event->n_accesses > 0) {
-        put_accesses(w, event, id);
+        put_accesses(w, event, id, same);
     }
     if (before != NULL) {
         before->next = block->id;

@@ -83,17 +83,19 @@ static struct stream stream_begin(void)
 
 static void some_accesses(struct stream *s, struct vt_trace_event *e)
 {
-    e->n_accesses = (uint32_t)(draw(&s->r) % 9);
+    /* Mostly those that the same instructions made before. */
+    bool same = draw(&s->r) % 8 != 0;
+    e->n_accesses = (uint32_t)(same ? e->block->id % 9 : draw(&s->r) % 9);
     e->accesses = e->n_accesses > 0 ? accesses : NULL;
     for (uint32_t i = 0; i < e->n_accesses; i++) {
         struct vt_trace_access *a = &accesses[i];
-        uint64_t x = draw(&s->r);
+        uint64_t x = same ? e->block->pc + i * 77777 : draw(&s->r);
         *a = (struct vt_trace_access){.instruction = (uint16_t)(x % e->block->n),
                                       .bytes = (uint8_t)(1 << (x >> 8) % 5),
                                       .store = (x >> 16 & 1) != 0,
                                       .has_value = (x >> 17 & 1) != 0,
                                       .device = (x >> 18 & 7) == 0,
-                                      .address = (x >> 21 & 1) != 0 ? draw(&s->r) : s->n * 8};
+                                      .address = draw(&s->r) % 4 == 0 ? draw(&s->r) : s->n * 8};
         if (a->has_value) {
             a->value[0] = draw(&s->r) >> (x >> 24) % 64;
             a->value[1] = a->bytes == 16 ? draw(&s->r) : 0;
