@@ -75,6 +75,23 @@ static int find_segment(struct request *r, struct vt_error *err)
     return rc;
 }
 
+/* What is seen goes to a file, to stdout, or both. */
+struct sink {
+    struct vt_trace_writer *file; /* or NULL */
+    bool show;
+    struct vt_trace_tally tally;
+};
+
+static int put(const struct vt_args *args, struct sink *sink, const struct vt_trace_info *info,
+               const struct vt_trace_event *event, struct vt_error *err)
+{
+    vt_trace_tally(&sink->tally, event);
+    if (sink->show) {
+        vt_trace_show(args, info, event);
+    }
+    return sink->file != NULL ? vt_trace_writer_put(sink->file, event, err) : 0;
+}
+
 static int steer(const struct request *r, uint32_t detail, struct vt_error *err)
 {
     return vt_trace_steer(r->segment, detail, r->policy, r->period, &r->filter, STEER_MS, err);
@@ -82,45 +99,44 @@ static int steer(const struct request *r, uint32_t detail, struct vt_error *err)
 
 /* ---- watching ---- */
 
-/* Shows events until the time is up, enough has been shown, or nothing more can come. `timeout_ms`
- * 0: those that are there. */
+#define EVENTS_A_LOOK 256 /* at the clock */
+
+/* Takes events until the time is up, there are enough of them, or nothing more can come.
+ * `timeout_ms` 0: those that are there. */
 static int take(const struct vt_args *args, const struct request *r, struct vt_trace_source *source,
-                uint64_t deadline_ns, uint64_t timeout_ms, struct vt_trace_tally *tally,
-                struct vt_error *err)
+                uint64_t deadline_ns, uint64_t timeout_ms, struct sink *sink, struct vt_error *err)
 {
-    struct vt_trace_event event;
     const struct vt_trace_info *info = vt_trace_source_info(source);
-    while (vt_interrupted == 0 && (r->count == 0 || tally->instructions < r->count)) {
-        int rc = vt_trace_next(source, timeout_ms, &event, err);
-        if (rc < 0) {
+    struct vt_trace_event event;
+    bool more = true;
+    for (uint64_t n = 0; more && (r->count == 0 || sink->tally.instructions < r->count); n++) {
+        int got = vt_trace_next(source, timeout_ms, &event, err);
+        int rc = got < 0 ? got : 0;
+        if (got == 1) {
+            rc = put(args, sink, info, &event, err);
+        } else if (got == 0) { /* time for it */
+            rc = sink->file != NULL ? vt_trace_writer_flush(sink->file, err) : 0;
+            more = timeout_ms != 0 && !vt_trace_source_info(source)->ended;
+        }
+        if (rc != 0) {
             return rc;
         }
-        if (rc == 1) {
-            vt_trace_tally(tally, &event);
-            if (r->detail != VT_TRACE_COUNT) {
-                vt_trace_show(args, info, &event);
-            }
+        if (timeout_ms != 0 && (got == 0 || n % EVENTS_A_LOOK == 0)) {
+            more = more && vt_interrupted == 0 && vt_now_ns() < deadline_ns;
         }
-        if (rc == 0 && (timeout_ms == 0 || vt_trace_source_info(source)->ended)) {
-            return 0;
-        }
-        if (timeout_ms != 0 && vt_now_ns() >= deadline_ns) {
-            return 0;
-        }
-        if (ferror(stdout)) {
-            return 0; /* told when output is finished */
-        }
+        more = more && (!sink->show || !ferror(stdout)); /* told when output is finished */
     }
     return 0;
 }
 
 /* What ran, by the plugin's counters, and what of it was seen. Where nothing is shown it is what
  * was asked for. */
-static void summarise(const struct vt_args *args, const struct request *r,
-                      const struct vt_trace_tally *t, const struct vt_trace_info *before,
-                      const struct vt_trace_info *after, uint64_t ns)
+static void summarise(const struct vt_args *args, const struct request *r, const struct sink *sink,
+                      const struct vt_trace_info *before, const struct vt_trace_info *after,
+                      uint64_t ns)
 {
     const bool asked = r->detail == VT_TRACE_COUNT;
+    const struct vt_trace_tally *t = &sink->tally;
     uint64_t ran = after->instructions - before->instructions;
     double s = (double)ns / 1e9;
     if (asked && vt_args_json(args)) {
@@ -139,44 +155,64 @@ static void summarise(const struct vt_args *args, const struct request *r,
             (double)ran / s / 1e6);
     if (!asked) {
         fprintf(out,
-                "%" PRIu64 " instructions in %" PRIu64 " blocks were shown, %" PRIu64
+                "%" PRIu64 " instructions in %" PRIu64 " blocks were %s, %" PRIu64
                 " cut short, with %" PRIu64 " accesses; %" PRIu64 " words were lost\n",
-                t->instructions, t->blocks, t->cuts, t->accesses, t->lost_words);
+                t->instructions, t->blocks, sink->file != NULL ? "kept" : "shown", t->cuts,
+                t->accesses, t->lost_words);
     }
     if (after->ended) {
         fprintf(stderr, "the VM ended\n");
     }
 }
 
-/* The ring's reader is there before the first record and until after the last one. */
+/* The recording itself, from on to off. */
+static int record(const struct vt_args *args, const struct request *r,
+                  struct vt_trace_source *source, struct sink *sink, struct vt_error *err)
+{
+    int rc = steer(r, r->detail, err);
+    if (rc != 0) {
+        return rc;
+    }
+    uint64_t began = vt_now_ns();
+    const struct vt_trace_info before = *vt_trace_source_info(source);
+    rc = take(args, r, source, r->for_ns != 0 ? began + r->for_ns : VT_NO_DEADLINE, LOOK_MS, sink,
+              err);
+    struct vt_error why;
+    int off = steer(r, VT_TRACE_OFF, &why);
+    uint64_t ns = vt_now_ns() - began;
+    rc = rc != 0 ? rc : take(args, r, source, 0, 0, sink, err);
+    if (rc == 0 && sink->file != NULL) {
+        rc = vt_trace_writer_info(sink->file, vt_trace_source_info(source), err);
+    }
+    if (rc == 0 && off != 0 && off != VT_E_GONE) { /* gone: what it left has been read */
+        *err = why;
+        rc = off;
+    }
+    if (rc == 0) {
+        summarise(args, r, sink, &before, vt_trace_source_info(source), ns);
+    }
+    return rc;
+}
+
+/* The rings' reader is there before the first record and until after the last one. */
 static int watch(const struct vt_args *args, const struct request *r, struct vt_error *err)
 {
+    const char *out = vt_args_value(args, "out");
+    struct sink sink = {.show = r->detail != VT_TRACE_COUNT &&
+                                (out == NULL || vt_args_flag(args, "show"))};
     struct vt_trace_source *source;
-    struct vt_trace_tally tally = {0};
     int rc = vt_trace_open_live(r->segment, &source, err);
     if (rc != 0) {
         return rc;
     }
-    rc = steer(r, r->detail, err);
-    if (rc == 0) {
-        uint64_t began = vt_now_ns();
-        const struct vt_trace_info before = *vt_trace_source_info(source);
-        rc = take(args, r, source, r->for_ns != 0 ? began + r->for_ns : VT_NO_DEADLINE, LOOK_MS,
-                  &tally, err);
-        struct vt_error ended; /* it may be gone, and what it left is still to be read */
-        int off = steer(r, VT_TRACE_OFF, &ended);
-        uint64_t ns = vt_now_ns() - began;
-        rc = rc != 0 ? rc : take(args, r, source, 0, 0, &tally, err);
-        if (rc == 0 && off != 0 && off != VT_E_GONE) {
-            *err = ended;
-            rc = off;
-        }
-        if (rc == 0) {
-            summarise(args, r, &tally, &before, vt_trace_source_info(source), ns);
-        }
+    if (out != NULL) {
+        rc = vt_trace_writer_create(out, vt_args_flag(args, "replace"),
+                                    vt_trace_source_info(source), &sink.file, err);
     }
+    rc = rc != 0 ? rc : record(args, r, source, &sink, err);
+    int closed = vt_trace_writer_close(sink.file, rc == 0 ? err : NULL);
     vt_trace_close(source);
-    return rc;
+    return rc != 0 ? rc : closed;
 }
 
 static int run(const struct vt_args *args)
@@ -188,8 +224,8 @@ static int run(const struct vt_args *args)
         return result;
     }
     const bool leave = vt_args_flag(args, "leave") || r.detail == VT_TRACE_OFF;
-    if (leave && (r.for_ns != 0 || r.count != 0)) {
-        return vt_usage_error(args, "--for and --count are of a trace that is watched");
+    if (leave && (r.for_ns != 0 || r.count != 0 || vt_args_value(args, "out") != NULL)) {
+        return vt_usage_error(args, "--for, --count and --out are of a trace that is watched");
     }
     int rc = find_segment(&r, &err);
     rc = rc != 0 ? rc : vt_audit(r.vm, "trace", &err, "%s", vt_trace_detail_name(r.detail));
@@ -206,16 +242,21 @@ static const struct vt_option options[] = {
     {"period", "N", "from times on: the time every N blocks (default: 64)", false},
     {"for", "TIME", "that long; default: until interrupted or the VM ends", false},
     {"count", "N", "end after N instructions", false},
+    {"out", "FILE", "keep it in FILE, and do not show it", false},
+    {"replace", NULL, "FILE may exist and is replaced", false},
+    {"show", NULL, "show it, too, while it is kept", false},
     {"leave", NULL, "set it and return: what runs stays in the VM's rings", false},
     {0},
 };
 
 extern const struct vt_verb vt_verb_trace_dump;
+extern const struct vt_verb vt_verb_trace_info;
 
 /* One a line, so that two people can add one. */
 /* clang-format off */
 static const struct vt_verb *const words[] = {
     &vt_verb_trace_dump,
+    &vt_verb_trace_info,
     NULL,
 };
 /* clang-format on */
@@ -245,6 +286,7 @@ const struct vt_verb vt_verb_trace = {
         "'vitrine trace VM --mode off' ends it.",
     .examples = "vitrine trace web --count 1000\n"
                 "vitrine trace web --mode count --for 1s\n"
+                "vitrine trace web --mode times --for 5s --out run.vtrace\n"
                 "vitrine trace web --mode values --filter range=0xffffffff81000000+0x100 --json\n"
                 "vitrine trace web --leave --policy keep-last",
     .run = run,

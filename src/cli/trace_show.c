@@ -2,10 +2,15 @@
 #include "cli/trace_show.h"
 
 #include "base/text.h"
+#include "trace/ring.h"
 #include "trace/words.h"
+#include "vitrine/machine.h"
+#include "vitrine/memory.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 void vt_trace_tally(struct vt_trace_tally *t, const struct vt_trace_event *e)
 {
@@ -208,4 +213,43 @@ void vt_trace_show(const struct vt_args *args, const struct vt_trace_info *info,
     } else {
         print_text(info, event);
     }
+}
+
+/* ---- where events come from ---- */
+
+static bool is_segment(const char *path)
+{
+    char magic[sizeof VT_TRACE_MAGIC - 1];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool is = fd >= 0 && pread(fd, magic, sizeof magic, 0) == (ssize_t)sizeof magic &&
+              memcmp(magic, VT_TRACE_MAGIC, sizeof magic) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return is;
+}
+
+int vt_cli_trace_open(const char *what, const char *operation, struct vt_trace_source **source,
+                      struct vt_error *err)
+{
+    struct vt_vm *vm;
+    int rc = strchr(what, '/') == NULL ? vt_vm_open(what, &vm, err) : VT_E_NOT_FOUND;
+    if (rc == VT_E_NOT_FOUND || rc == VT_E_INVAL) {
+        if (strchr(what, '/') == NULL && access(what, F_OK) != 0) {
+            return rc;
+        }
+        return is_segment(what) ? vt_trace_open_segment(what, source, err)
+                                : vt_trace_open_file(what, source, err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    const struct vt_vm_info *info = vt_vm_info(vm);
+    if (info->trace_path[0] == '\0') {
+        rc = vt_fail(err, VT_E_UNSUPPORTED, "%s cannot be traced: %s", what, info->trace_why);
+    }
+    rc = rc != 0 ? rc : vt_audit(what, operation, err, "%s", "");
+    rc = rc != 0 ? rc : vt_trace_open_segment(info->trace_path, source, err);
+    vt_vm_close(vm);
+    return rc;
 }

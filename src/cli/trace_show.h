@@ -15,8 +15,13 @@ struct vt_trace_tally {
 void vt_trace_tally(struct vt_trace_tally *tally, const struct vt_trace_event *event);
 
 /** A line an instruction that completed and a line for whatever else happened; in JSON an object an
- *  event. `names` are those of the registers. */
+ *  event. */
 void vt_trace_show(const struct vt_args *args, const struct vt_trace_info *info,
                    const struct vt_trace_event *event);
+
+/** What is already recorded: a VM's rings, a copy of them or a file, whichever `what` is; a VM's
+ * use goes to its audit log as `operation`. */
+int vt_cli_trace_open(const char *what, const char *operation, struct vt_trace_source **source,
+                      struct vt_error *err);
 
 #endif

@@ -116,6 +116,7 @@ static int take_one(struct vt_trace_dictionary *d, const uint8_t *at, uint64_t l
     *known = (struct vt_trace_known){
         .block = {.id = e.id,
                   .pc = e.pc,
+                  .machine = vt_trace_machine_of(d->arch),
                   .physical = e.physical,
                   .n = e.n,
                   .code_bytes = e.code_bytes,

@@ -41,6 +41,25 @@ expect_eq 'kernel alone' True "$(events '
 expect_error 2 "'x' is none of kernel" vitrine trace "$vm" --filter x
 expect_error 2 '--mode: ' vitrine trace "$vm" --mode all
 
+# A file holds what was seen; a name that is neither a VM nor a file is none.
+vitrine trace "$vm" --count 5000 --out "$scratch/run.vtrace" --show --json >"$scratch/shown" 2>/dev/null
+vitrine trace dump "$scratch/run.vtrace" --json >"$scratch/kept"
+instructions='[i["pc"] for e in d if e["kind"] == "block" for i in e["instructions"]]'
+expect_eq 'instructions in the file' "$(events "$instructions" <"$scratch/shown")" \
+    "$(events "$instructions" <"$scratch/kept")"
+expect_eq 'what it is of' "$vm x86_64" \
+    "$(vitrine trace info "$scratch/run.vtrace" --json | json 'd["vm"] + " " + d["arch"]')"
+expect_error 1 'exists' vitrine trace "$vm" --count 1 --out "$scratch/run.vtrace"
+expect_error 3 'no VM named' vitrine trace dump "$prefix-none"
+
+# Counting goes on without us, and top shows it.
+vitrine trace "$vm" --mode count --leave
+expect_eq 'instructions in top' true \
+    "$(vitrine top "$vm" --once --json | json 'd[0]["instructions_per_s"] > 0')"
+vitrine trace "$vm" --mode off
+expect_eq 'none are counted any more' null \
+    "$(vitrine top "$vm" --once --json | json 'd[0]["instructions_per_s"]')"
+
 # A flight recorder: set and left, looked at without disturbing it, ended.
 vitrine trace "$vm" --leave --policy keep-last
 guest_exec true
