@@ -79,6 +79,7 @@ typedef struct {
     unsigned len;
 } GArray;
 GByteArray *g_byte_array_new(void);
+uint8_t *g_byte_array_free(GByteArray *array, int free_segment);
 GByteArray *g_byte_array_set_size(GByteArray *array, unsigned length);
 unsigned g_array_get_element_size(GArray *array);
 char *g_array_free(GArray *array, int free_segment);

@@ -117,28 +117,43 @@ static int x86_number(const char *name)
     return -1;
 }
 
+/* A register of at most 8 bytes. */
+static unsigned list(unsigned n, const qemu_plugin_reg_descriptor *one)
+{
+    uint64_t value;
+    GByteArray *bytes = g_byte_array_new();
+    bool fits =
+        strlen(one->name) < sizeof vt_header->registers[0] && read_into(bytes, one->handle, &value);
+    if (fits) {
+        listed[n] = one->handle;
+        strcpy(vt_header->registers[n], one->name);
+    }
+    g_byte_array_free(bytes, 1);
+    return fits;
+}
+
 void vt_arch_registers(void)
 {
-    GByteArray *bytes = g_byte_array_new();
     GArray *all = qemu_plugin_get_registers();
     unsigned stride = g_array_get_element_size(all);
     bool x86 = arch->root_of == x86_root_of;
+    const char *core = NULL;
     unsigned n = 0;
     for (unsigned i = 0; i < all->len; i++) {
         qemu_plugin_reg_descriptor one;
-        uint64_t value;
         memcpy(&one, all->data + (size_t)i * stride, sizeof one);
-        if (strcmp(one.name, arch->root) == 0) {
+        core = i == 0 ? one.feature : core;
+        bool is_root = strcmp(one.name, arch->root) == 0;
+        if (is_root) {
             root_register = one.handle;
         }
         int number = x86 ? x86_number(one.name) : (int)i;
         if (number >= 0 && number < SOURCES) {
             sources[number] = one.handle;
         }
-        if (n < VT_TRACE_REGISTERS_MAX && strlen(one.name) < sizeof vt_header->registers[0] &&
-            read_into(bytes, one.handle, &value)) {
-            listed[n] = one.handle;
-            strcpy(vt_header->registers[n++], one.name);
+        bool in_core = core != NULL && one.feature != NULL && strcmp(one.feature, core) == 0;
+        if ((in_core || is_root) && n < VT_TRACE_REGISTERS_MAX) {
+            n += list(n, &one);
         }
     }
     if (!x86 && arch->root_of == arm_root_of) {

@@ -128,7 +128,8 @@ void vt_instrument(struct qemu_plugin_tb *tb);
 
 /* arch.c */
 bool vt_arch_init(const char *target);
-/** On a vCPU's thread that just came up. */
+/** On a vCPU's thread that just came up. What is listed is the machine's core registers (in QEMU's
+ * order, those of at most 8 bytes) and the page-table root. */
 void vt_arch_registers(void);
 /** The register an instruction loads the page-table root from (bits 0-7 its number, bit 8 set), or
  * 0. */

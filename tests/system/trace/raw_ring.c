@@ -168,7 +168,7 @@ static int counters(void)
            " arch %s ended %" PRIu32 "\n",
            header->blocks, header->dictionary_head, header->dictionary_full, header->plugin_api,
            header->arch, header->ended);
-    printf("registers:");
+    printf("capabilities 0x%" PRIx32 " registers:", header->capabilities);
     for (uint32_t i = 0; i < header->n_registers && i < VT_TRACE_REGISTERS_MAX; i++) {
         printf(" %.12s", header->registers[i]);
     }
