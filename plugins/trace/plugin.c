@@ -177,6 +177,9 @@ static void on_translate(qemu_plugin_id_t unused_id, struct qemu_plugin_tb *tb)
 {
     UNUSED;
     vt_trace_follow();
+    if (vt_config.c.detail == VT_TRACE_OFF) {
+        return;
+    }
     if (own != NULL && own->root == UINT64_MAX && own->bytes != NULL) {
         vt_record_root(own, vt_arch_root(own), false);
     }
@@ -235,7 +238,12 @@ static void register_all(void)
     qemu_plugin_register_vcpu_idle_cb(self, on_idle UDATA);
     qemu_plugin_register_vcpu_resume_cb(self, on_resume UDATA);
     qemu_plugin_register_atexit_cb(self, on_end, NULL);
-    if (vt_config.c.detail >= VT_TRACE_COUNT) {
+    /* QEMU 11 forgets what an interrupted translation left behind only when it begins one with this
+     * callback: without it, what is left gets into the next, and QEMU crashes. So once registered
+     * it stays, and costs nothing but when code is translated. */
+    static bool translated;
+    if (translated || vt_config.c.detail >= VT_TRACE_COUNT) {
+        translated = true;
         qemu_plugin_register_vcpu_tb_trans_cb(self, on_translate UDATA);
     }
 #if VT_PLUGIN_API >= 7

@@ -4,7 +4,9 @@
  *   raw_ring make FILE [VCPUS [RING_WORDS]]
  *   raw_ring steer FILE DETAIL POLICY [NAME=VALUE…]   root, root_mask, vcpus, range=A-B, point,
  *                                                     privileges, period, flags
- *   raw_ring drain FILE SECONDS                       consumes and counts; until QEMU ends
+ *   raw_ring drain FILE SECONDS [blind]               consumes and counts, at most so long: until
+ *                                                     something was recorded and is no more, or
+ *                                                     QEMU ends; blind: does not look at records
  *   raw_ring dump FILE [VCPU [WORDS]]                 the last words, one record a line
  *   raw_ring counters FILE
  */
@@ -225,6 +227,7 @@ static uint16_t instructions(struct sizes *s, uint32_t id)
 
 struct totals {
     uint64_t kinds[10], instructions, words;
+    unsigned began, over; /* vCPUs that began to record, and that are off again */
 };
 
 static void take(struct vt_trace_vcpu *v, const uint64_t *ring, struct sizes *s, struct totals *t,
@@ -244,6 +247,11 @@ static void take(struct vt_trace_vcpu *v, const uint64_t *ring, struct sizes *s,
         t->kinds[kind]++;
         if (kind == VT_TRACE_BLOCK) {
             t->instructions += instructions(s, (uint32_t)word);
+        }
+        if (kind == VT_TRACE_MODE) {
+            bool on = (word >> 32 & 0xff) != VT_TRACE_OFF;
+            t->began += on;
+            t->over += !on && t->began > t->over;
         }
         tail += length(word);
     }
@@ -270,8 +278,8 @@ static int drain(double limit, bool decode)
     fflush(stdout);
     double begin = seconds();
     for (;;) {
-        bool ended =
-            __atomic_load_n(&header->ended, __ATOMIC_ACQUIRE) != 0 || seconds() - begin > limit;
+        bool ended = __atomic_load_n(&header->ended, __ATOMIC_ACQUIRE) != 0 ||
+                     seconds() - begin > limit || (totals.began > 0 && totals.over == totals.began);
         uint64_t before = totals.words;
         for (uint32_t i = 0; i < header->vcpus; i++) {
             take(vcpu(i), (const uint64_t *)((const uint8_t *)vcpu(i) + VT_TRACE_PAGE), &sizes,
