@@ -395,7 +395,7 @@ static uint32_t fill_blocks(const struct hot *h, void *records)
 
 /* ---------------------------------------------------------------- showing */
 
-#define LENGTH(columns) (sizeof columns / sizeof columns[0])
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 static const struct table {
     const char *member, *title;
     const struct vt_column *columns;
@@ -418,7 +418,7 @@ static void show_sums(const struct hot *h, struct vt_json_writer *w)
     const struct vt_trace_graph_stats *stats = vt_trace_graph_stats(h->graph);
     vt_json_kv_u64(w, "instructions", stats->instructions);
     vt_json_kv_u64(w, "block_executions", stats->events);
-    vt_json_kv_f64(w, "seconds", (double)h->took_ns / 1e9, 6);
+    vt_json_kv_f64(w, "seconds", h->took_ns > 0 ? (double)h->took_ns / 1e9 : (double)NAN, 6);
     vt_json_kv_u64(w, "lost_words", h->lost_words);
     vt_json_kv_u64(w, "joined", stats->joined);
     vt_json_kv_u64(w, "unexplained", stats->unexplained);
@@ -496,48 +496,63 @@ static void say_losses(const struct hot *h)
     }
 }
 
-static int hot(const struct vt_args *args, struct hot *h, uint64_t for_ns, struct vt_error *err)
+static int hot_file(struct hot *h, const char *path, struct vt_error *err)
 {
-    const char *segment = vt_vm_info(h->target.vm)->trace_path;
-    if (segment[0] == 0) {
+    int rc = vt_trace_open_file(path, &h->source, err);
+    rc =
+        rc == 0 ? vt_trace_graph_create(vt_trace_source_info(h->source)->arch, &h->graph, err) : rc;
+    rc = rc == 0 ? take(h, VT_NO_DEADLINE, err) : rc;
+    if (rc == 0 && vt_interrupted) {
+        return vt_fail(err, VT_E_INTERRUPTED, "interrupted");
+    }
+    return rc == 0 ? vt_trace_graph_learn(h->graph, err) : rc;
+}
+
+static int hot_vm(const struct vt_args *args, struct hot *h, uint64_t for_ns, struct vt_error *err)
+{
+    const struct vt_vm_info *info = vt_vm_info(h->target.vm);
+    if (info->trace_path[0] == 0) {
         return vt_fail(err, VT_E_UNSUPPORTED, "%s cannot be traced: %s", h->target.name,
-                       vt_vm_info(h->target.vm)->trace_why);
+                       info->trace_why);
     }
-    int rc = record(args, h, segment, for_ns, err);
-    if (rc != 0) {
-        return rc;
-    }
+    int rc = record(args, h, info->trace_path, for_ns, err);
     /* Names are a help, not a need: a guest that is no Linux has addresses. */
-    if (vt_target_kernel(&h->target, NULL) == 0) {
+    if (rc == 0 && vt_target_kernel(&h->target, NULL) == 0) {
         (void)vt_linux_tasks(h->target.kernel, &h->tasks, NULL);
-    }
-    rc = show(args, h, err);
-    if (rc == 0) {
-        say_losses(h);
     }
     return rc;
 }
 
 static int run(const struct vt_args *args)
 {
+    static const char *const of_vms[] = {"for", "kernel", "user", "wait"};
     struct vt_error err;
     struct hot h = {0};
     uint64_t for_ns;
+    const char *operand = vt_args_operand(args, 0);
+    bool file = vt_target_is_file(operand);
     int result = vt_args_duration(args, "for", FOR_NS, &for_ns);
     result = result == 0 ? vt_args_u64(args, "top", TOP, &h.top) : result;
     if (result == 0 && (h.top == 0 || h.top > TOP_MAX)) {
         result = vt_usage_error(args, "--top takes 1 to %u", TOP_MAX);
     }
-    if (result == 0 && vt_target_is_file(vt_args_operand(args, 0))) {
-        result = vt_usage_error(args, "saved RAM executes nothing");
+    for (size_t i = 0; result == 0 && file && i < LENGTH(of_vms); i++) {
+        if (i == 0 ? vt_args_value(args, "for") != NULL : vt_args_flag(args, of_vms[i])) {
+            result = vt_usage_error(args, "--%s is of recording: a file was recorded already",
+                                    of_vms[i]);
+        }
     }
-    if (result == 0) {
+    if (result == 0 && !file) {
         result = vt_cli_open(args, "hot", VT_CLI_RAM, "", &h.target);
     }
     if (result != 0) {
         return result;
     }
-    int rc = hot(args, &h, for_ns, &err);
+    int rc = file ? hot_file(&h, operand, &err) : hot_vm(args, &h, for_ns, &err);
+    rc = rc == 0 ? show(args, &h, &err) : rc;
+    if (rc == 0) {
+        say_losses(&h);
+    }
     result = rc != 0 ? vt_report(args, &err) : vt_output_finish(stdout);
     vt_trace_close(h.source);
     vt_trace_graph_destroy(h.graph);
@@ -558,7 +573,7 @@ const struct vt_verb vt_verb_hot = {
     .name = "hot",
     .group = "Trace",
     .summary = "Show the loops, functions and sequences a guest spends its instructions in",
-    .operands = "VM",
+    .operands = "VM|FILE",
     .min_operands = 1,
     .max_operands = 1,
     .options = options,
@@ -569,10 +584,14 @@ const struct vt_verb vt_verb_hot = {
         "are iterations each time a loop began. Sequences are 2 to 8 instructions in a row, equal\n"
         "when mnemonics and kinds of operands are; those that a longer one explains are left out.\n"
         "Paths follow, from the hottest blocks, where most executions go.\n\n"
-        "The VM must have been started with its trace plugin (vitrine info says), and one at a\n"
-        "time can record.",
+        "A FILE (a path, with a '/') is one that vitrine trace --out wrote; its addresses are "
+        "shown\n"
+        "without names. A VM must have been started with its trace plugin (vitrine info says), "
+        "and\n"
+        "one at a time can record.",
     .examples = "  vitrine hot web\n"
                 "  vitrine hot web --for 10s --kernel --top 20\n"
-                "  vitrine hot web --json",
+                "  vitrine hot web --json\n"
+                "  vitrine hot ./run.vtrace",
     .run = run,
 };

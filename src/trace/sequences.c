@@ -44,7 +44,7 @@ static int count_gram(struct counting *c, const uint32_t *tokens, uint32_t n, ui
         }
         int rc = vt_learn_room((void **)&c->grams, c->n, &c->room, sizeof *c->grams, err);
         rc = rc == 0 ? vt_learn_index_put(&c->index, a, b, c->n, err) : rc;
-        if (rc != 0) {
+        if (rc != 0 || c->grams == NULL) {
             return rc;
         }
         at = c->n++;
@@ -62,7 +62,7 @@ static uint32_t token_of(const struct vt_trace_graph *g, uint32_t node)
     return facts.has_token ? facts.token : 0;
 }
 
-/* All that end at tokens[end - 1] and begin in [first, border). */
+/* All that end at tokens[end - 1] and begin before tokens[border]. */
 static int count_ending(struct counting *c, const uint32_t *tokens, uint32_t border, uint32_t end,
                         uint64_t count, struct vt_error *err)
 {

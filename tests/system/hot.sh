@@ -71,5 +71,7 @@ expect_eq 'tables' 'Loops Functions Sequences Paths Blocks' \
     "$(grep -E '^[A-Z][a-z]+$' "$scratch/table" | tr '\n' ' ' | sed 's/ $//')"
 
 expect_status 2 vitrine hot "$vm" --top 0
-expect_status 2 vitrine hot ./saved.ram
+expect_status 2 vitrine hot ./none.vtrace --user
+expect_status 3 vitrine hot ./none.vtrace
+expect_status 1 vitrine hot "$0"
 expect_status 3 vitrine hot "$prefix-none"
