@@ -41,7 +41,7 @@ static int general(ZydisRegister reg)
 static uint16_t bit_of(ZydisRegister reg)
 {
     int n = general(reg);
-    return n < 0 ? 0 : (uint16_t)(1u << n);
+    return (uint16_t)(n < 0 ? 0u : 1u << (unsigned)n);
 }
 
 static void operands_of(const ZydisDecodedInstruction *insn, const ZydisDecodedOperand *operands,
