@@ -257,9 +257,8 @@ static void take(struct vt_trace_vcpu *v, const uint64_t *ring, struct sizes *s,
     }
     tail = decode ? tail : limit;
     t->words += tail - v->tail;
-    __atomic_store_n(&v->tail, tail, __ATOMIC_RELEASE);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&v->waiting, __ATOMIC_RELAXED) != 0) {
+    __atomic_store_n(&v->tail, tail, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&v->waiting, __ATOMIC_SEQ_CST) != 0) {
         __atomic_store_n(&v->waiting, 0, __ATOMIC_RELAXED);
         wake(&v->waiting);
     }
