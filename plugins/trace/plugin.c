@@ -27,7 +27,7 @@
 #if VT_PLUGIN_API >= 7
 #define UDATA , NULL
 #define VCPU_PARAMETERS unsigned vcpu, void *udata
-#define ID_PARAMETERS void *udata
+#define ID_PARAMETERS void *udata /* a declaration. NOLINT(bugprone-macro-parentheses) */
 #define UNUSED (void)udata
 #else
 #define UDATA

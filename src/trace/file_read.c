@@ -130,6 +130,13 @@ static int take_accesses(struct vt_trace_file *f, struct vt_trace_event *event, 
     return 0;
 }
 
+static enum vt_trace_end take_end(struct vt_cursor *c)
+{
+    uint8_t end = vt_cursor_u8(c);
+    c->bad |= end > VT_TRACE_END_UNKNOWN;
+    return end > VT_TRACE_END_UNKNOWN ? VT_TRACE_END_UNKNOWN : (enum vt_trace_end)end;
+}
+
 static int take_block(struct vt_trace_file *f, uint8_t op, struct vt_trace_event *event,
                       struct vt_error *err)
 {
@@ -146,9 +153,7 @@ static int take_block(struct vt_trace_file *f, uint8_t op, struct vt_trace_event
     follow(f, event, id);
     if ((op & VT_TRACE_BLOCK_SHORT) != 0) {
         event->executed = (uint16_t)vt_trace_file_upto(&f->c, event->block->n);
-        uint8_t end = vt_cursor_u8(&f->c);
-        f->c.bad |= end > VT_TRACE_END_UNKNOWN;
-        event->end = end;
+        event->end = take_end(&f->c);
     }
     if ((op & VT_TRACE_BLOCK_JUMP) != 0) {
         event->from = vt_cursor_u64(&f->c);
@@ -163,7 +168,7 @@ static int take_op(struct vt_trace_file *f, struct vt_trace_event *event, struct
 {
     struct vt_cursor *c = &f->c;
     struct vt_trace_file_vcpu *v = &f->vcpus[f->vcpu];
-    uint8_t op = vt_cursor_u8(c), end;
+    uint8_t op = vt_cursor_u8(c);
     if (op >= VT_TRACE_OP_HITS) {
         f->hits =
             op == VT_TRACE_OP_MANY_HITS ? vt_trace_file_varint(c) : op - VT_TRACE_OP_HITS + 1u;
@@ -211,9 +216,7 @@ static int take_op(struct vt_trace_file *f, struct vt_trace_event *event, struct
         return 1;
     case VT_TRACE_OP_CUT:
         fill(f, event, VT_TRACE_EV_CUT);
-        end = vt_cursor_u8(c);
-        c->bad |= end > VT_TRACE_END_UNKNOWN;
-        event->end = end;
+        event->end = take_end(c);
         event->from = vt_cursor_u64(c);
         event->to = vt_cursor_u64(c);
         return 1;
@@ -316,7 +319,7 @@ int vt_trace_file_seek(struct vt_trace_source *source, uint64_t event, struct vt
         return 0;
     }
     int rc = begin_chunk(f, err);
-    while (rc >= 0 && !f->stuck && f->chunk->number + f->produced < event) {
+    while (rc >= 0 && !f->stuck && f->chunk != NULL && f->chunk->number + f->produced < event) {
         struct vt_trace_event skipped;
         rc = take_event(f, &skipped, err);
     }

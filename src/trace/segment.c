@@ -33,7 +33,7 @@ static bool lies_within(uint64_t offset, uint64_t bytes, uint64_t all)
 
 static int check_geometry(struct vt_trace_segment *s, struct vt_error *err)
 {
-    if (s->bytes < 2 * VT_TRACE_PAGE || s->bytes > SEGMENT_BYTES_MAX) {
+    if (s->bytes < (uint64_t)2 * VT_TRACE_PAGE || s->bytes > SEGMENT_BYTES_MAX) {
         return vt_fail(err, VT_E_CORRUPT, "a trace segment of %llu bytes",
                        (unsigned long long)s->bytes);
     }

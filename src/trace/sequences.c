@@ -37,14 +37,14 @@ static int count_gram(struct counting *c, const uint32_t *tokens, uint32_t n, ui
         b = (b << 7 | b >> 57) ^ ((uint64_t)tokens[i] * 0xbf58476d1ce4e5b9u);
     }
     uint32_t at = vt_learn_index_find(&c->index, a, b);
-    if (at == VT_LEARN_NONE) {
+    if (at >= c->n) { /* VT_LEARN_NONE */
         if (c->n >= c->g->limits.sequences) {
             c->g->stats.truncated = true;
             return 0;
         }
         int rc = vt_learn_room((void **)&c->grams, c->n, &c->room, sizeof *c->grams, err);
         rc = rc == 0 ? vt_learn_index_put(&c->index, a, b, c->n, err) : rc;
-        if (rc != 0 || c->grams == NULL) {
+        if (rc != 0) {
             return rc;
         }
         at = c->n++;

@@ -28,7 +28,7 @@ static int lay_out(int fd, unsigned cpus, struct vt_error *err)
         .vcpus = cpus < VT_TRACE_VCPUS_MAX ? cpus : VT_TRACE_VCPUS_MAX,
         .ring_words = VT_TRACE_RING_WORDS,
         .control_offset = VT_TRACE_PAGE,
-        .vcpu_offset = 2 * VT_TRACE_PAGE,
+        .vcpu_offset = (uint64_t)2 * VT_TRACE_PAGE,
         .vcpu_stride = VT_TRACE_PAGE + (uint64_t)VT_TRACE_RING_WORDS * sizeof(uint64_t),
         .dictionary_bytes = DICTIONARY_BYTES,
     };
