@@ -201,19 +201,50 @@ int vt_trace_writer_name_block(struct vt_trace_writer *w, uint32_t block, const 
 /** Writes what waits and the totals; frees it in any case. */
 int vt_trace_writer_close(struct vt_trace_writer *w, struct vt_error *err);
 
-/* ---- names: of live VMs (from the guest) and of files */
+/* ---- names: of live VMs (from the guest) and of files
+ *
+ * A block is named when it is first seen, its process as well: processes end, files do not change.
+ * Names are a help and no need; what has none stays unknown. They are the guest's: any bytes.
+ */
 
+struct vt_target; /* vitrine/target.h */
 struct vt_trace_names;
-/** "vmlinux:memcpy+0x10", "ext4:…", "/bin/busybox:0x1234"; parts NULL where unknown. Belongs to
- * names. */
+/** Names out of a VM's own memory, while it runs on: of the kernel and its modules, of processes by
+ * their page-table roots, of the files that code is mapped from. The target outlives them, and only
+ * they use its kernel meanwhile: it is opened as soon as there is one. x86_64 alone; for others
+ * there are no names. VT_E_NOMEM. */
+int vt_trace_names_live(struct vt_target *target, struct vt_trace_names **names,
+                        struct vt_error *err);
+/** Those that a file keeps; *names is NULL when it has none, or the source is no file. VT_E_NOMEM.
+ */
+int vt_trace_names_file(const struct vt_trace_source *source, struct vt_trace_names **names,
+                        struct vt_error *err);
+void vt_trace_names_destroy(struct vt_trace_names *names);
+/** Is told every event of a source before what it shall name; one without a new block or root costs
+ *  nothing. Does nothing with names of a file, and with NULL. */
+void vt_trace_names_see(struct vt_trace_names *names, const struct vt_trace_event *event);
+
+/** "vmlinux", "memcpy", 0x10; "ext4", "ext4_readpage", 0; "/bin/busybox", NULL, 0x1234. */
 struct vt_trace_place {
-    const char *object, *function;
-    uint64_t offset;
-    const char *process;
-    int64_t pid;
+    const char *object;   /**< "vmlinux", a module, a file's path, "[vdso]"; NULL: unknown */
+    const char *function; /**< NULL: unknown */
+    uint64_t offset;      /**< from the function's first byte; without one, the address that the
+                               object was linked at, as addr2line takes it */
+    const char *process;  /**< whose page table is in force; the kernel's threads borrow any.
+                               NULL: unknown */
+    int64_t pid;          /**< -1: unknown */
 };
-bool vt_trace_place(const struct vt_trace_names *names, uint64_t root,
-                    const struct vt_trace_block *block, uint64_t pc, struct vt_trace_place *place);
+/** What executes at `pc` under `root`; `block`, which may be NULL, has it (vt_trace_names_see saw
+ * it, or the file has it). Texts belong to names. Whether the object is known; `place` is filled in
+ * any case. NULL for names: nothing is known. */
+bool vt_trace_place(struct vt_trace_names *names, uint64_t root, const struct vt_trace_block *block,
+                    uint64_t pc, struct vt_trace_place *place);
+/** "memcpy+0x10", "libc.so.6:memcpy", "busybox:0x1234", or "0x401234": the kernel's without
+ * "vmlinux:", files without their folders, printable. */
+void vt_trace_place_text(const struct vt_trace_place *place, uint64_t pc, char *text, size_t bytes);
+/** Names all roots and blocks that were seen and that the file has: before it is closed. */
+int vt_trace_names_write(struct vt_trace_names *names, struct vt_trace_writer *w,
+                         struct vt_error *err);
 
 /* ---- learning */
 

@@ -1,12 +1,11 @@
 /* cli/cmd_hot.c - `vitrine hot`: where a guest spends its instructions.
  *
  * Blocks are recorded for a while (trace.h), a graph is learned from them (trace/learn.h), and the
- * hottest of each kind is shown: loops, functions, sequences, paths, blocks. Kernel addresses get
- * the names of symbols, page-table roots those of processes.
+ * hottest of each kind is shown: loops, functions, sequences, paths, blocks. Addresses and
+ * page-table roots get names from the guest, or those that a file keeps.
  */
 #include "base/cell.h"
 #include "base/io.h"
-#include "base/text.h"
 #include "cli/target.h"
 #include "trace/learn.h"
 #include "trace/ring.h"
@@ -31,7 +30,7 @@ struct hot {
     struct vt_target target;
     struct vt_trace_source *source;
     struct vt_trace_graph *graph;
-    struct vt_task_list tasks;
+    struct vt_trace_names *names; /* or NULL */
     uint64_t lost_words, took_ns;
     uint64_t top;
 };
@@ -54,6 +53,7 @@ static int take(struct hot *h, uint64_t deadline_ns, struct vt_error *err)
             }
         } else if (rc > 0) {
             h->lost_words += event.kind == VT_TRACE_EV_LOST ? event.lost_words : 0;
+            vt_trace_names_see(h->names, &event);
             int added = vt_trace_graph_add(h->graph, &event, err);
             rc = added != 0 ? added : rc;
         }
@@ -92,49 +92,17 @@ static int record(const struct vt_args *args, struct hot *h, const char *segment
 
 /* ---------------------------------------------------------------- names */
 
-/* With page-table isolation a process has two roots, which differ in this bit. */
-#define ROOT_MASK (~(uint64_t)0x1fff)
-
-static const struct vt_task *task_of(const struct hot *h, uint64_t root)
+static void name_space(const struct vt_trace_space *space, const struct vt_trace_place *place,
+                       char *out, size_t bytes)
 {
-    for (size_t i = 0; i < h->tasks.n; i++) {
-        uint64_t pgd = h->tasks.tasks[i].pgd.v;
-        if (pgd != 0 && (pgd & ROOT_MASK) == (root & ROOT_MASK)) {
-            return &h->tasks.tasks[i];
-        }
-    }
-    return NULL;
-}
-
-static void name_space(const struct hot *h, const struct vt_trace_space *space, char *out,
-                       size_t bytes)
-{
-    const struct vt_task *task = space->kernel ? NULL : task_of(h, space->root);
     if (space->kernel) {
         snprintf(out, bytes, "kernel");
-    } else if (task != NULL) {
-        snprintf(out, bytes, "%s", task->comm);
+    } else if (place->process != NULL) {
+        snprintf(out, bytes, "%s", place->process);
     } else if (space->root == ~(uint64_t)0) {
         snprintf(out, bytes, "user");
     } else {
         snprintf(out, bytes, "root 0x%" PRIx64, space->root);
-    }
-}
-
-/* "symbol+0x12" or the address; without the distance where only the function is meant. */
-static void name_place(const struct hot *h, bool kernel, uint64_t pc, bool exact, char *out,
-                       size_t bytes)
-{
-    const char *name;
-    char type;
-    uint64_t distance;
-    if (!kernel || h->target.kernel == NULL ||
-        vt_kernel_symbol_at(h->target.kernel, VT_GVA(pc), &name, &type, &distance, NULL) != 0) {
-        snprintf(out, bytes, "0x%" PRIx64, pc);
-    } else if (exact && distance > 0) {
-        snprintf(out, bytes, "%s+0x%" PRIx64, name, distance);
-    } else {
-        snprintf(out, bytes, "%s", name);
     }
 }
 
@@ -182,7 +150,7 @@ struct path_row {
 #define PLACE(type)                                                                                \
     {VT_COLUMN(type, place.process, VT_CELL_CHARS, "process", "PROCESS", "process, or kernel")},   \
         {VT_COLUMN(type, place.name, VT_CELL_CHARS, "place", "PLACE",                              \
-                   "symbol of the kernel, or address")},                                           \
+                   "function of the kernel, a program or a library, or address")},                 \
         {VT_COLUMN(type, place.pc, VT_CELL_HEX, "address", NULL, "its first instruction")},        \
         {VT_COLUMN(type, percent, VT_CELL_F64, "percent", "%", "share of all instructions"),       \
          .digits = 2}
@@ -237,14 +205,20 @@ static double share(const struct hot *h, uint64_t instructions)
     return all == 0 ? 0 : 100.0 * (double)instructions / (double)all;
 }
 
+/* Without the distance where only the function is meant. */
 static void place_of(const struct hot *h, uint32_t block, bool exact, struct place *place)
 {
     uint32_t n;
     const struct vt_trace_basic_block *b = &vt_trace_graph_blocks(h->graph, &n)[block];
     const struct vt_trace_space *space = &vt_trace_graph_spaces(h->graph, &n)[b->space];
+    struct vt_trace_place at;
+    struct vt_trace_block one;
+    vt_trace_graph_instruction(h->graph, block, 0, &one);
+    vt_trace_place(h->names, space->root, &one, b->pc, &at);
+    at.offset = exact || at.function == NULL ? at.offset : 0;
     place->pc = b->pc;
-    name_space(h, space, place->process, sizeof place->process);
-    name_place(h, space->kernel, b->pc, exact, place->name, sizeof place->name);
+    name_space(space, &at, place->process, sizeof place->process);
+    vt_trace_place_text(&at, b->pc, place->name, sizeof place->name);
 }
 
 static uint32_t fill_loops(const struct hot *h, void *records)
@@ -499,6 +473,7 @@ static void say_losses(const struct hot *h)
 static int hot_file(struct hot *h, const char *path, struct vt_error *err)
 {
     int rc = vt_trace_open_file(path, &h->source, err);
+    rc = rc == 0 ? vt_trace_names_file(h->source, &h->names, err) : rc;
     rc =
         rc == 0 ? vt_trace_graph_create(vt_trace_source_info(h->source)->arch, &h->graph, err) : rc;
     rc = rc == 0 ? take(h, VT_NO_DEADLINE, err) : rc;
@@ -515,12 +490,8 @@ static int hot_vm(const struct vt_args *args, struct hot *h, uint64_t for_ns, st
         return vt_fail(err, VT_E_UNSUPPORTED, "%s cannot be traced: %s", h->target.name,
                        info->trace_why);
     }
-    int rc = record(args, h, info->trace_path, for_ns, err);
-    /* Names are a help, not a need: a guest that is no Linux has addresses. */
-    if (rc == 0 && vt_target_kernel(&h->target, NULL) == 0) {
-        (void)vt_linux_tasks(h->target.kernel, &h->tasks, NULL);
-    }
-    return rc;
+    int rc = vt_trace_names_live(&h->target, &h->names, err);
+    return rc == 0 ? record(args, h, info->trace_path, for_ns, err) : rc;
 }
 
 static int run(const struct vt_args *args)
@@ -556,7 +527,7 @@ static int run(const struct vt_args *args)
     result = rc != 0 ? vt_report(args, &err) : vt_output_finish(stdout);
     vt_trace_close(h.source);
     vt_trace_graph_destroy(h.graph);
-    vt_task_list_fini(&h.tasks);
+    vt_trace_names_destroy(h.names);
     return vt_cli_close(args, &h.target, result);
 }
 
@@ -584,11 +555,10 @@ const struct vt_verb vt_verb_hot = {
         "are iterations each time a loop began. Sequences are 2 to 8 instructions in a row, equal\n"
         "when mnemonics and kinds of operands are; those that a longer one explains are left out.\n"
         "Paths follow, from the hottest blocks, where most executions go.\n\n"
-        "A FILE (a path, with a '/') is one that vitrine trace --out wrote; its addresses are "
-        "shown\n"
-        "without names. A VM must have been started with its trace plugin (vitrine info says), "
-        "and\n"
-        "one at a time can record.",
+        "Functions are those of the kernel, and of programs and libraries as far as their files'\n"
+        "symbols are in the guest's page cache. A FILE (a path, with a '/') is one that vitrine\n"
+        "trace --out wrote; it keeps the names. A VM must have been started with its trace plugin\n"
+        "(vitrine info says), and one at a time can record.",
     .examples = "  vitrine hot web\n"
                 "  vitrine hot web --for 10s --kernel --top 20\n"
                 "  vitrine hot web --json\n"

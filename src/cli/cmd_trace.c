@@ -8,7 +8,7 @@
 #include "base/io.h"
 #include "trace/ring.h"
 #include "trace/words.h"
-#include "vitrine/memory.h"
+#include "vitrine/target.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -59,25 +59,27 @@ static int read_request(const struct vt_args *args, struct request *r)
     return 0;
 }
 
-static int find_segment(struct request *r, struct vt_error *err)
+static int open_vm(struct request *r, struct vt_target *target, struct vt_error *err)
 {
-    struct vt_vm *vm;
-    int rc = vt_vm_open(r->vm, &vm, err);
+    if (vt_target_is_file(r->vm)) {
+        return vt_fail(err, VT_E_INVAL, "'%s' is no VM's name", r->vm);
+    }
+    int rc = vt_target_open(r->vm, "trace", vt_trace_detail_name(r->detail), target, err);
     if (rc != 0) {
         return rc;
     }
-    const struct vt_vm_info *info = vt_vm_info(vm);
+    const struct vt_vm_info *info = vt_vm_info(target->vm);
     if (info->trace_path[0] == '\0') {
         rc = vt_fail(err, VT_E_UNSUPPORTED, "%s cannot be traced: %s", r->vm, info->trace_why);
     }
     memcpy(r->segment, info->trace_path, sizeof r->segment);
-    vt_vm_close(vm);
     return rc;
 }
 
 /* What is seen goes to a file, to stdout, or both. */
 struct sink {
     struct vt_trace_writer *file; /* or NULL */
+    struct vt_trace_names *names;
     bool show;
     struct vt_trace_tally tally;
 };
@@ -86,8 +88,9 @@ static int put(const struct vt_args *args, struct sink *sink, const struct vt_tr
                const struct vt_trace_event *event, struct vt_error *err)
 {
     vt_trace_tally(&sink->tally, event);
+    vt_trace_names_see(sink->names, event);
     if (sink->show) {
-        vt_trace_show(args, info, event);
+        vt_trace_show(args, info, sink->names, event);
     }
     return sink->file != NULL ? vt_trace_writer_put(sink->file, event, err) : 0;
 }
@@ -184,6 +187,9 @@ static int record(const struct vt_args *args, const struct request *r,
     if (rc == 0 && sink->file != NULL) {
         rc = vt_trace_writer_info(sink->file, vt_trace_source_info(source), err);
     }
+    if (rc == 0 && sink->file != NULL) {
+        rc = vt_trace_names_write(sink->names, sink->file, err);
+    }
     if (rc == 0 && off != 0 && off != VT_E_GONE) { /* gone: what it left has been read */
         *err = why;
         rc = off;
@@ -195,7 +201,8 @@ static int record(const struct vt_args *args, const struct request *r,
 }
 
 /* The rings' reader is there before the first record and until after the last one. */
-static int watch(const struct vt_args *args, const struct request *r, struct vt_error *err)
+static int watch(const struct vt_args *args, const struct request *r, struct vt_target *target,
+                 struct vt_error *err)
 {
     const char *out = vt_args_value(args, "out");
     struct sink sink = {.show = r->detail != VT_TRACE_COUNT &&
@@ -209,8 +216,10 @@ static int watch(const struct vt_args *args, const struct request *r, struct vt_
         rc = vt_trace_writer_create(out, vt_args_flag(args, "replace"),
                                     vt_trace_source_info(source), &sink.file, err);
     }
+    rc = rc != 0 ? rc : vt_trace_names_live(target, &sink.names, err);
     rc = rc != 0 ? rc : record(args, r, source, &sink, err);
     int closed = vt_trace_writer_close(sink.file, rc == 0 ? err : NULL);
+    vt_trace_names_destroy(sink.names);
     vt_trace_close(source);
     return rc != 0 ? rc : closed;
 }
@@ -227,11 +236,12 @@ static int run(const struct vt_args *args)
     if (leave && (r.for_ns != 0 || r.count != 0 || vt_args_value(args, "out") != NULL)) {
         return vt_usage_error(args, "--for, --count and --out are of a trace that is watched");
     }
-    int rc = find_segment(&r, &err);
-    rc = rc != 0 ? rc : vt_audit(r.vm, "trace", &err, "%s", vt_trace_detail_name(r.detail));
+    struct vt_target target = {0};
+    int rc = open_vm(&r, &target, &err);
     if (rc == 0) {
-        rc = leave ? steer(&r, r.detail, &err) : watch(args, &r, &err);
+        rc = leave ? steer(&r, r.detail, &err) : watch(args, &r, &target, &err);
     }
+    (void)vt_target_close(&target, NULL); /* it was not stopped */
     return rc == 0 ? vt_output_finish(stdout) : vt_report(args, &err);
 }
 

@@ -3,7 +3,7 @@
 
 static int run(const struct vt_args *args)
 {
-    struct vt_trace_source *source;
+    struct vt_cli_trace trace;
     struct vt_trace_event event;
     struct vt_error err;
     uint64_t count, shown = 0;
@@ -11,16 +11,17 @@ static int run(const struct vt_args *args)
     if (rc != 0) {
         return rc;
     }
-    if (vt_cli_trace_open(vt_args_operand(args, 0), "trace dump", &source, &err) != 0) {
+    if (vt_cli_trace_open_named(vt_args_operand(args, 0), "trace dump", &trace, &err) != 0) {
         return vt_report(args, &err);
     }
-    const struct vt_trace_info *info = vt_trace_source_info(source);
+    const struct vt_trace_info *info = vt_trace_source_info(trace.source);
     while (vt_interrupted == 0 && !ferror(stdout) && shown < count &&
-           (rc = vt_trace_next(source, 0, &event, &err)) == 1) {
-        vt_trace_show(args, info, &event);
+           (rc = vt_trace_next(trace.source, 0, &event, &err)) == 1) {
+        vt_trace_names_see(trace.names, &event);
+        vt_trace_show(args, info, trace.names, &event);
         shown++;
     }
-    vt_trace_close(source);
+    vt_cli_trace_close(&trace);
     return rc < 0 ? vt_report(args, &err) : vt_output_finish(stdout);
 }
 

@@ -58,24 +58,47 @@ static void print_end(const struct vt_trace_event *e)
     }
 }
 
-static void print_block(const struct vt_trace_event *e)
+/* Wide enough for most names; longer ones move the instruction. */
+#define PLACE_WIDTH 32
+
+static void print_place(struct vt_trace_names *names, const struct vt_trace_event *e, uint64_t pc)
+{
+    char process[64] = "", text[512] = "";
+    struct vt_trace_place place;
+    bool known = vt_trace_place(names, e->root, e->block, pc, &place);
+    if (place.process != NULL) {
+        vt_text_printable(process, sizeof process, place.process, strlen(place.process));
+    }
+    if (known) {
+        vt_trace_place_text(&place, pc, text, sizeof text);
+    }
+    printf("%-15s  %016" PRIx64 "  %-*s", process, pc, PLACE_WIDTH, text);
+}
+
+static void print_block(struct vt_trace_names *names, const struct vt_trace_event *e)
 {
     struct vt_trace_instruction insn;
     for (unsigned i = 0; i < e->executed; i++) {
         vt_trace_decode(e->block, i, &insn);
         begin_line(e);
-        printf("%016" PRIx64 "  %s", insn.pc, insn.text);
+        if (names != NULL) {
+            print_place(names, e, insn.pc);
+        } else {
+            printf("%016" PRIx64, insn.pc);
+        }
+        printf("  %s", insn.text);
         print_accesses(e, i);
         putchar('\n');
     }
     print_end(e);
 }
 
-static void print_text(const struct vt_trace_info *info, const struct vt_trace_event *e)
+static void print_text(const struct vt_trace_info *info, struct vt_trace_names *names,
+                       const struct vt_trace_event *e)
 {
     switch (e->kind) {
     case VT_TRACE_EV_BLOCK:
-        print_block(e);
+        print_block(names, e);
         return;
     case VT_TRACE_EV_CUT:
         print_end(e);
@@ -142,11 +165,33 @@ static void json_accesses(struct vt_json_writer *w, const struct vt_trace_event 
     vt_json_array_end(w);
 }
 
-static void json_block(struct vt_json_writer *w, const struct vt_trace_event *e)
+static void json_place(struct vt_json_writer *w, struct vt_trace_names *names,
+                       const struct vt_trace_event *e)
+{
+    struct vt_trace_place place;
+    bool known = vt_trace_place(names, e->root, e->block, e->block->pc, &place);
+    if (place.process != NULL) {
+        vt_json_kv_string(w, "process", place.process);
+        vt_json_kv_i64(w, "pid", place.pid);
+    }
+    if (place.object != NULL) {
+        vt_json_kv_string(w, "object", place.object);
+    }
+    if (place.function != NULL) {
+        vt_json_kv_string(w, "function", place.function);
+    }
+    if (known) {
+        vt_json_kv_hex(w, "offset", place.offset);
+    }
+}
+
+static void json_block(struct vt_json_writer *w, struct vt_trace_names *names,
+                       const struct vt_trace_event *e)
 {
     struct vt_trace_instruction insn;
     vt_json_kv_u64(w, "block", e->block->id);
     vt_json_kv_hex(w, "pc", e->block->pc);
+    json_place(w, names, e);
     vt_json_key(w, "instructions");
     vt_json_array(w);
     for (unsigned i = 0; i < e->executed; i++) {
@@ -171,7 +216,8 @@ static void json_discontinuity(struct vt_json_writer *w, const struct vt_trace_e
     }
 }
 
-static void print_json(const struct vt_trace_info *info, const struct vt_trace_event *e)
+static void print_json(const struct vt_trace_info *info, struct vt_trace_names *names,
+                       const struct vt_trace_event *e)
 {
     struct vt_json_writer w;
     vt_json_init(&w, stdout, false);
@@ -184,7 +230,7 @@ static void print_json(const struct vt_trace_info *info, const struct vt_trace_e
         vt_json_kv_hex(&w, "root", e->root);
     }
     if (e->kind == VT_TRACE_EV_BLOCK) {
-        json_block(&w, e);
+        json_block(&w, names, e);
     }
     if (e->kind == VT_TRACE_EV_BLOCK || e->kind == VT_TRACE_EV_CUT) {
         json_discontinuity(&w, e);
@@ -206,12 +252,12 @@ static void print_json(const struct vt_trace_info *info, const struct vt_trace_e
 }
 
 void vt_trace_show(const struct vt_args *args, const struct vt_trace_info *info,
-                   const struct vt_trace_event *event)
+                   struct vt_trace_names *names, const struct vt_trace_event *event)
 {
     if (vt_args_json(args)) {
-        print_json(info, event);
+        print_json(info, names, event);
     } else {
-        print_text(info, event);
+        print_text(info, names, event);
     }
 }
 
@@ -229,27 +275,80 @@ static bool is_segment(const char *path)
     return is;
 }
 
+/* Whether a word names a VM rather than a file here; VMs go first. */
+static int is_vm(const char *what, bool *is, struct vt_error *err)
+{
+    struct vt_vm *vm;
+    int rc = vt_target_is_file(what) ? VT_E_NOT_FOUND : vt_vm_open(what, &vm, err);
+    *is = rc == 0;
+    if (rc == 0) {
+        vt_vm_close(vm);
+    }
+    return (rc == VT_E_NOT_FOUND || rc == VT_E_INVAL) &&
+                   (vt_target_is_file(what) || access(what, F_OK) == 0)
+               ? 0
+               : rc;
+}
+
+static int open_file(const char *path, struct vt_trace_source **source, struct vt_error *err)
+{
+    return is_segment(path) ? vt_trace_open_segment(path, source, err)
+                            : vt_trace_open_file(path, source, err);
+}
+
+static int open_rings(const struct vt_vm_info *info, struct vt_trace_source **source,
+                      struct vt_error *err)
+{
+    return info->trace_path[0] == '\0' ? vt_fail(err, VT_E_UNSUPPORTED, "%s cannot be traced: %s",
+                                                 info->name, info->trace_why)
+                                       : vt_trace_open_segment(info->trace_path, source, err);
+}
+
 int vt_cli_trace_open(const char *what, const char *operation, struct vt_trace_source **source,
                       struct vt_error *err)
 {
     struct vt_vm *vm;
-    int rc = strchr(what, '/') == NULL ? vt_vm_open(what, &vm, err) : VT_E_NOT_FOUND;
-    if (rc == VT_E_NOT_FOUND || rc == VT_E_INVAL) {
-        if (strchr(what, '/') == NULL && access(what, F_OK) != 0) {
-            return rc;
-        }
-        return is_segment(what) ? vt_trace_open_segment(what, source, err)
-                                : vt_trace_open_file(what, source, err);
+    bool is;
+    int rc = is_vm(what, &is, err);
+    if (rc != 0 || !is) {
+        return rc != 0 ? rc : open_file(what, source, err);
     }
+    rc = vt_vm_open(what, &vm, err);
     if (rc != 0) {
         return rc;
     }
-    const struct vt_vm_info *info = vt_vm_info(vm);
-    if (info->trace_path[0] == '\0') {
-        rc = vt_fail(err, VT_E_UNSUPPORTED, "%s cannot be traced: %s", what, info->trace_why);
-    }
-    rc = rc != 0 ? rc : vt_audit(what, operation, err, "%s", "");
-    rc = rc != 0 ? rc : vt_trace_open_segment(info->trace_path, source, err);
+    rc = vt_audit(what, operation, err, "%s", "");
+    rc = rc != 0 ? rc : open_rings(vt_vm_info(vm), source, err);
     vt_vm_close(vm);
     return rc;
+}
+
+int vt_cli_trace_open_named(const char *what, const char *operation, struct vt_cli_trace *trace,
+                            struct vt_error *err)
+{
+    struct vt_cli_trace t = {0};
+    bool vm;
+    int rc = is_vm(what, &vm, err);
+    if (rc == 0 && vm) {
+        rc = vt_target_open(what, operation, "", &t.target, err);
+        rc = rc == 0 ? open_rings(vt_vm_info(t.target.vm), &t.source, err) : rc;
+        rc = rc == 0 ? vt_trace_names_live(&t.target, &t.names, err) : rc;
+    } else if (rc == 0) {
+        rc = open_file(what, &t.source, err);
+        rc = rc == 0 ? vt_trace_names_file(t.source, &t.names, err) : rc;
+    }
+    if (rc != 0) {
+        vt_cli_trace_close(&t);
+        return rc;
+    }
+    *trace = t;
+    return 0;
+}
+
+void vt_cli_trace_close(struct vt_cli_trace *trace)
+{
+    vt_trace_close(trace->source);
+    vt_trace_names_destroy(trace->names);
+    (void)vt_target_close(&trace->target, NULL); /* it was not stopped */
+    *trace = (struct vt_cli_trace){0};
 }

@@ -4,6 +4,7 @@
 #define VT_CLI_TRACE_SHOW_H
 
 #include "cli/cli.h"
+#include "vitrine/target.h"
 #include "vitrine/trace.h"
 
 /** What went by, of one source. */
@@ -15,13 +16,24 @@ struct vt_trace_tally {
 void vt_trace_tally(struct vt_trace_tally *tally, const struct vt_trace_event *event);
 
 /** A line an instruction that completed and a line for whatever else happened; in JSON an object an
- *  event. */
+ *  event. `names`, which has seen the event, or NULL. */
 void vt_trace_show(const struct vt_args *args, const struct vt_trace_info *info,
-                   const struct vt_trace_event *event);
+                   struct vt_trace_names *names, const struct vt_trace_event *event);
 
 /** What is already recorded: a VM's rings, a copy of them or a file, whichever `what` is; a VM's
  * use goes to its audit log as `operation`. */
 int vt_cli_trace_open(const char *what, const char *operation, struct vt_trace_source **source,
                       struct vt_error *err);
+
+/** The same with names, of a VM's guest as it is now or those that a file keeps. */
+struct vt_cli_trace {
+    struct vt_target target; /* of a VM */
+    struct vt_trace_source *source;
+    struct vt_trace_names *names;
+};
+int vt_cli_trace_open_named(const char *what, const char *operation, struct vt_cli_trace *trace,
+                            struct vt_error *err);
+/** Takes one of zeros, too. */
+void vt_cli_trace_close(struct vt_cli_trace *trace);
 
 #endif
