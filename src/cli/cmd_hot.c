@@ -31,24 +31,68 @@ struct hot {
     struct vt_trace_source *source;
     struct vt_trace_graph *graph;
     struct vt_trace_names *names; /* or NULL */
+    struct vt_trace_filter filter;
     uint64_t lost_words, took_ns;
-    uint64_t top;
+    uint64_t top, pid; /* 0: of all processes */
 };
+
+/* ---------------------------------------------------------------- what is asked for */
+
+/* With page-table isolation a process has two roots, which differ in this bit. */
+#define ROOT_MASK (~(uint64_t)0x1fff)
+
+static int filter_process(struct hot *h, struct vt_error *err)
+{
+    struct vt_task_list tasks = {0};
+    int rc = vt_target_kernel(&h->target, err);
+    rc = rc == 0 ? vt_linux_tasks(h->target.kernel, &tasks, err) : rc;
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < tasks.n && h->filter.root == 0; i++) {
+        if ((uint64_t)tasks.tasks[i].pid == h->pid) {
+            h->filter.root = tasks.tasks[i].pgd.v & ROOT_MASK;
+            h->filter.root_mask = ROOT_MASK;
+        }
+    }
+    vt_task_list_fini(&tasks);
+    return h->filter.root != 0 ? 0
+                               : vt_fail(err, VT_E_NOT_FOUND,
+                                         "%s has no process %" PRIu64 " with memory of its own",
+                                         h->target.name, h->pid);
+}
+
+static int read_filter(const struct vt_args *args, struct vt_trace_filter *filter)
+{
+    const char *word;
+    for (unsigned i = 0; (word = vt_args_value_at(args, "filter", i)) != NULL; i++) {
+        struct vt_error err;
+        if (vt_trace_filter_add(filter, word, &err) != 0) {
+            return vt_usage_error(args, "--filter: %s", err.message);
+        }
+    }
+    filter->privileges |= vt_args_flag(args, "kernel") ? 1u : 0u;
+    filter->privileges |= vt_args_flag(args, "user") ? 2u : 0u;
+    return 0;
+}
 
 /* ---------------------------------------------------------------- recording */
 
+/* Until the deadline; or, with none, what there is. */
 static int take(struct hot *h, uint64_t deadline_ns, struct vt_error *err)
 {
+    uint64_t wait_ms = deadline_ns > 0 ? WAIT_MS : 0;
     struct vt_trace_event event;
     int rc = 1;
     for (unsigned n = 0; rc >= 0; n++) {
-        if (n % EVENTS_A_LOOK == 0 && (vt_interrupted || vt_now_ns() >= deadline_ns)) {
+        if (n % EVENTS_A_LOOK == 0 && deadline_ns > 0 &&
+            (vt_interrupted || vt_now_ns() >= deadline_ns)) {
             return 0;
         }
-        rc = vt_trace_next(h->source, WAIT_MS, &event, err);
+        rc = vt_trace_next(h->source, wait_ms, &event, err);
         if (rc == 0) {
             n = EVENTS_A_LOOK - 1; /* look at the clock */
-            if (vt_trace_source_info(h->source)->ended) {
+            if (deadline_ns == 0 || vt_trace_source_info(h->source)->ended) {
                 return 0;
             }
         } else if (rc > 0) {
@@ -64,8 +108,6 @@ static int take(struct hot *h, uint64_t deadline_ns, struct vt_error *err)
 static int record(const struct vt_args *args, struct hot *h, const char *segment, uint64_t for_ns,
                   struct vt_error *err)
 {
-    struct vt_trace_filter filter = {.privileges = (vt_args_flag(args, "kernel") ? 1u : 0u) |
-                                                   (vt_args_flag(args, "user") ? 2u : 0u)};
     uint32_t policy = vt_args_flag(args, "wait") ? VT_TRACE_WAIT : VT_TRACE_DROP;
     int rc = vt_trace_open_live(segment, &h->source, err);
     rc =
@@ -74,7 +116,7 @@ static int record(const struct vt_args *args, struct hot *h, const char *segment
         return rc;
     }
     uint64_t began = vt_now_ns();
-    rc = vt_trace_steer(segment, VT_TRACE_BLOCKS, policy, 0, &filter, STEER_TIMEOUT_MS, err);
+    rc = vt_trace_steer(segment, VT_TRACE_BLOCKS, policy, 0, &h->filter, STEER_TIMEOUT_MS, err);
     if (rc == 0) {
         rc = take(h, vt_now_ns() + for_ns, err);
         h->took_ns = vt_now_ns() - began;
@@ -86,6 +128,7 @@ static int record(const struct vt_args *args, struct hot *h, const char *segment
             rc = off;
             *err = later;
         }
+        rc = rc == 0 ? take(h, 0, err) : rc; /* what lies in the rings still */
     }
     return rc == 0 ? vt_trace_graph_learn(h->graph, err) : rc;
 }
@@ -490,13 +533,14 @@ static int hot_vm(const struct vt_args *args, struct hot *h, uint64_t for_ns, st
         return vt_fail(err, VT_E_UNSUPPORTED, "%s cannot be traced: %s", h->target.name,
                        info->trace_why);
     }
-    int rc = vt_trace_names_live(&h->target, &h->names, err);
+    int rc = h->pid != 0 ? filter_process(h, err) : 0;
+    rc = rc == 0 ? vt_trace_names_live(&h->target, &h->names, err) : rc;
     return rc == 0 ? record(args, h, info->trace_path, for_ns, err) : rc;
 }
 
 static int run(const struct vt_args *args)
 {
-    static const char *const of_vms[] = {"for", "kernel", "user", "wait"};
+    static const char *const of_vms[] = {"for", "pid", "filter", "kernel", "user", "wait"};
     struct vt_error err;
     struct hot h = {0};
     uint64_t for_ns;
@@ -508,11 +552,13 @@ static int run(const struct vt_args *args)
         result = vt_usage_error(args, "--top takes 1 to %u", TOP_MAX);
     }
     for (size_t i = 0; result == 0 && file && i < LENGTH(of_vms); i++) {
-        if (i == 0 ? vt_args_value(args, "for") != NULL : vt_args_flag(args, of_vms[i])) {
+        if (i < 3 ? vt_args_value(args, of_vms[i]) != NULL : vt_args_flag(args, of_vms[i])) {
             result = vt_usage_error(args, "--%s is of recording: a file was recorded already",
                                     of_vms[i]);
         }
     }
+    result = result == 0 ? vt_args_u64(args, "pid", 0, &h.pid) : result;
+    result = result == 0 ? read_filter(args, &h.filter) : result;
     if (result == 0 && !file) {
         result = vt_cli_open(args, "hot", VT_CLI_RAM, "", &h.target);
     }
@@ -534,8 +580,10 @@ static int run(const struct vt_args *args)
 static const struct vt_option options[] = {
     {"for", "TIME", "record that long (default: 2s)", false},
     {"top", "N", "rows of each kind (default: 10)", false},
+    {"pid", "PID", "what runs on behalf of that process alone, in the kernel, too", false},
     {"kernel", NULL, "the kernel's instructions alone", false},
     {"user", NULL, "those of processes alone", false},
+    {"filter", "WHAT", "kernel, user, range=A-B, range=A+N, root=A, vcpu=N", true},
     {"wait", NULL, "let the guest wait for the recording rather than lose a part of it", false},
     {0},
 };
@@ -561,6 +609,7 @@ const struct vt_verb vt_verb_hot = {
         "(vitrine info says), and one at a time can record.",
     .examples = "  vitrine hot web\n"
                 "  vitrine hot web --for 10s --kernel --top 20\n"
+                "  vitrine hot web --pid 123 --user --wait\n"
                 "  vitrine hot web --json\n"
                 "  vitrine hot ./run.vtrace",
     .run = run,

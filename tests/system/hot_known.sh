@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# tests/system/hot_known.sh - what is learned of a program equals what its source says, number by
+# number: loops, nesting, trips, kinds of work, sequences; from a VM that runs and from a file.
+. "$(dirname "$0")/lib.sh"
+
+[ -x "$VITRINE_BUILD/tests/system/hot-known" ] || skip 'the guest program is of another machine'
+start_vm a --memory 256M --accel tcg --add "$VITRINE_BUILD/tests/system/hot-known"
+segment=$(vitrine info "$vm" --json | json 'd["trace_path"] or ""')
+[ -n "$segment" ] || skip "$(vitrine info "$vm" --json | json 'd["trace_why"]')"
+wait_console 'shell ready'
+guest_exec 'mkfifo /run/in; setsid hot-known >/run/where 2>&1 <>/run/in &
+    until grep -q ready /run/where; do usleep 10000; done; cat /run/where' | tr -d '\r' >"$scratch/where"
+at() { awk -v name="$1" '$1 == name { print $2 }' "$scratch/where"; }
+pid=$(vitrine ps "$vm" --json | json '[p["pid"] for p in d["processes"] if p["comm"] == "hot-known"][0]')
+known="range=$(at begin)-$(at end)"
+
+detail_is() { # in the control page, and the plugin has followed
+    python3 - "$segment" "$1" <<'PYTHON'
+import struct, sys
+generation, seen, detail = struct.unpack("3I", open(sys.argv[1], "rb").read(4108)[4096:])
+sys.exit(not (generation == seen and detail == int(sys.argv[2])))
+PYTHON
+}
+
+# once VERB…: the loops run one time while the command records; it is then asked to end.
+once() {
+    "$VITRINE" "$@" &
+    local recorder=$!
+    wait_until 'it records' detail_is 2
+    guest_exec ': >/run/where; echo >/run/in
+        until grep -q done /run/where; do usleep 10000; done' >/dev/null
+    kill -TERM "$recorder"
+    wait "$recorder"
+}
+
+once hot "$vm" --pid "$pid" --filter "$known" --wait --for 5m --top 1000 --json >"$scratch/live"
+once trace "$vm" --filter user --filter "$known" --out "$scratch/known.vtrace" 2>"$scratch/said"
+vitrine hot "$scratch/known.vtrace" --top 1000 --json >"$scratch/file"
+# The whole process: what else it does, once, is beside the loops and changes nothing of them.
+once hot "$vm" --pid "$pid" --user --wait --for 5m --top 1000 --json >"$scratch/whole"
+
+for of in live file whole; do
+    python3 "$(dirname "$0")/trace/hot_known.py" "$scratch/where" "$scratch/$of" $of ||
+        fail "$of: what was learned is not what the source says"
+done
