@@ -30,6 +30,7 @@ recorded() {
     done
 }
 
+# shellcheck disable=SC2154 # recorded declares what it counted
 on() { # SUFFIX OPTION…
     start_vm "$@"
     segment=/dev/shm/qemu_trace_$vm
@@ -76,7 +77,9 @@ on() { # SUFFIX OPTION…
 
 vitrine run --help | grep -q -- --no-trace || skip 'this vitrine has no trace'
 on private --cpus 2
-shopt -s nullglob
-for program in "$cache"/old-qemus/trixie/qemu-system-x86_64; do
-    VITRINE_QEMU=$program on older --cpus 2
-done
+older=$cache/old-qemus/trixie/qemu-system-x86_64
+if [ -x "$older" ]; then
+    VITRINE_QEMU=$older on older --cpus 2
+else
+    note "no older QEMU here ('tools/setup old-qemus')"
+fi
