@@ -127,7 +127,7 @@ struct card_statement {
 };
 /** Each ended by a NULL name. */
 extern const struct card_statement machine_statements[], driver_statements[], raw_statements[],
-    display_statements[], bench_statements[];
+    display_statements[], bench_statements[], compute_statements[];
 /** Runs again and again while the script waits; gpu.c sets it. */
 extern void (*script_idle)(void);
 /** Sleeps, and runs script_idle about a hundred times a second. */

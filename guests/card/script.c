@@ -177,7 +177,8 @@ const struct card_statement machine_statements[] = {
 };
 
 static const struct card_statement *const tables[] = {
-    machine_statements, driver_statements, raw_statements, display_statements, bench_statements,
+    machine_statements, driver_statements, raw_statements,
+    display_statements, bench_statements,  compute_statements,
 };
 
 /* ---- reading them */

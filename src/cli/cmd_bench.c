@@ -17,6 +17,7 @@
 extern const struct vt_bench vt_bench_guest;
 extern const struct vt_bench vt_bench_memory;
 extern const struct vt_bench vt_bench_semantic;
+extern const struct vt_bench vt_bench_trace;
 extern const struct vt_bench vt_bench_virtio_gpu;
 extern const struct vt_bench vt_bench_vms;
 extern const struct vt_bench vt_bench_volume;
@@ -26,6 +27,7 @@ static const struct vt_bench *const benches[] = {
     &vt_bench_guest,
     &vt_bench_memory,
     &vt_bench_semantic,
+    &vt_bench_trace,
     &vt_bench_virtio_gpu,
     &vt_bench_vms,
     &vt_bench_volume,
@@ -214,8 +216,12 @@ static const struct vt_option options[] = {
     {"copy", NULL, "volume: copy RAM to the device, also where it could be used in place", false},
     {"picture", "FILE", "volume: the last frame, as PNG", false},
     {"flushes", "N", "virtio-gpu: flushes of a run (default: 100000)", false},
-    {"rounds", "N", "virtio-gpu: runs of each kind, of which the median is told (default: 5)",
+    {"rounds", "N", "virtio-gpu, trace: runs of each kind, of which the median is told (5; 3)",
      false},
+    {"workload", "NAME", "trace: boot or compute alone", false},
+    {"mode", "NAME", "trace: this one, and what it is compared with", true},
+    {"compute", "N", "trace: rounds of computing (default: 1500)", false},
+    {"peers", "DIR", "trace: QEMU's own plugins in DIR, too (tools/bench-peers --trace)", false},
     {"without", "FEATURE", "volume: not heat, highlights, dim, boxes, labels or frame", true},
     {0},
 };
@@ -231,6 +237,7 @@ const struct vt_verb vt_verb_bench = {
                    "ended afterwards. Times are wall-clock and belong to this machine.",
     .examples = "vitrine bench\nvitrine bench guest --json\nvitrine bench guest web\n"
                 "vitrine bench memory --memory 128M\n"
-                "vitrine bench volume --synthetic 25 --size 1024 --json",
+                "vitrine bench volume --synthetic 25 --size 1024 --json\n"
+                "vitrine bench trace --json",
     .run = run,
 };

@@ -391,6 +391,20 @@ static void test_a_display_of_another_size_is_followed(void **state)
     json_decref(all);
 }
 
+/* What it comes to was worked out by a program of another language. */
+static void test_computing_comes_to_the_same(void **state)
+{
+    (void)state;
+    json_t *all = run("compute 3; compute 3", true);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(count(report(all, "compute", i), "rounds"), 3);
+        assert_string_equal(text(report(all, "compute", i), "result"), "0xcb5d9a1b2f65e3a");
+    }
+    json_decref(all);
+    fails_with("compute", "compute", "not understood");
+    fails_with("compute 0", "compute", "not understood");
+}
+
 int main(void)
 {
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -404,6 +418,7 @@ int main(void)
         test(test_both_ways_are_measured),
         test(test_an_interrupt_ends_a_sleep),
         test(test_a_display_of_another_size_is_followed),
+        test(test_computing_comes_to_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
