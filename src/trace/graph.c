@@ -4,7 +4,8 @@
  * instructions of one instance to the beginning of the next, on one vCPU. Where an interrupt, a
  * fault or a system call leaves, the place is kept; when the vCPU comes back to it, the transition
  * is made as if nothing had been between. Almost every event follows one of the last two ways out
- * of the one before and touches no index. What the numbers mean is learned later (blocks.c).
+ * of the one before: that is add_known, which looks nothing up. What the numbers mean is learned
+ * later (blocks.c).
  */
 #include "trace/learn_parts.h"
 
@@ -13,6 +14,8 @@
 
 #define KERNEL_HALF ((uint64_t)1 << 63)
 #define SPACES_MAX 65536u
+#define CODE_BYTES_MAX                                                                             \
+    ((uint64_t)256 << 20) /* of all blocks; a dictionary in shared memory has 128 */
 static const struct vt_trace_graph_limits limits_default = {
     .blocks = 1u << 19, .instructions = 1u << 22, .edges = 1u << 21, .sequences = 1u << 20};
 
@@ -106,11 +109,11 @@ static bool ends_in_exception_return(const struct vt_learn_code *code)
 static int find_code(struct vt_trace_graph *g, const struct vt_trace_block *block, uint32_t *out,
                      struct vt_error *err)
 {
+    size_t bytes = (size_t)block->n + block->code_bytes;
     *out = vt_learn_index_find(&g->by_id, block->id, 0);
-    if (*out != VT_LEARN_NONE) {
+    if (*out != VT_LEARN_NONE || bytes > CODE_BYTES_MAX - g->code_bytes) {
         return 0;
     }
-    size_t bytes = (size_t)block->n + block->code_bytes;
     int rc = vt_learn_room((void **)&g->codes, g->n_codes, &g->codes_room, sizeof *g->codes, err);
     if (rc != 0) {
         return rc;
@@ -129,6 +132,7 @@ static int find_code(struct vt_trace_graph *g, const struct vt_trace_block *bloc
         return rc;
     }
     *out = g->n_codes;
+    g->code_bytes += bytes;
     struct vt_learn_code *code = &g->codes[g->n_codes++];
     *code = (struct vt_learn_code){.id = block->id,
                                    .n = block->n,
@@ -151,9 +155,11 @@ static int find_instance(struct vt_trace_graph *g, uint32_t space,
         return 0;
     }
     int rc = find_code(g, block, &code, err);
-    rc = rc == 0 ? vt_learn_room((void **)&g->instances, g->n_instances, &g->instances_room,
-                                 sizeof *g->instances, err)
-                 : rc;
+    if (rc != 0 || code == VT_LEARN_NONE) {
+        return rc;
+    }
+    rc = vt_learn_room((void **)&g->instances, g->n_instances, &g->instances_room,
+                       sizeof *g->instances, err);
     rc = rc == 0 ? vt_learn_index_put(&g->by_instance, space, block->id, g->n_instances, err) : rc;
     if (rc == 0) {
         *out = g->n_instances;
@@ -162,52 +168,68 @@ static int find_instance(struct vt_trace_graph *g, uint32_t space,
                                        .code = code,
                                        .id = block->id,
                                        .shorts = VT_LEARN_NONE,
-                                       .near = {{VT_LEARN_NONE, 0}, {VT_LEARN_NONE, 0}}};
+                                       .n = g->codes[code].n,
+                                       .returns = g->codes[code].returns,
+                                       .ways = {{.to = VT_LEARN_NONE}, {.to = VT_LEARN_NONE}}};
     }
     return rc;
 }
 
-static int make_transition(struct vt_trace_graph *g, uint32_t from, uint16_t executed, uint32_t to,
+static int find_transition(struct vt_trace_graph *g, uint32_t from, uint16_t executed, uint32_t to,
                            uint32_t *out, struct vt_error *err)
 {
     uint64_t key = (uint64_t)from << 32 | to;
     *out = vt_learn_index_find(&g->by_transition, key, executed);
-    if (*out == VT_LEARN_NONE && g->n_transitions < g->limits.edges) {
-        int rc = vt_learn_room((void **)&g->transitions, g->n_transitions, &g->transitions_room,
-                               sizeof *g->transitions, err);
-        rc = rc == 0 ? vt_learn_index_put(&g->by_transition, key, executed, g->n_transitions, err)
-                     : rc;
-        if (rc != 0) {
-            return rc;
-        }
+    if (*out != VT_LEARN_NONE) {
+        return 0;
+    }
+    if (g->n_transitions >= g->limits.edges) {
+        g->stats.ignored++;
+        g->stats.truncated = true;
+        return 0;
+    }
+    int rc = vt_learn_room((void **)&g->transitions, g->n_transitions, &g->transitions_room,
+                           sizeof *g->transitions, err);
+    rc = rc == 0 ? vt_learn_index_put(&g->by_transition, key, executed, g->n_transitions, err) : rc;
+    if (rc == 0) {
         *out = g->n_transitions;
         g->transitions[g->n_transitions++] = (struct vt_learn_transition){from, to, executed, 0};
     }
-    if (*out == VT_LEARN_NONE) {
-        g->stats.ignored++;
-        g->stats.truncated = true;
-    } else {
-        g->transitions[*out].count++;
-    }
-    return 0;
+    return rc;
 }
 
-/* From all of `from`: nearly always the way it went last. */
+static void count_way(struct vt_trace_graph *g, struct vt_learn_way *way)
+{
+    if (++way->count == UINT32_MAX) {
+        g->transitions[way->transition].count += way->count;
+        way->count = 0;
+    }
+}
+
+static void settle_way(struct vt_trace_graph *g, struct vt_learn_way *way)
+{
+    if (way->to != VT_LEARN_NONE) {
+        g->transitions[way->transition].count += way->count;
+        way->count = 0;
+    }
+}
+
+/* From all of `from`. */
 static int follow(struct vt_trace_graph *g, uint32_t from, uint32_t to, struct vt_error *err)
 {
     struct vt_learn_instance *i = &g->instances[from];
-    uint32_t transition = VT_LEARN_NONE;
     for (unsigned n = 0; n < 2; n++) {
-        if (i->near[n].to == to) {
-            g->transitions[i->near[n].transition].count++;
+        if (i->ways[n].to == to) {
+            count_way(g, &i->ways[n]);
             return 0;
         }
     }
-    int rc = make_transition(g, from, g->codes[i->code].n, to, &transition, err);
+    uint32_t transition = VT_LEARN_NONE;
+    int rc = find_transition(g, from, i->n, to, &transition, err);
     if (transition != VT_LEARN_NONE) {
-        i->near[1] = i->near[0];
-        i->near[0].to = to;
-        i->near[0].transition = transition;
+        settle_way(g, &i->ways[1]);
+        i->ways[1] = i->ways[0];
+        i->ways[0] = (struct vt_learn_way){to, g->instances[to].id, transition, 1};
     }
     return rc;
 }
@@ -310,14 +332,6 @@ static int instance_of(struct vt_trace_graph *g, struct vt_learn_vcpu *v,
     if (rc != 0 || space == VT_LEARN_NONE) {
         return rc;
     }
-    for (unsigned n = 0; v->last != VT_LEARN_NONE && n < 2; n++) {
-        uint32_t to = g->instances[v->last].near[n].to;
-        if (to != VT_LEARN_NONE && g->instances[to].id == event->block->id &&
-            g->instances[to].space == space) {
-            *out = to;
-            return 0;
-        }
-    }
     return find_instance(g, space, event->block, out, err);
 }
 
@@ -325,7 +339,7 @@ static int instance_of(struct vt_trace_graph *g, struct vt_learn_vcpu *v,
 static int arrive(struct vt_trace_graph *g, struct vt_learn_vcpu *v, uint32_t instance, uint64_t pc,
                   struct vt_error *err)
 {
-    uint32_t last = v->last, unused;
+    uint32_t last = v->last, transition;
     uint32_t space = g->instances[instance].space;
     if (last != VT_LEARN_NONE && !v->returned && g->instances[last].space == space) {
         return follow(g, last, instance, err);
@@ -343,7 +357,41 @@ static int arrive(struct vt_trace_graph *g, struct vt_learn_vcpu *v, uint32_t in
         return 0;
     }
     g->stats.joined++;
-    return make_transition(g, back.instance, back.executed, instance, &unused, err);
+    int rc = find_transition(g, back.instance, back.executed, instance, &transition, err);
+    if (transition != VT_LEARN_NONE) {
+        g->transitions[transition].count++;
+    }
+    return rc;
+}
+
+/* Most events: a whole block, one of the ways out of the one before, in the same address space:
+ * what was last in user space ran under v->root, and a kernel's block is in the kernel's. */
+static bool add_known(struct vt_trace_graph *g, struct vt_learn_vcpu *v,
+                      const struct vt_trace_event *event)
+{
+    const struct vt_trace_block *block = event->block;
+    if (v->last == VT_LEARN_NONE || v->returned || event->end != VT_TRACE_END_WHOLE ||
+        block == NULL) {
+        return false;
+    }
+    struct vt_learn_instance *last = &g->instances[v->last];
+    bool first = last->ways[0].id == block->id && last->ways[0].to != VT_LEARN_NONE;
+    struct vt_learn_way *way = &last->ways[first ? 0 : 1];
+    if (way->id != block->id || way->to == VT_LEARN_NONE) {
+        return false;
+    }
+    struct vt_learn_instance *next = &g->instances[way->to];
+    if (event->executed != next->n || block->n != next->n ||
+        ((block->pc & KERNEL_HALF) == 0 && event->root != v->root)) {
+        return false;
+    }
+    count_way(g, way);
+    next->count++;
+    g->stats.events++;
+    g->stats.instructions += next->n;
+    v->last = way->to;
+    v->returned = next->returns;
+    return true;
 }
 
 static int add_block(struct vt_trace_graph *g, struct vt_learn_vcpu *v,
@@ -402,7 +450,7 @@ int vt_trace_graph_add(struct vt_trace_graph *g, const struct vt_trace_event *ev
     struct vt_learn_vcpu *v = &g->vcpus[event->vcpu];
     switch (event->kind) {
     case VT_TRACE_EV_BLOCK:
-        return add_block(g, v, event, err);
+        return add_known(g, v, event) ? 0 : add_block(g, v, event, err);
     case VT_TRACE_EV_LOST:
     case VT_TRACE_EV_MODE:
         forget_flow(v, true);
@@ -423,6 +471,10 @@ int vt_trace_graph_add(struct vt_trace_graph *g, const struct vt_trace_event *ev
 int vt_trace_graph_learn(struct vt_trace_graph *g, struct vt_error *err)
 {
     vt_learn_forget(g);
+    for (uint32_t i = 0; i < g->n_instances; i++) {
+        settle_way(g, &g->instances[i].ways[0]);
+        settle_way(g, &g->instances[i].ways[1]);
+    }
     int rc = vt_learn_blocks(g, err);
     rc = rc == 0 ? vt_learn_loops(g, err) : rc;
     rc = rc == 0 ? vt_learn_classify(g, err) : rc;

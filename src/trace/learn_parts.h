@@ -51,18 +51,24 @@ struct vt_learn_code {
     const uint8_t *code;
 };
 
-/** A block in an address space. */
+/** A block in an address space: a cache line, as most events touch nothing else. */
 struct vt_learn_instance {
     uint32_t space, code, id;
     uint32_t shorts; /* the first of its struct vt_learn_short, or VT_LEARN_NONE */
     uint32_t place;  /* blocks.c: the layer of its space it lies in, or VT_LEARN_NONE */
+    uint16_t n;      /* instructions, as its code has */
+    bool returns;    /* as its code does */
     uint64_t count;  /* times it began */
-    struct {
-        uint32_t to, transition; /* the last two ways out: most are one of them */
-    } near[2];
+    /* The last two ways out of all of it: most are one of them. `to` VT_LEARN_NONE: free. */
+    struct vt_learn_way {
+        uint32_t to, id; /* instance, and its block's id */
+        uint32_t transition;
+        uint32_t count; /* not yet in the transition's */
+    } ways[2];
 };
 
-/** From `executed` instructions of one instance to the beginning of another. */
+/** From `executed` instructions of one instance to the beginning of another. `count` is complete
+ * once learning began. */
 struct vt_learn_transition {
     uint32_t from, to;
     uint16_t executed;
@@ -124,6 +130,7 @@ struct vt_trace_graph {
     uint32_t n_spaces, spaces_room, kernel_space;
     struct vt_learn_code *codes;
     uint32_t n_codes, codes_room;
+    uint64_t code_bytes; /* that they own */
     struct vt_learn_instance *instances;
     uint32_t n_instances, instances_room;
     struct vt_learn_transition *transitions;
