@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# tests/system/trace_exact.sh [long] - the instructions that are decoded from a trace are those that
+# QEMU's own log names, one by one, on a bare-metal program of hard cases (trace/exact): with QEMU's
+# log of single instructions, with its log of blocks, and against each other in runs that are
+# deterministic. Counters are QEMU's inline operations, exactly.
+. "$(dirname "$0")/lib.sh"
+
+cache=${VITRINE_CACHE_DIR:-/var/cache/vitrine}
+programs=$VITRINE_BUILD/tests/system
+work=40
+[ "${1-}" != long ] || work=300
+declare -A told
+deterministic=(-icount 'shift=0,sleep=off')
+
+# exact NAME WORK TICK COMPARE-WORD… -- QEMU-OPTION…: "@" is this run's directory. What the
+# comparison says goes to ${told[…]}, what the program says to $said.
+exact() {
+    local name=$1 dir=$scratch/$1 append="work=$2 tick=$3" words=(offsets) options=() qemu_pid word number
+    shift 3
+    mkdir "$dir"
+    mkfifo "$dir/monitor" "$dir/log"
+    while [ "$1" != -- ]; do
+        words+=("${1//@/$dir}")
+        shift
+    done
+    shift
+    options=("${@//@/$dir}")
+    "$programs/raw_ring" make "$dir/segment" 1
+    exec 8<>"$dir/monitor"
+    "$qemu" -S "${machine[@]}" -m 64M -nodefaults -no-user-config -display none -no-reboot \
+        -serial "file:$dir/serial" -monitor stdio -device isa-debug-exit,iobase=0x501,iosize=4 \
+        -kernel "$programs/trace/exact/trace-exact" -append "$append" \
+        -plugin "$VITRINE_BUILD/plugins/vitrine-trace-$api.so,fd=9" "${options[@]}" \
+        9<>"$dir/segment" <&8 >"$dir/qemu" 2>&1 &
+    qemu_pid=$!
+    if ! "$programs/exact_compare" "$dir/segment" "$dir/monitor" "${words[@]}" >"$dir/told"; then
+        kill "$qemu_pid" 2>/dev/null || true
+        wait "$qemu_pid" || true
+        fail "$name: $(cat "$dir/qemu")"
+    fi
+    wait "$qemu_pid" || true # the program's way to end it leaves 1
+    exec 8>&-
+    while read -r word number; do
+        told[$word]=$number
+    done < <(xargs -n 2 <"$dir/told")
+    said=$(cat "$dir/serial")
+    note "$name: ${told[begun]} instructions, ${told[interrupts]} interrupts, ${told[exceptions]} exceptions, ${told[restarts]} restarts"
+    expect_match "$name: the program's end" '^checksum [0-9a-f]{16}, ' "$said"
+    rm -r "$dir"
+}
+
+# QEMU's inline operations count an instruction each time it begins: once more for one that is begun
+# anew because it stored into its own block, once for one that is because it touched a device: that
+# block is not counted.
+expect_counted() { # NAME
+    expect_eq "$1: instructions counted" \
+        $((told[begun] + told[restarts] - (told[blocks] - told[counted_blocks]))) "${told[counted_instructions]}"
+}
+
+on() { # QEMU
+    qemu=$1
+    local version
+    version=$("$qemu" -version 2>/dev/null | sed -n 's/.*version \([0-9]*\.[0-9]*\).*/\1/p')
+    case $version in
+        11.1) api=7 ;;
+        9.2 | 10.* | 11.0) api=4 ;;
+        *) skip "QEMU ${version:-(none)} loads no plugin of ours" ;;
+    esac
+
+    # Each instruction a block: QEMU's log has all of them.
+    exact "$version-single" $work 20000 exact log=@/log "keep=$scratch/stream" -- \
+        "${deterministic[@]}" -accel tcg,one-insn-per-tb=on -d exec,nochain -D @/log
+    expect_eq "$version-single: instructions counted" "${told[begun]}" "${told[counted_instructions]}"
+    local checksum=${said%%,*} instructions=${told[begun]}
+
+    if [ "$api" -lt 7 ]; then
+        # Where faults cut blocks is not told: blocks alone can be compared.
+        exact "$version-blocks" $work 20000 starts exact log=@/log -- \
+            -d exec,nochain,in_asm,int -D @/log
+        expect_eq "$version-blocks: what the program computed" "$checksum" "${said%%,*}"
+        return
+    fi
+    # Blocks as they are: the log says how far each came.
+    exact "$version-blocks" $work 200000 exact detail=4 log=@/log -- \
+        -d exec,nochain,in_asm,int -D @/log
+    expect_eq "$version-blocks: what the program computed" "$checksum" "${said%%,*}"
+    expect_counted "$version-blocks"
+    expect_eq "$version-blocks: accesses" "${told[counted_accesses]}" "${told[accesses]}"
+    expect_eq "$version-blocks: interrupts" "${told[log_interrupts]}" "${told[interrupts]}"
+    expect_eq "$version-blocks: instructions begun anew" $((told[log_rewound] + told[log_changed])) "${told[restarts]}"
+    expect_eq "$version-blocks: of these, because of a device" "${told[log_rewound]}" $((told[blocks] - told[counted_blocks]))
+    [ "${told[log_changed]}" -gt "$work" ] && [ "${told[log_rewound]}" -gt "$work" ] && [ "${told[log_faults]}" -gt $((20 * work)) ] ||
+        fail "$version-blocks: the program did not do its work"
+
+    # The same run without a log, and blocks as they are: interrupts come at the same instructions.
+    exact "$version-again" $work 20000 exact detail=5 "against=$scratch/stream" -- "${deterministic[@]}"
+    expect_eq "$version-again: what the program computed" "$checksum" "${said%%,*}"
+    [ "${told[begun]}" -ge $((instructions - 4)) ] || fail "$version-again: ${told[begun]} instructions of $instructions"
+    expect_eq "$version-again: accesses" "${told[counted_accesses]}" "${told[accesses]}"
+    expect_counted "$version-again"
+    [ "${told[interrupts]}" -gt "$work" ] || fail "$version-again: only ${told[interrupts]} interrupts"
+}
+
+machine=(-M 'microvm,pit=off,pic=on,rtc=off' -bios qboot.rom)
+on "${VITRINE_QEMU:-$cache/qemu/qemu-system-x86_64}"
+older=$cache/old-qemus/trixie/qemu-system-x86_64
+[ ! -e "$older" ] || on "$older"
+if [ "${1-}" = long ]; then
+    machine=(-M q35)
+    on "${VITRINE_QEMU:-$cache/qemu/qemu-system-x86_64}"
+fi
