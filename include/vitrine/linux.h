@@ -746,6 +746,16 @@ typedef int vt_file_page_fn(uint64_t offset, const uint8_t *bytes, size_t n, voi
 int vt_linux_file_pages(struct vt_kernel *kernel, struct vt_gva inode, vt_file_page_fn *fn,
                         void *arg, struct vt_file_pages *result, struct vt_error *err);
 
+/** Which file has its page in the page cache at `gpa`: *inode its struct inode, *offset the byte of
+ *  the file that lies there. From the page alone: it needs no process that maps it. Errors:
+ *  VT_E_NOT_FOUND (the page is no file's; members). */
+int vt_linux_file_at(struct vt_kernel *kernel, struct vt_gpa gpa, struct vt_gva *inode,
+                     uint64_t *offset, struct vt_error *err);
+/** One name of the file with the struct inode at `inode`, as vt_cached_file.path is.
+ * VT_E_NOT_FOUND: it has none; VT_E_CORRUPT: no inode; VT_E_NOMEM. */
+int vt_linux_file_path(struct vt_kernel *kernel, struct vt_gva inode, char *path, size_t size,
+                       struct vt_error *err);
+
 /* ---------------------------------------------------------------- where memory of a kind lies */
 
 /** What memory is used for. Processes' kinds come first, the kernel's from VT_MEMORY_KERNEL on. */

@@ -356,8 +356,11 @@ bool vt_trace_place(struct vt_trace_names *names, uint64_t root, const struct vt
     if (known == NULL) {
         return false;
     }
-    if (names->live != NULL && known->function == 0) {
+    if (names->live != NULL && known->object == 0) {
         vt_names_live_block(names, known);
+    }
+    if (known->image != 0) {
+        vt_names_live_symbol(names, known);
     }
     place->object = vt_names_text_of(names, known->object);
     place->function = vt_names_text_of(names, known->function);

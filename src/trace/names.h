@@ -68,8 +68,10 @@ int vt_names_live_create(struct vt_target *target, struct vt_names_live **live,
 void vt_names_live_destroy(struct vt_names_live *live);
 /** A vCPU switched to `root`. */
 void vt_names_live_switch(struct vt_trace_names *names, uint64_t root);
-/** Looks for the file or symbol of a block that has none yet. */
+/** Looks for the file or the kernel's symbol of a block that has none yet. */
 void vt_names_live_block(struct vt_trace_names *names, struct vt_names_block *block);
+/** Looks for the symbol of a block with an image, which it has no more then. */
+void vt_names_live_symbol(struct vt_trace_names *names, struct vt_names_block *block);
 /** The kernel's and its modules' code, at any address. */
 bool vt_names_live_kernel(struct vt_trace_names *names, uint64_t pc, struct vt_trace_place *place);
 /** What was not found when it was seen is looked for once more. */

@@ -17,15 +17,16 @@
 /* With page-table isolation a process has two roots, which differ in this bit. */
 #define ROOT_OF_USER UINT64_C(0x1000)
 
-static bool may_look(const struct vt_names_budget *b)
+bool vt_names_may(const struct vt_names_budget *budget)
 {
-    return vt_now_ns() >= b->next_ns;
+    return vt_now_ns() >= budget->next_ns;
 }
 
-static void looked(struct vt_names_budget *b, uint64_t began_ns)
+void vt_names_did(struct vt_names_live *l, struct vt_names_budget *budget, uint64_t began_ns)
 {
     uint64_t now = vt_now_ns();
-    b->next_ns = now + REST * (now - began_ns);
+    budget->next_ns = now + REST * (now - began_ns);
+    l->looks++;
 }
 
 int vt_names_live_create(struct vt_target *target, struct vt_names_live **live,
@@ -45,6 +46,7 @@ void vt_names_live_destroy(struct vt_names_live *live)
 {
     if (live != NULL) {
         vt_task_list_fini(&live->tasks);
+        vt_names_images_fini(live);
         free(live);
     }
 }
@@ -56,12 +58,12 @@ bool vt_names_live_ready(struct vt_names_live *l)
     if (l->target->kernel != NULL) {
         return true;
     }
-    if (!may_look(&l->opening) || vt_target_is_x86_64(l->target, NULL) != 0) {
+    if (!vt_names_may(&l->opening) || vt_target_is_x86_64(l->target, NULL) != 0) {
         return false;
     }
     uint64_t began = vt_now_ns();
     int rc = vt_target_kernel(l->target, NULL);
-    looked(&l->opening, began);
+    vt_names_did(l, &l->opening, began);
     if (rc == 0 && vt_kernel_member(l->target->kernel, "task_struct", "mm", &l->mm, NULL) != 0) {
         l->mm = (struct vt_member){0};
     }
@@ -78,11 +80,11 @@ bool vt_names_live_kernel(struct vt_trace_names *names, uint64_t pc, struct vt_t
         return false;
     }
     int rc = vt_kernel_symbol_at(l->target->kernel, VT_GVA(pc), &name, &type, &distance, NULL);
-    if (rc != 0 && may_look(&l->modules)) { /* a module that was loaded since */
+    if (rc != 0 && vt_names_may(&l->modules)) { /* a module that was loaded since */
         uint64_t began = vt_now_ns();
         vt_kernel_refresh(l->target->kernel);
         rc = vt_kernel_symbol_at(l->target->kernel, VT_GVA(pc), &name, &type, &distance, NULL);
-        looked(&l->modules, began);
+        vt_names_did(l, &l->modules, began);
     }
     if (rc != 0) {
         return false;
@@ -122,7 +124,7 @@ static void list_tasks(struct vt_names_live *l)
         vt_task_list_fini(&l->tasks);
         l->tasks = tasks;
     }
-    looked(&l->listing, began);
+    vt_names_did(l, &l->listing, began);
 }
 
 static void set_process(struct vt_trace_names *names, struct vt_names_root *root,
@@ -160,7 +162,7 @@ void vt_names_live_switch(struct vt_trace_names *names, uint64_t value)
         return;
     }
     const struct vt_task *task = task_of(&l->tasks, value);
-    if ((task == NULL || root->pid == task->pid) && may_look(&l->listing)) {
+    if ((task == NULL || root->pid == task->pid) && vt_names_may(&l->listing)) {
         list_tasks(l);
         task = task_of(&l->tasks, value);
     }
@@ -171,12 +173,19 @@ void vt_names_live_switch(struct vt_trace_names *names, uint64_t value)
 
 void vt_names_live_block(struct vt_trace_names *names, struct vt_names_block *block)
 {
+    struct vt_names_live *l = names->live;
     struct vt_trace_place place;
-    if (block->pc >> 63 != 0 && vt_names_live_kernel(names, block->pc, &place)) {
+    if (!vt_names_live_ready(l) || (block->tried != 0 && block->tried == l->looks)) {
+        return;
+    }
+    if (block->pc >> 63 == 0) {
+        vt_names_live_user(names, block);
+    } else if (vt_names_live_kernel(names, block->pc, &place)) {
         block->object = vt_names_text(names, place.object);
         block->function = vt_names_text(names, place.function);
         block->offset = place.offset;
     }
+    block->tried = l->looks;
 }
 
 void vt_names_live_finish(struct vt_trace_names *names)
@@ -185,7 +194,8 @@ void vt_names_live_finish(struct vt_trace_names *names)
     if (l == NULL) {
         return;
     }
-    l->opening = l->listing = l->modules = (struct vt_names_budget){0};
+    l->opening = l->listing = l->modules = l->mapping = (struct vt_names_budget){0};
+    l->looks++;
     for (uint32_t i = 0; i < names->n_roots; i++) {
         if (names->roots[i].name == 0) {
             vt_names_live_switch(names, names->roots[i].root);

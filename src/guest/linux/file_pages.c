@@ -240,3 +240,56 @@ int vt_linux_file_pages(struct vt_kernel *kernel, struct vt_gva at, vt_file_page
     }
     return rc;
 }
+
+/* ---- which file */
+
+struct owner_layout {
+    struct vt_member host, i_mapping, index;
+};
+
+static const struct vt_field_spec owner_specs[] = {
+    VT_FIELD_BARE(owner_layout, host, "address_space", "host"),
+    VT_FIELD_BARE(owner_layout, i_mapping, "inode", "i_mapping"),
+    VT_FIELD_BARE(owner_layout, index, "page", "__folio_index", "index"),
+};
+static const struct vt_layout_type owner_type = VT_LAYOUT(owner_layout, owner_specs);
+
+/* The struct page at `at` stands for itself, or for the folio whose head it names. (page_kind.c) */
+static uint64_t head_of(uint64_t at, uint64_t said)
+{
+    const uint64_t masks = UINT64_C(0xffffffff00000000);
+    return (said & 1) == 0 ? at : said >= masks ? at & (said - 1) : said - 1;
+}
+
+static bool read_u64(const struct vt_kernel *kernel, uint64_t at, uint64_t *value)
+{
+    return vt_space_read_u64(&kernel->space, VT_GVA(at), value, NULL) == 0;
+}
+
+int vt_linux_file_at(struct vt_kernel *kernel, struct vt_gpa gpa, struct vt_gva *inode,
+                     uint64_t *offset, struct vt_error *err)
+{
+    const struct owner_layout *o;
+    struct vt_page_layout l;
+    int rc = vt_layout_take(kernel, &owner_type, &o, err);
+    rc = rc == 0 ? vt_linux_page_layout(kernel, &l, err) : rc;
+    if (rc != 0) {
+        return rc;
+    }
+    uint64_t at = l.vmemmap + (gpa.v >> VT_PAGE_SHIFT) * l.bytes;
+    uint64_t said, mapping, index, host, back;
+    if (read_u64(kernel, at + l.compound_head.offset, &said)) {
+        uint64_t head = head_of(at, said), pages = (at - head) / l.bytes;
+        if (head <= at && (at - head) % l.bytes == 0 && pages < FOLIO_PAGES_MAX &&
+            read_u64(kernel, head + l.mapping.offset, &mapping) && mapping >> 63 != 0 &&
+            (mapping & 3) == 0 && read_u64(kernel, head + o->index.offset, &index) &&
+            index <= UINT64_MAX >> (VT_PAGE_SHIFT + 1) &&
+            read_u64(kernel, mapping + o->host.offset, &host) &&
+            read_u64(kernel, host + o->i_mapping.offset, &back) && back == mapping) {
+            *inode = VT_GVA(host);
+            *offset = (index + pages) << VT_PAGE_SHIFT | (gpa.v & (VT_PAGE_BYTES - 1));
+            return 0;
+        }
+    }
+    return vt_fail(err, VT_E_NOT_FOUND, "the page at 0x%" PRIx64 " is no file's", gpa.v);
+}

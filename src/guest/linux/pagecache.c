@@ -265,6 +265,24 @@ static struct vt_gva initial_namespace(struct vt_walk *w, const struct layout *l
     return VT_GVA(ns);
 }
 
+static int take(struct vt_walk *w, struct files *f, struct vt_error *err)
+{
+    int rc = vt_layout_take(w->kernel, &type, &f->l, err);
+    if (rc == 0) {
+        rc = vt_path_take(w->kernel, &f->p, err);
+    }
+    if (rc == 0) {
+        rc = vt_mapping_take(w->kernel, &f->m, err);
+    }
+    if (rc == 0) {
+        f->initial_ns = initial_namespace(w, f->l);
+        f->inodes_left = vt_walk_cap(w, f->l->inode_bytes.size, INODES_MAX);
+        f->names_left = TRIES_MAX * vt_walk_cap(w, f->l->dentry_bytes.size, NAMES_MAX);
+        f->mounts_left = vt_walk_cap(w, f->l->mount_bytes.size, MOUNTS_MAX);
+    }
+    return rc;
+}
+
 static int walk(struct vt_walk *w, struct vt_error *err)
 {
     struct vt_list_walk supers;
@@ -275,22 +293,12 @@ static int walk(struct vt_walk *w, struct vt_error *err)
     }
     int rc = parse(w->query.text, &f->wanted, err);
     if (rc == 0) {
-        rc = vt_layout_take(w->kernel, &type, &f->l, err);
-    }
-    if (rc == 0) {
-        rc = vt_path_take(w->kernel, &f->p, err);
-    }
-    if (rc == 0) {
-        rc = vt_mapping_take(w->kernel, &f->m, err);
+        rc = take(w, f, err);
     }
     if (rc == 0) {
         rc = vt_kernel_symbol(w->kernel, "super_blocks", &head, err);
     }
     if (rc == 0) {
-        f->initial_ns = initial_namespace(w, f->l);
-        f->inodes_left = vt_walk_cap(w, f->l->inode_bytes.size, INODES_MAX);
-        f->names_left = TRIES_MAX * vt_walk_cap(w, f->l->dentry_bytes.size, NAMES_MAX);
-        f->mounts_left = vt_walk_cap(w, f->l->mount_bytes.size, MOUNTS_MAX);
         vt_list_begin(&supers, w->space, head, SUPERS_MAX);
         while (rc == 0 && (rc = vt_list_next(&supers, &node, err)) == 1) {
             rc = walk_super(w, f, VT_GVA(node.v - f->l->s_list.offset), err);
@@ -298,6 +306,56 @@ static int walk(struct vt_walk *w, struct vt_error *err)
         vt_walk_list_end(w, &supers);
     }
     free(f);
+    return rc;
+}
+
+/* ---- one file's name */
+
+struct named {
+    struct vt_walk walk;
+    struct files files;
+};
+
+static int read_name(struct named *n, struct vt_gva at, char *path, size_t size,
+                     struct vt_error *err)
+{
+    struct vt_walk *w = &n->walk;
+    struct vt_inode inode;
+    const char *found = NULL;
+    int rc = take(w, &n->files, err);
+    if (rc != 0) {
+        return rc;
+    }
+    do {
+        vt_look_begin(&w->look);
+        vt_inode_read(&w->look, n->files.p, at, &inode);
+        rc = find_mounts(w, &n->files, inode.sb, err);
+        rc = rc == 0 ? find_path(w, &n->files, &inode, &found, err) : rc;
+    } while (vt_look_again(&w->look) && rc == 0);
+    if (rc == 0 && w->look.doubted) {
+        rc = vt_fail(err, VT_E_CORRUPT, "no inode at 0x%" PRIx64 ": %s", at.v, w->look.why);
+    } else if (rc == 0 && (found == NULL || found[0] == '\0')) {
+        rc = vt_fail(err, VT_E_NOT_FOUND, "the inode at 0x%" PRIx64 " has no name", at.v);
+    }
+    if (rc == 0) {
+        snprintf(path, size, "%s", found);
+    }
+    return rc;
+}
+
+int vt_linux_file_path(struct vt_kernel *kernel, struct vt_gva inode, char *path, size_t size,
+                       struct vt_error *err)
+{
+    struct named *n = calloc(1, sizeof *n);
+    if (n == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "a file's name: out of memory");
+    }
+    n->walk.kernel = kernel;
+    n->walk.space = &kernel->space;
+    vt_look_init(&n->walk.look, n->walk.space);
+    int rc = read_name(n, inode, path, size, err);
+    vt_look_fini(&n->walk.look);
+    free(n);
     return rc;
 }
 
