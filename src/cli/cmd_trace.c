@@ -102,7 +102,8 @@ static int steer(const struct request *r, uint32_t detail, struct vt_error *err)
 
 /* ---- watching ---- */
 
-#define EVENTS_A_LOOK 256 /* at the clock */
+#define EVENTS_A_LOOK 256   /* at the clock */
+#define KEEP_NS 1000000000u /* what was seen longer ago survives us */
 
 /* Takes events until the time is up, there are enough of them, or nothing more can come.
  * `timeout_ms` 0: those that are there. */
@@ -112,20 +113,25 @@ static int take(const struct vt_args *args, const struct request *r, struct vt_t
     const struct vt_trace_info *info = vt_trace_source_info(source);
     struct vt_trace_event event;
     bool more = true;
+    uint64_t keep_ns = vt_now_ns() + KEEP_NS;
     for (uint64_t n = 0; more && (r->count == 0 || sink->tally.instructions < r->count); n++) {
         int got = vt_trace_next(source, timeout_ms, &event, err);
         int rc = got < 0 ? got : 0;
         if (got == 1) {
             rc = put(args, sink, info, &event, err);
-        } else if (got == 0) { /* time for it */
-            rc = sink->file != NULL ? vt_trace_writer_flush(sink->file, err) : 0;
+        } else if (got == 0) {
             more = timeout_ms != 0 && !vt_trace_source_info(source)->ended;
+        }
+        if (rc == 0 && timeout_ms != 0 && (got == 0 || n % EVENTS_A_LOOK == 0)) {
+            uint64_t now = vt_now_ns();
+            more = more && vt_interrupted == 0 && now < deadline_ns;
+            if (sink->file != NULL && now >= keep_ns) {
+                rc = vt_trace_writer_flush(sink->file, err);
+                keep_ns = now + KEEP_NS;
+            }
         }
         if (rc != 0) {
             return rc;
-        }
-        if (timeout_ms != 0 && (got == 0 || n % EVENTS_A_LOOK == 0)) {
-            more = more && vt_interrupted == 0 && vt_now_ns() < deadline_ns;
         }
         more = more && (!sink->show || !ferror(stdout)); /* told when output is finished */
     }

@@ -10,15 +10,16 @@
 #include "vitrine/trace.h"
 
 #define VT_TRACE_FILE_MAGIC "VT-CHUNK"
-#define VT_TRACE_FILE_VERSION 1u
+#define VT_TRACE_FILE_VERSION 2u
 #define VT_TRACE_FILE_SKIPPABLE 0x184D2A56u /**< a frame that zstd skips */
-#define VT_TRACE_FILE_HEADER_BYTES 64u
+#define VT_TRACE_FILE_HEADER_BYTES 80u
 /** A chunk is closed when it has as much; the greatest event still fits. */
 #define VT_TRACE_FILE_CHUNK_BYTES ((size_t)4 << 20)
 #define VT_TRACE_FILE_CHUNK_EVENTS ((uint32_t)8 << 20)
-#define VT_TRACE_FILE_RAW_MAX ((uint32_t)8 << 20)
-#define VT_TRACE_FILE_BLOCKS_MAX ((uint32_t)1 << 24)
-#define VT_TRACE_FILE_ACCESSES_MAX 65536u /**< of one event */
+#define VT_TRACE_FILE_RAW_MAX ((uint32_t)16 << 20)
+#define VT_TRACE_FILE_BLOCKS_MAX (((uint32_t)1 << 24) - 1)
+/** Of one event: QEMU makes up to 65536 rounds of a repeated instruction in one block. */
+#define VT_TRACE_FILE_ACCESSES_MAX 262144u
 #define VT_TRACE_FILE_VCPUS_MAX 64u
 #define VT_TRACE_FILE_REGISTERS_MAX 48u
 #define VT_TRACE_FILE_CODE_MAX 16384u /**< bytes of one block */
@@ -52,56 +53,26 @@ enum vt_trace_file_op {
     VT_TRACE_OP_RESUME = 12,
     VT_TRACE_OP_CUT = 13,   /**< u8 end, u64 from, u64 to */
     VT_TRACE_OP_BLOCK = 64, /**< + the flags below; then what they name, in this order */
-    /** … 254: 1-127 whole blocks without more, each the one that followed its predecessor the last
-     * time (in this chunk, on whatever vCPU). */
+    /** … 254: 1-127 blocks as expected: the one that came after its predecessor the last time, all
+     * of it, with the accesses that it is expected to make. */
     VT_TRACE_OP_HITS = 128,
     VT_TRACE_OP_MANY_HITS = 255, /**< varint: as many */
 };
 enum vt_trace_file_block_flags {
-    VT_TRACE_BLOCK_MISS = 1,  /**< varint: id; without it the id is the predicted one */
+    VT_TRACE_BLOCK_MISS = 1,  /**< varint: id; without it the id is the expected one */
     VT_TRACE_BLOCK_SHORT = 2, /**< varint executed, u8 end; without: all, VT_TRACE_END_WHOLE */
     VT_TRACE_BLOCK_JUMP = 4,  /**< u64 from, u64 to */
-    /** varint n; each: varint shape, zigzag address, with a value zigzag value and for 16 bytes u64
-     *  high word; address and value less those last seen at the same place */
+    /** With BLOCK_SAME: as many and of the shapes as the last time, each a zigzag address and
+     * value. Else varint n; up to 64 each a varint shape, then the same; more, in rows:
+     * docs/trace.md. Addresses are differences to what file_model.h expects, values to the last
+     * ones. A 16-byte value's high word follows as it is. */
     VT_TRACE_BLOCK_ACCESSES = 8,
-    /** Also set: n and the shapes are those last seen there, and left out. */
-    VT_TRACE_BLOCK_SAME_SHAPES = 16,
+    VT_TRACE_BLOCK_SAME = 16,
 };
 /** An access' shape: instruction 0-9, log2 of the size 10-12, then these. */
 #define VT_TRACE_SHAPE_STORE (1u << 13)
 #define VT_TRACE_SHAPE_VALUE (1u << 14)
 #define VT_TRACE_SHAPE_DEVICE (1u << 15)
-
-/* What follows a block or lies at a place is known when its stamp is the chunk's. */
-struct vt_trace_file_place {
-    uint64_t address, value;
-    uint32_t stamp;
-    uint16_t shape;
-    uint16_t n; /* accesses of the block whose first this is; 0: none, or too many */
-};
-#define VT_TRACE_FILE_PLACES 131072u
-/** Where access `k` of block `id` on `vcpu` finds its predecessor. */
-static inline uint32_t vt_trace_file_place(uint32_t vcpu, uint32_t id, uint32_t k)
-{
-    return ((id * 2654435761u) ^ (k * 40503u) ^ (vcpu * 2246822519u)) >> 15;
-}
-static inline uint16_t vt_trace_file_place_n(uint32_t n_accesses)
-{
-    return n_accesses <= UINT16_MAX ? (uint16_t)n_accesses : 0;
-}
-struct vt_trace_file_vcpu {
-    uint64_t sequence, time_ns, root;
-    uint32_t last; /**< block + 1; 0: none yet */
-};
-
-static inline uint64_t vt_trace_file_zigzag(uint64_t difference)
-{
-    return (difference << 1) ^ (0 - (difference >> 63));
-}
-static inline uint64_t vt_trace_file_unzigzag(uint64_t v)
-{
-    return (v >> 1) ^ (0 - (v & 1));
-}
 
 /* ---- what only files have */
 
@@ -134,7 +105,11 @@ struct vt_trace_file_about {
 };
 /** NULL for a source that is no file. Belongs to the source. */
 const struct vt_trace_file_about *vt_trace_file_about(const struct vt_trace_source *source);
+/** Number of the event that comes next; of files alone. */
+uint64_t vt_trace_file_tell(const struct vt_trace_source *source);
 /** The next event will be number `event` of the file, 0 … about.events (the end). */
 int vt_trace_file_seek(struct vt_trace_source *source, uint64_t event, struct vt_error *err);
+/** The next event will be the first of a chunk before which all chunks began earlier than that. */
+int vt_trace_file_seek_time(struct vt_trace_source *source, uint64_t time_ns, struct vt_error *err);
 
 #endif

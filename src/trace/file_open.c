@@ -96,6 +96,8 @@ static const char *parse_header(const uint8_t *bytes, struct vt_trace_file_chunk
     chunk->number = vt_cursor_u64(&c);
     chunk->n_events = vt_cursor_u32(&c);
     (void)vt_cursor_u32(&c); /* its number among chunks, for people */
+    chunk->instructions = vt_cursor_u64(&c);
+    chunk->time_ns = vt_cursor_u64(&c);
     chunk->hash = vt_cursor_u64(&c);
     if (chunk->kind < VT_TRACE_CHUNK_INFO || chunk->kind > VT_TRACE_CHUNK_END ||
         chunk->raw > VT_TRACE_FILE_RAW_MAX ||
@@ -182,15 +184,11 @@ static int add_block(struct vt_trace_file *f, const struct vt_trace_block *block
         uint32_t room = f->room_blocks == 0 ? 1024 : f->room_blocks * 2;
         struct vt_trace_block *blocks = reallocarray(f->blocks, room, sizeof *blocks);
         f->blocks = blocks != NULL ? blocks : f->blocks;
-        struct vt_trace_file_follower *followers =
-            reallocarray(f->followers, room, sizeof *followers);
-        f->followers = followers != NULL ? followers : f->followers;
-        if (blocks == NULL || followers == NULL) {
+        if (blocks == NULL) {
             return vt_trace_file_no_memory(f, err);
         }
         f->room_blocks = room;
     }
-    f->followers[f->n_blocks] = (struct vt_trace_file_follower){0};
     f->blocks[f->n_blocks++] = *block;
     return 0;
 }
@@ -416,14 +414,13 @@ static void file_close(struct vt_trace_source *source)
     }
     free(f->kept);
     free(f->blocks);
-    free(f->followers);
     free(f->roots);
     free(f->block_names);
     free(f->chunks);
     ZSTD_freeDCtx(f->zstd);
     free(f->packed);
     free(f->raw);
-    free(f->places);
+    free(f->model);
     free(f->accesses);
     free(f);
 }

@@ -5,7 +5,7 @@
 #define VT_TRACE_FILE_PARTS_H
 
 #include "base/cursor.h"
-#include "trace/file.h"
+#include "trace/file_model.h"
 #include "trace/source.h"
 
 #include <zstd.h>
@@ -15,11 +15,7 @@
 struct vt_trace_file_chunk_at {
     uint64_t at; /* of its header */
     uint32_t kind, raw, stored, n_events;
-    uint64_t number, hash;
-};
-
-struct vt_trace_file_follower {
-    uint32_t next, stamp;
+    uint64_t number, instructions, time_ns, hash; /* before it; of its first event */
 };
 
 struct vt_trace_file {
@@ -38,7 +34,6 @@ struct vt_trace_file {
     size_t n_kept, room_kept;
     uint64_t kept_bytes;
     struct vt_trace_block *blocks;
-    struct vt_trace_file_follower *followers; /* a block */
     uint32_t n_blocks, room_blocks;
     struct vt_trace_file_root_name *roots;
     struct vt_trace_file_block_name *block_names;
@@ -56,11 +51,10 @@ struct vt_trace_file {
     struct vt_cursor c;
     uint32_t produced;
     uint64_t hits; /* still to come */
-    uint32_t stamp;
     uint32_t vcpu;
-    struct vt_trace_file_vcpu vcpus[VT_TRACE_FILE_VCPUS_MAX];
-    struct vt_trace_file_place *places; /* these two once there are events */
-    struct vt_trace_access *accesses;
+    struct vt_trace_model *model;     /* these two once there are events */
+    struct vt_trace_access *accesses; /* of the event; at least VT_TRACE_MODEL_ACCESSES */
+    uint32_t room_accesses;
     uint64_t registers[VT_TRACE_FILE_REGISTERS_MAX];
 };
 

@@ -18,6 +18,23 @@ static int corrupt(struct vt_trace_file *f, const char *what, struct vt_error *e
     return vt_trace_file_bad_error(f, err);
 }
 
+static int make_room(struct vt_trace_file *f, uint32_t n_accesses, struct vt_error *err)
+{
+    uint32_t room = f->room_accesses > 0 ? f->room_accesses : VT_TRACE_MODEL_ACCESSES;
+    while (room < n_accesses) {
+        room *= 2;
+    }
+    if (room > f->room_accesses) {
+        struct vt_trace_access *accesses = reallocarray(f->accesses, room, sizeof *accesses);
+        if (accesses == NULL) {
+            return vt_trace_file_no_memory(f, err);
+        }
+        f->accesses = accesses;
+        f->room_accesses = room;
+    }
+    return 0;
+}
+
 static int begin_chunk(struct vt_trace_file *f, struct vt_error *err)
 {
     const struct vt_trace_file_chunk_at *next = &f->chunks[f->next_chunk];
@@ -29,10 +46,8 @@ static int begin_chunk(struct vt_trace_file *f, struct vt_error *err)
         f->raw = raw;
         f->raw_room = next->raw;
     }
-    f->places = f->places != NULL ? f->places : calloc(VT_TRACE_FILE_PLACES, sizeof *f->places);
-    f->accesses =
-        f->accesses != NULL ? f->accesses : calloc(VT_TRACE_FILE_ACCESSES_MAX, sizeof *f->accesses);
-    if (f->places == NULL || f->accesses == NULL) {
+    f->model = f->model != NULL ? f->model : calloc(1, sizeof *f->model);
+    if (f->model == NULL || make_room(f, 0, err) < 0) {
         return vt_trace_file_no_memory(f, err);
     }
     f->chunk = next;
@@ -41,10 +56,7 @@ static int begin_chunk(struct vt_trace_file *f, struct vt_error *err)
     f->hits = 0;
     f->c = vt_cursor_of(f->raw, f->chunk->raw);
     f->vcpu = 0;
-    f->stamp++;
-    for (size_t i = 0; i < VT_TRACE_FILE_VCPUS_MAX; i++) {
-        f->vcpus[i] = (struct vt_trace_file_vcpu){.root = ~(uint64_t)0};
-    }
+    vt_trace_model_begin(f->model);
     const char *why;
     int rc = vt_trace_file_unpack(f, f->chunk, f->raw, &why, err);
     if (rc < 0) {
@@ -57,7 +69,7 @@ static int begin_chunk(struct vt_trace_file *f, struct vt_error *err)
 
 static void fill(struct vt_trace_file *f, struct vt_trace_event *event, enum vt_trace_kind kind)
 {
-    struct vt_trace_file_vcpu *v = &f->vcpus[f->vcpu];
+    struct vt_trace_model_vcpu *v = &f->model->vcpus[f->vcpu];
     *event = (struct vt_trace_event){.kind = kind,
                                      .vcpu = f->vcpu,
                                      .sequence = v->sequence++,
@@ -66,68 +78,155 @@ static void fill(struct vt_trace_file *f, struct vt_trace_event *event, enum vt_
     f->produced++;
 }
 
-static void follow(struct vt_trace_file *f, struct vt_trace_event *event, uint32_t id)
+static struct vt_trace_model_slot *follow(struct vt_trace_file *f, struct vt_trace_event *event,
+                                          uint32_t id)
 {
-    struct vt_trace_file_vcpu *v = &f->vcpus[f->vcpu];
+    struct vt_trace_model_vcpu *v = &f->model->vcpus[f->vcpu];
+    struct vt_trace_model_slot *slot = vt_trace_model_slot(f->model, f->vcpu, id);
+    vt_trace_model_follow(v, slot, id);
     fill(f, event, VT_TRACE_EV_BLOCK);
     event->block = &f->blocks[id];
     event->executed = f->blocks[id].n;
-    if (v->last > 0) {
-        f->followers[v->last - 1] = (struct vt_trace_file_follower){id, f->stamp};
-    }
-    v->last = id + 1;
+    return slot;
 }
 
 static bool predicted(const struct vt_trace_file *f, uint32_t *id)
 {
-    uint32_t last = f->vcpus[f->vcpu].last;
-    if (last == 0 || f->followers[last - 1].stamp != f->stamp) {
-        return false;
-    }
-    *id = f->followers[last - 1].next;
-    return true;
+    *id = vt_trace_model_next(&f->model->vcpus[f->vcpu]);
+    return *id != VT_TRACE_MODEL_NONE;
 }
 
-static struct vt_trace_file_place *place_of(struct vt_trace_file *f, uint32_t id, uint32_t k)
+/* ---- accesses */
+
+static struct vt_trace_access access_of(uint32_t shape)
 {
-    struct vt_trace_file_place *p = &f->places[vt_trace_file_place(f->vcpu, id, k)];
-    if (p->stamp != f->stamp) {
-        *p = (struct vt_trace_file_place){.stamp = f->stamp};
-    }
-    return p;
+    return (struct vt_trace_access){.instruction = (uint16_t)(shape & 1023),
+                                    .bytes = (uint8_t)(1u << (shape >> 10 & 7)),
+                                    .store = (shape & VT_TRACE_SHAPE_STORE) != 0,
+                                    .has_value = (shape & VT_TRACE_SHAPE_VALUE) != 0,
+                                    .device = (shape & VT_TRACE_SHAPE_DEVICE) != 0};
 }
 
-static int take_accesses(struct vt_trace_file *f, struct vt_trace_event *event, bool same,
-                         struct vt_error *err)
+/* Where the bytes give a shape; one that cannot be makes the cursor bad. */
+static uint16_t take_shape(struct vt_trace_file *f, const struct vt_trace_event *event)
 {
-    struct vt_cursor *c = &f->c;
-    uint32_t id = event->block->id;
-    uint32_t n = same ? place_of(f, id, 0)->n : vt_trace_file_upto(c, VT_TRACE_FILE_ACCESSES_MAX);
-    for (uint32_t i = 0; i < n && !c->bad; i++) {
-        struct vt_trace_access *a = &f->accesses[i];
-        struct vt_trace_file_place *p = place_of(f, id, i);
-        if (!same) {
-            p->shape = (uint16_t)vt_trace_file_upto(c, UINT16_MAX);
+    uint16_t shape = (uint16_t)vt_trace_file_upto(&f->c, UINT16_MAX);
+    if ((shape >> 10 & 7) > 4 || (shape & 1023) >= event->block->n) {
+        f->c.bad = true;
+    }
+    return shape;
+}
+
+/* The next of a place, `off` from where it is expected. */
+static void take_place(struct vt_trace_file *f, uint32_t place, uint64_t off,
+                       struct vt_trace_access *a)
+{
+    struct vt_trace_model_vcpu *v = &f->model->vcpus[f->vcpu];
+    struct vt_trace_model_place *p = &f->model->places[place];
+    uint64_t step = vt_trace_model_step(p, v->shift) + off;
+    vt_trace_model_learn(p, step, v->shift, off == 0);
+    *a = access_of(p->shape);
+    a->address = v->address = p->address;
+    v->shift = step;
+}
+
+static void take_value(struct vt_trace_file *f, struct vt_trace_access *a, uint64_t before)
+{
+    a->value[0] = before + vt_trace_file_unzigzag(vt_trace_file_varint(&f->c));
+    a->value[1] = a->bytes == 16 ? vt_cursor_u64(&f->c) : 0;
+}
+
+static void take_placed(struct vt_trace_file *f, uint32_t place, struct vt_trace_access *a)
+{
+    take_place(f, place, vt_trace_file_unzigzag(vt_trace_file_varint(&f->c)), a);
+    if (a->has_value) {
+        take_value(f, a, f->model->values[place]);
+        f->model->values[place] = a->value[0];
+    }
+}
+
+static void take_rows(struct vt_trace_file *f, const struct vt_trace_event *event, uint32_t n)
+{
+    struct vt_trace_model_vcpu *v = &f->model->vcpus[f->vcpu];
+    struct vt_trace_access *a = f->accesses;
+    for (uint32_t i = 0; i < n && !f->c.bad; i++) {
+        if (i >= 4) {
+            uint32_t end = i + vt_trace_file_upto(&f->c, n - i);
+            for (; i < end; i++) {
+                a[i] = a[i - 2];
+                a[i].address = vt_trace_model_row(a, i);
+                if (a[i].has_value) {
+                    take_value(f, &a[i], a[i - 2].value[0]);
+                }
+            }
+            if (i == n) {
+                break;
+            }
         }
-        uint32_t shape = p->shape, log2 = shape >> 10 & 7;
-        *a = (struct vt_trace_access){.instruction = (uint16_t)(shape & 1023),
-                                      .bytes = (uint8_t)(1u << log2),
-                                      .store = (shape & VT_TRACE_SHAPE_STORE) != 0,
-                                      .has_value = (shape & VT_TRACE_SHAPE_VALUE) != 0,
-                                      .device = (shape & VT_TRACE_SHAPE_DEVICE) != 0};
-        if (log2 > 4 || a->instruction >= event->block->n) {
-            return corrupt(f, "an access is out of range", err);
-        }
-        a->address = p->address += vt_trace_file_unzigzag(vt_trace_file_varint(c));
-        if (a->has_value) {
-            a->value[0] = p->value += vt_trace_file_unzigzag(vt_trace_file_varint(c));
-            a->value[1] = a->bytes == 16 ? vt_cursor_u64(c) : 0;
+        a[i] = access_of(take_shape(f, event));
+        a[i].address = (i > 0 ? a[i - 1].address : v->address) +
+                       vt_trace_file_unzigzag(vt_trace_file_varint(&f->c));
+        if (a[i].has_value) {
+            take_value(f, &a[i], i > 0 ? a[i - 1].value[0] : 0);
         }
     }
-    place_of(f, id, 0)->n = vt_trace_file_place_n(n);
+    v->address = n > 0 ? a[n - 1].address : v->address;
+}
+
+static int take_accesses(struct vt_trace_file *f, struct vt_trace_event *event,
+                         struct vt_trace_model_slot *slot, bool same, struct vt_error *err)
+{
+    struct vt_trace_model_vcpu *v = &f->model->vcpus[f->vcpu];
+    uint32_t n = slot->n;
+    if (same && n > slot->room) {
+        return corrupt(f, "no accesses are known of this block", err);
+    }
+    if (!same) {
+        n = vt_trace_file_upto(&f->c, VT_TRACE_FILE_ACCESSES_MAX);
+        slot->n = n <= VT_TRACE_MODEL_ACCESSES ? n & 0xffu : 0xffu;
+    }
+    int rc = make_room(f, n, err);
+    if (rc < 0) {
+        return rc;
+    }
     event->n_accesses = n;
     event->accesses = f->accesses;
+    if (!same && !vt_trace_model_make_room(f->model, v, slot, n)) {
+        take_rows(f, event, n);
+        return 0;
+    }
+    for (uint32_t i = 0; i < n && !f->c.bad; i++) {
+        uint32_t place = slot->base + i;
+        if (!same) {
+            f->model->places[place].shape = take_shape(f, event);
+        }
+        take_placed(f, place, &f->accesses[i]);
+    }
     return 0;
+}
+
+/* All of it as expected. */
+static int take_expected(struct vt_trace_file *f, struct vt_trace_event *event,
+                         struct vt_error *err)
+{
+    uint32_t id;
+    if (!predicted(f, &id)) {
+        return corrupt(f, "nothing is known to follow the block before", err);
+    }
+    f->hits--;
+    struct vt_trace_model_slot *slot = follow(f, event, id);
+    if (slot->n > slot->room) {
+        return corrupt(f, "no accesses are known of this block", err);
+    }
+    event->n_accesses = slot->n;
+    event->accesses = f->accesses;
+    for (uint32_t i = 0; i < slot->n; i++) {
+        take_place(f, slot->base + i, 0, &f->accesses[i]);
+        if (f->accesses[i].has_value) {
+            f->accesses[i].value[0] = f->model->values[slot->base + i];
+        }
+    }
+    return 1;
 }
 
 static enum vt_trace_end take_end(struct vt_cursor *c)
@@ -150,7 +249,7 @@ static int take_block(struct vt_trace_file *f, uint8_t op, struct vt_trace_event
     } else if (!predicted(f, &id)) {
         return corrupt(f, "nothing is known to follow the block before", err);
     }
-    follow(f, event, id);
+    struct vt_trace_model_slot *slot = follow(f, event, id);
     if ((op & VT_TRACE_BLOCK_SHORT) != 0) {
         event->executed = (uint16_t)vt_trace_file_upto(&f->c, event->block->n);
         event->end = take_end(&f->c);
@@ -159,15 +258,19 @@ static int take_block(struct vt_trace_file *f, uint8_t op, struct vt_trace_event
         event->from = vt_cursor_u64(&f->c);
         event->to = vt_cursor_u64(&f->c);
     }
-    bool same = (op & VT_TRACE_BLOCK_SAME_SHAPES) != 0;
-    return (op & VT_TRACE_BLOCK_ACCESSES) != 0 ? take_accesses(f, event, same, err) : 0;
+    bool same = (op & VT_TRACE_BLOCK_SAME) != 0;
+    if ((op & VT_TRACE_BLOCK_ACCESSES) != 0) {
+        return take_accesses(f, event, slot, same, err);
+    }
+    slot->n = 0;
+    return 0;
 }
 
 /* 1: an event; 0: the vCPU's state has changed, or `hits` wait. */
 static int take_op(struct vt_trace_file *f, struct vt_trace_event *event, struct vt_error *err)
 {
     struct vt_cursor *c = &f->c;
-    struct vt_trace_file_vcpu *v = &f->vcpus[f->vcpu];
+    struct vt_trace_model_vcpu *v = &f->model->vcpus[f->vcpu];
     uint8_t op = vt_cursor_u8(c);
     if (op >= VT_TRACE_OP_HITS) {
         f->hits =
@@ -234,13 +337,7 @@ static int take_event(struct vt_trace_file *f, struct vt_trace_event *event, str
 {
     for (;;) {
         if (f->hits > 0) {
-            uint32_t id;
-            if (!predicted(f, &id)) {
-                return corrupt(f, "nothing is known to follow the block before", err);
-            }
-            f->hits--;
-            follow(f, event, id);
-            return 1;
+            return take_expected(f, event, err);
         }
         if (vt_cursor_left(&f->c) == 0) {
             return f->produced != f->chunk->n_events
@@ -291,10 +388,33 @@ int vt_trace_file_next(struct vt_trace_source *source, uint64_t timeout_ms,
     }
 }
 
+static int no_file(struct vt_error *err)
+{
+    return vt_fail(err, VT_E_INVAL, "only a trace's file can be read from its middle");
+}
+
+/* The next event is the first of this chunk. */
+static int go_to_chunk(struct vt_trace_file *f, size_t i, struct vt_error *err)
+{
+    f->chunk = NULL;
+    f->stuck = false;
+    f->info.ended = false;
+    f->next_chunk = i;
+    return i < f->n_chunks ? begin_chunk(f, err) : 0;
+}
+
+uint64_t vt_trace_file_tell(const struct vt_trace_source *source)
+{
+    const struct vt_trace_file *f = vt_trace_file_of(source);
+    return f->chunk != NULL              ? f->chunk->number + f->produced
+           : f->next_chunk < f->n_chunks ? f->chunks[f->next_chunk].number
+                                         : f->about.events;
+}
+
 int vt_trace_file_seek(struct vt_trace_source *source, uint64_t event, struct vt_error *err)
 {
     if (vt_trace_file_about(source) == NULL) {
-        return vt_fail(err, VT_E_INVAL, "only a trace's file can be read from its middle");
+        return no_file(err);
     }
     struct vt_trace_file *f = vt_trace_file_of(source);
     if (event > f->about.events) {
@@ -310,18 +430,26 @@ int vt_trace_file_seek(struct vt_trace_source *source, uint64_t event, struct vt
             high = middle;
         }
     }
-    f->chunk = NULL;
-    f->stuck = false;
-    f->info.ended = false;
-    f->next_chunk = low > 0 ? low - 1 : 0;
-    if (f->n_chunks == 0 || event == f->about.events) {
-        f->next_chunk = f->n_chunks;
-        return 0;
-    }
-    int rc = begin_chunk(f, err);
-    while (rc >= 0 && !f->stuck && f->chunk != NULL && f->chunk->number + f->produced < event) {
+    bool end = event == f->about.events;
+    int rc = go_to_chunk(f, end ? f->n_chunks : low - (low > 0), err);
+    while (rc >= 0 && !end && !f->stuck && f->chunk->number + f->produced < event) {
         struct vt_trace_event skipped;
         rc = take_event(f, &skipped, err);
     }
     return rc < 0 ? rc : 0;
+}
+
+int vt_trace_file_seek_time(struct vt_trace_source *source, uint64_t time_ns, struct vt_error *err)
+{
+    if (vt_trace_file_about(source) == NULL) {
+        return no_file(err);
+    }
+    struct vt_trace_file *f = vt_trace_file_of(source);
+    /* vCPUs take turns, so that chunks need not begin in order: as far as all before begin early.
+     */
+    size_t i = 0;
+    while (i < f->n_chunks && f->chunks[i].time_ns < time_ns) {
+        i++;
+    }
+    return go_to_chunk(f, i - (i > 0), err);
 }

@@ -98,15 +98,16 @@ static void put_chunk(struct out *out, uint8_t kind, uint32_t n_events, const ui
     uint32_t head[] = {VT_TRACE_FILE_SKIPPABLE, VT_TRACE_FILE_HEADER_BYTES - 8};
     uint32_t about[] = {VT_TRACE_FILE_VERSION, kind, (uint32_t)n, (uint32_t)stored};
     uint32_t more[] = {n_events, 0};
-    uint64_t hash = XXH3_64bits(body, stored);
+    uint64_t hash = XXH3_64bits(body, stored), sums[] = {out->events, 0};
     memcpy(at, head, 8);
     memcpy(at + 8, VT_TRACE_FILE_MAGIC, 8);
     memcpy(at + 16, about, 16);
     memcpy(at + 32, &out->events, 8);
     memcpy(at + 40, more, 8);
-    memcpy(at + 48, &hash, 8);
-    hash = XXH3_64bits(at, 56);
-    memcpy(at + 56, &hash, 8);
+    memcpy(at + 48, sums, sizeof sums);
+    memcpy(at + 64, &hash, 8);
+    hash = XXH3_64bits(at, 72);
+    memcpy(at + 72, &hash, 8);
     out->n += VT_TRACE_FILE_HEADER_BYTES + stored;
     out->events += n_events;
 }

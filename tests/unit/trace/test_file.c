@@ -18,7 +18,7 @@
 
 static struct vt_trace_block blocks[N_BLOCKS];
 static uint8_t sizes[N_BLOCKS][16], code[N_BLOCKS][16 * 15];
-static struct vt_trace_access accesses[64];
+static struct vt_trace_access accesses[VT_TRACE_FILE_ACCESSES_MAX];
 static uint64_t registers[18];
 
 static const struct vt_trace_info info = {
@@ -84,8 +84,12 @@ static struct stream stream_begin(void)
 static void some_accesses(struct stream *s, struct vt_trace_event *e)
 {
     /* Mostly those that the same instructions made before. */
-    bool same = draw(&s->r) % 8 != 0;
+    bool same = draw(&s->r) % 8 != 0, walks = e->block->id % 3 == 0;
     e->n_accesses = (uint32_t)(same ? e->block->id % 9 : draw(&s->r) % 9);
+    if (draw(&s->r) % 200 == 0) {
+        e->n_accesses = (uint32_t)(draw(&s->r) % 300); /* a string's, in rows */
+        walks = true;
+    }
     e->accesses = e->n_accesses > 0 ? accesses : NULL;
     for (uint32_t i = 0; i < e->n_accesses; i++) {
         struct vt_trace_access *a = &accesses[i];
@@ -96,8 +100,16 @@ static void some_accesses(struct stream *s, struct vt_trace_event *e)
                                       .has_value = (x >> 17 & 1) != 0,
                                       .device = (x >> 18 & 7) == 0,
                                       .address = draw(&s->r) % 4 == 0 ? draw(&s->r) : s->n * 8};
+        if (walks) {
+            uint32_t k = same ? i : i % 2;
+            a->instruction = (uint16_t)(k % e->block->n);
+            a->store = i % 2 != 0;
+            a->bytes = 8;
+            a->address = (i % 2 != 0 ? 0xffff888000000000u : 0x1000u) + (s->n + i / 2) * 8;
+            a->address += draw(&s->r) % 16 == 0 ? 4096 : 0;
+        }
         if (a->has_value) {
-            a->value[0] = draw(&s->r) >> (x >> 24) % 64;
+            a->value[0] = walks && i % 3 != 0 ? 77 : draw(&s->r) >> (x >> 24) % 64;
             a->value[1] = a->bytes == 16 ? draw(&s->r) : 0;
         }
     }
@@ -327,6 +339,76 @@ static void every_event_comes_back(void **state)
     vt_trace_close(source);
 }
 
+/* A repeated string instruction makes as many accesses as QEMU lets it in one block. */
+static void the_greatest_event_comes_back(void **state)
+{
+    const char *path = path_in(state);
+    const uint32_t n = VT_TRACE_FILE_ACCESSES_MAX;
+    struct random r = {4711};
+    for (int kind = 0; kind < 2; kind++) {
+        for (uint32_t i = 0; i < n; i++) {
+            bool odd = kind == 0 && i % 2 != 0;
+            accesses[i] = (struct vt_trace_access){
+                .bytes = kind == 0 ? 8 : 16,
+                .store = odd,
+                .has_value = kind == 1,
+                .address = kind == 1 ? draw(&r) : (odd ? 0x7f0000000000u : 0x1000u) + i / 2 * 8,
+                .value = {kind == 1 ? draw(&r) : 0, kind == 1 ? draw(&r) : 0}};
+        }
+        struct vt_trace_event e = {
+            .block = &blocks[3], .executed = blocks[3].n, .n_accesses = n, .accesses = accesses};
+        struct vt_trace_event is;
+        struct vt_trace_writer *w = NULL;
+        struct vt_trace_source *source = NULL;
+        assert_int_equal(vt_trace_writer_create(path, true, &info, &w, &error), 0);
+        assert_int_equal(vt_trace_writer_put(w, &e, &error), 0);
+        assert_int_equal(vt_trace_writer_close(w, &error), 0);
+        struct stat st;
+        assert_int_equal(stat(path, &st), 0);
+        assert_true(kind == 1 || st.st_size < 2000); /* two rows */
+        assert_int_equal(vt_trace_open_file(path, &source, &error), 0);
+        assert_int_equal(vt_trace_next(source, 0, &is, &error), 1);
+        assert_same(&is, &e);
+        assert_int_equal(vt_trace_next(source, 0, &is, &error), 0);
+        vt_trace_close(source);
+    }
+}
+
+/* What a loop does each time in the same way costs next to nothing, its accesses included. */
+static void what_was_expected_takes_no_room(void **state)
+{
+    const char *path = path_in(state);
+    struct vt_trace_writer *w = NULL;
+    assert_int_equal(vt_trace_writer_create(path, true, &info, &w, &error), 0);
+    struct vt_trace_access two[2] = {{.bytes = 8}, {.bytes = 4, .store = true}};
+    for (uint64_t i = 0; i < 100000; i++) {
+        two[0].address = 0x10000 + i * 8; /* goes on by a step */
+        two[1].address = 0x20000;         /* stays */
+        struct vt_trace_event e = {.sequence = i,
+                                   .root = 7,
+                                   .block = &blocks[i % 3],
+                                   .executed = blocks[i % 3].n,
+                                   .n_accesses = i % 3 == 0 ? 2 : 0,
+                                   .accesses = two};
+        assert_int_equal(vt_trace_writer_put(w, &e, &error), 0);
+    }
+    assert_int_equal(vt_trace_writer_close(w, &error), 0);
+    struct vt_trace_source *source = NULL;
+    assert_int_equal(vt_trace_open_file(path, &source, &error), 0);
+    assert_true(vt_trace_file_about(source)->raw_bytes < 1500);
+    struct vt_trace_event e;
+    for (uint64_t i = 0; i < 100000; i++) {
+        assert_int_equal(vt_trace_next(source, 0, &e, &error), 1);
+        assert_int_equal(e.n_accesses, i % 3 == 0 ? 2 : 0);
+        assert_int_equal(e.sequence, i);
+        if (i % 3 == 0) {
+            assert_int_equal(e.accesses[0].address, 0x10000 + i * 8);
+            assert_int_equal(e.accesses[1].address, 0x20000);
+        }
+    }
+    vt_trace_close(source);
+}
+
 static void reading_begins_anywhere(void **state)
 {
     const char *path = path_in(state);
@@ -349,6 +431,7 @@ static void reading_begins_anywhere(void **state)
         }
     }
     assert_int_equal(vt_trace_file_seek(source, n, &error), 0);
+    assert_int_equal(vt_trace_file_tell(source), n);
     struct vt_trace_event e;
     assert_int_equal(vt_trace_next(source, 0, &e, &error), 0);
     assert_int_equal(vt_trace_file_seek(source, n + 1, &error), VT_E_INVAL);
@@ -601,11 +684,64 @@ static void a_full_disk_ends_the_file_at_a_chunk(void **state)
     vt_trace_close(source);
 }
 
+/* Nobody flushes: the thread that writes fails, and one of the next events tells. */
+static void a_disk_that_fills_meanwhile_is_told_later(void **state)
+{
+    const char *path = path_in(state);
+    struct rlimit old, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = old;
+    small.rlim_cur = 100000;
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct vt_trace_writer *w = write_events(path, 10, 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    struct stream s = stream_begin();
+    struct vt_trace_event e;
+    int rc = 0;
+    for (uint64_t i = 0; rc == 0 && i < 10000000; i++) {
+        stream_next(&s, &e);
+        rc = vt_trace_writer_put(w, &e, &error);
+    }
+    assert_int_equal(rc, VT_E_IO);
+    assert_int_equal(error.sys_errno, EFBIG);
+    error = (struct vt_error){0};
+    assert_int_equal(vt_trace_writer_put(w, &e, &error), VT_E_IO);
+    assert_int_equal(error.sys_errno, EFBIG);
+    assert_int_equal(vt_trace_writer_close(w, &error), VT_E_IO);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    signal(SIGXFSZ, before);
+}
+
+static void reading_begins_at_a_time(void **state)
+{
+    const char *path = path_in(state);
+    const uint64_t n = 20000;
+    assert_int_equal(vt_trace_writer_close(write_events(path, n, 777), &error), 0);
+    struct vt_trace_source *source = NULL;
+    assert_int_equal(vt_trace_open_file(path, &source, &error), 0);
+    uint64_t end = vt_trace_file_about(source)->totals.last_time_ns;
+    uint64_t before = 0;
+    for (uint64_t t = 0; t <= end; t += end / 7) {
+        assert_int_equal(vt_trace_file_seek_time(source, t, &error), 0);
+        uint64_t at = vt_trace_file_tell(source);
+        assert_true(at >= before && at % 777 == 0);
+        before = at;
+        struct vt_trace_event is;
+        assert_int_equal(vt_trace_next(source, 0, &is, &error), 1);
+        assert_true(at == 0 || is.time_ns < t);
+    }
+    assert_true(before > 0);
+    vt_trace_close(source);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         vt_test_in_dir(every_event_comes_back),
+        vt_test_in_dir(the_greatest_event_comes_back),
+        vt_test_in_dir(what_was_expected_takes_no_room),
         vt_test_in_dir(reading_begins_anywhere),
+        vt_test_in_dir(reading_begins_at_a_time),
         vt_test_in_dir(a_file_cut_anywhere_gives_its_whole_chunks),
         vt_test_in_dir(a_changed_byte_is_found_wherever_it_is),
         vt_test_in_dir(zstd_unpacks_the_whole),
@@ -613,6 +749,7 @@ int main(void)
         vt_test_in_dir(a_file_is_not_replaced_unasked),
         vt_test_in_dir(events_out_of_range_are_refused_and_the_rest_goes_on),
         vt_test_in_dir(a_full_disk_ends_the_file_at_a_chunk),
+        vt_test_in_dir(a_disk_that_fills_meanwhile_is_told_later),
     };
     return cmocka_run_group_tests(tests, make_blocks, NULL);
 }
