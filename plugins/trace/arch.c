@@ -11,14 +11,14 @@
 
 struct arch {
     const char *target;
-    const char *root; /* the register that holds it */
+    const char *pc, *root; /* registers that hold them */
     uint32_t (*loads_root)(const uint8_t *code, size_t bytes);
     uint64_t (*root_of)(uint64_t value);
 };
 
 static const struct arch *arch;
 static struct qemu_plugin_register *sources[SOURCES];
-static struct qemu_plugin_register *root_register;
+static struct qemu_plugin_register *root_register, *pc_register;
 static struct qemu_plugin_register *listed[VT_TRACE_REGISTERS_MAX];
 
 #define SOURCE(number) (0x100U | (number))
@@ -74,9 +74,9 @@ static uint64_t riscv_root_of(uint64_t value)
 }
 
 static const struct arch arches[] = {
-    {"x86_64", "cr3", x86_loads_root, x86_root_of},
-    {"aarch64", "TTBR0_EL1", arm_loads_root, arm_root_of},
-    {"riscv64", "satp", riscv_loads_root, riscv_root_of},
+    {"x86_64", "rip", "cr3", x86_loads_root, x86_root_of},
+    {"aarch64", "pc", "TTBR0_EL1", arm_loads_root, arm_root_of},
+    {"riscv64", "pc", "satp", riscv_loads_root, riscv_root_of},
 };
 
 bool vt_arch_init(const char *target)
@@ -147,6 +147,9 @@ void vt_arch_registers(void)
         if (is_root) {
             root_register = one.handle;
         }
+        if (strcmp(one.name, arch->pc) == 0) {
+            pc_register = one.handle;
+        }
         int number = x86 ? x86_number(one.name) : (int)i;
         if (number >= 0 && number < SOURCES) {
             sources[number] = one.handle;
@@ -181,6 +184,13 @@ uint64_t vt_arch_root(struct vt_trace_writer *w)
 {
     uint64_t value;
     return read_into(w->bytes, root_register, &value) ? arch->root_of(value) : UINT64_MAX;
+}
+
+bool vt_arch_pc(GByteArray *bytes, uint64_t *value, bool *narrow)
+{
+    bool got = read_into(bytes, pc_register, value);
+    *narrow = got && bytes->len < sizeof *value;
+    return got;
 }
 
 uint64_t vt_arch_register(struct vt_trace_writer *w, unsigned i)

@@ -81,19 +81,19 @@ static void count(struct qemu_plugin_tb *tb, size_t n)
 static void record(struct qemu_plugin_tb *tb, size_t n, uint32_t id)
 {
     uint32_t detail = vt_config.c.detail;
-    void *word = (void *)(uintptr_t)vt_word(VT_TRACE_BLOCK, (uint64_t)n << 32 | id);
+    void *block = (void *)(uintptr_t)vt_block(id, n, vt_alias_slot(qemu_plugin_tb_vaddr(tb)));
     qemu_plugin_vcpu_udata_cb_t cb =
         detail == VT_TRACE_BLOCKS ? vt_record_block : vt_record_block_timed;
     if (vt_config.conditional) {
         qemu_plugin_register_vcpu_tb_exec_cond_cb(
-            tb, cb, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_COND_EQ,
-            score(offsetof(struct vt_trace_score, outside)), 0, word);
+            tb, cb, QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_COND_EQ,
+            score(offsetof(struct vt_trace_score, outside)), 0, block);
     } else {
-        qemu_plugin_register_vcpu_tb_exec_cb(tb, cb, QEMU_PLUGIN_CB_NO_REGS, word);
+        qemu_plugin_register_vcpu_tb_exec_cb(tb, cb, QEMU_PLUGIN_CB_R_REGS, block);
     }
     if (n == 1) {
         qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, 0), vt_record_alone,
-                                         QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, word);
+                                         QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_MEM_RW, block);
     }
     for (size_t i = 0; i < n && detail >= VT_TRACE_ADDRESSES; i++) {
         qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, i),

@@ -395,6 +395,7 @@ static const char *take(int fd, int max_vcpus)
         struct vt_trace_writer *w = &vt_writers[i];
         w->index = i;
         w->root = UINT64_MAX;
+        w->pc = &vt_alias_nowhere;
         w->mask = layout.ring_words - 1;
         if (i < layout.vcpus) {
             uint8_t *page = base + layout.vcpu_offset + i * layout.vcpu_stride;

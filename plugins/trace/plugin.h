@@ -6,6 +6,7 @@
  *   writer.c      room in a ring: waiting, dropping, overwriting
  *   dictionary.c  blocks to ids
  *   arch.c        registers; instructions that load the page-table root
+ *   alias.c       at which address a block executes
  *
  * Runs inside QEMU, on the threads of its vCPUs: never prints after loading, never ends the
  * process, trusts nothing in the segment that somebody else may write.
@@ -21,6 +22,8 @@
 #define VT_WRITER_CHUNK 4096u  /**< words between two looks at what others wrote */
 #define VT_WRITER_RESERVE 256u /**< words kept back from blocks and accesses */
 #define VT_NO_BLOCK UINT64_MAX
+#define VT_ALIAS_SLOTS (1U << 20)
+#define VT_ALIAS_SHIFT 12 /* pages of 4 KiB: QEMU's smallest for these machines */
 
 /* Nothing but the two names QEMU looks for is visible outside. */
 #pragma GCC visibility push(hidden)
@@ -40,7 +43,8 @@ struct vt_trace_writer {
     uint64_t *words;
     uint64_t mask;
     struct vt_trace_vcpu *page; /**< NULL: a vCPU without a ring; then limit is 0 */
-    uint64_t last;              /**< the block word of the block that executes */
+    uint64_t last;              /**< the block that executes, as its callback knows it */
+    const uint64_t *pc;         /**< QEMU's PC register of this vCPU */
     uint64_t instructions, blocks, accesses;
     uint64_t root;      /**< ~0: unknown */
     uint64_t lost;      /**< words not yet told */
@@ -105,11 +109,20 @@ static inline uint64_t vt_word(enum vt_trace_word kind, uint64_t rest)
 }
 
 /* record.c */
-void vt_record_block(unsigned vcpu, void *word);
-void vt_record_block_timed(unsigned vcpu, void *word);
+/** How a callback knows its block: bits 0-31 the id, 32-41 the instructions, 42-61 the slot. */
+static inline uint64_t vt_block(uint32_t id, size_t n, uint32_t slot)
+{
+    return (uint64_t)slot << 42 | (uint64_t)n << 32 | id;
+}
+static inline uint32_t vt_block_slot(uint64_t block)
+{
+    return (uint32_t)(block >> 42);
+}
+void vt_record_block(unsigned vcpu, void *block);
+void vt_record_block_timed(unsigned vcpu, void *block);
 void vt_record_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *index);
 void vt_record_value(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *index);
-void vt_record_alone(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *word);
+void vt_record_alone(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *block);
 void vt_record_registers(unsigned vcpu, void *point);
 void vt_record_load_root(unsigned vcpu, void *source);
 void vt_record_root(struct vt_trace_writer *w, uint64_t root, bool may_wait);
@@ -140,6 +153,25 @@ uint64_t vt_arch_root(struct vt_trace_writer *w);
 /** Register `i` of the header's list. */
 uint64_t vt_arch_register(struct vt_trace_writer *w, unsigned i);
 bool vt_arch_kernel(uint64_t pc);
+/** The PC register; false: it cannot be read here. Narrow: code of x86 that is not 64-bit, where
+ * the PC is this and the code segment's base. */
+bool vt_arch_pc(GByteArray *bytes, uint64_t *value, bool *narrow);
+
+/* alias.c */
+extern uint64_t vt_alias_pages[VT_ALIAS_SLOTS];
+extern const uint64_t vt_alias_nowhere;
+/** While `pc` is being translated: the slot of its page, of vt_alias_pages. */
+uint32_t vt_alias_slot(uint64_t pc);
+/** The page of `slot` is where this block executes, without asking further. */
+static inline bool vt_alias_none(const struct vt_trace_writer *w, uint32_t slot)
+{
+    return *w->pc >> VT_ALIAS_SHIFT == vt_alias_pages[slot];
+}
+/** At the beginning of a block: pages from the address it was translated at to the one at which it
+ * executes now, and that, where it differs. */
+int64_t vt_alias_distance(struct vt_trace_writer *w, uint32_t slot, uint64_t *pc);
+/** At the beginning of a block, now and then: whether w->pc is still the PC. */
+void vt_alias_check(struct vt_trace_writer *w);
 
 #pragma GCC visibility pop
 

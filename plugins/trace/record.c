@@ -1,6 +1,7 @@
 /* plugins/trace/record.c - the callbacks that write records.
  *
- * A block is one word, written by the callback at its begin: the user data is the word.
+ * A block is one word, written by the callback at its begin, or two where it executes at another
+ * address than the dictionary's.
  */
 #include "plugin.h"
 
@@ -9,47 +10,83 @@
 /* Away from the fast path, which so needs no stack. */
 __attribute__((noinline)) static void block_slowly(struct vt_trace_writer *w, uint64_t word)
 {
+    vt_alias_check(w);
     if (vt_writer_room(w, 1, true)) {
         vt_writer_put(w, word);
         vt_writer_commit(w);
     }
 }
 
-static inline void block(struct vt_trace_writer *w, uint64_t word)
+static inline void count(struct vt_trace_writer *w, uint64_t block)
+{
+    w->last = block;
+    w->blocks++;
+    w->instructions += VT_TRACE_BLOCK_INSTRUCTIONS(block);
+}
+
+static inline uint64_t word_of(uint64_t block)
+{
+    return vt_word(VT_TRACE_BLOCK, block & (((uint64_t)1 << 42) - 1));
+}
+
+static inline void block_here(struct vt_trace_writer *w, uint64_t block)
 {
     uint64_t head = w->head;
-    w->last = word;
-    w->blocks++;
-    w->instructions += VT_TRACE_BLOCK_INSTRUCTIONS(word);
+    count(w, block);
     if (__builtin_expect(head >= w->limit, 0)) {
-        block_slowly(w, word);
+        block_slowly(w, word_of(block));
         return;
     }
-    w->words[head & w->mask] = word;
+    w->words[head & w->mask] = word_of(block);
     w->head = head + 1;
     __atomic_store_n(&w->page->head, head + 1, __ATOMIC_RELEASE);
 }
 
-void vt_record_block(unsigned vcpu, void *word)
+__attribute__((noinline)) static void block_elsewhere(struct vt_trace_writer *w, uint64_t block)
 {
-    block(&vt_writers[vcpu], (uintptr_t)word);
+    uint64_t pc;
+    int64_t distance = vt_alias_distance(w, vt_block_slot(block), &pc);
+    if (distance == 0) {
+        block_here(w, block);
+        return;
+    }
+    count(w, block);
+    if (vt_writer_begin(w, 2, true)) {
+        vt_writer_put(w, vt_word(VT_TRACE_AT, (uint64_t)distance & LOW56));
+        vt_writer_put(w, word_of(block));
+        vt_writer_commit(w);
+    }
 }
 
-__attribute__((noinline)) static void block_and_time(struct vt_trace_writer *w, uint64_t word)
+static inline void begin(struct vt_trace_writer *w, uint64_t block)
+{
+    if (__builtin_expect(vt_alias_none(w, vt_block_slot(block)), 1)) {
+        block_here(w, block);
+    } else {
+        block_elsewhere(w, block);
+    }
+}
+
+void vt_record_block(unsigned vcpu, void *block)
+{
+    begin(&vt_writers[vcpu], (uintptr_t)block);
+}
+
+__attribute__((noinline)) static void begin_and_time(struct vt_trace_writer *w, uint64_t block)
 {
     w->countdown = vt_config.period;
     vt_writer_put_time(w, true);
-    block(w, word);
+    begin(w, block);
 }
 
-void vt_record_block_timed(unsigned vcpu, void *word)
+void vt_record_block_timed(unsigned vcpu, void *block)
 {
     struct vt_trace_writer *w = &vt_writers[vcpu];
     if (__builtin_expect(--w->countdown == 0, 0)) {
-        block_and_time(w, (uintptr_t)word);
+        begin_and_time(w, (uintptr_t)block);
         return;
     }
-    block(w, (uintptr_t)word);
+    begin(w, (uintptr_t)block);
 }
 
 /* The bits of an access word that `info` decides. Asking QEMU takes four calls, and few values
@@ -139,13 +176,13 @@ void vt_record_value(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address
 
 /* An instruction that turns out to touch a device in the middle of a block is executed again in a
  * translation of its own, which QEMU gives the callbacks of its accesses alone. */
-void vt_record_alone(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *word)
+void vt_record_alone(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *block)
 {
     (void)info;
     (void)address;
     struct vt_trace_writer *w = &vt_writers[vcpu];
-    if (w->last != (uintptr_t)word && !w->outside) {
-        vt_record_block(vcpu, word);
+    if (w->last != (uintptr_t)block && !w->outside) {
+        vt_record_block(vcpu, block);
     }
 }
 

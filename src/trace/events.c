@@ -14,7 +14,7 @@
 #define ACCESSES_MAX ((uint32_t)1 << 20)
 
 void vt_trace_decoder_init(struct vt_trace_decoder *d, const struct vt_trace_header *header,
-                           const struct vt_trace_dictionary *dictionary, uint32_t vcpu)
+                           struct vt_trace_dictionary *dictionary, uint32_t vcpu)
 {
     *d = (struct vt_trace_decoder){
         .dictionary = dictionary,
@@ -240,6 +240,7 @@ static size_t record_words(const struct vt_trace_decoder *d, uint64_t w)
     case VT_TRACE_REGISTERS:
         return (w & 0xffff) == (uint64_t)d->n_registers + 1 ? 2 + (size_t)d->n_registers : 0;
     case VT_TRACE_PAUSE:
+    case VT_TRACE_AT:
         return 2;
     default:
         return 0;
@@ -305,6 +306,32 @@ static int take_rare(struct vt_trace_decoder *d, const struct vt_trace_words *wo
     return 1;
 }
 
+/* Pages from where the dictionary has a block to where it executes. */
+static int64_t pages_of(uint64_t w)
+{
+    return (int64_t)(w << 8) >> 8;
+}
+
+/* The block that begins with this record. */
+static int begun(struct vt_trace_decoder *d, const struct vt_trace_words *words,
+                 const struct vt_trace_known **known, struct vt_error *err)
+{
+    uint64_t w = words->at[0];
+    int64_t pages = 0;
+    if (VT_TRACE_KIND(w) == VT_TRACE_AT) {
+        pages = pages_of(w);
+        w = words->at[1];
+        if (VT_TRACE_KIND(w) != VT_TRACE_BLOCK) {
+            return corrupt(d, words, "an address without its block", err);
+        }
+    }
+    struct vt_trace_known *entry = vt_trace_dictionary_find(d->dictionary, (uint32_t)w);
+    if (entry == NULL) {
+        return corrupt(d, words, "a block that the dictionary does not have", err);
+    }
+    return vt_trace_dictionary_show(d->dictionary, entry, pages, known, err);
+}
+
 int vt_trace_decoder_next(struct vt_trace_decoder *d, struct vt_trace_words *words,
                           struct vt_trace_event *event, struct vt_error *err)
 {
@@ -323,11 +350,12 @@ int vt_trace_decoder_next(struct vt_trace_decoder *d, struct vt_trace_words *wor
         }
         bool used = true;
         switch (VT_TRACE_KIND(w)) {
-        case VT_TRACE_BLOCK: {
-            const struct vt_trace_known *known =
-                vt_trace_dictionary_find(d->dictionary, (uint32_t)w);
-            if (known == NULL) {
-                return corrupt(d, words, "a block that the dictionary does not have", err);
+        case VT_TRACE_BLOCK:
+        case VT_TRACE_AT: {
+            const struct vt_trace_known *known;
+            rc = begun(d, words, &known, err);
+            if (rc != 0) {
+                return rc;
             }
             if (d->raised && d->pending == NULL) {
                 return tell_raised(d, event);

@@ -20,7 +20,7 @@ struct vt_trace_words {
 };
 
 struct vt_trace_decoder {
-    const struct vt_trace_dictionary *dictionary;
+    struct vt_trace_dictionary *dictionary;
     uint32_t vcpu, n_registers;
     bool cuts; /* discontinuities are recorded */
     uint64_t clock_hz, clock_start;
@@ -39,7 +39,7 @@ struct vt_trace_decoder {
 
 /** The dictionary stays the caller's, and has what the words name before they are decoded. */
 void vt_trace_decoder_init(struct vt_trace_decoder *d, const struct vt_trace_header *header,
-                           const struct vt_trace_dictionary *dictionary, uint32_t vcpu);
+                           struct vt_trace_dictionary *dictionary, uint32_t vcpu);
 void vt_trace_decoder_fini(struct vt_trace_decoder *d);
 
 /** 1 and an event, valid until the next call; 0: more words are wanted (a record that is cut stays

@@ -307,7 +307,7 @@ static int live_next(struct vt_trace_source *source, uint64_t timeout_ms,
 static const struct vt_trace_block *live_block(const struct vt_trace_source *source, uint32_t id)
 {
     const struct vt_trace_known *known =
-        vt_trace_dictionary_find(&((const struct live *)source)->dictionary, id);
+        vt_trace_dictionary_shown(&((const struct live *)source)->dictionary, id);
     return known != NULL ? &known->block : NULL;
 }
 
@@ -329,7 +329,7 @@ static const struct vt_trace_info *live_info(struct vt_trace_source *source)
         info->dropped += relaxed(&page->dropped);
         info->cuts += relaxed(&page->cuts);
     }
-    info->n_blocks = s->dictionary.n;
+    info->n_blocks = s->dictionary.n_shown;
     info->ended = s->ended;
     return info;
 }

@@ -117,8 +117,9 @@ struct vt_trace_vcpu {
 
 /** The kind is the first word's top byte. */
 enum vt_trace_word {
-    VT_TRACE_BLOCK = 1, /**< bits 0-31: id, 32-41: its instructions. This block begins to execute */
-    VT_TRACE_TIME = 2,  /**< bits 0-55: the clock, now */
+    VT_TRACE_BLOCK = 1,  /**< bits 0-31: id, 32-41: its instructions. This block begins to execute,
+                              where the dictionary says unless a VT_TRACE_AT is right before */
+    VT_TRACE_TIME = 2,   /**< bits 0-55: the clock, now */
     VT_TRACE_ACCESS = 3, /**< below; then the address; then the value: one word, two for 16 bytes */
     VT_TRACE_ROOT = 4,   /**< bits 0-55: the page-table root from here on, its flags off */
     VT_TRACE_CUT = 5, /**< bits 0-7: 1 interrupt, 2 exception, 4 host call; then from PC, to PC: the
@@ -128,6 +129,8 @@ enum vt_trace_word {
     VT_TRACE_LOST = 7,  /**< bits 0-55: words dropped here */
     VT_TRACE_MODE = 8,  /**< bits 0-31: the generation in force from here on; 32-39: detail */
     VT_TRACE_PAUSE = 9, /**< bit 0: 1 the vCPU went idle, 0 it goes on; then a TIME */
+    VT_TRACE_AT = 10,   /**< bits 0-55: a signed number of pages of 4 KiB; then a BLOCK, which
+                             executes so many after the dictionary's address */
 };
 #define VT_TRACE_KIND(word) ((unsigned)((word) >> 56))
 #define VT_TRACE_BLOCK_INSTRUCTIONS(word) ((word) >> 32 & 0x3ff)
@@ -140,7 +143,8 @@ enum vt_trace_word {
 #define VT_TRACE_ACCESS_DEVICE ((uint64_t)1 << 18)
 
 /** A dictionary entry, a multiple of 8 bytes: this, `n` sizes of one byte, then the instructions'
- * bytes. Equal translations (pc, bytes) have one id for the VM's life. */
+ * bytes. Equal translations (pc, bytes) have one id for the VM's life. One translation serves all
+ * virtual addresses of its physical page: `pc` is the one at which it was made. */
 struct vt_trace_block_entry {
     uint32_t bytes; /**< of the whole entry */
     uint32_t id;

@@ -114,6 +114,50 @@ static void an_exception_cuts_its_block(void **state)
     next_block(rig, handler, 2, VT_TRACE_END_UNKNOWN);
 }
 
+static void put_at(struct rig *rig, int64_t pages, uint32_t id)
+{
+    put(rig, VT_TRACE_AT, (uint64_t)pages & (((uint64_t)1 << 56) - 1));
+    put(rig, VT_TRACE_BLOCK, id);
+}
+
+static void a_block_elsewhere_is_a_block_of_its_own(void **state)
+{
+    struct rig *rig = *state;
+    static const uint8_t loop[] = {0x90, 0x75, 0xfd}; /* jne to itself */
+    uint32_t unused = ring_model_nops(&rig->m, 0x1000, 1, 0xc3);
+    uint32_t a = ring_model_block(&rig->m, 0x2ffe, (uint8_t[]){1, 2}, 2, loop);
+    uint32_t far = ring_model_block(&rig->m, 0xffffffff80002ffe, (uint8_t[]){1, 2}, 2, loop);
+    put_at(rig, 0x10, a);
+    put(rig, VT_TRACE_BLOCK, a);
+    put_at(rig, 0x10, a);
+    put_cut(rig, 2, 0x12fff, 0x9000);
+    put_at(rig, -2, a);
+    put_at(rig, -0x80000, a);
+    put(rig, VT_TRACE_BLOCK, far); /* translated there, too */
+    put_at(rig, 0x10, far);
+    put_at(rig, 0x10, a);
+    begin(rig);
+    struct vt_trace_event e = next_block(rig, 0, 2, VT_TRACE_END_WHOLE);
+    const struct vt_trace_block *at = e.block;
+    assert_int_equal(at->pc, 0x12ffe);
+    assert_memory_equal(at->code, loop, sizeof loop);
+    e = next_block(rig, 1, 2, VT_TRACE_END_WHOLE);
+    assert_int_equal(e.block->pc, 0x2ffe);
+    e = next_block(rig, 0, 1, VT_TRACE_END_EXCEPTION); /* the cut's PC is the true one */
+    assert_ptr_equal(e.block, at);
+    e = next_block(rig, 2, 2, VT_TRACE_END_WHOLE);
+    assert_int_equal(e.block->pc, 0xffe);
+    e = next_block(rig, 3, 2, VT_TRACE_END_WHOLE);
+    assert_int_equal(e.block->pc, 0xffffffff80002ffe);
+    next_block(rig, 3, 2, VT_TRACE_END_WHOLE);
+    e = next_block(rig, 4, 2, VT_TRACE_END_WHOLE);
+    assert_int_equal(e.block->pc, 0xffffffff80012ffe);
+    next_block(rig, 0, 2, VT_TRACE_END_UNKNOWN);
+    assert_ptr_equal(&vt_trace_dictionary_shown(&rig->dictionary, 0)->block, at);
+    assert_null(vt_trace_dictionary_shown(&rig->dictionary, 5));
+    assert_null(vt_trace_dictionary_find(&rig->dictionary, unused)->shown);
+}
+
 static void a_raised_exception_is_told_when_it_is_delivered(void **state)
 {
     struct rig *rig = *state;
@@ -351,6 +395,7 @@ static void what_cannot_be_is_corrupt(void **state)
         {(uint64_t)VT_TRACE_CUT << 56 | 3, 0, 0},            /* of two kinds */
         {(uint64_t)VT_TRACE_REGISTERS << 56 | 0xffff, 0, 0}, /* more than there are */
         {(uint64_t)VT_TRACE_PAUSE << 56, 0, 0},              /* without its time */
+        {(uint64_t)VT_TRACE_AT << 56 | 1, 0, 0},             /* without its block */
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         rig->n = 0;
@@ -376,6 +421,7 @@ int main(void)
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         RIGGED(an_exception_cuts_its_block),
+        RIGGED(a_block_elsewhere_is_a_block_of_its_own),
         RIGGED(a_raised_exception_is_told_when_it_is_delivered),
         RIGGED(an_interrupt_comes_after_its_block),
         RIGGED(a_store_into_its_own_block_begins_again),
