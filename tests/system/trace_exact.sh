@@ -2,20 +2,21 @@
 # tests/system/trace_exact.sh [long] - the instructions that are decoded from a trace are those that
 # QEMU's own log names, one by one, on a bare-metal program of hard cases (trace/exact): with QEMU's
 # log of single instructions, with its log of blocks, and against each other in runs that are
-# deterministic. Counters are QEMU's inline operations, exactly.
+# deterministic; and the accesses of a program that knows what it accesses. Counters are QEMU's
+# inline operations, exactly.
 . "$(dirname "$0")/lib.sh"
 
 cache=${VITRINE_CACHE_DIR:-/var/cache/vitrine}
 programs=$VITRINE_BUILD/tests/system
-work=40
-[ "${1-}" != long ] || work=300
+work=40 accesses=100000
+[ "${1-}" != long ] || work=300 accesses=2000000
 declare -A told
 deterministic=(-icount 'shift=0,sleep=off')
 
-# exact NAME WORK TICK COMPARE-WORD… -- QEMU-OPTION…: "@" is this run's directory. What the
-# comparison says goes to ${told[…]}, what the program says to $said.
-exact() {
-    local name=$1 dir=$scratch/$1 append="work=$2 tick=$3" words=(offsets) options=() qemu_pid word number
+# boot NAME COMMAND-LINE PROGRAM WORD… -- QEMU-OPTION…: has PROGRAM look at the trace, as WORDs say.
+# "@" is this run's directory. What it says goes to ${told[…]}, what the kernel says to $said.
+boot() {
+    local name=$1 dir=$scratch/$1 append=$2 program=$3 words=() options=() qemu_pid word number
     shift 3
     mkdir "$dir"
     mkfifo "$dir/monitor" "$dir/log"
@@ -33,7 +34,7 @@ exact() {
         -plugin "$VITRINE_BUILD/plugins/vitrine-trace-$api.so,fd=9" "${options[@]}" \
         9<>"$dir/segment" <&8 >"$dir/qemu" 2>&1 &
     qemu_pid=$!
-    if ! "$programs/exact_compare" "$dir/segment" "$dir/monitor" "${words[@]}" >"$dir/told"; then
+    if ! "$programs/$program" "$dir/segment" "$dir/monitor" "${words[@]}" >"$dir/told"; then
         kill "$qemu_pid" 2>/dev/null || true
         wait "$qemu_pid" || true
         fail "$name: $(cat "$dir/qemu")"
@@ -44,9 +45,16 @@ exact() {
         told[$word]=$number
     done < <(xargs -n 2 <"$dir/told")
     said=$(cat "$dir/serial")
-    note "$name: ${told[begun]} instructions, ${told[interrupts]} interrupts, ${told[exceptions]} exceptions, ${told[restarts]} restarts"
     expect_match "$name: the program's end" '^checksum [0-9a-f]{16}, ' "$said"
     rm -r "$dir"
+}
+
+# exact NAME TICK WORD… -- QEMU-OPTION…
+exact() {
+    local name=$1 tick=$2
+    shift 2
+    boot "$name" "work=$work tick=$tick" exact_compare offsets "$@"
+    note "$name: ${told[begun]} instructions, ${told[interrupts]} interrupts, ${told[exceptions]} exceptions, ${told[restarts]} restarts"
 }
 
 # QEMU's inline operations count an instruction each time it begins: once more for one that is begun
@@ -68,20 +76,26 @@ on() { # QEMU
     esac
 
     # Each instruction a block: QEMU's log has all of them.
-    exact "$version-single" $work 20000 exact log=@/log "keep=$scratch/stream" -- \
+    exact "$version-single" 20000 exact log=@/log "keep=$scratch/stream" -- \
         "${deterministic[@]}" -accel tcg,one-insn-per-tb=on -d exec,nochain -D @/log
     expect_eq "$version-single: instructions counted" "${told[begun]}" "${told[counted_instructions]}"
     local checksum=${said%%,*} instructions=${told[begun]}
 
+    # What the program accessed, and which values, it knows by itself.
+    boot "$version-memory" "memory=$accesses tick=100000" exact_accesses $accesses --
+    expect_eq "$version-memory: accesses" "${told[counted_accesses]}" "${told[accesses]}"
+    [ "${told[loads_16]}" -gt 1000 ] && [ "${told[stores_1]}" -gt 1000 ] || fail "$version-memory: hardly any"
+    note "$version-memory: ${told[accesses]} accesses"
+
     if [ "$api" -lt 7 ]; then
         # Where faults cut blocks is not told: blocks alone can be compared.
-        exact "$version-blocks" $work 20000 starts exact log=@/log -- \
+        exact "$version-blocks" 20000 starts exact log=@/log -- \
             -d exec,nochain,in_asm,int -D @/log
         expect_eq "$version-blocks: what the program computed" "$checksum" "${said%%,*}"
         return
     fi
     # Blocks as they are: the log says how far each came.
-    exact "$version-blocks" $work 200000 exact detail=4 log=@/log -- \
+    exact "$version-blocks" 200000 exact detail=4 log=@/log -- \
         -d exec,nochain,in_asm,int -D @/log
     expect_eq "$version-blocks: what the program computed" "$checksum" "${said%%,*}"
     expect_counted "$version-blocks"
@@ -93,7 +107,7 @@ on() { # QEMU
         fail "$version-blocks: the program did not do its work"
 
     # The same run without a log, and blocks as they are: interrupts come at the same instructions.
-    exact "$version-again" $work 20000 exact detail=5 "against=$scratch/stream" -- "${deterministic[@]}"
+    exact "$version-again" 20000 exact detail=5 "against=$scratch/stream" -- "${deterministic[@]}"
     expect_eq "$version-again: what the program computed" "$checksum" "${said%%,*}"
     [ "${told[begun]}" -ge $((instructions - 4)) ] || fail "$version-again: ${told[begun]} instructions of $instructions"
     expect_eq "$version-again: accesses" "${told[counted_accesses]}" "${told[accesses]}"

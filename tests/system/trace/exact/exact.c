@@ -5,9 +5,12 @@
  *
  *   work=N    rounds (default 1)
  *   tick=N    ticks of the local controller's timer between interrupts (default 20000), 0: none
+ *   memory=N  instead of rounds, N accesses of accesses.h
  *
  * Prints "checksum X, N rounds" on COM1, the same whenever interrupts came, and ends QEMU.
  */
+#include "accesses.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +30,8 @@ enum { /* pages of the window */
        N_PAGES = 80
 };
 
+_Static_assert(CHECKED_BASE == WINDOW && CHECKED_BYTES <= AT_STRADDLE * PAGE, "of the window");
+
 struct frame {
     uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
     uint64_t vector, code, rip, cs, flags, rsp, ss;
@@ -37,9 +42,11 @@ struct start_info {
 };
 
 extern uint64_t root_a[512], gdt[10], kernel_stack, system_calls;
+extern const uint64_t checked_entries[CHECKED_KINDS];
 extern char trap_entries[], trap_stack_end[], leave_user[], system_call[];
 extern char straddle[], straddle_end[], shared[], shared_end[], other[], other_end[], user[],
     user_end[];
+void checked_do(uint64_t entry, const uint64_t arguments[4]);
 void enter_user(uint64_t rip, uint64_t rsp, uint64_t argument);
 uint32_t touch_devices(uint32_t), step_through(uint32_t), divide(uint32_t), undefined(uint32_t),
     breakpoint(uint32_t), compatible(uint32_t);
@@ -223,6 +230,7 @@ static void set_up(uint32_t tick)
         uintptr_t to = (uintptr_t)trap_entries + (uintptr_t)16 * i;
         gates[i].low = (uint16_t)to;
         gates[i].selector = 8;
+        gates[i].stack = 1; /* the interrupted stack may be anything */
         gates[i].type = i >= 0x80 ? 0xee : 0x8e;
         gates[i].middle = (uint16_t)(to >> 16);
         gates[i].high = (uint32_t)(to >> 32);
@@ -230,8 +238,8 @@ static void set_up(uint32_t tick)
     __asm__ volatile("lidt %0" ::"m"(pointer) : "memory");
 
     uint64_t state = (uintptr_t)task_state, stack = (uintptr_t)trap_stack_end;
-    task_state[1] = (uint32_t)stack;
-    task_state[2] = (uint32_t)(stack >> 32);
+    task_state[9] = (uint32_t)stack;
+    task_state[10] = (uint32_t)(stack >> 32);
     gdt[6] = (sizeof task_state - 1) | (state & 0xffffff) << 16 | (uint64_t)0x89 << 40 |
              (state >> 24 & 0xff) << 56;
     gdt[7] = state >> 32;
@@ -462,12 +470,42 @@ static uint64_t number(const char *line, const char *name, uint64_t otherwise)
     return otherwise;
 }
 
+static void accesses(uint64_t n)
+{
+    uint64_t state = CHECKED_SEED;
+    for (unsigned i = 0; i < CHECKED_BYTES / PAGE; i++) {
+        map(0, AT_MEMORY + i, AT_MEMORY + i, PRESENT | WRITABLE);
+    }
+    checked_fill(window(AT_MEMORY));
+    for (uint64_t i = 0; i < n; i++) {
+        const struct checked c = checked_next(&state);
+        const uint64_t arguments[4] = {c.a, c.b, c.value, c.n};
+        unsigned page = (unsigned)((c.a - WINDOW) / PAGE);
+        for (unsigned k = 0; k < 2 && c.unmap != 0; k++) {
+            map(0, page + k, page + k, c.unmap >> k & 1 ? 0 : PRESENT | WRITABLE);
+        }
+        checked_do(checked_entries[c.kind], arguments);
+        for (unsigned k = 0; k < 2 && c.unmap != 0; k++) {
+            map(0, page + k, page + k, PRESENT | WRITABLE);
+        }
+    }
+    const uint64_t *at = window(AT_MEMORY);
+    for (unsigned i = 0; i < CHECKED_BYTES / 8; i++) {
+        mix(at[i]);
+    }
+}
+
 _Noreturn void exact_main(const struct start_info *info)
 {
     const char *line = (const char *)(uintptr_t)info->command_line;
     uint64_t rounds = line ? number(line, "work=", 1) : 1;
     uint32_t tick = (uint32_t)(line ? number(line, "tick=", 20000) : 20000);
     set_up(tick);
+    uint64_t memory = line ? number(line, "memory=", 0) : 0;
+    if (memory != 0) {
+        accesses(memory);
+        rounds = 0;
+    }
     for (uint32_t i = 0; i < rounds; i++) {
         branches();
         sort();
