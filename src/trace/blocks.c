@@ -382,9 +382,13 @@ void vt_trace_graph_instruction(const struct vt_trace_graph *g, uint32_t block, 
     const struct vt_learn_node *node = &g->nodes[g->members[g->blocks[block].first_member + i]];
     const struct vt_learn_code *code = &g->codes[node->code];
     unsigned bytes = there(code, node->offset, node->size);
+    /* Of the page that the block begins in; where the next one lies was not recorded. */
+    bool same_page = code->physical % VT_PAGE_BYTES + node->offset < VT_PAGE_BYTES;
     *one = (struct vt_trace_block){.id = code->id,
                                    .pc = node->pc,
-                                   .physical = ~(uint64_t)0,
+                                   .physical = code->physical != ~(uint64_t)0 && same_page
+                                                   ? code->physical + node->offset
+                                                   : ~(uint64_t)0,
                                    .n = 1,
                                    .code_bytes = (uint16_t)bytes,
                                    .machine = code->machine,

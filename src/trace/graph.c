@@ -139,6 +139,7 @@ static int find_code(struct vt_trace_graph *g, const struct vt_trace_block *bloc
                                    .code_bytes = block->code_bytes,
                                    .machine = block->machine,
                                    .pc = block->pc,
+                                   .physical = block->physical,
                                    .sizes = sizes,
                                    .code = sizes + block->n};
     vt_trace_insn_decoder_init(&code->decoder, g->arch, block);

@@ -43,8 +43,8 @@ void vt_learn_index_fini(struct vt_learn_index *index);
 struct vt_learn_code {
     uint32_t id;
     uint16_t n, code_bytes;
-    bool returns; /* ends in a return from an exception */
-    uint64_t pc;
+    bool returns;          /* ends in a return from an exception */
+    uint64_t pc, physical; /* ~0: unknown */
     struct vt_trace_insn_decoder decoder;
     enum vt_trace_machine machine;
     uint8_t *sizes; /* n, then code_bytes of code: one allocation */

@@ -11,7 +11,7 @@ wait_console 'shell ready'
 guest_exec 'setsid hot-loops >/run/where 2>&1 </dev/null &
     until grep -q ready /run/where; do usleep 10000; done; cat /run/where' | tr -d '\r' >"$scratch/where"
 
-vitrine hot "$vm" --user --wait --for 1s --json >"$scratch/hot"
+vitrine hot "$vm" --user --for 1s --json >"$scratch/hot"
 python3 - "$scratch/hot" "$scratch/where" <<'PYTHON'
 import json, sys
 

@@ -33,13 +33,26 @@ once() {
     wait "$recorder"
 }
 
-once hot "$vm" --pid "$pid" --filter "$known" --wait --for 5m --top 1000 --json >"$scratch/live"
+once hot "$vm" --pid "$pid" --filter "$known" --for 5m --top 1000 --json >"$scratch/live"
 once trace "$vm" --filter user --filter "$known" --out "$scratch/known.vtrace" 2>"$scratch/said"
 vitrine hot "$scratch/known.vtrace" --top 1000 --json >"$scratch/file"
 # The whole process: what else it does, once, is beside the loops and changes nothing of them.
-once hot "$vm" --pid "$pid" --user --wait --for 5m --top 1000 --json >"$scratch/whole"
+once hot "$vm" --pid "$pid" --user --for 5m --top 1000 --json >"$scratch/whole"
 
 for of in live file whole; do
-    python3 "$(dirname "$0")/trace/hot_known.py" "$scratch/where" "$scratch/$of" $of ||
+    python3 "$(dirname "$0")/trace/hot_known.py" "$scratch/where" "$scratch/$of" "$of" \
+        "$VITRINE_BUILD/tests/system/hot-known" ||
         fail "$of: what was learned is not what the source says"
 done
+
+# A loop's hash is that of its code, whoever recorded it.
+hashes() { json '" ".join(sorted(l["hash"] for l in d["loops"] if l["depth"] > 1))' <"$scratch/$1"; }
+expect_eq 'hashes' "$(hashes live)" "$(hashes file)"
+
+# As text: where the guest went, instruction by instruction.
+vitrine hot "$scratch/known.vtrace" --only loops --asm --top 1 >"$scratch/text"
+expect_eq 'one table' Loops "$(grep -E '^[A-Z][a-z]+$' "$scratch/text" | tr -d '\n')"
+expect_match 'an instruction' ' 300000  0x[0-9a-f]+  imul rax, rax, 0x4d
+ +300000  0x[0-9a-f]+  rol rax, 0x9
+ +300000  0x[0-9a-f]+  dec ecx
+ +300000  0x[0-9a-f]+  jnz 0x[0-9a-f]+   ; taken 99.6 %' "$(cat "$scratch/text")"

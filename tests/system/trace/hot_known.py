@@ -1,5 +1,7 @@
-"""hot_known.py WHERE HOT [whole] - does `vitrine hot --json` say of hot_known.S what its source says?"""
+"""hot_known.py WHERE HOT live|file|whole PROGRAM - does `vitrine hot --json` say of hot_known.S what
+its source says, and of its code what the program's file holds?"""
 import json
+import struct
 import sys
 from collections import Counter
 
@@ -94,9 +96,47 @@ def equal(what, got, want):
         sys.exit(f"{what}: {got}, by the source {want}")
 
 
+def in_program(path):
+    """address, size -> bytes, by the program headers of an ELF file"""
+    data = open(path, "rb").read()
+    at, size, n = struct.unpack_from("<32xQ14xHH", data)[0:3]
+    loads = [struct.unpack_from("<IIQQQQ", data, at + i * size) for i in range(n)]
+
+    def read(address, wanted):
+        for kind, _, offset, start, _, length in loads:
+            if kind == 1 and start <= address < start + length:
+                return data[offset + address - start :][:wanted]
+        return b""
+
+    return read
+
+
+def check_code(name, loop, read):
+    """Blocks are the file's bytes, in order; ways in, round and out add up."""
+    code, roles = loop["code"], Counter()
+    equal(f"{name}: blocks", len(code), loop["blocks"])
+    addresses = [int(block["address"], 16) for block in code]
+    equal(f"{name}: order of blocks", addresses, sorted(set(addresses)))
+    for block, address in zip(code, addresses):
+        held = bytes.fromhex(block["bytes"])
+        equal(f"{name}: bytes at {block['address']}", held, read(address, len(held)))
+        physical = int(block["physical"], 16)
+        equal(f"{name}: page offset of {block['address']}", physical % 4096, address % 4096)
+    for edge in loop["edges"]:
+        roles[edge["role"]] += edge["count"]
+    equal(f"{name}: ways in", roles["entry"], loop["entries"])
+    equal(f"{name}: ways round", roles["back"], loop["iterations"] - loop["entries"])
+    equal(f"{name}: ways out", roles["exit"], loop["entries"])
+    equal(f"{name}: calls", roles["call"], roles["return"] or roles["call"])
+    per = loop["instructions"] / loop["iterations"]
+    if abs(loop["instructions_per_iteration"] - per) > per * 1e-5:
+        sys.exit(f"{name}: {loop['instructions_per_iteration']} instructions an iteration, not {per}")
+
+
 where = dict(line.split() for line in open(sys.argv[1]) if " 0x" in line)
 hot = json.load(open(sys.argv[2]))
 whole = sys.argv[3] == "whole"
+read = in_program(sys.argv[4])
 
 equal("lost words", hot["lost_words"], 0)
 equal("left out", (hot["ignored"], hot["truncated"]), (0, False))
@@ -118,6 +158,9 @@ for name, (entries, trips, instructions, depth, work) in LOOPS.items():
     equal(f"{name}: depth", loop["depth"], depth)
     if work is not None:
         equal(f"{name}: work", loop["work"], work)
+    check_code(name, loop, read)
+equal("parent of the inner loop", loops[where["alu_inner"]]["parent"], where["alu"])
+equal("different loops", len({loops[where[name]]["hash"] for name in LOOPS}), len(LOOPS))
 
 if not whole:
     # Among equally hot ones any order will do; so will it where the tenth is one of several.

@@ -1,0 +1,144 @@
+/* trace/hot_record.c - a graph of what a VM executes for a while, or of what a file holds. See
+ * hot.h.
+ */
+#include "trace/hot.h"
+
+#include "base/io.h"
+#include "trace/ring.h"
+#include "vitrine/guest.h"
+#include "vitrine/machine.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define STEER_MS 5000u
+#define WAIT_MS 50u
+/** Events between two looks at the clock. */
+#define EVENTS_A_LOOK 4096u
+
+/* With page-table isolation a process has two roots, which differ in this bit. */
+#define ROOT_MASK (~(uint64_t)0x1fff)
+
+int vt_trace_hot_process(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter,
+                         struct vt_error *err)
+{
+    struct vt_task_list tasks = {0};
+    uint64_t root = 0;
+    int rc = vt_target_kernel(target, err);
+    rc = rc == 0 ? vt_linux_tasks(target->kernel, &tasks, err) : rc;
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < tasks.n && root == 0; i++) {
+        root = (uint64_t)tasks.tasks[i].pid == pid ? tasks.tasks[i].pgd.v & ROOT_MASK : 0;
+    }
+    vt_task_list_fini(&tasks);
+    if (root == 0) {
+        return vt_fail(err, VT_E_NOT_FOUND, "%s has no process %" PRIu64 " with memory of its own",
+                       target->name, pid);
+    }
+    filter->root = root;
+    filter->root_mask = ROOT_MASK;
+    return 0;
+}
+
+static bool wants_stop(const struct vt_trace_hot_request *request)
+{
+    return request->stop != NULL && request->stop(request->arg);
+}
+
+/* Until the deadline or until asked to stop; deadline 0: what there is. */
+static int take(struct vt_trace_hot *hot, struct vt_trace_source *source, uint64_t deadline_ns,
+                const struct vt_trace_hot_request *request, struct vt_error *err)
+{
+    uint64_t wait_ms = deadline_ns > 0 ? WAIT_MS : 0;
+    struct vt_trace_event event;
+    int rc = 1;
+    for (unsigned n = 0; rc >= 0; n++) {
+        if (n % EVENTS_A_LOOK == 0 && deadline_ns > 0 &&
+            (vt_now_ns() >= deadline_ns || wants_stop(request))) {
+            return 0;
+        }
+        rc = vt_trace_next(source, wait_ms, &event, err);
+        if (rc == 0) {
+            n = EVENTS_A_LOOK - 1; /* look at the clock */
+            if (deadline_ns == 0 || vt_trace_source_info(source)->ended) {
+                return 0;
+            }
+        } else if (rc > 0) {
+            hot->lost_words += event.kind == VT_TRACE_EV_LOST ? event.lost_words : 0;
+            vt_trace_names_see(hot->names, &event);
+            int added = vt_trace_graph_add(hot->graph, &event, err);
+            rc = added != 0 ? added : rc;
+        }
+    }
+    return rc;
+}
+
+static int record(struct vt_trace_hot *hot, struct vt_trace_source *source, const char *segment,
+                  const struct vt_trace_hot_request *request, struct vt_error *err)
+{
+    uint64_t began = vt_now_ns();
+    int rc = vt_trace_steer(segment, VT_TRACE_BLOCKS, request->policy, 0, &request->filter,
+                            STEER_MS, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = take(hot, source, vt_now_ns() + request->for_ns, request, err);
+    hot->took_ns = vt_now_ns() - began;
+    /* What it was before: nothing is recorded unless somebody asks. */
+    struct vt_error later;
+    int off = vt_trace_steer(segment, VT_TRACE_OFF, VT_TRACE_WAIT, 0, NULL, STEER_MS, &later);
+    if (rc == 0 && off != 0 && off != VT_E_GONE) {
+        rc = off;
+        *err = later;
+    }
+    return rc == 0 ? take(hot, source, 0, request, err) : rc; /* what lies in the rings still */
+}
+
+static int begin(struct vt_trace_hot *hot, struct vt_trace_source *source, struct vt_error *err)
+{
+    memcpy(hot->arch, vt_trace_source_info(source)->arch, sizeof hot->arch);
+    return vt_trace_graph_create(hot->arch, &hot->graph, err);
+}
+
+int vt_trace_hot_live(struct vt_trace_hot *hot, struct vt_target *target,
+                      const struct vt_trace_hot_request *request, struct vt_error *err)
+{
+    const struct vt_vm_info *info = vt_vm_info(target->vm);
+    struct vt_trace_source *source = NULL;
+    if (info->trace_path[0] == '\0') {
+        return vt_fail(err, VT_E_UNSUPPORTED, "%s cannot be traced: %s", target->name,
+                       info->trace_why);
+    }
+    int rc = vt_trace_open_live(info->trace_path, &source, err);
+    rc = rc == 0 ? vt_trace_names_live(target, &hot->names, err) : rc;
+    rc = rc == 0 ? begin(hot, source, err) : rc;
+    rc = rc == 0 ? record(hot, source, info->trace_path, request, err) : rc;
+    rc = rc == 0 ? vt_trace_graph_learn(hot->graph, err) : rc;
+    vt_trace_close(source);
+    return rc;
+}
+
+int vt_trace_hot_file(struct vt_trace_hot *hot, const char *path,
+                      const struct vt_trace_hot_request *request, struct vt_error *err)
+{
+    struct vt_trace_source *source = NULL;
+    int rc = vt_trace_open_file(path, &source, err);
+    rc = rc == 0 ? vt_trace_names_file(source, &hot->names, err) : rc;
+    rc = rc == 0 ? begin(hot, source, err) : rc;
+    rc = rc == 0 ? take(hot, source, VT_NO_DEADLINE, request, err) : rc;
+    if (rc == 0 && wants_stop(request)) {
+        rc = vt_fail(err, VT_E_INTERRUPTED, "interrupted");
+    }
+    rc = rc == 0 ? vt_trace_graph_learn(hot->graph, err) : rc;
+    vt_trace_close(source);
+    return rc;
+}
+
+void vt_trace_hot_fini(struct vt_trace_hot *hot)
+{
+    vt_trace_graph_destroy(hot->graph);
+    vt_trace_names_destroy(hot->names);
+    *hot = (struct vt_trace_hot){0};
+}
