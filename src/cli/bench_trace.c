@@ -62,8 +62,8 @@ static const struct {
 #define MODES (sizeof modes / sizeof *modes)
 #define COUNT_MODE 2
 
-/* QEMU's own (tools/bench-peers --trace builds them). The log of each instruction is so slow that
- * it runs for a time, not to the end. */
+/* QEMU's own, those that are there (tools/peer-plugins builds them). The log of each instruction is
+ * so slow that it runs for a time, not to the end. */
 static const struct {
     const char *mode, *so;
     bool lines;
@@ -77,7 +77,7 @@ static const struct {
 #define ROWS (MODES + PEERS)
 
 struct bench {
-    const char *peers;           /* directory, or NULL */
+    char peers[PATH_MAX];        /* directory, or empty */
     bool wanted[VT_BENCH_WORKS]; /* by load, and see struct row */
     uint64_t rounds, memory_bytes, compute;
     char dir[PATH_MAX];
@@ -107,6 +107,14 @@ static int prepare_peer(const struct bench *b, struct row *row, struct vt_error 
     return rc;
 }
 
+static bool has_peer(const struct bench *b, const char *so)
+{
+    char path[PATH_MAX], file[64];
+    snprintf(file, sizeof file, "%.*s", (int)strcspn(so, ","), so);
+    return b->peers[0] != '\0' && vt_path_format(path, NULL, "%s/%s", b->peers, file) == 0 &&
+           access(path, R_OK) == 0;
+}
+
 static int prepare(struct bench *b, struct vt_error *err)
 {
     int rc = 0;
@@ -119,12 +127,15 @@ static int prepare(struct bench *b, struct vt_error *err)
                                         .detail = modes[i].detail,
                                         .consumer = modes[i].who}};
         }
-        for (unsigned i = 0; i < PEERS && rc == 0 && b->peers != NULL; i++, row++) {
+        for (unsigned i = 0; i < PEERS && rc == 0; i++) {
+            if (!has_peer(b, peers[i].so)) {
+                continue;
+            }
             *row = (struct row){.mode = peers[i].mode,
                                 .consumer = "none",
                                 .so = peers[i].so,
                                 .lines = peers[i].lines};
-            rc = prepare_peer(b, row, err);
+            rc = prepare_peer(b, row++, err);
         }
         b->n_rows = (unsigned)(row - b->rows[work]);
         for (struct row *r = b->rows[work]; r < row; r++) {
@@ -389,7 +400,6 @@ static int read_request(const struct vt_args *args, struct bench *b)
     if (vt_args_operand(args, 1) != NULL) {
         return vt_usage_error(args, "trace starts VMs of its own");
     }
-    b->peers = vt_args_value(args, "peers");
     int rc = vt_args_u64(args, "rounds", ROUNDS, &b->rounds);
     rc = rc != 0 ? rc : vt_args_u64(args, "compute", COMPUTE_ROUNDS, &b->compute);
     rc = rc != 0 ? rc : vt_args_bytes(args, "memory", 0, &b->memory_bytes);
@@ -400,6 +410,22 @@ static int read_request(const struct vt_args *args, struct bench *b)
         return vt_usage_error(args, "--rounds: 1 to %u; --compute: from 1", ROUNDS_MAX);
     }
     return 0;
+}
+
+/* QEMU is somewhere else when it looks for them. */
+static int find_peers(const struct vt_args *args, struct bench *b, struct vt_error *err)
+{
+    char cache[PATH_MAX], path[PATH_MAX];
+    const char *given = vt_args_value(args, "peers");
+    int rc = given != NULL ? 0 : vt_path_cache(cache, err);
+    rc = rc != 0 ? rc
+                 : vt_path_format(path, err, "%s%s", given != NULL ? given : cache,
+                                  given != NULL ? "" : "/peers/plugins");
+    if (rc == 0 && realpath(path, b->peers) == NULL) {
+        b->peers[0] = '\0';
+        rc = given != NULL ? vt_fail_errno(err, VT_E_NOT_FOUND, errno, "%s", given) : 0;
+    }
+    return rc;
 }
 
 /* Files are made in memory: a disk would be what is measured. QEMU's user goes through. */
@@ -424,7 +450,8 @@ static int run(const struct vt_args *args)
     }
     int result = read_request(args, b);
     if (result == 0) {
-        int rc = make_dir(b, &err);
+        int rc = find_peers(args, b, &err);
+        rc = rc != 0 ? rc : make_dir(b, &err);
         rc = rc != 0 ? rc : prepare(b, &err);
         for (unsigned work = 0; work < VT_BENCH_WORKS; work++) {
             choose(args, b->rows[work], b->n_rows);

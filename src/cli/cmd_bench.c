@@ -221,7 +221,7 @@ static const struct vt_option options[] = {
     {"workload", "NAME", "trace: boot or compute alone", false},
     {"mode", "NAME", "trace: this one, and what it is compared with", true},
     {"compute", "N", "trace: rounds of computing (default: 1500)", false},
-    {"peers", "DIR", "trace: QEMU's own plugins in DIR, too (tools/bench-peers --trace)", false},
+    {"peers", "DIR", "trace: QEMU's own plugins, built by tools/peer-plugins, are in DIR", false},
     {"without", "FEATURE", "volume: not heat, highlights, dim, boxes, labels or frame", true},
     {0},
 };
