@@ -153,6 +153,74 @@ void vt_trace_decode(const struct vt_trace_block *block, unsigned i,
 /** "alu", "load"; "?" for a number that is none. Static text. */
 const char *vt_trace_class_name(enum vt_trace_class class);
 
+/* ---- registers, rebuilt */
+
+/** A number of which some bits are known; the others are 0 in `value`. */
+struct vt_trace_bits {
+    uint64_t value, known;
+};
+/** As x86 numbers its general registers in instructions; then what addresses are made of, too. */
+enum vt_trace_register {
+    VT_TRACE_RAX,
+    VT_TRACE_RCX,
+    VT_TRACE_RDX,
+    VT_TRACE_RBX,
+    VT_TRACE_RSP,
+    VT_TRACE_RBP,
+    VT_TRACE_RSI,
+    VT_TRACE_RDI,
+    VT_TRACE_R8,
+    VT_TRACE_R9,
+    VT_TRACE_R10,
+    VT_TRACE_R11,
+    VT_TRACE_R12,
+    VT_TRACE_R13,
+    VT_TRACE_R14,
+    VT_TRACE_R15,
+    VT_TRACE_FS_BASE,
+    VT_TRACE_GS_BASE,
+    VT_TRACE_KERNEL_GS_BASE,
+    VT_TRACE_RFLAGS, /**< the arithmetic flags and DF alone; where the manual has no answer, unknown
+                      */
+    VT_TRACE_CPU_REGISTERS
+};
+/** "rax"; "?" for a number that is none. Static text. */
+const char *vt_trace_register_name(unsigned i);
+struct vt_trace_cpu {
+    struct vt_trace_bits r[VT_TRACE_CPU_REGISTERS];
+};
+
+struct vt_trace_registers_counts {
+    uint64_t instructions, not_executed; /**< of which nothing is known but what they write */
+    uint64_t addresses, values;          /**< recorded ones that registers were compared with */
+    uint64_t branches;                   /**< whose way was foretold */
+    uint64_t disagreements; /**< of these three with what was foretold: the registers that had part
+                                 in it are unknown from there on */
+    uint64_t breaks; /**< a step that nothing explains, words that were lost, another mode: all
+                          registers are unknown */
+    uint64_t points; /**< records of registers; each of their registers is one of these: */
+    uint64_t points_known, points_unknown, points_wrong; /**< partly known is unknown */
+};
+
+struct vt_trace_registers;
+/** Rebuilds the general registers of each vCPU of a source (`info`: whose) from what is recorded:
+ * from registers, loads and stores (their values too: VT_TRACE_VALUES) and addresses. A register is
+ * known bit by bit or not at all, and what is known is what the vCPU had. VT_E_UNSUPPORTED for
+ * other machines than x86. Memory: bounded, whatever the source says. */
+int vt_trace_registers_create(const struct vt_trace_info *info, struct vt_trace_registers **r,
+                              struct vt_error *err);
+void vt_trace_registers_destroy(struct vt_trace_registers *r);
+/** Takes each event of the source in order. After each instruction of a block that completed `each`
+ * (NULL: nobody asks) sees the registers; belongs to `r`, valid during the call. */
+int vt_trace_registers_take(struct vt_trace_registers *r, const struct vt_trace_event *event,
+                            void (*each)(void *context, unsigned instruction,
+                                         const struct vt_trace_cpu *cpu),
+                            void *context, struct vt_error *err);
+/** After the last event; NULL: no such vCPU. Belongs to `r`. */
+const struct vt_trace_cpu *vt_trace_registers_of(const struct vt_trace_registers *r, uint32_t vcpu);
+const struct vt_trace_registers_counts *
+vt_trace_registers_counts(const struct vt_trace_registers *r);
+
 /* ---- steering a VM's plugin */
 
 struct vt_trace_filter { /* all zero: everything */
