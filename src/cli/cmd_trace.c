@@ -266,12 +266,14 @@ static const struct vt_option options[] = {
 };
 
 extern const struct vt_verb vt_verb_trace_dump;
+extern const struct vt_verb vt_verb_trace_export;
 extern const struct vt_verb vt_verb_trace_info;
 
 /* One a line, so that two people can add one. */
 /* clang-format off */
 static const struct vt_verb *const words[] = {
     &vt_verb_trace_dump,
+    &vt_verb_trace_export,
     &vt_verb_trace_info,
     NULL,
 };
