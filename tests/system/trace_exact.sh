@@ -53,7 +53,7 @@ boot() {
 exact() {
     local name=$1 tick=$2
     shift 2
-    boot "$name" "work=$work tick=$tick" exact_compare offsets "$@"
+    boot "$name" "work=$work tick=$tick" exact_compare "$@"
     note "$name: ${told[begun]} instructions, ${told[interrupts]} interrupts, ${told[exceptions]} exceptions, ${told[restarts]} restarts"
 }
 
