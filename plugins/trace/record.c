@@ -182,6 +182,10 @@ void vt_record_alone(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address
     (void)address;
     struct vt_trace_writer *w = &vt_writers[vcpu];
     if (w->last != (uintptr_t)block && !w->outside) {
+        if (vt_writer_begin(w, 1, true)) {
+            vt_writer_put(w, vt_word(VT_TRACE_AGAIN, 0));
+            vt_writer_commit(w);
+        }
         vt_record_block(vcpu, block);
     }
 }

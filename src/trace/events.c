@@ -2,7 +2,8 @@
  *
  * How far a block came: a CUT says so; without one it ran to its end, unless the next block is one
  * instruction of it to which its last one does not lead: QEMU begins an instruction anew, in a
- * block of its own, when it found that a store changes the very block it is in.
+ * block of its own, when it found that a store changes the very block it is in, or that it touches
+ * a device; then an AGAIN says so.
  */
 #include "trace/events.h"
 
@@ -90,6 +91,7 @@ static int tell_block(struct vt_trace_decoder *d, enum vt_trace_end end, unsigne
         .generation = d->generation,
     };
     d->pending = NULL;
+    d->again = false;
     return 1;
 }
 
@@ -101,10 +103,22 @@ static int tell_whole(struct vt_trace_decoder *d, struct vt_trace_event *event)
 
 static void begin(struct vt_trace_decoder *d, const struct vt_trace_known *known)
 {
+    d->again = false;
     d->pending = known;
     d->pending_time_ns = d->time_ns;
     d->pending_root = d->root;
     d->n_accesses = 0;
+}
+
+/* Whether QEMU left the pending block at its instruction `i`, at `pc`, to begin that anew. The last
+ * one makes a block of its own anyway when control comes to it; and so may any where a branch
+ * leads, the top of a loop, when QEMU counts instructions (-icount) and one more is due. */
+static bool is_restart(const struct vt_trace_decoder *d, uint64_t pc, unsigned i)
+{
+    const struct vt_trace_flow *flow = &d->pending->flow;
+    bool told = flow->kind == VT_TRACE_FLOW_JUMPS || flow->kind == VT_TRACE_FLOW_BRANCHES ||
+                i + 1u == d->pending->block.n;
+    return d->again || !told || !vt_trace_flow_may_go(flow, pc);
 }
 
 /* The pending block, when `next` begins right after it. */
@@ -114,18 +128,15 @@ static int tell_before(struct vt_trace_decoder *d, const struct vt_trace_known *
     const struct vt_trace_known *known = d->pending;
     const struct vt_trace_block *block = &known->block;
     uint64_t pc = next->block.pc;
+    bool one_of_it = next->block.n == 1 && pc - block->pc < block->code_bytes;
+    unsigned i = one_of_it ? vt_trace_block_index(block, pc) : block->n;
+    if (i < block->n && is_restart(d, pc, i)) {
+        tell_block(d, VT_TRACE_END_RESTART, i, event);
+        event->from = event->to = pc;
+        return 1;
+    }
     if (!d->cuts && !vt_trace_flow_may_go(&known->flow, pc)) {
         return tell_block(d, VT_TRACE_END_UNKNOWN, block->n, event);
-    }
-    if (next->block.n == 1 && pc - block->pc < block->code_bytes) {
-        unsigned i = vt_trace_block_index(block, pc);
-        /* An instruction that ends its block where it stands makes a block of its own; the others
-         * go on when control comes to them in any other way. */
-        if (i + 1u < block->n || (i + 1u == block->n && !vt_trace_flow_may_go(&known->flow, pc))) {
-            tell_block(d, VT_TRACE_END_RESTART, i, event);
-            event->from = event->to = pc;
-            return 1;
-        }
     }
     return tell_whole(d, event);
 }
@@ -232,6 +243,7 @@ static size_t record_words(const struct vt_trace_decoder *d, uint64_t w)
     case VT_TRACE_ROOT:
     case VT_TRACE_LOST:
     case VT_TRACE_MODE:
+    case VT_TRACE_AGAIN:
         return 1;
     case VT_TRACE_ACCESS:
         return (w & VT_TRACE_ACCESS_VALUE) == 0 ? 2 : ((w >> 10) & 15) == 4 ? 4 : 3;
@@ -371,6 +383,9 @@ int vt_trace_decoder_next(struct vt_trace_decoder *d, struct vt_trace_words *wor
             break;
         case VT_TRACE_ACCESS:
             rc = take_access(d, words, err);
+            break;
+        case VT_TRACE_AGAIN:
+            d->again = d->pending != NULL;
             break;
         case VT_TRACE_ROOT:
             d->root = w & LOW56;

@@ -32,6 +32,7 @@ struct vt_trace_decoder {
     uint64_t pending_time_ns, pending_root;
     bool raised; /* an exception was, not yet delivered */
     uint64_t raised_at;
+    bool again; /* what begins next was begun in the pending block */
     struct vt_trace_access *accesses;
     uint32_t n_accesses, accesses_room;
     uint64_t registers[VT_TRACE_REGISTERS_MAX];

@@ -126,11 +126,13 @@ enum vt_trace_word {
                            instruction at `from` is the next that would have executed */
     VT_TRACE_REGISTERS =
         6, /**< bits 0-15: words that follow, in the header's order; then the PC first */
-    VT_TRACE_LOST = 7,  /**< bits 0-55: words dropped here */
-    VT_TRACE_MODE = 8,  /**< bits 0-31: the generation in force from here on; 32-39: detail */
-    VT_TRACE_PAUSE = 9, /**< bit 0: 1 the vCPU went idle, 0 it goes on; then a TIME */
-    VT_TRACE_AT = 10,   /**< bits 0-55: a signed number of pages of 4 KiB; then a BLOCK, which
-                             executes so many after the dictionary's address */
+    VT_TRACE_LOST = 7,   /**< bits 0-55: words dropped here */
+    VT_TRACE_MODE = 8,   /**< bits 0-31: the generation in force from here on; 32-39: detail */
+    VT_TRACE_PAUSE = 9,  /**< bit 0: 1 the vCPU went idle, 0 it goes on; then a TIME */
+    VT_TRACE_AT = 10,    /**< bits 0-55: a signed number of pages of 4 KiB; then a BLOCK, which
+                              executes so many after the dictionary's address */
+    VT_TRACE_AGAIN = 11, /**< the block that is next is an instruction of the last one, which QEMU
+                              left there to begin it anew: it touches a device */
 };
 #define VT_TRACE_KIND(word) ((unsigned)((word) >> 56))
 #define VT_TRACE_BLOCK_INSTRUCTIONS(word) ((word) >> 32 & 0x3ff)

@@ -8,8 +8,8 @@
 
 cache=${VITRINE_CACHE_DIR:-/var/cache/vitrine}
 programs=$VITRINE_BUILD/tests/system
-work=40 accesses=100000
-[ "${1-}" != long ] || work=300 accesses=2000000
+work=40 tick=7000 accesses=100000
+[ "${1-}" != long ] || work=300 tick=1500 accesses=2000000
 declare -A told
 deterministic=(-icount 'shift=0,sleep=off')
 
@@ -65,6 +65,11 @@ expect_counted() { # NAME
         $((told[begun] + told[restarts] - (told[blocks] - told[counted_blocks]))) "${told[counted_instructions]}"
 }
 
+expect_restarts() { # NAME
+    expect_eq "$1: instructions begun anew" $((told[log_rewound] + told[log_changed])) "${told[restarts]}"
+    expect_eq "$1: of these, because of a device" "${told[log_rewound]}" $((told[blocks] - told[counted_blocks]))
+}
+
 on() { # QEMU
     qemu=$1
     local version
@@ -76,7 +81,7 @@ on() { # QEMU
     esac
 
     # Each instruction a block: QEMU's log has all of them.
-    exact "$version-single" 20000 exact log=@/log "keep=$scratch/stream" -- \
+    exact "$version-single" "$tick" exact log=@/log "keep=$scratch/stream" -- \
         "${deterministic[@]}" -accel tcg,one-insn-per-tb=on -d exec,nochain -D @/log
     expect_eq "$version-single: instructions counted" "${told[begun]}" "${told[counted_instructions]}"
     local checksum=${said%%,*} instructions=${told[begun]}
@@ -89,9 +94,10 @@ on() { # QEMU
 
     if [ "$api" -lt 7 ]; then
         # Where faults cut blocks is not told: blocks alone can be compared.
-        exact "$version-blocks" 20000 starts exact log=@/log -- \
+        exact "$version-blocks" "$tick" starts exact log=@/log -- \
             -d exec,nochain,in_asm,int -D @/log
         expect_eq "$version-blocks: what the program computed" "$checksum" "${said%%,*}"
+        expect_restarts "$version-blocks"
         return
     fi
     # Blocks as they are: the log says how far each came.
@@ -101,13 +107,12 @@ on() { # QEMU
     expect_counted "$version-blocks"
     expect_eq "$version-blocks: accesses" "${told[counted_accesses]}" "${told[accesses]}"
     expect_eq "$version-blocks: interrupts" "${told[log_interrupts]}" "${told[interrupts]}"
-    expect_eq "$version-blocks: instructions begun anew" $((told[log_rewound] + told[log_changed])) "${told[restarts]}"
-    expect_eq "$version-blocks: of these, because of a device" "${told[log_rewound]}" $((told[blocks] - told[counted_blocks]))
+    expect_restarts "$version-blocks"
     [ "${told[log_changed]}" -gt "$work" ] && [ "${told[log_rewound]}" -gt "$work" ] && [ "${told[log_faults]}" -gt $((20 * work)) ] ||
         fail "$version-blocks: the program did not do its work"
 
     # The same run without a log, and blocks as they are: interrupts come at the same instructions.
-    exact "$version-again" 20000 exact detail=5 "against=$scratch/stream" -- "${deterministic[@]}"
+    exact "$version-again" "$tick" exact detail=5 "against=$scratch/stream" -- "${deterministic[@]}"
     expect_eq "$version-again: what the program computed" "$checksum" "${said%%,*}"
     [ "${told[begun]}" -ge $((instructions - 4)) ] || fail "$version-again: ${told[begun]} instructions of $instructions"
     expect_eq "$version-again: accesses" "${told[counted_accesses]}" "${told[accesses]}"

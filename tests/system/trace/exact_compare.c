@@ -593,9 +593,10 @@ int main(int argc, char **argv)
     printf("begun %" PRIu64 " executed %" PRIu64 " blocks %" PRIu64 " interrupts %" PRIu64
            " exceptions %" PRIu64 " restarts %" PRIu64 " unfinished %" PRIu64 " unknown %" PRIu64
            " accesses %" PRIu64 "\n",
-           theirs->before, ours.executed, ours.blocks, ours.ends[VT_TRACE_END_INTERRUPT],
-           ours.ends[VT_TRACE_END_EXCEPTION], ours.ends[VT_TRACE_END_RESTART], ours.unfinished,
-           ours.ends[VT_TRACE_END_UNKNOWN], ours.accesses);
+           ours.begun.before + (ours.begun.n - ours.begun.done), ours.executed, ours.blocks,
+           ours.ends[VT_TRACE_END_INTERRUPT], ours.ends[VT_TRACE_END_EXCEPTION],
+           ours.ends[VT_TRACE_END_RESTART], ours.unfinished, ours.ends[VT_TRACE_END_UNKNOWN],
+           ours.accesses);
     printf("counted_instructions %" PRIu64 " counted_blocks %" PRIu64 " counted_accesses %" PRIu64
            "\n",
            info->instructions, info->blocks, info->accesses);

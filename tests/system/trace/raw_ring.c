@@ -226,7 +226,7 @@ static uint16_t instructions(struct sizes *s, uint32_t id)
 }
 
 struct totals {
-    uint64_t kinds[11], instructions, words;
+    uint64_t kinds[VT_TRACE_AGAIN + 1], instructions, words;
     unsigned began, over; /* vCPUs that began to record, and that are off again */
 };
 
@@ -240,7 +240,7 @@ static void take(struct vt_trace_vcpu *v, const uint64_t *ring, struct sizes *s,
     while (tail < limit && decode) {
         uint64_t word = ring[tail & mask];
         unsigned kind = VT_TRACE_KIND(word);
-        if (kind == 0 || kind > 10) {
+        if (kind == 0 || kind > VT_TRACE_AGAIN) {
             fprintf(stderr, "word %" PRIu64 ": 0x%" PRIx64 "\n", tail, word);
             exit(1);
         }
@@ -297,8 +297,8 @@ static int drain(double limit, bool decode)
         __atomic_store_n(&vcpu(i)->reader, 0, __ATOMIC_RELEASE);
     }
     static const char *const names[] = {"",          "block", "time", "access", "root", "cut",
-                                        "registers", "lost",  "mode", "pause",  "at"};
-    for (unsigned i = 1; i < 11; i++) {
+                                        "registers", "lost",  "mode", "pause",  "at",   "again"};
+    for (unsigned i = 1; i <= VT_TRACE_AGAIN; i++) {
         printf("%s %" PRIu64 " ", names[i], totals.kinds[i]);
     }
     printf("instructions %" PRIu64 " words %" PRIu64 " seconds %.2f\n", totals.instructions,

@@ -245,6 +245,26 @@ static void a_lone_store_into_itself_begins_again(void **state)
     next_block(rig, jump, 1, VT_TRACE_END_WHOLE);
 }
 
+/* A block of two at 0x1000, of which the second goes back to the first. */
+static void the_top_of_a_loop_begins_again_when_it_is_said(void **state)
+{
+    struct rig *rig = *state;
+    uint32_t loop =
+        ring_model_block(&rig->m, 0x1000, (uint8_t[]){1, 2}, 2, (uint8_t[]){0x90, 0xeb, 0xfd});
+    uint32_t top = ring_model_nops(&rig->m, 0x1000, 1, 0x90);
+    put(rig, VT_TRACE_BLOCK, loop);
+    put(rig, VT_TRACE_AGAIN, 0);
+    put(rig, VT_TRACE_BLOCK, top);
+    put(rig, VT_TRACE_BLOCK, loop);
+    put(rig, VT_TRACE_BLOCK, top);
+    put(rig, VT_TRACE_BLOCK, loop);
+    begin(rig);
+    next_block(rig, loop, 0, VT_TRACE_END_RESTART);
+    next_block(rig, top, 1, VT_TRACE_END_WHOLE);
+    next_block(rig, loop, 2, VT_TRACE_END_WHOLE);
+    next_block(rig, top, 1, VT_TRACE_END_WHOLE);
+}
+
 static void without_cuts_only_what_cannot_follow_shows(void **state)
 {
     struct rig *rig = *state;
@@ -426,6 +446,7 @@ int main(void)
         RIGGED(an_interrupt_comes_after_its_block),
         RIGGED(a_store_into_its_own_block_begins_again),
         RIGGED(a_lone_store_into_itself_begins_again),
+        RIGGED(the_top_of_a_loop_begins_again_when_it_is_said),
         RIGGED(without_cuts_only_what_cannot_follow_shows),
         RIGGED(accesses_are_their_blocks),
         RIGGED(a_root_holds_from_the_next_block_on),
