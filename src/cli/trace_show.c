@@ -31,20 +31,30 @@ static void begin_line(const struct vt_trace_event *e)
     printf("%2u %12.6f  ", e->vcpu, (double)e->time_ns / 1e9);
 }
 
+static void print_access(const struct vt_trace_access *a)
+{
+    printf("  %s%u 0x%" PRIx64, a->store ? "store" : "load", a->bytes * 8u, a->address);
+    if (a->has_value && a->bytes == 16) {
+        printf(" = 0x%016" PRIx64 "%016" PRIx64, a->value[1], a->value[0]);
+    } else if (a->has_value) {
+        printf(" = 0x%" PRIx64, a->value[0]);
+    }
+    fputs(a->device ? " (device)" : "", stdout);
+}
+
+/* A repeated string instruction makes thousands. */
+#define ACCESSES_A_LINE 16
+
 static void print_accesses(const struct vt_trace_event *e, unsigned instruction)
 {
+    uint32_t n = 0;
     for (uint32_t i = 0; i < e->n_accesses; i++) {
-        const struct vt_trace_access *a = &e->accesses[i];
-        if (a->instruction != instruction) {
-            continue;
+        if (e->accesses[i].instruction == instruction && n++ < ACCESSES_A_LINE) {
+            print_access(&e->accesses[i]);
         }
-        printf("  %s%u 0x%" PRIx64, a->store ? "store" : "load", a->bytes * 8u, a->address);
-        if (a->has_value && a->bytes == 16) {
-            printf(" = 0x%016" PRIx64 "%016" PRIx64, a->value[1], a->value[0]);
-        } else if (a->has_value) {
-            printf(" = 0x%" PRIx64, a->value[0]);
-        }
-        fputs(a->device ? " (device)" : "", stdout);
+    }
+    if (n > ACCESSES_A_LINE) {
+        printf("  and %" PRIu32 " more", n - ACCESSES_A_LINE);
     }
 }
 
@@ -75,17 +85,22 @@ static void print_place(struct vt_trace_names *names, const struct vt_trace_even
     printf("%-15s  %016" PRIx64 "  %-*s", process, pc, PLACE_WIDTH, text);
 }
 
+static void print_pc(struct vt_trace_names *names, const struct vt_trace_event *e, uint64_t pc)
+{
+    if (names != NULL) {
+        print_place(names, e, pc);
+    } else {
+        printf("%016" PRIx64, pc);
+    }
+}
+
 static void print_block(struct vt_trace_names *names, const struct vt_trace_event *e)
 {
     struct vt_trace_instruction insn;
     for (unsigned i = 0; i < e->executed; i++) {
         vt_trace_decode(e->block, i, &insn);
         begin_line(e);
-        if (names != NULL) {
-            print_place(names, e, insn.pc);
-        } else {
-            printf("%016" PRIx64, insn.pc);
-        }
+        print_pc(names, e, insn.pc);
         printf("  %s", insn.text);
         print_accesses(e, i);
         putchar('\n');
@@ -142,24 +157,28 @@ static const char *kind_name(enum vt_trace_kind kind)
     return names[kind];
 }
 
+static void json_access(struct vt_json_writer *w, const struct vt_trace_access *a)
+{
+    vt_json_kv_bool(w, "store", a->store);
+    vt_json_kv_u64(w, "bytes", a->bytes);
+    vt_json_kv_hex(w, "address", a->address);
+    if (a->has_value) {
+        vt_json_kv_hex(w, "value", a->value[0]);
+        if (a->bytes == 16) {
+            vt_json_kv_hex(w, "value_high", a->value[1]);
+        }
+    }
+    vt_json_kv_bool(w, "device", a->device);
+}
+
 static void json_accesses(struct vt_json_writer *w, const struct vt_trace_event *e)
 {
     vt_json_key(w, "accesses");
     vt_json_array(w);
     for (uint32_t i = 0; i < e->n_accesses; i++) {
-        const struct vt_trace_access *a = &e->accesses[i];
         vt_json_object(w);
-        vt_json_kv_u64(w, "instruction", a->instruction);
-        vt_json_kv_bool(w, "store", a->store);
-        vt_json_kv_u64(w, "bytes", a->bytes);
-        vt_json_kv_hex(w, "address", a->address);
-        if (a->has_value) {
-            vt_json_kv_hex(w, "value", a->value[0]);
-            if (a->bytes == 16) {
-                vt_json_kv_hex(w, "value_high", a->value[1]);
-            }
-        }
-        vt_json_kv_bool(w, "device", a->device);
+        vt_json_kv_u64(w, "instruction", e->accesses[i].instruction);
+        json_access(w, &e->accesses[i]);
         vt_json_object_end(w);
     }
     vt_json_array_end(w);
@@ -216,6 +235,16 @@ static void json_discontinuity(struct vt_json_writer *w, const struct vt_trace_e
     }
 }
 
+static void begin_json(struct vt_json_writer *w, const struct vt_trace_event *e)
+{
+    vt_json_kv_u64(w, "vcpu", e->vcpu);
+    vt_json_kv_u64(w, "sequence", e->sequence);
+    vt_json_kv_u64(w, "time_ns", e->time_ns);
+    if (e->root != UINT64_MAX) {
+        vt_json_kv_hex(w, "root", e->root);
+    }
+}
+
 static void print_json(const struct vt_trace_info *info, struct vt_trace_names *names,
                        const struct vt_trace_event *e)
 {
@@ -223,12 +252,7 @@ static void print_json(const struct vt_trace_info *info, struct vt_trace_names *
     vt_json_init(&w, stdout, false);
     vt_json_object(&w);
     vt_json_kv_string(&w, "kind", kind_name(e->kind));
-    vt_json_kv_u64(&w, "vcpu", e->vcpu);
-    vt_json_kv_u64(&w, "sequence", e->sequence);
-    vt_json_kv_u64(&w, "time_ns", e->time_ns);
-    if (e->root != UINT64_MAX) {
-        vt_json_kv_hex(&w, "root", e->root);
-    }
+    begin_json(&w, e);
     if (e->kind == VT_TRACE_EV_BLOCK) {
         json_block(&w, names, e);
     }
@@ -259,6 +283,45 @@ void vt_trace_show(const struct vt_args *args, const struct vt_trace_info *info,
     } else {
         print_text(info, names, event);
     }
+}
+
+/* ---- accesses alone ---- */
+
+static void show_access(const struct vt_args *args, struct vt_trace_names *names,
+                        const struct vt_trace_event *e, const struct vt_trace_access *a)
+{
+    struct vt_trace_instruction insn;
+    vt_trace_decode(e->block, a->instruction, &insn);
+    if (vt_args_json(args)) {
+        struct vt_json_writer w;
+        vt_json_init(&w, stdout, false);
+        vt_json_object(&w);
+        begin_json(&w, e);
+        vt_json_kv_hex(&w, "pc", insn.pc);
+        vt_json_kv_string(&w, "text", insn.text);
+        json_access(&w, a);
+        vt_json_object_end(&w);
+        vt_json_finish(&w);
+        return;
+    }
+    begin_line(e);
+    print_pc(names, e, insn.pc);
+    print_access(a);
+    printf("  %s\n", insn.text);
+}
+
+uint64_t vt_trace_show_accesses(const struct vt_args *args, const struct vt_trace_select *select,
+                                struct vt_trace_names *names, const struct vt_trace_event *event,
+                                uint64_t max)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < event->n_accesses && n < max; i++) {
+        if (vt_trace_select_access(select, &event->accesses[i])) {
+            show_access(args, names, event, &event->accesses[i]);
+            n++;
+        }
+    }
+    return n;
 }
 
 /* ---- where events come from ---- */
@@ -323,26 +386,26 @@ int vt_cli_trace_open(const char *what, const char *operation, struct vt_trace_s
     return rc;
 }
 
+/* In place, for names keep the target's address. */
 int vt_cli_trace_open_named(const char *what, const char *operation, struct vt_cli_trace *trace,
                             struct vt_error *err)
 {
-    struct vt_cli_trace t = {0};
+    struct vt_cli_trace *t = trace;
     bool vm;
+    *t = (struct vt_cli_trace){0};
     int rc = is_vm(what, &vm, err);
     if (rc == 0 && vm) {
-        rc = vt_target_open(what, operation, "", &t.target, err);
-        rc = rc == 0 ? open_rings(vt_vm_info(t.target.vm), &t.source, err) : rc;
-        rc = rc == 0 ? vt_trace_names_live(&t.target, &t.names, err) : rc;
+        rc = vt_target_open(what, operation, "", &t->target, err);
+        rc = rc == 0 ? open_rings(vt_vm_info(t->target.vm), &t->source, err) : rc;
+        rc = rc == 0 ? vt_trace_names_live(&t->target, &t->names, err) : rc;
     } else if (rc == 0) {
-        rc = open_file(what, &t.source, err);
-        rc = rc == 0 ? vt_trace_names_file(t.source, &t.names, err) : rc;
+        rc = open_file(what, &t->source, err);
+        rc = rc == 0 ? vt_trace_names_file(t->source, &t->names, err) : rc;
     }
     if (rc != 0) {
-        vt_cli_trace_close(&t);
-        return rc;
+        vt_cli_trace_close(t);
     }
-    *trace = t;
-    return 0;
+    return rc;
 }
 
 void vt_cli_trace_close(struct vt_cli_trace *trace)

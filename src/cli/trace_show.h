@@ -3,7 +3,7 @@
 #ifndef VT_CLI_TRACE_SHOW_H
 #define VT_CLI_TRACE_SHOW_H
 
-#include "cli/cli.h"
+#include "cli/trace_select.h"
 #include "vitrine/target.h"
 #include "vitrine/trace.h"
 
@@ -19,6 +19,12 @@ void vt_trace_tally(struct vt_trace_tally *tally, const struct vt_trace_event *e
  *  event. `names`, which has seen the event, or NULL. */
 void vt_trace_show(const struct vt_args *args, const struct vt_trace_info *info,
                    struct vt_trace_names *names, const struct vt_trace_event *event);
+
+/** A line for each access of a block that is selected, at most `max`; in JSON an object. How many.
+ */
+uint64_t vt_trace_show_accesses(const struct vt_args *args, const struct vt_trace_select *select,
+                                struct vt_trace_names *names, const struct vt_trace_event *event,
+                                uint64_t max);
 
 /** What is already recorded: a VM's rings, a copy of them or a file, whichever `what` is; a VM's
  * use goes to its audit log as `operation`. */

@@ -52,6 +52,29 @@ expect_eq 'what it is of' "$vm x86_64" \
 expect_error 1 'exists' vitrine trace "$vm" --count 1 --out "$scratch/run.vtrace"
 expect_error 3 'no VM named' vitrine trace dump "$prefix-none"
 
+# A part of it: by number, by time, by what executed and what it touched.
+vitrine trace "$vm" --mode addresses --for 300ms --out "$scratch/part.vtrace" 2>/dev/null
+vitrine trace dump "$scratch/part.vtrace" --to 2000 --json >"$scratch/whole"
+expect_eq 'events by number' "$(sed -n '501,700p' "$scratch/whole" | md5sum)" \
+    "$(vitrine trace dump "$scratch/part.vtrace" --from 500 --to 700 --json | md5sum)"
+when=$(sed -n 1500p "$scratch/whole" | json 'd["time_ns"]')
+vitrine trace dump "$scratch/part.vtrace" --from "${when}ns" --count 200 --json >"$scratch/later"
+expect_eq 'events by time' True "$(events "
+    min(e['time_ns'] for e in d) == $when and len(d) == 200" <"$scratch/later")"
+expect_eq 'nothing is before the beginning' 0 \
+    "$(vitrine trace dump "$scratch/part.vtrace" --to 0 | wc -l)"
+expect_eq 'user alone' True "$(vitrine trace dump "$scratch/part.vtrace" --filter user --count 500 --json |
+    events 'len(d) > 0 and not any(int(e["pc"], 16) >> 63 for e in d if e["kind"] == "block")')"
+touched=$(vitrine trace dump "$scratch/part.vtrace" --accesses --count 100 --json | tail -n 1 |
+    json 'd["address"]')
+expect_eq 'who touched it' True "$(vitrine trace dump "$scratch/part.vtrace" --accesses --count 20 \
+    --address "$touched+1" --json | events "len(d) > 0 and
+    all(int(a['address'], 16) <= $touched < int(a['address'], 16) + a['bytes'] for a in d)")"
+expect_eq 'a line an access' 7 "$(vitrine trace dump "$scratch/part.vtrace" --accesses --count 7 | wc -l)"
+expect_error 1 'event 99999999999 of' vitrine trace dump "$scratch/part.vtrace" --from 99999999999
+expect_error 2 'is for recording' vitrine trace dump "$scratch/part.vtrace" --filter point=1
+expect_error 2 'no range' vitrine trace dump "$scratch/part.vtrace" --address 5
+
 # Counting goes on without us, and top shows it.
 vitrine trace "$vm" --mode count --leave
 expect_eq 'instructions in top' true \
@@ -64,8 +87,10 @@ expect_eq 'none are counted any more' null \
 vitrine trace "$vm" --leave --policy keep-last
 guest_exec true
 vitrine trace "$vm" --mode off
-vitrine trace dump "$vm" --count 5000 >"$scratch/first"
-vitrine trace dump "$segment" --count 5000 >"$scratch/second"
+# A segment alone has no names.
+shown='[(e["kind"], e.get("pc"), e["sequence"], e["time_ns"]) for e in d]'
+vitrine trace dump "$vm" --count 5000 --json | events "$shown" >"$scratch/first"
+vitrine trace dump "$segment" --count 5000 --json | events "$shown" >"$scratch/second"
 [ -s "$scratch/first" ] || fail 'the rings are empty'
 cmp "$scratch/first" "$scratch/second" || fail 'looking at the rings changed them'
 
