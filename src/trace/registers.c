@@ -482,7 +482,7 @@ static void unknown_block(struct vt_trace_registers *r, struct vcpu *v,
 {
     forget(r, v);
     go_nowhere(v);
-    for (unsigned i = 0; i < e->executed; i++) {
+    for (unsigned i = 0; i < e->executed && i < e->block->n; i++) {
         r->counts.instructions++;
         r->counts.not_executed++;
         tell(to, i, v);

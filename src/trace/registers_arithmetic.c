@@ -485,6 +485,7 @@ static void rotate_through_carry(struct vt_x86_run *run)
     }
     if (n == 0) {
         leave(run, 0);
+        vt_x86_forget_flags(run, VT_OF);
         return;
     }
     r = vt_x86_write(run, 0, r);
