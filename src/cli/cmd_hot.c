@@ -154,7 +154,7 @@ static int show(const struct vt_args *args, const struct vt_trace_hot *hot, stru
     struct vt_json_writer w;
     vt_json_init(&w, stdout, vt_args_pretty(args));
     vt_json_object(&w);
-    int rc = vt_trace_hot_json(hot, &w, err);
+    int rc = vt_trace_hot_json(hot, true, &w, err);
     vt_json_object_end(&w);
     vt_json_finish(&w);
     return rc;

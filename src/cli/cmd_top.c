@@ -11,7 +11,8 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "machine/usage.h"
-#include "trace/segment.h"
+#include "trace/ring.h"
+#include "trace/status.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -91,18 +92,13 @@ static void look_at_pages(struct vt_vm *vm, struct look *l)
 /* By the plugin's counters, if they count; the rings are somebody else's. */
 static void look_at_instructions(const char *path, struct look *l)
 {
-    struct vt_trace_segment s;
-    if (path[0] == '\0' || vt_trace_segment_open(&s, path, false, NULL) != 0) {
+    struct vt_trace_status status;
+    if (path[0] == '\0' || vt_trace_status(path, &status, NULL) != 0) {
         return;
     }
-    const uint32_t *detail = &vt_trace_segment_control(&s)->detail;
-    l->counting = __atomic_load_n(detail, __ATOMIC_RELAXED) != VT_TRACE_OFF;
-    for (uint32_t i = 0; i < s.vcpus; i++) {
-        const uint64_t *count = &vt_trace_segment_vcpu(&s, i)->instructions;
-        l->instructions += __atomic_load_n(count, __ATOMIC_RELAXED);
-    }
+    l->counting = status.detail != VT_TRACE_OFF;
+    l->instructions += status.instructions;
     l->instructions_at_ns = vt_now_ns();
-    vt_trace_segment_close(&s);
 }
 
 /* Returns false when there is no such VM any more. */

@@ -258,6 +258,33 @@ static void write_machines(const struct looks *l, FILE *out)
     }
 }
 
+static void write_traces(const struct looks *l, FILE *out)
+{
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } all[] = {
+        {"vitrine_vm_instructions", "Instructions executed while they were counted or recorded.",
+         offsetof(struct vt_trace_status, instructions)},
+        {"vitrine_vm_blocks", "Blocks of instructions that were recorded.",
+         offsetof(struct vt_trace_status, blocks)},
+        {"vitrine_vm_trace_dropped", "Records of them that found no room.",
+         offsetof(struct vt_trace_status, dropped)},
+    };
+    for (size_t c = 0; c < sizeof all / sizeof all[0]; c++) {
+        family(out, all[c].name, "counter", NULL, all[c].help);
+        for (unsigned i = 0; i < l->n_watched; i++) {
+            const struct vt_trace_status *trace = &l->watched[i].trace;
+            uint64_t value;
+            memcpy(&value, (const char *)trace + all[c].offset, sizeof value);
+            if (trace->ready) {
+                fprintf(out, "%s_total{vm=\"%s\"} %" PRIu64 "\n", all[c].name, l->watched[i].name,
+                        value);
+            }
+        }
+    }
+}
+
 static void write_samplers(const struct vt_metrics *m, const struct looks *l, FILE *out)
 {
     family(out, "vitrine_samples", "counter", NULL, "Samples taken of a VM.");
@@ -418,6 +445,7 @@ void vt_metrics_write(const struct vt_metrics *m, const struct vt_metrics_now *n
             vt_host_each(now->host, add_hosted, l);
         }
         write_machines(l, out);
+        write_traces(l, out);
         write_samplers(m, l, out);
         free(l);
     }

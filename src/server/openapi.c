@@ -16,6 +16,7 @@ static const struct {
     {"Database", "What the last sample saw, and what was before: tables with filters and pages."},
     {"Live", "What the guest's kernel keeps, walked in its memory at this moment."},
     {"Memory", "Memory by address: read, translate, search, look up, copy."},
+    {"Instructions", "What the guest executes: counted, recorded, learned from."},
     {"Pictures", "Memory as a picture, and the named places it shows."},
 };
 

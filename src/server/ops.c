@@ -39,7 +39,7 @@ static void make_table(void)
     const struct vt_op *const tables[] = {vt_ops_vms,     vt_ops_lifecycle,   vt_ops_ask,
                                           vt_ops_sql,     vt_ops_of_tables(), vt_ops_memory,
                                           vt_ops_pages,   vt_ops_search,      vt_ops_snapshot,
-                                          vt_ops_picture, vt_ops_of_nouns()};
+                                          vt_ops_picture, vt_ops_trace,       vt_ops_of_nouns()};
     enum { TABLES = sizeof tables / sizeof tables[0] };
     size_t n = 0, at = 0;
     all = none;

@@ -14,6 +14,7 @@ extern const struct vt_op vt_ops_picture[];
 extern const struct vt_op vt_ops_search[];
 extern const struct vt_op vt_ops_snapshot[];
 extern const struct vt_op vt_ops_sql[];
+extern const struct vt_op vt_ops_trace[];
 extern const struct vt_op vt_ops_vms[];
 
 /** One operation a noun, ended by one without a name; made by the caller, who calls it once. NULL:

@@ -66,6 +66,9 @@ static bool look_at(struct vt_watch *w, const char *name, struct vt_watched *loo
         look->state = VT_VM_UNKNOWN;
     }
     vt_vm_usage(info, &look->usage);
+    if (info->trace_path[0] != '\0') {
+        (void)vt_trace_status(info->trace_path, &look->trace, NULL);
+    }
     vt_vm_close(vm);
     return true;
 }

@@ -9,6 +9,7 @@
 #include "machine/usage.h"
 #include "server/feed.h"
 #include "server/host.h"
+#include "trace/status.h"
 
 #define VT_WATCH_VMS_MAX 256
 
@@ -28,6 +29,7 @@ struct vt_watched {
     unsigned cpus;
     uint64_t ram_bytes;
     struct vt_vm_usage usage;
+    struct vt_trace_status trace; /**< not `ready`: it cannot be traced */
 };
 /** From any thread; `fn` must be quick. */
 void vt_watch_each(struct vt_watch *watch, void (*fn)(const struct vt_watched *vm, void *arg),

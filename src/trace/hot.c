@@ -342,7 +342,7 @@ static void show_sums(const struct vt_trace_hot *h, struct vt_json_writer *w)
     vt_json_kv_bool(w, "truncated", stats->truncated);
 }
 
-int vt_trace_hot_json(const struct vt_trace_hot *hot, struct vt_json_writer *w,
+int vt_trace_hot_json(const struct vt_trace_hot *hot, bool code, struct vt_json_writer *w,
                       struct vt_error *err)
 {
     char *records = malloc(vt_trace_hot_room(hot));
@@ -359,7 +359,7 @@ int vt_trace_hot_json(const struct vt_trace_hot *hot, struct vt_json_writer *w,
         for (uint32_t i = 0; i < n && rc == 0; i++) {
             vt_json_object(w);
             vt_json_record(w, table->columns, table->n_columns, records + i * table->bytes);
-            if (table->fill == fill_loops) {
+            if (code && table->fill == fill_loops) {
                 rc = vt_trace_hot_loop_json(hot->graph, i, w, err);
             }
             vt_json_object_end(w);

@@ -35,8 +35,9 @@ struct vt_trace_hot_request {
  * for a kernel. */
 int vt_trace_hot_process(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter,
                          struct vt_error *err);
-/** Records that VM and learns; nothing is recorded any more afterwards. Needs hot->top alone.
- *  VT_E_UNSUPPORTED, VT_E_BUSY and others: see vt_trace_open_live and vt_trace_steer. */
+/** Records that VM and learns; afterwards its instructions are counted if they were before, and
+ * nothing is recorded. Needs hot->top alone. VT_E_UNSUPPORTED; VT_E_BUSY: another records, or what
+ * ran last is kept; others: see vt_trace_open_live and vt_trace_steer. */
 int vt_trace_hot_live(struct vt_trace_hot *hot, struct vt_target *target,
                       const struct vt_trace_hot_request *request, struct vt_error *err);
 int vt_trace_hot_file(struct vt_trace_hot *hot, const char *path,
@@ -52,8 +53,10 @@ struct vt_trace_hot_table {
 };
 const struct vt_trace_hot_table *vt_trace_hot_tables(unsigned *n);
 size_t vt_trace_hot_room(const struct vt_trace_hot *hot);
-/** Members of an object that is open: sums, then all tables; loops with their code. VT_E_NOMEM. */
-int vt_trace_hot_json(const struct vt_trace_hot *hot, struct vt_json_writer *w,
+/** Members of an object that is open: sums, then all tables; with `code`, loops have it.
+ * VT_E_NOMEM.
+ */
+int vt_trace_hot_json(const struct vt_trace_hot *hot, bool code, struct vt_json_writer *w,
                       struct vt_error *err);
 
 /** Members that say everything about the code of a loop: blocks with their bytes, edges, a hash. */

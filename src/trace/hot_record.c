@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 #include "trace/ring.h"
+#include "trace/status.h"
 #include "vitrine/guest.h"
 #include "vitrine/machine.h"
 
@@ -79,16 +80,24 @@ static int record(struct vt_trace_hot *hot, struct vt_trace_source *source, cons
                   const struct vt_trace_hot_request *request, struct vt_error *err)
 {
     uint64_t began = vt_now_ns();
-    int rc = vt_trace_steer(segment, VT_TRACE_BLOCKS, request->policy, 0, &request->filter,
-                            STEER_MS, err);
+    struct vt_trace_status before;
+    int rc = vt_trace_status(segment, &before, err);
+    if (rc == 0 && before.detail > VT_TRACE_COUNT && before.policy == VT_TRACE_KEEP_LAST) {
+        rc = vt_fail(err, VT_E_BUSY,
+                     "what ran last is kept in the rings of this VM: end that first");
+    }
+    rc = rc != 0 ? rc
+                 : vt_trace_steer(segment, VT_TRACE_BLOCKS, request->policy, 0, &request->filter,
+                                  STEER_MS, err);
     if (rc != 0) {
         return rc;
     }
     rc = take(hot, source, vt_now_ns() + request->for_ns, request, err);
     hot->took_ns = vt_now_ns() - began;
-    /* What it was before: nothing is recorded unless somebody asks. */
+    /* What it was before, unless who wanted it is gone. */
+    uint32_t detail = before.detail == VT_TRACE_COUNT ? VT_TRACE_COUNT : VT_TRACE_OFF;
     struct vt_error later;
-    int off = vt_trace_steer(segment, VT_TRACE_OFF, VT_TRACE_WAIT, 0, NULL, STEER_MS, &later);
+    int off = vt_trace_steer(segment, detail, VT_TRACE_WAIT, 0, NULL, STEER_MS, &later);
     if (rc == 0 && off != 0 && off != VT_E_GONE) {
         rc = off;
         *err = later;

@@ -39,6 +39,7 @@ tools=$(json_line "{
     'ask': {'question': 'what processes are running?'},
     'snapshot': {},
     'page_at': {'gpa': '0x1000000'},
+    'trace_hot': {'seconds': 0.1, 'top': 3},
     'highlight': {'name': 'mark', 'runs': [{'gpa': '0x1000', 'bytes': 4096}]},
 }")
 wanted=$(json_line "{

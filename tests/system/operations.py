@@ -260,6 +260,35 @@ check("snapshot: one moment", True, shot["verdict"] in ("consistent", "retried")
 check("snapshot: its processes", cli("ps", VM), cli("ps", shot["path"]))
 check("resume_vm", "running", call("resume_vm", vm=VM)["state"])
 
+# ---- instructions ------------------------------------------------------------------------------
+
+status = call("trace_status", vm=VM)
+check("trace_status: as info has it", (cli("info", VM)["trace_path"] is not None, "off"),
+      (status["supported"], status["mode"]))
+if status["supported"]:
+    found = call("trace_hot", vm=VM, seconds=0.3, code=True)
+    check("trace_hot: rows of all kinds", [], [kind for kind in ("loops", "functions", "sequences",
+                                               "paths", "blocks") if not found[kind]])
+    check("trace_hot: all code is there", True, all(loop["code"] for loop in found["loops"]))
+    names = {loop["process"] for loop in call("trace_hot", vm=VM, seconds=0.3, space="kernel")["loops"]}
+    check("trace_hot: the kernel", {"kernel"}, names)
+    call("trace_hot", vm=VM, seconds=0.1, pid=1)
+    refused("not_found", "trace_hot", vm=VM, pid=4000000)
+    refused("invalid", "trace_hot", vm=VM, seconds=31)
+    check("trace_mode", "keep-last", call("trace_mode", vm=VM, mode="keep-last")["mode"])
+    refused("busy", "trace_hot", vm=VM)
+    check("trace_mode", "count", call("trace_mode", vm=VM, mode="count")["mode"])
+    call("trace_hot", vm=VM, seconds=0.1)
+    check("trace_hot: counting goes on", "count", call("trace_status", vm=VM)["mode"])
+    check("trace_mode", "off", call("trace_mode", vm=VM, mode="off")["mode"])
+    check("instructions were counted", True, call("trace_status", vm=VM)["instructions"] > 0)
+else:
+    refused("unsupported", "trace_hot", vm=VM)
+    refused("unsupported", "trace_mode", vm=VM, mode="count")
+refused("invalid", "trace_mode", vm=VM, mode="all")
+
+# ---- VMs that come and go ----------------------------------------------------------------------
+
 made = call("start_vm", name=NEW, memory_bytes=128 << 20, cpus=2, paused=True)
 check("start_vm", (NEW, 128 << 20, 2, "paused"),
       (made["name"], made["memory_bytes"], made["cpus"], made["state"]))

@@ -5,7 +5,7 @@
 
 python3 -c 'import jsonschema' || skip 'no python3-jsonschema (tools/setup test brings it)'
 run_op=$VITRINE_BUILD/tests/system/run_op
-start_vm a --memory 256M --cpus 2
+start_vm a --memory 256M --cpus 2 --accel tcg
 wait_console 'shell ready'
 # Something of each kind to be seen.
 guest_exec 'sleep 1000 & mkdir -p /tmp/there; mount -t tmpfs none /tmp/there' >/dev/null
