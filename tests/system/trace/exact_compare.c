@@ -8,7 +8,7 @@
  *     detail=N      enum vt_trace_detail; 2 (blocks) if not given
  *     starts        only where blocks begin is compared: all that can be of a QEMU that tells no
  *                   discontinuities
- *     offsets       of addresses, only where in their page they are
+ *     user          of the lower half of the address space alone
  *     exact         counters are QEMU's inline operations, one by one
  *
  * QEMU waits (-S) and goes on when MONITOR (a FIFO) gets "c". What is compared is where each
@@ -120,7 +120,8 @@ static struct {
     uint64_t lines, blocks, stopped, rewound, changed, faults, interrupts;
 } qemu = {.fd = -1, .code = &single};
 
-static bool starts_alone, offsets_alone;
+static bool starts_alone;
+static struct vt_trace_filter filter;
 
 static struct place *find_place(uint64_t pointer)
 {
@@ -187,6 +188,7 @@ static unsigned index_of(uint64_t pc)
 static void came_to(unsigned n)
 {
     n = starts_alone ? 1 : n;
+    n = filter.privileges == 2 && qemu.pc >> 63 != 0 ? 0 : n;
     for (unsigned i = 0; qemu.pending && i < n; i++) {
         push(&qemu.begun, qemu.pc + qemu.code->at[i]);
     }
@@ -479,9 +481,8 @@ static void compare(const char *name, struct stream *theirs)
     size_t n = theirs->n - theirs->done, m = ours.begun.n - ours.begun.done;
     n = n < m ? n : m;
     const uint64_t *a = theirs->pcs + theirs->done, *b = ours.begun.pcs + ours.begun.done;
-    const uint64_t mask = offsets_alone ? 0xfff : ~(uint64_t)0;
     size_t same = 0;
-    while (same < n && ((a[same] ^ b[same]) & mask) == 0) {
+    while (same < n && a[same] == b[same]) {
         same++;
     }
     for (size_t i = 0; keep != NULL && i < same; i++) {
@@ -525,7 +526,6 @@ static void go(const char *monitor)
 
 int main(int argc, char **argv)
 {
-    struct vt_trace_filter filter = {0};
     struct vt_error err;
     uint32_t detail = VT_TRACE_BLOCKS;
     if (argc < 3) {
@@ -552,8 +552,8 @@ int main(int argc, char **argv)
             }
         } else if (strncmp(word, "detail=", 7) == 0) {
             detail = (uint32_t)strtoul(word + 7, NULL, 10);
-        } else if (strcmp(word, "offsets") == 0) {
-            offsets_alone = true;
+        } else if (strcmp(word, "user") == 0) {
+            filter.privileges = 2;
         } else if (strcmp(word, "starts") == 0) {
             starts_alone = true;
         } else if (strcmp(word, "exact") == 0) {

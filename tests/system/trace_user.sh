@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# tests/system/trace_user.sh - a program in the Linux guest: what it and all other programs execute
+# is what QEMU's own log names, with blocks of one instruction and with blocks as they are.
+. "$(dirname "$0")/lib.sh"
+
+here=$(dirname "$0")
+programs=$VITRINE_BUILD/tests/system
+chmod 711 "$scratch" # QEMU has a uid of its own, and opens the log
+
+hmp() { # COMMAND-LINE
+    "$here/qmp.py" "$VITRINE_RUNTIME_DIR/$vm/qmp.sock" human-monitor-command \
+        "$(printf '{"command-line": "%s"}' "$1")" >/dev/null
+}
+
+# recorded NAME ROUNDS LOG-ITEMS COMPARE-WORD… -- HMP-COMMAND…: the program runs meanwhile.
+recorded() {
+    local name=$1 rounds=$2 items=$3 dir=$scratch/$1 words=() comparer word number
+    shift 3
+    mkdir "$dir"
+    mkfifo -m 666 "$dir/log" "$dir/monitor"
+    while [ "$1" != -- ]; do
+        words+=("$1")
+        shift
+    done
+    shift
+    # The kernel's part is not logged: there is too much of it.
+    start_vm "$name" --accel tcg --memory 128M --add "$programs/exact-user" \
+        --qemu-arg -dfilter --qemu-arg 0x0+0x800000000000
+    wait_console 'shell ready' "$vm" 120s
+    vitrine pause "$vm"
+    "$programs/exact_compare" "/dev/shm/qemu_trace_$vm" "$dir/monitor" "log=$dir/log" user exact "${words[@]}" \
+        >"$dir/told" &
+    comparer=$!
+    read -r word <"$dir/monitor" # it is ready
+    for word in "$@" "logfile $dir/log" "log $items"; do
+        hmp "$word"
+    done
+    vitrine resume "$vm"
+    said=$(guest_exec "exact-user $rounds")
+    vitrine pause "$vm"
+    "$here/qmp.py" "$VITRINE_RUNTIME_DIR/$vm/qmp.sock" quit >/dev/null
+    wait "$comparer" || fail "$name: the streams differ"
+    while read -r word number; do
+        told[$word]=$number
+    done < <(xargs -n 2 <"$dir/told")
+    expect_match "$name: what the program says" '^checksum [0-9a-f]{16}' "$said"
+    expect_eq "$name: instructions counted" \
+        $((told[begun] + told[restarts] - (told[blocks] - told[counted_blocks]))) "${told[counted_instructions]}"
+    note "$name: ${told[begun]} instructions, ${told[interrupts]} interrupts, ${told[exceptions]} exceptions, ${told[restarts]} restarts"
+}
+
+declare -A told
+vitrine run --help | grep -q -- --no-trace || skip 'this vitrine has no trace'
+recorded single 5 exec,nochain -- 'one-insn-per-tb on'
+checksum=$said
+recorded blocks 5 exec,nochain,in_asm,int --
+expect_eq 'what the program computed' "$checksum" "$said"
