@@ -239,8 +239,9 @@ struct vt_trace_filter { /* all zero: everything */
  *  "vcpu=N", "point=ADDR". VT_E_INVAL; VT_E_LIMIT: no more of these fit. */
 int vt_trace_filter_add(struct vt_trace_filter *filter, const char *text, struct vt_error *err);
 /** Sets detail (enum vt_trace_detail), policy and filter (NULL: everything), and waits until the
- *  plugin follows. VT_E_UNSUPPORTED for what this QEMU cannot record, VT_E_BUSY while another
- *  steers, VT_E_TIMEOUT when the plugin does not answer (it may still follow), VT_E_GONE. */
+ *  plugin follows. VT_E_UNSUPPORTED for what this QEMU cannot record, VT_E_LIMIT when the file
+ *  system of the segment has no room for the rings, VT_E_BUSY while another steers, VT_E_TIMEOUT
+ * when the plugin does not answer (it may still follow), VT_E_GONE. */
 int vt_trace_steer(const char *segment, uint32_t detail, uint32_t policy, uint32_t period,
                    const struct vt_trace_filter *filter, uint64_t timeout_ms, struct vt_error *err);
 

@@ -2,10 +2,13 @@
  *
  * QEMU translates a block again whenever it flushed its cache: equal blocks (address and bytes)
  * keep their id. The table is ours alone; what it compares with lies in the segment, at places that
- * the table remembers, so that a segment written over by others costs wrong ids and no more.
+ * the table remembers, so that a segment written over by others costs wrong ids and no more. The
+ * segment is sparse: what is written to is there before, or a full file system would end QEMU.
  */
 #include "plugin.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,12 +26,19 @@ static size_t n_used;
 static uint8_t *dictionary;
 static uint64_t size;
 static uint64_t used;
+static uint64_t backed; /* bytes that the file has */
+static int file;
+static uint64_t file_offset;
 
-bool vt_dictionary_init(uint8_t *base, uint64_t bytes)
+#define BACK ((uint64_t)1 << 20)
+
+bool vt_dictionary_init(uint8_t *base, uint64_t offset, uint64_t bytes, int fd)
 {
     n_slots = (size_t)1 << 16;
     slots = calloc(n_slots, sizeof *slots);
-    dictionary = base;
+    dictionary = base + offset;
+    file_offset = offset;
+    file = fd;
     size = bytes;
     return slots != NULL;
 }
@@ -76,10 +86,25 @@ static bool equal(const struct slot *slot, const struct vt_trace_block_entry *he
            memcmp(entry + sizeof there + head->n, code, head->code_bytes) == 0;
 }
 
+/* A file system that cannot say so is not one that is full. */
+static bool back(uint64_t upto)
+{
+    while (backed < upto) {
+        uint64_t bytes = size - backed < BACK ? size - backed : BACK;
+        if (fallocate(file, 0, (off_t)(file_offset + backed), (off_t)bytes) == 0 ||
+            errno == EOPNOTSUPP || errno == ENOSYS) {
+            backed += bytes;
+        } else if (errno != EINTR) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool append(struct slot *slot, uint32_t h, struct vt_trace_block_entry *head,
                    const uint8_t *sizes, const uint8_t *code)
 {
-    if (head->bytes > size - used || n_used == UINT32_MAX) {
+    if (head->bytes > size - used || n_used == UINT32_MAX || !back(used + head->bytes)) {
         __atomic_store_n(&vt_header->dictionary_full, vt_header->dictionary_full + 1,
                          __ATOMIC_RELAXED);
         return false;

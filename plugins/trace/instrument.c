@@ -12,7 +12,7 @@ struct block {
     uint8_t code[INSNS_MAX * INSN_BYTES_MAX];
 };
 
-static bool in_ranges(uint64_t pc)
+bool vt_in_ranges(uint64_t pc)
 {
     const struct vt_trace_control *c = &vt_config.c;
     if (c->privileges != 0 && (c->privileges & (vt_arch_kernel(pc) ? 1U : 2U)) == 0) {
@@ -23,6 +23,19 @@ static bool in_ranges(uint64_t pc)
         in = pc >= c->ranges[i].first && pc <= c->ranges[i].last;
     }
     return in;
+}
+
+/* The same physical address may be in a range at another virtual one, with the same place in its
+ * page. For privileges alone that is not done: they would cost a callback for every block. */
+static bool may_be_in_ranges(uint64_t pc)
+{
+    const struct vt_trace_control *c = &vt_config.c;
+    bool may = false;
+    for (uint32_t i = 0; i < c->n_ranges && !may; i++) {
+        uint64_t after = (pc - c->ranges[i].first) & ((1U << VT_ALIAS_SHIFT) - 1);
+        may = after <= c->ranges[i].last - c->ranges[i].first;
+    }
+    return may;
 }
 
 static void describe(struct qemu_plugin_tb *tb, size_t n, struct block *block)
@@ -78,12 +91,34 @@ static void count(struct qemu_plugin_tb *tb, size_t n)
     }
 }
 
-static void record(struct qemu_plugin_tb *tb, size_t n, uint32_t id)
+/* The instructions that may execute at a point, at whatever distance from here. */
+static void record_points(struct qemu_plugin_tb *tb, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        uint64_t pc = qemu_plugin_insn_vaddr(insn);
+        for (uint32_t p = 0; p < vt_config.c.n_points; p++) {
+            uint64_t distance = vt_config.c.points[p] - pc;
+            if ((distance & ((1U << VT_ALIAS_SHIFT) - 1)) == 0) {
+                qemu_plugin_register_vcpu_insn_exec_cb(
+                    insn, vt_record_registers, QEMU_PLUGIN_CB_R_REGS,
+                    vt_point(p, (int64_t)distance >> VT_ALIAS_SHIFT));
+            }
+        }
+    }
+}
+
+static void record(struct qemu_plugin_tb *tb, size_t n, uint32_t id, bool in)
 {
     uint32_t detail = vt_config.c.detail;
     void *block = (void *)(uintptr_t)vt_block(id, n, vt_alias_slot(qemu_plugin_tb_vaddr(tb)));
     qemu_plugin_vcpu_udata_cb_t cb =
         detail == VT_TRACE_BLOCKS ? vt_record_block : vt_record_block_timed;
+    qemu_plugin_vcpu_mem_cb_t alone = vt_record_alone;
+    if (vt_config.by_address) {
+        cb = in ? vt_record_block_inside : vt_record_block_outside;
+        alone = in ? vt_record_alone_inside : vt_record_alone_outside;
+    }
     if (vt_config.conditional) {
         qemu_plugin_register_vcpu_tb_exec_cond_cb(
             tb, cb, QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_COND_EQ,
@@ -92,7 +127,7 @@ static void record(struct qemu_plugin_tb *tb, size_t n, uint32_t id)
         qemu_plugin_register_vcpu_tb_exec_cb(tb, cb, QEMU_PLUGIN_CB_R_REGS, block);
     }
     if (n == 1) {
-        qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, 0), vt_record_alone,
+        qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, 0), alone,
                                          QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_MEM_RW, block);
     }
     for (size_t i = 0; i < n && detail >= VT_TRACE_ADDRESSES; i++) {
@@ -101,17 +136,7 @@ static void record(struct qemu_plugin_tb *tb, size_t n, uint32_t id)
                                                                    : vt_record_access,
                                          QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, (void *)i);
     }
-    for (size_t i = 0; i < n && vt_config.c.n_points != 0; i++) {
-        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-        uint64_t pc = qemu_plugin_insn_vaddr(insn);
-        for (uint32_t p = 0; p < vt_config.c.n_points; p++) {
-            if (vt_config.c.points[p] == pc) {
-                qemu_plugin_register_vcpu_insn_exec_cb(
-                    insn, vt_record_registers, QEMU_PLUGIN_CB_R_REGS, &vt_config.c.points[p]);
-                break;
-            }
-        }
-    }
+    record_points(tb, n);
 }
 
 void vt_instrument(struct qemu_plugin_tb *tb)
@@ -121,7 +146,8 @@ void vt_instrument(struct qemu_plugin_tb *tb)
     if (n == 0 || n > INSNS_MAX) {
         return;
     }
-    bool in = in_ranges(qemu_plugin_tb_vaddr(tb));
+    uint64_t pc = qemu_plugin_tb_vaddr(tb);
+    bool in = vt_in_ranges(pc);
     if (in && vt_trace_counts_inline()) {
         count(tb, n);
     }
@@ -130,8 +156,9 @@ void vt_instrument(struct qemu_plugin_tb *tb)
     }
     describe(tb, n, &block);
     uint32_t id;
-    if (in && vt_dictionary_add(&block.head, block.sizes, block.code, &id)) {
-        record(tb, n, id);
+    if ((in || may_be_in_ranges(pc)) &&
+        vt_dictionary_add(&block.head, block.sizes, block.code, &id)) {
+        record(tb, n, id, in);
     }
     size_t at = 0;
     for (size_t i = 0; i < n; i++) {

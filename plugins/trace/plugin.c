@@ -229,6 +229,7 @@ static void configure(void)
     f->c.n_points = f->c.n_points <= 32 ? f->c.n_points : 32;
     f->period = f->c.period != 0 ? f->c.period : PERIOD;
     f->conditional = f->c.root != 0 || f->c.vcpu_mask != 0;
+    f->by_address = f->c.n_ranges != 0 || f->c.privileges != 0 || f->c.n_points != 0;
 }
 
 static void register_all(void)
@@ -387,7 +388,7 @@ static const char *take(int fd, int max_vcpus)
     vt_writers = aligned_alloc(_Alignof(struct vt_trace_writer),
                                vt_n_writers * sizeof(struct vt_trace_writer));
     if (vt_writers == NULL ||
-        !vt_dictionary_init(base + layout.dictionary_offset, layout.dictionary_bytes)) {
+        !vt_dictionary_init(base, layout.dictionary_offset, layout.dictionary_bytes, fd)) {
         return "out of memory";
     }
     memset(vt_writers, 0, vt_n_writers * sizeof(struct vt_trace_writer));
@@ -447,7 +448,6 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
         fprintf(stderr, "vitrine-trace: %s\n", why);
         return 1;
     }
-    close(fd);
     self = id;
     vt_scores = qemu_plugin_scoreboard_new(sizeof(struct vt_trace_score));
     describe_run(info);

@@ -34,6 +34,7 @@ struct vt_trace_config {
     uint32_t generation;
     uint32_t period;
     bool conditional; /**< not every vCPU or root is recorded */
+    bool by_address;  /**< not every address, or registers at some */
 };
 
 /** A vCPU's side of its ring. Its thread alone writes it, or who stopped all vCPUs. */
@@ -50,7 +51,9 @@ struct vt_trace_writer {
     uint64_t lost;      /**< words not yet told */
     uint32_t countdown; /**< blocks to the next time word */
     unsigned index;
-    bool outside; /**< filtered */
+    bool outside;     /**< the vCPU or its root is not recorded */
+    bool skipped;     /**< the address of the block that executes is not; by_address */
+    int64_t distance; /**< of that block, as vt_alias_distance says; by_address */
     GByteArray *bytes;
 };
 
@@ -120,9 +123,22 @@ static inline uint32_t vt_block_slot(uint64_t block)
 }
 void vt_record_block(unsigned vcpu, void *block);
 void vt_record_block_timed(unsigned vcpu, void *block);
+/** by_address: blocks that were translated inside, and outside, of what is recorded. */
+void vt_record_block_inside(unsigned vcpu, void *block);
+void vt_record_block_outside(unsigned vcpu, void *block);
 void vt_record_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *index);
 void vt_record_value(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *index);
 void vt_record_alone(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *block);
+void vt_record_alone_inside(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,
+                            void *block);
+void vt_record_alone_outside(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,
+                             void *block);
+/** At which of vt_config.c.points, when its block executes `distance` from where it was translated.
+ */
+static inline void *vt_point(uint32_t point, int64_t distance)
+{
+    return (void *)(uintptr_t)((uint64_t)distance << 5 | point);
+}
 void vt_record_registers(unsigned vcpu, void *point);
 void vt_record_load_root(unsigned vcpu, void *source);
 void vt_record_root(struct vt_trace_writer *w, uint64_t root, bool may_wait);
@@ -134,9 +150,12 @@ void vt_record_mode(struct vt_trace_writer *w);
 /** The id of a block; false: no room. Any vCPU's thread. */
 bool vt_dictionary_add(struct vt_trace_block_entry *head, const uint8_t *sizes, const uint8_t *code,
                        uint32_t *id);
-bool vt_dictionary_init(uint8_t *base, uint64_t bytes);
+/** `bytes` at `offset` of the segment mapped at `base`, open as `fd`. */
+bool vt_dictionary_init(uint8_t *base, uint64_t offset, uint64_t bytes, int fd);
 
 /* instrument.c */
+/** By address: whether blocks that execute at `pc` are recorded. */
+bool vt_in_ranges(uint64_t pc);
 void vt_instrument(struct qemu_plugin_tb *tb);
 
 /* arch.c */

@@ -42,10 +42,8 @@ static inline void block_here(struct vt_trace_writer *w, uint64_t block)
     __atomic_store_n(&w->page->head, head + 1, __ATOMIC_RELEASE);
 }
 
-__attribute__((noinline)) static void block_elsewhere(struct vt_trace_writer *w, uint64_t block)
+static void block_at(struct vt_trace_writer *w, uint64_t block, int64_t distance)
 {
-    uint64_t pc;
-    int64_t distance = vt_alias_distance(w, vt_block_slot(block), &pc);
     if (distance == 0) {
         block_here(w, block);
         return;
@@ -56,6 +54,12 @@ __attribute__((noinline)) static void block_elsewhere(struct vt_trace_writer *w,
         vt_writer_put(w, word_of(block));
         vt_writer_commit(w);
     }
+}
+
+__attribute__((noinline)) static void block_elsewhere(struct vt_trace_writer *w, uint64_t block)
+{
+    uint64_t pc;
+    block_at(w, block, vt_alias_distance(w, vt_block_slot(block), &pc));
 }
 
 static inline void begin(struct vt_trace_writer *w, uint64_t block)
@@ -89,6 +93,46 @@ void vt_record_block_timed(unsigned vcpu, void *block)
     begin(w, (uintptr_t)block);
 }
 
+/* Where a translation executes decides, not where it was made. False: it is not recorded. */
+static bool enter(struct vt_trace_writer *w, uint64_t block, bool inside)
+{
+    int64_t distance = 0;
+    if (!vt_alias_none(w, vt_block_slot(block))) {
+        uint64_t pc;
+        distance = vt_alias_distance(w, vt_block_slot(block), &pc);
+        inside = distance != 0 ? vt_in_ranges(pc) : inside;
+    }
+    w->distance = distance;
+    w->skipped = !inside;
+    w->last = block;
+    return inside;
+}
+
+static void begin_entered(struct vt_trace_writer *w, uint64_t block)
+{
+    if (vt_config.c.detail >= VT_TRACE_TIMES && --w->countdown == 0) {
+        w->countdown = vt_config.period;
+        vt_writer_put_time(w, true);
+    }
+    block_at(w, block, w->distance);
+}
+
+void vt_record_block_inside(unsigned vcpu, void *block)
+{
+    struct vt_trace_writer *w = &vt_writers[vcpu];
+    if (enter(w, (uintptr_t)block, true)) {
+        begin_entered(w, (uintptr_t)block);
+    }
+}
+
+void vt_record_block_outside(unsigned vcpu, void *block)
+{
+    struct vt_trace_writer *w = &vt_writers[vcpu];
+    if (enter(w, (uintptr_t)block, false)) {
+        begin_entered(w, (uintptr_t)block);
+    }
+}
+
 /* The bits of an access word that `info` decides. Asking QEMU takes four calls, and few values
  * occur: a small memory of answers, each one word (info above, bits below), shared by all vCPUs. */
 static uint64_t describe(qemu_plugin_meminfo_t info)
@@ -119,7 +163,7 @@ __attribute__((noinline)) static void access_slowly(struct vt_trace_writer *w, u
 void vt_record_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *index)
 {
     struct vt_trace_writer *w = &vt_writers[vcpu];
-    if (w->outside) {
+    if (w->outside || w->skipped) {
         return;
     }
     uint64_t head = w->head;
@@ -138,7 +182,7 @@ void vt_record_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t addres
 void vt_record_value(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *index)
 {
     struct vt_trace_writer *w = &vt_writers[vcpu];
-    if (w->outside) {
+    if (w->outside || w->skipped) {
         return;
     }
     w->accesses++;
@@ -174,19 +218,53 @@ void vt_record_value(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address
     }
 }
 
+static void put_again(struct vt_trace_writer *w)
+{
+    if (vt_writer_begin(w, 1, true)) {
+        vt_writer_put(w, vt_word(VT_TRACE_AGAIN, 0));
+        vt_writer_commit(w);
+    }
+}
+
 /* An instruction that turns out to touch a device in the middle of a block is executed again in a
  * translation of its own, which QEMU gives the callbacks of its accesses alone. */
+static bool is_alone(const struct vt_trace_writer *w, const void *block)
+{
+    return w->last != (uintptr_t)block && !w->outside;
+}
+
 void vt_record_alone(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *block)
 {
     (void)info;
     (void)address;
     struct vt_trace_writer *w = &vt_writers[vcpu];
-    if (w->last != (uintptr_t)block && !w->outside) {
-        if (vt_writer_begin(w, 1, true)) {
-            vt_writer_put(w, vt_word(VT_TRACE_AGAIN, 0));
-            vt_writer_commit(w);
-        }
+    if (is_alone(w, block)) {
+        put_again(w);
         vt_record_block(vcpu, block);
+    }
+}
+
+void vt_record_alone_inside(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,
+                            void *block)
+{
+    (void)info;
+    (void)address;
+    struct vt_trace_writer *w = &vt_writers[vcpu];
+    if (is_alone(w, block) && enter(w, (uintptr_t)block, true)) {
+        put_again(w);
+        begin_entered(w, (uintptr_t)block);
+    }
+}
+
+void vt_record_alone_outside(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,
+                             void *block)
+{
+    (void)info;
+    (void)address;
+    struct vt_trace_writer *w = &vt_writers[vcpu];
+    if (is_alone(w, block) && enter(w, (uintptr_t)block, false)) {
+        put_again(w);
+        begin_entered(w, (uintptr_t)block);
     }
 }
 
@@ -195,11 +273,12 @@ void vt_record_registers(unsigned vcpu, void *point)
     struct vt_trace_writer *w = &vt_writers[vcpu];
     unsigned n = vt_header->n_registers;
     n = n < VT_TRACE_REGISTERS_MAX ? n : VT_TRACE_REGISTERS_MAX;
-    if (w->outside || !vt_writer_begin(w, n + 2, true)) {
+    if (w->outside || w->skipped || w->distance != (intptr_t)point >> 5 ||
+        !vt_writer_begin(w, n + 2, true)) {
         return;
     }
     vt_writer_put(w, vt_word(VT_TRACE_REGISTERS, n + 1));
-    vt_writer_put(w, *(const uint64_t *)point);
+    vt_writer_put(w, vt_config.c.points[(uintptr_t)point & 31]);
     for (unsigned i = 0; i < n; i++) {
         vt_writer_put(w, vt_arch_register(w, i));
     }
@@ -289,6 +368,7 @@ void vt_record_mode(struct vt_trace_writer *w)
 {
     w->limit = 0;
     w->last = VT_NO_BLOCK;
+    w->skipped = false;
     w->countdown = vt_config.period;
     apply_filter(w);
     if (w->page == NULL) {

@@ -4,6 +4,7 @@
 #include "vitrine/trace.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/file.h>
@@ -66,6 +67,23 @@ static int lock(int fd, uint64_t deadline_ns, struct vt_error *err)
             return vt_fail(err, VT_E_BUSY, "another steers this trace");
         }
         nap(LOCK_NAP_NS);
+    }
+    return 0;
+}
+
+/* A segment is sparse, and a page that a full file system cannot give ends QEMU when it is written
+ * to. The plugin does the same for the dictionary, piece by piece. */
+static int back_rings(const struct vt_trace_segment *s, struct vt_error *err)
+{
+    uint64_t bytes = (uint64_t)s->vcpus * s->vcpu_stride;
+    while (fallocate(s->fd, 0, (off_t)s->vcpu_offset, (off_t)bytes) != 0) {
+        if (errno == EOPNOTSUPP || errno == ENOSYS) {
+            return 0;
+        }
+        if (errno != EINTR) {
+            return vt_fail_errno(err, VT_E_LIMIT, errno, "no room for %llu MiB of rings",
+                                 (unsigned long long)(bytes >> 20));
+        }
     }
     return 0;
 }
@@ -147,6 +165,9 @@ int vt_trace_steer(const char *path, uint32_t detail, uint32_t policy, uint32_t 
     rc = vt_trace_segment_header(&s, &header, err);
     rc = rc == 0 ? check(&header, detail, policy, f, err) : rc;
     rc = rc == 0 ? lock(s.fd, deadline_ns, err) : rc;
+    if (rc == 0 && detail >= VT_TRACE_BLOCKS) {
+        rc = back_rings(&s, err);
+    }
     if (rc == 0) {
         uint32_t generation =
             write_control(vt_trace_segment_control(&s), detail, policy, period, f);
