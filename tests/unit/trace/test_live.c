@@ -3,9 +3,13 @@
 #include "tests/unit/trace/ring_model.h"
 #include "trace/live.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
 
 #define WORDS 1024u
 
@@ -353,16 +357,16 @@ static void headers_are_checked(void **state)
 }
 
 /* A segment as a file. */
-static void make_file(const char *path, struct ring_model *m)
+static void make_file(const char *path, struct ring_model *m, uint32_t words)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
     assert_true(fd >= 0);
-    uint64_t bytes = ring_model_bytes(1, WORDS);
+    uint64_t bytes = ring_model_bytes(1, words);
     assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
     void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     assert_ptr_not_equal(base, MAP_FAILED);
     close(fd);
-    ring_model_over(m, base, 1, WORDS);
+    ring_model_over(m, base, 1, words);
     m->header->qemu_pid = (uint64_t)getpid();
 }
 
@@ -371,7 +375,7 @@ static void one_consumer_at_a_time(void **state)
     char path[256];
     snprintf(path, sizeof path, "%s/qemu_trace_some-vm", (const char *)*state);
     struct ring_model m;
-    make_file(path, &m);
+    make_file(path, &m, WORDS);
     struct vt_trace_source *one = NULL, *two = NULL, *held = NULL;
     struct vt_error err = {0};
     assert_int_equal(vt_trace_open_live(path, &one, &err), 0);
@@ -391,7 +395,7 @@ static void a_file_cut_short_is_gone(void **state)
     char path[256];
     snprintf(path, sizeof path, "%s/qemu_trace_cut", (const char *)*state);
     struct ring_model m;
-    make_file(path, &m);
+    make_file(path, &m, WORDS);
     struct ring_writer w;
     ring_writer_init(&w, &m, 0, VT_TRACE_DROP);
     struct vt_trace_source *source = NULL;
@@ -403,6 +407,36 @@ static void a_file_cut_short_is_gone(void **state)
     struct vt_trace_event e;
     assert_int_equal(vt_trace_next(source, 0, &e, &err), VT_E_GONE);
     vt_trace_close(source);
+}
+
+/* Else the first word for which there is no room would end QEMU. */
+static void rings_need_room_before_they_are_written(void **state)
+{
+    const char *dir = *state;
+    char path[256];
+    snprintf(path, sizeof path, "%s/qemu_trace_full", dir);
+    if (unshare(CLONE_NEWNS) != 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("full", dir, "tmpfs", 0, "size=256k") != 0) {
+        skip();
+    }
+    struct ring_model m;
+    make_file(path, &m, 1 << 16);
+    struct vt_error err = {0};
+    assert_int_equal(vt_trace_steer(path, VT_TRACE_BLOCKS, 0, 0, NULL, 0, &err), VT_E_LIMIT);
+    assert_int_equal(err.sys_errno, ENOSPC);
+    assert_int_equal(m.control->generation, 0);
+    /* Nobody follows here: what is asked for is all that can be seen. */
+    assert_int_equal(vt_trace_steer(path, VT_TRACE_COUNT, 0, 0, NULL, 0, &err), VT_E_TIMEOUT);
+    assert_int_equal(m.control->generation, 1);
+    assert_int_equal(mount("full", dir, "tmpfs", MS_REMOUNT, "size=4m"), 0);
+    assert_int_equal(vt_trace_steer(path, VT_TRACE_BLOCKS, 0, 0, NULL, 0, &err), VT_E_TIMEOUT);
+    assert_int_equal(m.control->generation, 2);
+    assert_int_equal(m.control->detail, VT_TRACE_BLOCKS);
+    struct statvfs room;
+    assert_int_equal(statvfs(dir, &room), 0);
+    assert_true((room.f_blocks - room.f_bfree) * room.f_bsize >= (uint64_t)8 << 16);
+    munmap(m.base, m.bytes);
+    assert_int_equal(umount2(dir, MNT_DETACH), 0);
 }
 
 int main(void)
@@ -426,6 +460,7 @@ int main(void)
         RIGGED(a_dictionary_that_lies_is_corrupt),
         RIGGED(headers_are_checked),
         vt_test_in_dir(one_consumer_at_a_time),
+        vt_test_in_dir(rings_need_room_before_they_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
