@@ -6,6 +6,7 @@
 #include "cli/vm.h"
 
 #include "base/io.h"
+#include "base/text.h"
 #include "trace/ring.h"
 #include "trace/words.h"
 #include "vitrine/target.h"
@@ -21,6 +22,7 @@ struct request {
     char segment[sizeof((struct vt_vm_info *)0)->trace_path];
     uint32_t detail, policy, period;
     struct vt_trace_filter filter;
+    uint64_t pid; /* 0: of all processes */
     uint64_t for_ns, count;
 };
 
@@ -52,7 +54,11 @@ static int read_request(const struct vt_args *args, struct request *r)
     const char *word;
     for (unsigned i = 0; (word = vt_args_value_at(args, "filter", i)) != NULL; i++) {
         struct vt_error err;
-        if (vt_trace_filter_add(&r->filter, word, &err) != 0) {
+        if (strncmp(word, "pid=", 4) == 0) {
+            if (vt_parse_u64(word + 4, &r->pid, NULL) != 0 || r->pid == 0 || r->pid > INT32_MAX) {
+                return vt_usage_error(args, "--filter: '%.32s' is no process", word);
+            }
+        } else if (vt_trace_filter_add(&r->filter, word, &err) != 0) {
             return vt_usage_error(args, "--filter: %s", err.message);
         }
     }
@@ -245,6 +251,9 @@ static int run(const struct vt_args *args)
     struct vt_target target = {0};
     int rc = open_vm(&r, &target, &err);
     if (rc == 0) {
+        rc = r.pid != 0 ? vt_cli_trace_process(&target, r.pid, &r.filter, &err) : 0;
+    }
+    if (rc == 0) {
         rc = leave ? steer(&r, r.detail, &err) : watch(args, &r, &target, &err);
     }
     (void)vt_target_close(&target, NULL); /* it was not stopped */
@@ -253,7 +262,7 @@ static int run(const struct vt_args *args)
 
 static const struct vt_option options[] = {
     {"mode", "WORD", "off, count, blocks (default), times, addresses or values", false},
-    {"filter", "WHAT", "kernel, user, range=A-B, range=A+N, root=A, vcpu=N, point=A", true},
+    {"filter", "WHAT", "kernel, user, pid=N, range=A-B, root=A, vcpu=N, point=A", true},
     {"policy", "WORD", "when we are slower than the guest: wait (default), drop, keep-last", false},
     {"period", "N", "from times on: the time every N blocks (default: 64)", false},
     {"for", "TIME", "that long; default: until interrupted or the VM ends", false},
@@ -296,8 +305,9 @@ const struct vt_verb vt_verb_trace = {
         "blocks: which ones. times: when. addresses: what memory they touch. values: what is read\n"
         "and written there.\n\n"
         "Filters add up: of code in the given ranges, of the given half of the address space, on\n"
-        "the given vCPUs, under the given page-table root. point=A records the registers before\n"
-        "the instruction at A. A range or half that a block begins in has all of the block.\n\n"
+        "the given vCPUs, under the given page-table root or those of a process. point=A records\n"
+        "the registers before the instruction at A. A range or half that a block begins in has\n"
+        "all of the block.\n\n"
         "A guest executes some hundred million instructions a second, more than can be shown.\n"
         "Then it waits for us, or what does not fit is dropped and counted. With --leave and\n"
         "keep-last, the rings always hold what ran last: 'vitrine trace dump VM' shows it, and\n"

@@ -39,6 +39,16 @@ vitrine trace "$vm" --filter kernel --count 2000 --json 2>/dev/null >"$scratch/k
 expect_eq 'kernel alone' True "$(events '
     all(int(e["pc"], 16) >> 63 for e in d if e["kind"] == "block")' <"$scratch/kernel")"
 expect_error 2 "'x' is none of kernel" vitrine trace "$vm" --filter x
+
+# One process: its programs and the kernel for it, under roots that differ in one bit at most.
+pid=$(guest_exec 'sh -c "while :; do :; done" >/dev/null 2>&1 & echo $!')
+vitrine trace "$vm" --filter "pid=${pid//[!0-9]/}" --count 200000 --json 2>/dev/null >"$scratch/process"
+expect_eq 'one process alone' True "$(events '
+    {int(e["root"], 16) & ~0x1000 for e in d if e["kind"] == "block"}.__len__() == 1 and
+    any(int(e["pc"], 16) >> 63 == 0 for e in d if e["kind"] == "block")' <"$scratch/process")"
+guest_exec "kill ${pid//[!0-9]/}" >/dev/null
+expect_error 3 'has no process 999999 with memory of its own' vitrine trace "$vm" --filter pid=999999
+expect_error 2 "'pid=x' is no process" vitrine trace "$vm" --filter pid=x
 expect_error 2 '--mode: ' vitrine trace "$vm" --mode all
 
 # A file holds what was seen; a name that is neither a VM nor a file is none.
