@@ -239,6 +239,10 @@ static int count_short(struct vt_trace_graph *g, uint32_t instance, uint16_t exe
                        struct vt_error *err)
 {
     uint32_t at = vt_learn_index_find(&g->by_short, instance, executed);
+    if (at == VT_LEARN_NONE && g->n_shorts >= g->limits.edges) {
+        g->stats.truncated = true; /* what it did not complete counts as completed */
+        return 0;
+    }
     if (at == VT_LEARN_NONE) {
         int rc = vt_learn_room((void **)&g->shorts, g->n_shorts, &g->shorts_room, sizeof *g->shorts,
                                err);
