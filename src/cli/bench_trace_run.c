@@ -302,7 +302,7 @@ static int go(const struct vt_bench_trace_run *run, struct vt_vm *vm, int consol
               const char *segment, struct consumer *c, struct vt_bench_trace_sample *s,
               struct vt_error *err)
 {
-    struct clocks begin, end;
+    struct clocks begin = {0}, end = {0};
     const pid_t qemu = vt_vm_info(vm)->qemu_pid;
     int rc = c->source != NULL ? run_consumer(c, err) : 0;
     rc = rc != 0 ? rc : read_clocks(qemu, &begin, err);

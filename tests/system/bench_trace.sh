@@ -2,7 +2,7 @@
 # tests/system/bench_trace.sh - `vitrine bench trace` measures, in numbers that agree with each other.
 . "$(dirname "$0")/lib.sh"
 
-vitrine bench trace --rounds 1 --workload compute --compute 20 --json >"$scratch/bench" 2>"$scratch/err" ||
+vitrine bench trace --rounds 1 --workload compute --compute 20 --peers "$scratch" --json >"$scratch/bench" 2>"$scratch/err" ||
     fail "$(cat "$scratch/err")"
 python3 - "$scratch/bench" <<'PYTHON'
 import json
@@ -28,7 +28,7 @@ sizes = [modes[mode, "decode"]["bytes"] for mode in ("blocks", "addresses", "val
 assert sizes[0] * 2 < sizes[1] and sizes[1] < sizes[2], sizes
 assert modes["idle", "none"]["bytes"] < 1000 and modes["none", "none"]["bytes"] == 0
 PYTHON
-vitrine bench trace --rounds 1 --workload compute --compute 5 --mode blocks >"$scratch/table" 2>/dev/null
+vitrine bench trace --rounds 1 --workload compute --compute 5 --peers "$scratch" --mode blocks >"$scratch/table" 2>/dev/null
 expect_eq 'rows' 'idle count blocks blocks blocks' \
     "$(awk '$1 == "compute" { print $2 }' "$scratch/table" | tr '\n' ' ' | sed 's/ $//')"
 expect_eq 'no VM is left' '' "$(vitrine ls --names)"
