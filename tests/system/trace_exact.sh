@@ -28,9 +28,8 @@ boot() {
     options=("${@//@/$dir}")
     "$programs/raw_ring" make "$dir/segment" 1
     exec 8<>"$dir/monitor"
-    "$qemu" -S "${machine[@]}" -m 64M -nodefaults -no-user-config -display none -no-reboot \
-        -serial "file:$dir/serial" -monitor stdio -device isa-debug-exit,iobase=0x501,iosize=4 \
-        -kernel "$programs/trace/exact/trace-exact" -append "$append" \
+    "$qemu" -S "${machine[@]}" -m 128M -nodefaults -no-user-config -display none -no-reboot \
+        -serial "file:$dir/serial" -monitor stdio -append "$append" \
         -plugin "$VITRINE_BUILD/plugins/vitrine-trace-$api.so,fd=9" "${options[@]}" \
         9<>"$dir/segment" <&8 >"$dir/qemu" 2>&1 &
     qemu_pid=$!
@@ -45,7 +44,7 @@ boot() {
         told[$word]=$number
     done < <(xargs -n 2 <"$dir/told")
     said=$(cat "$dir/serial")
-    expect_match "$name: the program's end" '^checksum [0-9a-f]{16}, ' "$said"
+    expect_match "$name: the program's end" "$end" "$said"
     rm -r "$dir"
 }
 
@@ -70,15 +69,19 @@ expect_restarts() { # NAME
     expect_eq "$1: of these, because of a device" "${told[log_rewound]}" $((told[blocks] - told[counted_blocks]))
 }
 
-on() { # QEMU
-    qemu=$1
-    local version
-    version=$("$qemu" -version 2>/dev/null | sed -n 's/.*version \([0-9]*\.[0-9]*\).*/\1/p')
+version_of() { # QEMU
+    version=$("$1" -version 2>/dev/null | sed -n 's/.*version \([0-9]*\.[0-9]*\).*/\1/p')
     case $version in
         11.1) api=7 ;;
         9.2 | 10.* | 11.0) api=4 ;;
         *) skip "QEMU ${version:-(none)} loads no plugin of ours" ;;
     esac
+}
+
+on() { # QEMU
+    qemu=$1
+    end='^checksum [0-9a-f]{16}, '
+    version_of "$qemu"
 
     # Each instruction a block: QEMU's log has all of them.
     exact "$version-single" "$tick" exact log=@/log "keep=$scratch/stream" -- \
@@ -120,11 +123,37 @@ on() { # QEMU
     [ "${told[interrupts]}" -gt "$work" ] || fail "$version-again: only ${told[interrupts]} interrupts"
 }
 
-machine=(-M 'microvm,pit=off,pic=on,rtc=off' -bios qboot.rom)
+# Other architectures: a card of memory, devices and calls, without interrupts.
+elsewhere() { # ARCHITECTURE QEMU-OPTION…
+    local arch=$1 script='say hello; card 64x48 trace; compute 1' instructions
+    qemu=$cache/qemu/qemu-system-$arch
+    if [ ! -e "$qemu" ]; then
+        note "no QEMU for $arch (tools/setup qemu)"
+        return
+    fi
+    version_of "$qemu"
+    machine=(-M virt -global virtio-mmio.force-legacy=false -device virtio-gpu-device
+        -kernel "$VITRINE_BUILD/guests/card/gpu-card-$arch" "${@:2}")
+    end='"event": "end", "ok": true'
+    boot "$arch-single" "$script" exact_compare exact log=@/log "keep=$scratch/stream" -- \
+        "${deterministic[@]}" -accel tcg,one-insn-per-tb=on -d exec,nochain -D @/log
+    instructions=${told[begun]}
+    expect_eq "$arch-single: instructions counted" "$instructions" "${told[counted_instructions]}"
+    boot "$arch-again" "$script" exact_compare exact detail=5 "against=$scratch/stream" -- "${deterministic[@]}"
+    expect_counted "$arch-again"
+    expect_eq "$arch-again: accesses" "${told[counted_accesses]}" "${told[accesses]}"
+    [ "${told[restarts]}" -gt 100 ] || fail "$arch-again: no device was touched"
+    note "$arch: $instructions instructions, ${told[restarts]} restarts, ${told[accesses]} accesses"
+}
+
+kernel=(-device 'isa-debug-exit,iobase=0x501,iosize=4' -kernel "$programs/trace/exact/trace-exact")
+machine=(-M 'microvm,pit=off,pic=on,rtc=off' -bios qboot.rom "${kernel[@]}")
 on "${VITRINE_QEMU:-$cache/qemu/qemu-system-x86_64}"
 older=$cache/old-qemus/trixie/qemu-system-x86_64
 [ ! -e "$older" ] || on "$older"
 if [ "${1-}" = long ]; then
-    machine=(-M q35)
+    machine=(-M q35 "${kernel[@]}")
     on "${VITRINE_QEMU:-$cache/qemu/qemu-system-x86_64}"
+    elsewhere riscv64 -bios none
 fi
+elsewhere aarch64 -cpu cortex-a72

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # tests/system/trace_user.sh - a program in the Linux guest: what it and all other programs execute
-# is what QEMU's own log names, with blocks of one instruction and with blocks as they are.
+# is what QEMU's own log names, with blocks of one instruction and with blocks as they are. The
+# kernel's part and other CPUs' are held against QEMU's counters.
 . "$(dirname "$0")/lib.sh"
 
 here=$(dirname "$0")
@@ -12,27 +13,25 @@ hmp() { # COMMAND-LINE
         "$(printf '{"command-line": "%s"}' "$1")" >/dev/null
 }
 
-# recorded NAME ROUNDS LOG-ITEMS COMPARE-WORD… -- HMP-COMMAND…: the program runs meanwhile.
+# recorded NAME COMPARE-WORD… -- HMP-COMMAND…: the program runs meanwhile, ${rounds} of it, in a VM
+# with ${options[@]}. "@" is this run's directory.
 recorded() {
-    local name=$1 rounds=$2 items=$3 dir=$scratch/$1 words=() comparer word number
-    shift 3
+    local name=$1 dir=$scratch/$1 words=() comparer word number
+    shift
     mkdir "$dir"
     mkfifo -m 666 "$dir/log" "$dir/monitor"
     while [ "$1" != -- ]; do
-        words+=("$1")
+        words+=("${1//@/$dir}")
         shift
     done
     shift
-    # The kernel's part is not logged: there is too much of it.
-    start_vm "$name" --accel tcg --memory 128M --add "$programs/exact-user" \
-        --qemu-arg -dfilter --qemu-arg 0x0+0x800000000000
+    start_vm "$name" --accel tcg --memory 128M --add "$programs/exact-user" "${options[@]}"
     wait_console 'shell ready' "$vm" 120s
     vitrine pause "$vm"
-    "$programs/exact_compare" "/dev/shm/qemu_trace_$vm" "$dir/monitor" "log=$dir/log" user exact "${words[@]}" \
-        >"$dir/told" &
+    "$programs/exact_compare" "/dev/shm/qemu_trace_$vm" "$dir/monitor" "${words[@]}" >"$dir/told" &
     comparer=$!
     read -r word <"$dir/monitor" # it is ready
-    for word in "$@" "logfile $dir/log" "log $items"; do
+    for word in "${@//@/$dir}"; do
         hmp "$word"
     done
     vitrine resume "$vm"
@@ -44,6 +43,7 @@ recorded() {
         told[$word]=$number
     done < <(xargs -n 2 <"$dir/told")
     expect_match "$name: what the program says" '^checksum [0-9a-f]{16}' "$said"
+    # See trace_exact.sh.
     expect_eq "$name: instructions counted" \
         $((told[begun] + told[restarts] - (told[blocks] - told[counted_blocks]))) "${told[counted_instructions]}"
     note "$name: ${told[begun]} instructions, ${told[interrupts]} interrupts, ${told[exceptions]} exceptions, ${told[restarts]} restarts"
@@ -51,7 +51,15 @@ recorded() {
 
 declare -A told
 vitrine run --help | grep -q -- --no-trace || skip 'this vitrine has no trace'
-recorded single 5 exec,nochain -- 'one-insn-per-tb on'
+rounds=5
+# The kernel's part is not logged: there is too much of it.
+options=(--qemu-arg -dfilter --qemu-arg 0x0+0x800000000000)
+recorded single user exact log=@/log -- 'one-insn-per-tb on' 'logfile @/log' 'log exec,nochain'
 checksum=$said
-recorded blocks 5 exec,nochain,in_asm,int --
+recorded blocks user exact log=@/log -- 'logfile @/log' 'log exec,nochain,in_asm,int'
 expect_eq 'what the program computed' "$checksum" "$said"
+# The kernel, too, on two CPUs: by the counters.
+options=(--cpus 2)
+recorded counted exact --
+expect_eq 'what the program computed' "$checksum" "$said"
+[ "${told[restarts]}" -gt 0 ] || fail 'no device was touched'

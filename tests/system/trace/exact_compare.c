@@ -4,6 +4,7 @@
  *   exact_compare SEGMENT MONITOR [WORD…]
  *     log=FIFO      QEMU's `-d exec,nochain,in_asm,int`; with one-insn-per-tb in_asm is not needed
  *     against=FILE  what an earlier run kept
+ *                   without these, what the vCPUs executed is counted alone
  *     keep=FILE     keeps the stream
  *     detail=N      enum vt_trace_detail; 2 (blocks) if not given
  *     starts        only where blocks begin is compared: all that can be of a QEMU that tells no
@@ -120,7 +121,7 @@ static struct {
     uint64_t lines, blocks, stopped, rewound, changed, faults, interrupts;
 } qemu = {.fd = -1, .code = &single};
 
-static bool starts_alone;
+static bool starts_alone, counts_alone;
 static struct vt_trace_filter filter;
 
 static struct place *find_place(uint64_t pointer)
@@ -446,10 +447,11 @@ static bool read_trace(void)
                 ours.unfinished++;
             }
             uint64_t pc = event.block->pc;
-            for (unsigned i = 0; i < (starts_alone ? 1 : n); i++) {
+            for (unsigned i = 0; !counts_alone && i < (starts_alone ? 1 : n); i++) {
                 push(&ours.begun, pc);
                 pc += event.block->sizes[i];
             }
+            ours.begun.before += counts_alone ? n : 0;
             ours.executed += event.executed;
             ours.accesses += event.n_accesses;
             ours.blocks++;
@@ -563,10 +565,11 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    if ((qemu.fd < 0) == (kept == NULL)) {
+    if (qemu.fd >= 0 && kept != NULL) {
         fprintf(stderr, "exact_compare: one of log= and against=\n");
         return 2;
     }
+    counts_alone = qemu.fd < 0 && kept == NULL;
     if (open_trace(argv[1], &err) != 0 ||
         vt_trace_steer(argv[1], detail, VT_TRACE_WAIT, 0, &filter, 10000, &err) != 0) {
         fprintf(stderr, "exact_compare: %s\n", err.message);
@@ -575,6 +578,7 @@ int main(int argc, char **argv)
     go(argv[2]);
     struct stream from_file = {0};
     struct stream *theirs = kept != NULL ? &from_file : &qemu.begun;
+    theirs->ended = counts_alone;
     while (!theirs->ended || !ours.begun.ended) {
         /* The file is read as far as it is needed. */
         bool any =
