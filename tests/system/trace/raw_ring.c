@@ -210,10 +210,11 @@ static uint16_t instructions(struct sizes *s, uint32_t id)
             (const struct vt_trace_block_entry *)(base + header->dictionary_offset + s->offset);
         if (s->known == s->capacity) {
             s->capacity = s->capacity == 0 ? 65536 : s->capacity * 2;
-            s->n = realloc(s->n, s->capacity * sizeof *s->n);
-            if (s->n == NULL) {
+            uint16_t *wider = realloc(s->n, s->capacity * sizeof *s->n);
+            if (wider == NULL) {
                 die("memory");
             }
+            s->n = wider;
         }
         if (e->id != s->known || e->bytes < sizeof *e) {
             fprintf(stderr, "entry at %" PRIu64 ": id %" PRIu32 "\n", s->offset, e->id);
