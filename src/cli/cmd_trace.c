@@ -202,7 +202,8 @@ static int record(const struct vt_args *args, const struct request *r,
     if (rc == 0 && sink->file != NULL) {
         rc = vt_trace_names_write(sink->names, sink->file, err);
     }
-    if (rc == 0 && off != 0 && off != VT_E_GONE) { /* gone: what it left has been read */
+    /* QEMU is gone, or its segment already: what it left has been read. */
+    if (rc == 0 && off != 0 && off != VT_E_GONE && off != VT_E_NOT_FOUND) {
         *err = why;
         rc = off;
     }
