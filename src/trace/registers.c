@@ -428,16 +428,15 @@ static int mode_of(struct vt_trace_registers *r, struct vcpu *v, const struct vt
 static void forget_what_is_written(struct vt_trace_registers *r, struct vcpu *v,
                                    const struct vt_trace_block *block, unsigned possible)
 {
+    struct vt_trace_registers_counts counts = {0};
     for (unsigned k = 0; k < MODES; k++) {
         const struct decoded *d = (possible >> k & 1) != 0 ? decoded_of(r, block, k) : NULL;
         for (unsigned i = 0; d != NULL && i < block->n; i++) {
             struct vt_x86_insn insn = d->insns[i];
-            struct vt_x86_run run = {.s = &v->state, .counts = &r->counts};
+            struct vt_x86_run run = {.s = &v->state, .counts = &counts};
             insn.execute = NULL;
             insn.n = 0;
             vt_x86_execute(&run, &insn);
-            r->counts.instructions -= k != 0;
-            r->counts.not_executed -= k != 0;
         }
     }
 }
@@ -514,6 +513,8 @@ static void take_block(struct vt_trace_registers *r, struct vcpu *v, const struc
     struct vt_x86_run run = {
         .s = &v->state, .counts = &r->counts, .old_counts = true, .root = e->root};
     if (mode < 0) {
+        r->counts.instructions += e->executed;
+        r->counts.not_executed += e->executed;
         forget_what_is_written(r, v, block, possible);
         d = decoded_of(r, block, 0);
         if (d == NULL) {

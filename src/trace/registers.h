@@ -51,7 +51,7 @@ static inline struct vt_trace_bits vt_whole(struct vt_trace_bits b, unsigned bit
 }
 static inline struct vt_trace_bits vt_bit(struct vt_trace_bits b, unsigned i)
 {
-    return vt_low(vt_bits(b.value >> i, b.known >> i), 1);
+    return i < 64 ? vt_low(vt_bits(b.value >> i, b.known >> i), 1) : vt_low(vt_bits(0, 0), 1);
 }
 static inline struct vt_trace_bits vt_not(struct vt_trace_bits a)
 {

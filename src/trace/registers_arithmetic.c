@@ -410,7 +410,7 @@ static void shift(struct vt_x86_run *run)
         return;
     }
     unsigned n = (unsigned)count, bits = bits_of(run);
-    struct vt_trace_bits a = vt_x86_read(run, 0), r, carry = vt_none(), overflow = vt_none();
+    struct vt_trace_bits a = vt_x86_read(run, 0), r, carry, overflow;
     if (run->i->kind == SHL) {
         r = shifted_left(a, n);
         carry = n < bits ? vt_bit(a, bits - n) : vt_none();

@@ -273,7 +273,8 @@ static void jump(struct vt_x86_run *run)
 static void call(struct vt_x86_run *run)
 {
     jump(run);
-    push(run, vt_all(run->i->next));
+    /* With 32 and 16 bits it is less the code segment's base. */
+    push(run, run->i->mode == 64 ? vt_all(run->i->next) : vt_none());
 }
 
 static void ret(struct vt_x86_run *run)
