@@ -96,7 +96,7 @@ static int put(const struct vt_args *args, struct sink *sink, const struct vt_tr
     vt_trace_tally(&sink->tally, event);
     vt_trace_names_see(sink->names, event);
     if (sink->show) {
-        vt_trace_show(args, info, sink->names, event);
+        vt_trace_show(args, info, sink->names, NULL, event);
     }
     return sink->file != NULL ? vt_trace_writer_put(sink->file, event, err) : 0;
 }

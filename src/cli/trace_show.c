@@ -94,7 +94,8 @@ static void print_pc(struct vt_trace_names *names, const struct vt_trace_event *
     }
 }
 
-static void print_block(struct vt_trace_names *names, const struct vt_trace_event *e)
+static void print_block(struct vt_trace_names *names, const struct vt_cli_registers *registers,
+                        const struct vt_trace_event *e)
 {
     struct vt_trace_instruction insn;
     for (unsigned i = 0; i < e->executed; i++) {
@@ -103,17 +104,20 @@ static void print_block(struct vt_trace_names *names, const struct vt_trace_even
         print_pc(names, e, insn.pc);
         printf("  %s", insn.text);
         print_accesses(e, i);
+        if (registers != NULL) {
+            vt_cli_registers_print(registers, i);
+        }
         putchar('\n');
     }
     print_end(e);
 }
 
 static void print_text(const struct vt_trace_info *info, struct vt_trace_names *names,
-                       const struct vt_trace_event *e)
+                       const struct vt_cli_registers *registers, const struct vt_trace_event *e)
 {
     switch (e->kind) {
     case VT_TRACE_EV_BLOCK:
-        print_block(names, e);
+        print_block(names, registers, e);
         return;
     case VT_TRACE_EV_CUT:
         print_end(e);
@@ -205,7 +209,7 @@ static void json_place(struct vt_json_writer *w, struct vt_trace_names *names,
 }
 
 static void json_block(struct vt_json_writer *w, struct vt_trace_names *names,
-                       const struct vt_trace_event *e)
+                       const struct vt_cli_registers *registers, const struct vt_trace_event *e)
 {
     struct vt_trace_instruction insn;
     vt_json_kv_u64(w, "block", e->block->id);
@@ -219,6 +223,10 @@ static void json_block(struct vt_json_writer *w, struct vt_trace_names *names,
         vt_json_kv_hex(w, "pc", insn.pc);
         vt_json_kv_u64(w, "size", insn.size);
         vt_json_kv_string(w, "text", insn.text);
+        if (registers != NULL) {
+            vt_json_key(w, "registers");
+            vt_cli_registers_json(registers, i, w);
+        }
         vt_json_object_end(w);
     }
     vt_json_array_end(w);
@@ -246,7 +254,7 @@ static void begin_json(struct vt_json_writer *w, const struct vt_trace_event *e)
 }
 
 static void print_json(const struct vt_trace_info *info, struct vt_trace_names *names,
-                       const struct vt_trace_event *e)
+                       const struct vt_cli_registers *registers, const struct vt_trace_event *e)
 {
     struct vt_json_writer w;
     vt_json_init(&w, stdout, false);
@@ -254,7 +262,7 @@ static void print_json(const struct vt_trace_info *info, struct vt_trace_names *
     vt_json_kv_string(&w, "kind", kind_name(e->kind));
     begin_json(&w, e);
     if (e->kind == VT_TRACE_EV_BLOCK) {
-        json_block(&w, names, e);
+        json_block(&w, names, registers, e);
     }
     if (e->kind == VT_TRACE_EV_BLOCK || e->kind == VT_TRACE_EV_CUT) {
         json_discontinuity(&w, e);
@@ -276,12 +284,13 @@ static void print_json(const struct vt_trace_info *info, struct vt_trace_names *
 }
 
 void vt_trace_show(const struct vt_args *args, const struct vt_trace_info *info,
-                   struct vt_trace_names *names, const struct vt_trace_event *event)
+                   struct vt_trace_names *names, const struct vt_cli_registers *registers,
+                   const struct vt_trace_event *event)
 {
     if (vt_args_json(args)) {
-        print_json(info, names, event);
+        print_json(info, names, registers, event);
     } else {
-        print_text(info, names, event);
+        print_text(info, names, registers, event);
     }
 }
 

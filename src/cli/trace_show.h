@@ -3,6 +3,7 @@
 #ifndef VT_CLI_TRACE_SHOW_H
 #define VT_CLI_TRACE_SHOW_H
 
+#include "cli/trace_registers.h"
 #include "cli/trace_select.h"
 #include "vitrine/target.h"
 #include "vitrine/trace.h"
@@ -16,9 +17,10 @@ struct vt_trace_tally {
 void vt_trace_tally(struct vt_trace_tally *tally, const struct vt_trace_event *event);
 
 /** A line an instruction that completed and a line for whatever else happened; in JSON an object an
- *  event. `names`, which has seen the event, or NULL. */
+ *  event. `names` and `registers`, which have seen the event, or NULL. */
 void vt_trace_show(const struct vt_args *args, const struct vt_trace_info *info,
-                   struct vt_trace_names *names, const struct vt_trace_event *event);
+                   struct vt_trace_names *names, const struct vt_cli_registers *registers,
+                   const struct vt_trace_event *event);
 
 /** A line for each access of a block that is selected, at most `max`; in JSON an object. How many.
  */

@@ -435,7 +435,7 @@ enum { ROL, ROR };
 
 static struct vt_trace_bits rotated_left(struct vt_trace_bits a, unsigned n, unsigned bits)
 {
-    if (n == 0) {
+    if (n == 0 || n >= bits || bits > 64) {
         return a;
     }
     a = vt_low(a, bits);
@@ -559,7 +559,7 @@ static void test_bit(struct vt_x86_run *run)
 {
     unsigned bits = bits_of(run);
     const struct vt_x86_operand *o = run->i->o;
-    struct vt_trace_bits number = vt_x86_read(run, 1), a = vt_none();
+    struct vt_trace_bits number = vt_x86_read(run, 1), a;
     bool far = o[0].kind == VT_X86_MEMORY && o[1].kind == VT_X86_REGISTER;
     bool known = vt_is_known(number, far ? bits : 6);
     unsigned n = (unsigned)number.value & (bits - 1);

@@ -43,3 +43,28 @@ awk '$1 == "known_percent" && $2 > 90 { ok = 1 } END { exit !ok }' "$scratch/alo
 # With less recorded less is known, and nothing wrong.
 rebuilt addresses --mode addresses "${points[@]}"
 rebuilt kernel --mode values --filter kernel "${points[@]}"
+
+# As people and programs see it: what QEMU had is what the instructions before left.
+vitrine trace dump "$scratch/run.vtrace" --registers --count 20000 --json >"$scratch/shown"
+python3 - "$scratch/shown" <<'PYTHON' || fail 'what is shown is not what QEMU had'
+import json, sys
+
+now, recorded, compared = {}, {}, 0
+for line in open(sys.argv[1]):
+    event = json.loads(line)
+    if event["kind"] == "registers":
+        recorded[event["pc"]] = event["registers"]
+    if event["kind"] != "block":
+        continue
+    for instruction in event["instructions"]:
+        had = recorded.pop(instruction["pc"], {})
+        for name, value in had.items():
+            if now.get(name) and "?" not in now[name] and name != "rflags":
+                assert now[name] == value, (instruction, name, now[name], value)
+                compared += 1
+        now.update(instruction["registers"])
+        assert all(v is None or v.startswith("0x") for n, v in instruction["registers"].items()
+                   if n != "rflags"), instruction
+assert compared > 100, compared
+PYTHON
+expect_match 'a line' ' rsp=0x[0-9a-f]{16} ' "$(vitrine trace dump "$scratch/run.vtrace" --registers --count 200)"
