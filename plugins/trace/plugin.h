@@ -50,6 +50,7 @@ struct vt_trace_writer {
     uint64_t root;      /**< ~0: unknown */
     uint64_t lost;      /**< words not yet told */
     uint32_t countdown; /**< blocks to the next time word */
+    bool begins;        /**< registers are recorded with the block of the next time word */
     unsigned index;
     bool outside;     /**< the vCPU or its root is not recorded */
     bool skipped;     /**< the address of the block that executes is not; by_address */
@@ -145,6 +146,8 @@ void vt_record_root(struct vt_trace_writer *w, uint64_t root, bool may_wait);
 void vt_record_cut(unsigned vcpu, unsigned type, uint64_t from, uint64_t to);
 void vt_record_pause(unsigned vcpu, bool idle);
 void vt_record_mode(struct vt_trace_writer *w);
+/** What comes follows from nothing: with values, it begins with the registers. */
+void vt_record_begins(struct vt_trace_writer *w);
 
 /* dictionary.c */
 /** The id of a block; false: no room. Any vCPU's thread. */

@@ -76,11 +76,41 @@ void vt_record_block(unsigned vcpu, void *block)
     begin(&vt_writers[vcpu], (uintptr_t)block);
 }
 
+static void registers_at(struct vt_trace_writer *w, uint64_t pc)
+{
+    unsigned n = vt_header->n_registers;
+    n = n < VT_TRACE_REGISTERS_MAX ? n : VT_TRACE_REGISTERS_MAX;
+    if (n == 0 || !vt_writer_begin(w, n + 2, true)) {
+        return;
+    }
+    vt_writer_put(w, vt_word(VT_TRACE_REGISTERS, n + 1));
+    vt_writer_put(w, pc);
+    for (unsigned i = 0; i < n; i++) {
+        vt_writer_put(w, vt_arch_register(w, i));
+    }
+    vt_writer_commit(w);
+}
+
+/* Where the block that begins is: of code whose PC is less its segment's base nothing is recorded.
+ */
+__attribute__((noinline)) static void begin_with_registers(struct vt_trace_writer *w)
+{
+    uint64_t pc;
+    bool narrow;
+    w->begins = false;
+    if (vt_arch_pc(w->bytes, &pc, &narrow) && !narrow) {
+        registers_at(w, pc);
+    }
+}
+
 __attribute__((noinline)) static void begin_and_time(struct vt_trace_writer *w, uint64_t block)
 {
     w->countdown = vt_config.period;
     vt_writer_put_time(w, true);
     begin(w, block);
+    if (w->begins) {
+        begin_with_registers(w);
+    }
 }
 
 void vt_record_block_timed(unsigned vcpu, void *block)
@@ -115,6 +145,9 @@ static void begin_entered(struct vt_trace_writer *w, uint64_t block)
         vt_writer_put_time(w, true);
     }
     block_at(w, block, w->distance);
+    if (w->begins && w->countdown == vt_config.period) {
+        begin_with_registers(w);
+    }
 }
 
 void vt_record_block_inside(unsigned vcpu, void *block)
@@ -271,18 +304,9 @@ void vt_record_alone_outside(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t
 void vt_record_registers(unsigned vcpu, void *point)
 {
     struct vt_trace_writer *w = &vt_writers[vcpu];
-    unsigned n = vt_header->n_registers;
-    n = n < VT_TRACE_REGISTERS_MAX ? n : VT_TRACE_REGISTERS_MAX;
-    if (w->outside || w->skipped || w->distance != (intptr_t)point >> 5 ||
-        !vt_writer_begin(w, n + 2, true)) {
-        return;
+    if (!w->outside && !w->skipped && w->distance == (intptr_t)point >> 5) {
+        registers_at(w, vt_config.c.points[(uintptr_t)point & 31]);
     }
-    vt_writer_put(w, vt_word(VT_TRACE_REGISTERS, n + 1));
-    vt_writer_put(w, vt_config.c.points[(uintptr_t)point & 31]);
-    for (unsigned i = 0; i < n; i++) {
-        vt_writer_put(w, vt_arch_register(w, i));
-    }
-    vt_writer_commit(w);
 }
 
 static bool decide_outside(const struct vt_trace_writer *w)
@@ -364,12 +388,22 @@ void vt_record_pause(unsigned vcpu, bool idle)
     vt_writer_wake_reader(w);
 }
 
+void vt_record_begins(struct vt_trace_writer *w)
+{
+    if (vt_config.c.detail == VT_TRACE_VALUES) {
+        w->begins = true;
+        w->countdown = 1;
+    }
+}
+
 void vt_record_mode(struct vt_trace_writer *w)
 {
     w->limit = 0;
     w->last = VT_NO_BLOCK;
     w->skipped = false;
     w->countdown = vt_config.period;
+    w->begins = false;
+    vt_record_begins(w);
     apply_filter(w);
     if (w->page == NULL) {
         return;

@@ -76,6 +76,7 @@ static void tell_lost(struct vt_trace_writer *w)
         vt_writer_put(w, vt_word(VT_TRACE_LOST, w->lost & (((uint64_t)1 << 56) - 1)));
         vt_writer_commit(w);
         w->lost = 0;
+        vt_record_begins(w);
     }
 }
 

@@ -93,7 +93,8 @@ struct vt_trace_control {
     struct {
         uint64_t first, last; /**< PCs, inclusive; a block is in when its first instruction is */
     } ranges[16];
-    uint64_t points[32]; /**< registers are recorded before the instruction at these PCs */
+    uint64_t points[32]; /**< registers are recorded before the instruction at these PCs; with
+                              VT_TRACE_VALUES at the beginning and after lost words, too */
 };
 
 /** The page before a ring. Counters: read relaxed; at most 50 ms old, exact when `seen` follows a

@@ -35,8 +35,9 @@ rebuilt values --mode values "${points[@]}"
 [ "$(number values branches)" -ge 100000 ] || fail 'too few branches were foretold'
 [ "$(number values addresses)" -ge 100000 ] || fail 'too few addresses were compared'
 
-# Without any record of registers, from what memory accesses say alone.
+# From the registers at the beginning and memory accesses alone.
 rebuilt alone --mode values
+expect_eq 'records of registers' 1 "$(number alone points)"
 awk '$1 == "known_percent" && $2 > 90 { ok = 1 } END { exit !ok }' "$scratch/alone" ||
     fail 'less than 90 % of the registers were known'
 
