@@ -278,6 +278,7 @@ static const struct vt_option options[] = {
 extern const struct vt_verb vt_verb_trace_dump;
 extern const struct vt_verb vt_verb_trace_export;
 extern const struct vt_verb vt_verb_trace_info;
+extern const struct vt_verb vt_verb_trace_stat;
 
 /* One a line, so that two people can add one. */
 /* clang-format off */
@@ -285,6 +286,7 @@ static const struct vt_verb *const words[] = {
     &vt_verb_trace_dump,
     &vt_verb_trace_export,
     &vt_verb_trace_info,
+    &vt_verb_trace_stat,
     NULL,
 };
 /* clang-format on */

@@ -85,6 +85,20 @@ expect_error 1 'event 99999999999 of' vitrine trace dump "$scratch/part.vtrace" 
 expect_error 2 'is for recording' vitrine trace dump "$scratch/part.vtrace" --filter point=1
 expect_error 2 'no range' vitrine trace dump "$scratch/part.vtrace" --address 5
 
+# How much of it there is: the same numbers as the file's, and the parts are the whole.
+vitrine trace stat "$scratch/part.vtrace" --json >"$scratch/stat"
+vitrine trace dump "$scratch/part.vtrace" --json >"$scratch/whole"
+expect_eq 'instructions' "$(events 'sum(len(e["instructions"]) for e in d if e["kind"] == "block")' \
+    <"$scratch/whole")" "$(json 'd["instructions"]' <"$scratch/stat")"
+expect_eq 'stores' "$(events 'sum(a["store"] for e in d if e["kind"] == "block" for a in e["accesses"])' \
+    <"$scratch/whole")" "$(json 'd["stores"]' <"$scratch/stat")"
+expect_eq 'parts' true "$(json '(
+    all(sum(r["instructions"] for r in d[t]) == d["instructions"] for t in ("classes", "vcpus")) and
+    sum(r["loads"] for r in d["sizes"]) == d["loads"] == sum(r["loads"] for r in d["classes"]) and
+    0 < sum(r["instructions"] for r in d["time"]) <= d["instructions"] and d["data_pages"] > 0)' <"$scratch/stat")"
+expect_match 'for people' 'Instructions by class' "$(vitrine trace stat "$vm" --for 100ms --filter kernel)"
+expect_error 2 '--from and --to are of what was recorded' vitrine trace stat "$vm" --for 1s --from 1
+
 # Counting goes on without us, and top shows it.
 vitrine trace "$vm" --mode count --leave
 expect_eq 'instructions in top' true \
