@@ -1,6 +1,6 @@
 /* plugins/trace/arch.c - registers; instructions that load the page-table root.
  *
- * Sources: Intel SDM volume 2 (MOV to control registers) and volume 3 (CR3); Arm ARM D19
+ * Sources: Intel SDM volume 2 (MOV to control registers, LOCK) and volume 3 (CR3); Arm ARM D19
  * (TTBR0_EL1); RISC-V privileged architecture (satp).
  */
 #include "plugin.h"
@@ -14,6 +14,7 @@ struct arch {
     const char *pc, *root; /* registers that hold them */
     uint32_t (*loads_root)(const uint8_t *code, size_t bytes);
     uint64_t (*root_of)(uint64_t value);
+    unsigned (*untold)(const uint8_t *code, size_t bytes);
 };
 
 static const struct arch *arch;
@@ -73,10 +74,45 @@ static uint64_t riscv_root_of(uint64_t value)
     return (value & ((UINT64_C(1) << 44) - 1)) << 12;
 }
 
+/* What gives the old value back tells it rightly. */
+static unsigned x86_untold(const uint8_t *code, size_t bytes)
+{
+    size_t i = 0;
+    bool locked = false;
+    for (; i < bytes && (code[i] == 0x66 || code[i] == 0x67 || (code[i] & 0xfc) == 0xf0 ||
+                         (code[i] & 0xe7) == 0x26 || (code[i] & 0xfe) == 0x64);
+         i++) {
+        locked = locked || code[i] == 0xf0;
+    }
+    i += i < bytes && (code[i] & 0xf0) == 0x40;
+    if (!locked || i + 1 >= bytes || (code[i] & 0xfe) == 0x86) { /* xchg */
+        return 0;
+    }
+    uint8_t second = code[i + 1];
+    bool gives_back = code[i] == 0x0f && ((second & 0xfe) == 0xb0 || (second & 0xfe) == 0xc0 ||
+                                          second == 0xc7); /* cmpxchg, xadd, cmpxchg8b */
+    return gives_back ? QEMU_PLUGIN_MEM_W : QEMU_PLUGIN_MEM_RW;
+}
+
+static unsigned arm_untold(const uint8_t *code, size_t bytes)
+{
+    uint32_t word = bytes == 4 ? word32(code) : 0;
+    bool operation = (word & 0x3f208c00) == 0x38200000; /* ldadd to ldumin */
+    bool compares = (word & 0x3fa07c00) == 0x08a07c00;  /* cas */
+    return operation || compares ? QEMU_PLUGIN_MEM_W : 0;
+}
+
+static unsigned riscv_untold(const uint8_t *code, size_t bytes)
+{
+    uint32_t word = bytes == 4 ? word32(code) : 0;
+    unsigned what = word >> 27; /* 1 amoswap, 2 lr */
+    return (word & 0x7f) == 0x2f && what != 1 && what != 2 ? QEMU_PLUGIN_MEM_W : 0;
+}
+
 static const struct arch arches[] = {
-    {"x86_64", "rip", "cr3", x86_loads_root, x86_root_of},
-    {"aarch64", "pc", "TTBR0_EL1", arm_loads_root, arm_root_of},
-    {"riscv64", "pc", "satp", riscv_loads_root, riscv_root_of},
+    {"x86_64", "rip", "cr3", x86_loads_root, x86_root_of, x86_untold},
+    {"aarch64", "pc", "TTBR0_EL1", arm_loads_root, arm_root_of, arm_untold},
+    {"riscv64", "pc", "satp", riscv_loads_root, riscv_root_of, riscv_untold},
 };
 
 bool vt_arch_init(const char *target)
@@ -202,4 +238,9 @@ uint64_t vt_arch_register(struct vt_trace_writer *w, unsigned i)
 bool vt_arch_kernel(uint64_t pc)
 {
     return pc >> 63 != 0;
+}
+
+unsigned vt_arch_untold(const uint8_t *code, size_t bytes)
+{
+    return arch->untold(code, bytes);
 }

@@ -108,7 +108,30 @@ static void record_points(struct qemu_plugin_tb *tb, size_t n)
     }
 }
 
-static void record(struct qemu_plugin_tb *tb, size_t n, uint32_t id, bool in)
+static void record_accesses(struct qemu_plugin_tb *tb, size_t n, const struct block *block)
+{
+    bool values = vt_config.c.detail == VT_TRACE_VALUES;
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        unsigned untold = !values            ? QEMU_PLUGIN_MEM_RW
+                          : vt_n_writers > 1 ? vt_arch_untold(block->code + at, block->sizes[i])
+                                             : 0;
+        if (untold != 0) {
+            qemu_plugin_register_vcpu_mem_cb(insn, vt_record_access, QEMU_PLUGIN_CB_NO_REGS,
+                                             (enum qemu_plugin_mem_rw)untold, (void *)i);
+        }
+        if (untold != QEMU_PLUGIN_MEM_RW) {
+            qemu_plugin_register_vcpu_mem_cb(
+                insn, vt_record_value, QEMU_PLUGIN_CB_NO_REGS,
+                (enum qemu_plugin_mem_rw)(QEMU_PLUGIN_MEM_RW & ~untold), (void *)i);
+        }
+        at += block->sizes[i];
+    }
+}
+
+static void record(struct qemu_plugin_tb *tb, size_t n, uint32_t id, const struct block *what,
+                   bool in)
 {
     uint32_t detail = vt_config.c.detail;
     void *block = (void *)(uintptr_t)vt_block(id, n, vt_alias_slot(qemu_plugin_tb_vaddr(tb)));
@@ -130,11 +153,8 @@ static void record(struct qemu_plugin_tb *tb, size_t n, uint32_t id, bool in)
         qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, 0), alone,
                                          QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_MEM_RW, block);
     }
-    for (size_t i = 0; i < n && detail >= VT_TRACE_ADDRESSES; i++) {
-        qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, i),
-                                         detail == VT_TRACE_VALUES ? vt_record_value
-                                                                   : vt_record_access,
-                                         QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, (void *)i);
+    if (detail >= VT_TRACE_ADDRESSES) {
+        record_accesses(tb, n, what);
     }
     record_points(tb, n);
 }
@@ -158,7 +178,7 @@ void vt_instrument(struct qemu_plugin_tb *tb)
     uint32_t id;
     if ((in || may_be_in_ranges(pc)) &&
         vt_dictionary_add(&block.head, block.sizes, block.code, &id)) {
-        record(tb, n, id, in);
+        record(tb, n, id, &block, in);
     }
     size_t at = 0;
     for (size_t i = 0; i < n; i++) {

@@ -175,6 +175,10 @@ uint64_t vt_arch_root(struct vt_trace_writer *w);
 /** Register `i` of the header's list. */
 uint64_t vt_arch_register(struct vt_trace_writer *w, unsigned i);
 bool vt_arch_kernel(uint64_t pc);
+/** Of an instruction that is one atomic operation where several vCPUs run at once, enum
+ * qemu_plugin_mem_rw: the accesses of which QEMU tells another value than memory's: what it adds,
+ * say, for what it stores. */
+unsigned vt_arch_untold(const uint8_t *code, size_t bytes);
 /** The PC register; false: it cannot be read here. Narrow: code of x86 that is not 64-bit, where
  * the PC is this and the code segment's base. */
 bool vt_arch_pc(GByteArray *bytes, uint64_t *value, bool *narrow);

@@ -26,7 +26,7 @@ boot() {
     done
     shift
     options=("${@//@/$dir}")
-    "$programs/raw_ring" make "$dir/segment" 1
+    "$programs/raw_ring" make "$dir/segment" 2
     exec 8<>"$dir/monitor"
     "$qemu" -S "${machine[@]}" -m 128M -nodefaults -no-user-config -display none -no-reboot \
         -serial "file:$dir/serial" -monitor stdio -append "$append" \
@@ -94,6 +94,8 @@ on() { # QEMU
     expect_eq "$version-memory: accesses" "${told[counted_accesses]}" "${told[accesses]}"
     [ "${told[loads_16]}" -gt 1000 ] && [ "${told[stores_1]}" -gt 1000 ] || fail "$version-memory: hardly any"
     note "$version-memory: ${told[accesses]} accesses"
+    boot "$version-parallel" 'memory=20000 tick=100000' exact_accesses 20000 parallel -- -smp 2
+    [ "${told[untold]}" -gt 1000 ] || fail "$version-parallel: no locked instructions"
 
     if [ "$api" -lt 7 ]; then
         # Where faults cut blocks is not told: blocks alone can be compared.
