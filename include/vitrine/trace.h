@@ -238,6 +238,11 @@ struct vt_trace_filter { /* all zero: everything */
 /** Adds what `text` says: "kernel", "user", "range=FIRST-LAST", "range=FIRST+BYTES", "root=ADDR",
  *  "vcpu=N", "point=ADDR". VT_E_INVAL; VT_E_LIMIT: no more of these fit. */
 int vt_trace_filter_add(struct vt_trace_filter *filter, const char *text, struct vt_error *err);
+struct vt_target; /* vitrine/target.h */
+/** Only under the page-table roots of a process of the target's guest. VT_E_NOT_FOUND: no such
+ * process, or one without memory of its own; those of looking for a kernel. */
+int vt_trace_filter_process(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter,
+                            struct vt_error *err);
 /** Sets detail (enum vt_trace_detail), policy and filter (NULL: everything), and waits until the
  *  plugin follows. VT_E_UNSUPPORTED for what this QEMU cannot record, VT_E_LIMIT when the file
  *  system of the segment has no room for the rings, VT_E_BUSY while another steers, VT_E_TIMEOUT
@@ -276,7 +281,6 @@ int vt_trace_writer_close(struct vt_trace_writer *w, struct vt_error *err);
  * Names are a help and no need; what has none stays unknown. They are the guest's: any bytes.
  */
 
-struct vt_target; /* vitrine/target.h */
 struct vt_trace_names;
 /** Names out of a VM's own memory, while it runs on: of the kernel and its modules, of processes by
  * their page-table roots, of the files that code is mapped from. The target outlives them, and only

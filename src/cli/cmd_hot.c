@@ -5,6 +5,7 @@
  */
 #include "base/cell.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "cli/target.h"
 #include "trace/hot.h"
 #include "trace/ring.h"
@@ -71,7 +72,11 @@ static int read_request(const struct vt_args *args, struct vt_trace_hot_request 
     }
     for (unsigned i = 0; result == 0 && (word = vt_args_value_at(args, "filter", i)) != NULL; i++) {
         struct vt_error err;
-        if (vt_trace_filter_add(&request->filter, word, &err) != 0) {
+        if (strncmp(word, "pid=", 4) == 0) {
+            result = vt_parse_u64(word + 4, pid, NULL) != 0 || *pid == 0
+                         ? vt_usage_error(args, "--filter: '%.32s' is no process", word)
+                         : 0;
+        } else if (vt_trace_filter_add(&request->filter, word, &err) != 0) {
             result = vt_usage_error(args, "--filter: %s", err.message);
         }
     }
@@ -198,7 +203,7 @@ static int run(const struct vt_args *args)
         return result;
     }
     hot.top = (uint32_t)top;
-    int rc = pid != 0 ? vt_trace_hot_process(&target, pid, &request.filter, &err) : 0;
+    int rc = pid != 0 ? vt_trace_filter_process(&target, pid, &request.filter, &err) : 0;
     if (rc == 0) {
         rc = file ? vt_trace_hot_file(&hot, operand, &request, &err)
                   : vt_trace_hot_live(&hot, &target, &request, &err);
@@ -218,7 +223,7 @@ static const struct vt_option options[] = {
     {"pid", "PID", "what runs on behalf of that process alone, in the kernel, too", false},
     {"kernel", NULL, "the kernel's instructions alone", false},
     {"user", NULL, "those of processes alone", false},
-    {"filter", "WHAT", "kernel, user, range=A-B, range=A+N, root=A, vcpu=N", true},
+    {"filter", "WHAT", "kernel, user, pid=N, range=A-B, range=A+N, root=A, vcpu=N", true},
     {"drop", NULL, "rather lose a part of the recording than let the guest wait for it", false},
     {"only", "KIND", "loops, functions, sequences, paths, blocks; default: all", true},
     {"asm", NULL, "the instructions of each loop, too, and how often they were executed", false},

@@ -252,7 +252,7 @@ static int run(const struct vt_args *args)
     struct vt_target target = {0};
     int rc = open_vm(&r, &target, &err);
     if (rc == 0) {
-        rc = r.pid != 0 ? vt_cli_trace_process(&target, r.pid, &r.filter, &err) : 0;
+        rc = r.pid != 0 ? vt_trace_filter_process(&target, r.pid, &r.filter, &err) : 0;
     }
     if (rc == 0) {
         rc = leave ? steer(&r, r.detail, &err) : watch(args, &r, &target, &err);

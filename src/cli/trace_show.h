@@ -28,11 +28,6 @@ uint64_t vt_trace_show_accesses(const struct vt_args *args, const struct vt_trac
                                 struct vt_trace_names *names, const struct vt_trace_event *event,
                                 uint64_t max);
 
-/** Only under the page-table roots of a process of the target's guest. VT_E_NOT_FOUND: no such
- * process, or one without memory of its own. */
-int vt_cli_trace_process(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter,
-                         struct vt_error *err);
-
 /** What is already recorded: a VM's rings, a copy of them or a file, whichever `what` is; a VM's
  * use goes to its audit log as `operation`. */
 int vt_cli_trace_open(const char *what, const char *operation, struct vt_trace_source **source,

@@ -138,9 +138,9 @@ static int hot(struct vt_op_call *call, struct vt_error *err)
         .arg = call,
     };
     int32_t pid = vt_call_pid(call);
-    int rc = pid != 0
-                 ? vt_trace_hot_process(&call->lease->target, (uint64_t)pid, &request.filter, err)
-                 : 0;
+    int rc = pid != 0 ? vt_trace_filter_process(&call->lease->target, (uint64_t)pid,
+                                                &request.filter, err)
+                      : 0;
     rc = rc == 0 ? vt_trace_hot_live(&found, &call->lease->target, &request, err) : rc;
     rc = rc == 0 ? vt_call_check(call, err) : rc;
     if (rc == 0) {

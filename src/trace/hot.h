@@ -31,10 +31,6 @@ struct vt_trace_hot_request {
     bool (*stop)(void *arg);
     void *arg;
 };
-/** Lets `filter` pass what runs on behalf of that process alone. VT_E_NOT_FOUND; those of looking
- * for a kernel. */
-int vt_trace_hot_process(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter,
-                         struct vt_error *err);
 /** Records that VM and learns; afterwards its instructions are counted if they were before, and
  * nothing is recorded. Needs hot->top alone. VT_E_UNSUPPORTED; VT_E_BUSY: another records, or what
  * ran last is kept; others: see vt_trace_open_live and vt_trace_steer. */

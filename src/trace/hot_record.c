@@ -6,42 +6,14 @@
 #include "base/io.h"
 #include "trace/ring.h"
 #include "trace/status.h"
-#include "vitrine/guest.h"
 #include "vitrine/machine.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #define STEER_MS 5000u
 #define WAIT_MS 50u
 /** Events between two looks at the clock. */
 #define EVENTS_A_LOOK 4096u
-
-/* With page-table isolation a process has two roots, which differ in this bit. */
-#define ROOT_MASK (~(uint64_t)0x1fff)
-
-int vt_trace_hot_process(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter,
-                         struct vt_error *err)
-{
-    struct vt_task_list tasks = {0};
-    uint64_t root = 0;
-    int rc = vt_target_kernel(target, err);
-    rc = rc == 0 ? vt_linux_tasks(target->kernel, &tasks, err) : rc;
-    if (rc != 0) {
-        return rc;
-    }
-    for (size_t i = 0; i < tasks.n && root == 0; i++) {
-        root = (uint64_t)tasks.tasks[i].pid == pid ? tasks.tasks[i].pgd.v & ROOT_MASK : 0;
-    }
-    vt_task_list_fini(&tasks);
-    if (root == 0) {
-        return vt_fail(err, VT_E_NOT_FOUND, "%s has no process %" PRIu64 " with memory of its own",
-                       target->name, pid);
-    }
-    filter->root = root;
-    filter->root_mask = ROOT_MASK;
-    return 0;
-}
 
 static bool wants_stop(const struct vt_trace_hot_request *request)
 {

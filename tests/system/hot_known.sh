@@ -35,7 +35,7 @@ once() {
     wait "$recorder"
 }
 
-once hot "$vm" --pid "$pid" --filter "$known" --for 5m --top 1000 --json >"$scratch/live"
+once hot "$vm" --filter "pid=$pid" --filter "$known" --for 5m --top 1000 --json >"$scratch/live"
 once trace "$vm" --filter user --filter "$known" --out "$scratch/known.vtrace" 2>"$scratch/said"
 vitrine hot "$scratch/known.vtrace" --top 1000 --json >"$scratch/file"
 # The whole process: what else it does, once, is beside the loops and changes nothing of them.

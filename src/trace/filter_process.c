@@ -1,12 +1,12 @@
-/* cli/trace_process.c - a process as a trace's filter. See trace_show.h. */
-#include "cli/trace_show.h"
-
+/* trace/filter_process.c - a process as a trace's filter. See vitrine/trace.h. */
 #include "guest/linux/pages.h"
+#include "vitrine/target.h"
+#include "vitrine/trace.h"
 
 #include <inttypes.h>
 
-int vt_cli_trace_process(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter,
-                         struct vt_error *err)
+int vt_trace_filter_process(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter,
+                            struct vt_error *err)
 {
     struct vt_task_list tasks = {0};
     int rc = vt_target_kernel(target, err);
