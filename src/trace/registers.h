@@ -5,7 +5,8 @@
  *   registers_decode.c      Zydis to struct vt_x86_insn
  *   registers_execute.c     operands, memory, what recorded accesses say backwards
  *   registers_arithmetic.c  tables of semantics: arithmetic, logic, shifts, bits
- *   registers_moves.c       moves, the stack, strings, control, system
+ *   registers_moves.c       moves, the stack, control, system
+ *   registers_strings.c     strings
  *
  * A semantics reads operands, writes operands and sets flags, each with the bits that are known. It
  * never says more than the Intel SDM (volume 2) does: what is undefined there is unknown here.
@@ -43,11 +44,6 @@ static inline bool vt_is_known(struct vt_trace_bits b, unsigned bits)
 static inline struct vt_trace_bits vt_low(struct vt_trace_bits b, unsigned bits)
 {
     return vt_bits(b.value & vt_mask(bits), b.known | ~vt_mask(bits));
-}
-/** The low bits, if they are known in full, else nothing of them. */
-static inline struct vt_trace_bits vt_whole(struct vt_trace_bits b, unsigned bits)
-{
-    return vt_is_known(b, bits) ? vt_low(b, bits) : vt_bits(0, ~vt_mask(bits));
 }
 static inline struct vt_trace_bits vt_bit(struct vt_trace_bits b, unsigned i)
 {
@@ -160,6 +156,7 @@ struct vt_x86_semantics {
 /* Each ends with one whose `execute` is NULL. */
 extern const struct vt_x86_semantics vt_x86_arithmetic[];
 extern const struct vt_x86_semantics vt_x86_moves[];
+extern const struct vt_x86_semantics vt_x86_strings[];
 
 /** `bytes` of code that runs with 64, 32 or 16 bits. What it cannot decode leads nowhere. */
 void vt_x86_insn_decode(const ZydisDecoder *decoder, uint64_t pc, const uint8_t *bytes,

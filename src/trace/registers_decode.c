@@ -260,6 +260,7 @@ void vt_x86_insn_decode(const ZydisDecoder *decoder, uint64_t pc, const uint8_t 
     }
     const struct vt_x86_semantics *semantics = find(vt_x86_arithmetic, &insn);
     semantics = semantics != NULL ? semantics : find(vt_x86_moves, &insn);
+    semantics = semantics != NULL ? semantics : find(vt_x86_strings, &insn);
     if (semantics != NULL && insn.meta.branch_type != ZYDIS_BRANCH_TYPE_FAR) {
         to->execute = semantics->execute;
         to->kind = semantics->kind;

@@ -47,7 +47,7 @@ void vt_x86_flags_of(struct vt_x86_run *run, struct vt_trace_bits result, unsign
 
 struct vt_trace_bits vt_x86_condition(const struct vt_x86_run *run, unsigned condition)
 {
-    struct vt_trace_bits holds = vt_none();
+    struct vt_trace_bits holds;
     struct vt_trace_bits less = vt_xor(vt_x86_flag(run, VT_SF), vt_x86_flag(run, VT_OF));
     switch (condition >> 1 & 7) {
     case 0:
@@ -71,7 +71,7 @@ struct vt_trace_bits vt_x86_condition(const struct vt_x86_run *run, unsigned con
     case 6:
         holds = less;
         break;
-    case 7:
+    default:
         holds = vt_or(less, vt_x86_flag(run, VT_ZF));
         break;
     }

@@ -60,9 +60,7 @@ static void take(struct vt_trace_registers *r, const struct input *in, const uin
     }
     /* Some blocks say less than their instructions have. */
     block.code_bytes = (uint16_t)(bytes - (event[4] >> 7 != 0 && bytes != 0));
-    code = malloc(block.code_bytes + 1u);
-    FUZZ_CHECK(code != NULL);
-    code = realloc(code, block.code_bytes != 0 ? block.code_bytes : 1);
+    code = malloc(block.code_bytes != 0 ? block.code_bytes : 1);
     FUZZ_CHECK(code != NULL);
     for (unsigned i = 0; i < block.code_bytes; i++) {
         code[i] = byte_at(in, from + block.n + i);
@@ -83,7 +81,7 @@ static void take(struct vt_trace_registers *r, const struct input *in, const uin
         };
     }
     for (unsigned i = 0; i < 20; i++) {
-        registers[i] = word_at(in, (size_t)event[8] + i * 8);
+        registers[i] = word_at(in, (size_t)event[8] + (size_t)i * 8);
     }
     struct vt_trace_event e = {
         .kind = (event[0] & 15) < 8 ? VT_TRACE_EV_BLOCK : (enum vt_trace_kind)(event[0] % 7),
