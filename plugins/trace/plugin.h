@@ -39,14 +39,17 @@ struct vt_trace_config {
 
 /** A vCPU's side of its ring. Its thread alone writes it, or who stopped all vCPUs. */
 struct vt_trace_writer {
+    /* One cache line: what a block needs. */
     _Alignas(128) uint64_t head;
     uint64_t limit; /**< below it there is room without looking */
     uint64_t *words;
     uint64_t mask;
     struct vt_trace_vcpu *page; /**< NULL: a vCPU without a ring; then limit is 0 */
-    uint64_t last;              /**< the block that executes, as its callback knows it */
     const uint64_t *pc;         /**< QEMU's PC register of this vCPU */
-    uint64_t instructions, blocks, accesses;
+    uint64_t instructions, blocks;
+
+    uint64_t last; /**< the block that executes, as its callback knows it */
+    uint64_t accesses;
     uint64_t root;      /**< ~0: unknown */
     uint64_t lost;      /**< words not yet told */
     uint32_t countdown; /**< blocks to the next time word */

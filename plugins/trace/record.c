@@ -167,20 +167,25 @@ void vt_record_block_outside(unsigned vcpu, void *block)
 }
 
 /* The bits of an access word that `info` decides. Asking QEMU takes four calls, and few values
- * occur: a small memory of answers, each one word (info above, bits below), shared by all vCPUs. */
-static uint64_t describe(qemu_plugin_meminfo_t info)
+ * occur: a small memory of answers, each one word (info above, bits below), shared by all vCPUs.
+ * Info is never 0, for it says whether memory is read or written. */
+static uint64_t known[256];
+
+__attribute__((noinline)) static uint64_t ask(qemu_plugin_meminfo_t info, uint64_t *place)
 {
-    static uint64_t known[256];
+    uint64_t answer = (uint64_t)info << 32 | (uint64_t)qemu_plugin_mem_size_shift(info) << 10;
+    answer |= qemu_plugin_mem_is_store(info) ? VT_TRACE_ACCESS_STORE : 0;
+    answer |= qemu_plugin_mem_is_sign_extended(info) ? VT_TRACE_ACCESS_SIGNED : 0;
+    answer |= qemu_plugin_mem_is_big_endian(info) ? VT_TRACE_ACCESS_BIG_ENDIAN : 0;
+    __atomic_store_n(place, answer, __ATOMIC_RELAXED);
+    return answer & UINT32_MAX;
+}
+
+static inline uint64_t describe(qemu_plugin_meminfo_t info)
+{
     uint64_t *place = &known[(info ^ info >> 8 ^ info >> 16) % 256];
     uint64_t answer = __atomic_load_n(place, __ATOMIC_RELAXED);
-    if (answer >> 32 != info || answer == 0) {
-        answer = (uint64_t)info << 32 | (uint64_t)qemu_plugin_mem_size_shift(info) << 10;
-        answer |= qemu_plugin_mem_is_store(info) ? VT_TRACE_ACCESS_STORE : 0;
-        answer |= qemu_plugin_mem_is_sign_extended(info) ? VT_TRACE_ACCESS_SIGNED : 0;
-        answer |= qemu_plugin_mem_is_big_endian(info) ? VT_TRACE_ACCESS_BIG_ENDIAN : 0;
-        __atomic_store_n(place, answer, __ATOMIC_RELAXED);
-    }
-    return answer & UINT32_MAX;
+    return __builtin_expect(answer >> 32 == info, 1) ? answer & UINT32_MAX : ask(info, place);
 }
 
 __attribute__((noinline)) static void access_slowly(struct vt_trace_writer *w, uint64_t word,
