@@ -275,6 +275,7 @@ static const struct vt_option options[] = {
     {0},
 };
 
+extern const struct vt_verb vt_verb_trace_diff;
 extern const struct vt_verb vt_verb_trace_dump;
 extern const struct vt_verb vt_verb_trace_export;
 extern const struct vt_verb vt_verb_trace_info;
@@ -283,6 +284,7 @@ extern const struct vt_verb vt_verb_trace_stat;
 /* One a line, so that two people can add one. */
 /* clang-format off */
 static const struct vt_verb *const words[] = {
+    &vt_verb_trace_diff,
     &vt_verb_trace_dump,
     &vt_verb_trace_export,
     &vt_verb_trace_info,

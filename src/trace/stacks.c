@@ -199,12 +199,11 @@ static void switch_to(struct vt_trace_stacks *s, struct vcpu *v, uint32_t contex
  * by another way. */
 static uint32_t returning_by_slot(const struct context *c, uint64_t slot)
 {
-    for (uint32_t i = c->n; i-- > 1 && c->frames[i].kind != TRAPPED;) {
-        if (c->frames[i].slot == slot) {
-            return i;
-        }
+    uint32_t i = c->n - 1;
+    while (i > 0 && c->frames[i].kind != TRAPPED && c->frames[i].slot != slot) {
+        i--;
     }
-    return 0;
+    return c->frames[i].kind != TRAPPED ? i : 0;
 }
 
 static bool is_near(uint64_t a, uint64_t b)
@@ -217,7 +216,7 @@ static bool is_near(uint64_t a, uint64_t b)
 static uint32_t returning(const struct context *c, uint64_t pc, uint64_t slot)
 {
     uint32_t found = slot != 0 ? returning_by_slot(c, slot) : 0;
-    for (uint32_t i = c->n; found == 0 && i-- > 1 && c->frames[i].kind != TRAPPED;) {
+    for (uint32_t i = c->n - 1; found == 0 && i > 0 && c->frames[i].kind != TRAPPED; i--) {
         const struct activation *f = &c->frames[i];
         if (f->back == pc && (slot == 0 || f->slot == 0 || is_near(slot, f->slot))) {
             found = i;
