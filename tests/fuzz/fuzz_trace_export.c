@@ -34,7 +34,7 @@ struct made {
 static void make_block(struct made *m, uint32_t id)
 {
     static const uint64_t bases[] = {0x401000, 0xffffffff81000000u, 0, UINT64_MAX - 200};
-    size_t from = id * 7u % m->size;
+    size_t from = (size_t)id * 7 % m->size;
     m->block =
         (struct vt_trace_block){.id = id,
                                 .pc = bases[id & 3] + (id >> 2),

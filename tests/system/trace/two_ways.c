@@ -1,6 +1,6 @@
-/* tests/system/trace/two_ways.c - runs in a guest: the same instructions each time, but for one turn
- * of its loop, where its argument says which way. No library, no data from outside: nothing else
- * of its user code can differ from run to run.
+/* tests/system/trace/two_ways.c - runs in a guest: the same instructions each time, but for one
+ * turn of its loop, where its argument says which way. No library, no data from outside: nothing
+ * else of its user code can differ from run to run.
  */
 __asm__(".globl _start\n"
         "_start: mov 16(%rsp), %rdi\n"

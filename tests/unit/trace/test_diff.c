@@ -85,7 +85,7 @@ static void compare(struct pair *pair, unsigned divergences)
 static void run_on(struct play *p, uint64_t pc, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        play_plain(p, pc + 2u * i);
+        play_plain(p, pc + (uint64_t)2 * i);
     }
 }
 

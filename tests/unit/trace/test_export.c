@@ -187,7 +187,7 @@ static void perfetto(void **state)
     (void)state;
     const struct vt_trace_export_options options = {.format = VT_TRACE_EXPORT_PERFETTO};
     struct output o = export(make_play(true), &options);
-    struct wire trace = {(uint8_t *)o.text, (uint8_t *)o.text + o.n}, packet, inner;
+    struct wire trace = {(uint8_t *)o.text, (uint8_t *)o.text + o.n}, packet = {0}, inner = {0};
     uint64_t number = 0, packets = 0, tracks = 0, names = 0, begun = 0, ended = 0, instants = 0;
     while (trace.at < trace.end) {
         uint64_t time = 0, sequence = 0, flags = 0;
@@ -212,7 +212,7 @@ static void perfetto(void **state)
                 break;
             case 11:
                 while (inner.at < inner.end) {
-                    struct wire text;
+                    struct wire text = {0};
                     if (field(&inner, &number, &text) == 9) {
                         begun += number == 1;
                         ended += number == 2;
@@ -309,7 +309,11 @@ static void a_full_disk_is_told(void **state)
         struct vt_trace_export_done done;
         struct vt_error err;
         FILE *out = fopen("/dev/full", "w");
-        assert_non_null(out);
+        if (out == NULL) {
+            vt_trace_close(&p->source);
+            skip();
+            return;
+        }
         assert_int_equal(vt_trace_export(&p->source, NULL, &options, out, &done, &err), VT_E_IO);
         fclose(out);
         vt_trace_close(&p->source);

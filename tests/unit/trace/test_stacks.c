@@ -154,7 +154,7 @@ static void signals_stand_on_what_they_came_upon(void **state)
  * function that both call from the same place. */
 static void two_threads(struct play *p, uint64_t slot_a, uint64_t slot_b)
 {
-#define ON(slot, frame) ((slot) != 0 ? (slot) - 8u * (frame) : 0)
+#define ON(slot, frame) ((slot) != 0 ? (slot) - (uint64_t)8 * (frame) : 0)
     const uint64_t enter = KERNEL, read = KERNEL + 0x1000, sleep = KERNEL + 0x2000;
     const uint64_t schedule = KERNEL + 0x3000, pick = KERNEL + 0x4000;
     play_call(p, 0x400, 0x500, ON(slot_a != 0 ? 0x7fff0000u : 0, 0));
