@@ -12,6 +12,7 @@
 #include "vitrine/target.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 #define STEER_MS 5000
@@ -226,6 +227,7 @@ static int watch(const struct vt_args *args, const struct request *r, struct vt_
         return rc;
     }
     if (out != NULL) {
+        signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a failure that can be told */
         rc = vt_trace_writer_create(out, vt_args_flag(args, "replace"),
                                     vt_trace_source_info(source), &sink.file, err);
     }

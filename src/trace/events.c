@@ -7,6 +7,8 @@
  */
 #include "trace/events.h"
 
+#include "trace/source.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,34 +64,23 @@ static int corrupt(const struct vt_trace_decoder *d, const struct vt_trace_words
 
 static void tell(struct vt_trace_decoder *d, enum vt_trace_kind kind, struct vt_trace_event *event)
 {
-    *event = (struct vt_trace_event){
-        .kind = kind,
-        .vcpu = d->vcpu,
-        .sequence = d->sequence++,
-        .time_ns = d->time_ns,
-        .root = d->root,
-        .detail = d->detail,
-        .generation = d->generation,
-    };
+    vt_trace_event_begin(event, kind, d->vcpu, d->sequence++, d->time_ns, d->root);
+    event->detail = d->detail;
+    event->generation = d->generation;
 }
 
 static int tell_block(struct vt_trace_decoder *d, enum vt_trace_end end, unsigned executed,
                       struct vt_trace_event *event)
 {
-    *event = (struct vt_trace_event){
-        .kind = VT_TRACE_EV_BLOCK,
-        .vcpu = d->vcpu,
-        .sequence = d->sequence++,
-        .time_ns = d->pending_time_ns,
-        .root = d->pending_root,
-        .block = &d->pending->block,
-        .executed = (uint16_t)executed,
-        .end = end,
-        .n_accesses = d->n_accesses,
-        .accesses = d->accesses,
-        .detail = d->detail,
-        .generation = d->generation,
-    };
+    vt_trace_event_begin(event, VT_TRACE_EV_BLOCK, d->vcpu, d->sequence++, d->pending_time_ns,
+                         d->pending_root);
+    event->block = &d->pending->block;
+    event->executed = (uint16_t)executed;
+    event->end = end;
+    event->n_accesses = d->n_accesses;
+    event->accesses = d->accesses;
+    event->detail = d->detail;
+    event->generation = d->generation;
     d->pending = NULL;
     d->again = false;
     return 1;
@@ -195,18 +186,20 @@ static int take_cut(struct vt_trace_decoder *d, const struct vt_trace_words *wor
     return tell_cut(d, end, from, to, event);
 }
 
-static int take_access(struct vt_trace_decoder *d, const struct vt_trace_words *words,
-                       struct vt_error *err)
+static size_t access_words(uint64_t w)
+{
+    return (w & VT_TRACE_ACCESS_VALUE) == 0 ? 2 : ((w >> 10) & 15) == 4 ? 4 : 3;
+}
+
+/* Whether an access can be one of the pending block, and there is room for it. */
+static int check_access(struct vt_trace_decoder *d, const struct vt_trace_words *words,
+                        struct vt_error *err)
 {
     uint64_t w = words->at[0];
-    unsigned log2 = (unsigned)(w >> 10) & 15, i = (unsigned)w & 1023;
-    if (d->pending == NULL) {
-        return 0; /* of a block that began before this reader came */
-    }
-    if (log2 > 4) {
+    if (((w >> 10) & 15) > 4) {
         return corrupt(d, words, "an access of that many bytes", err);
     }
-    if (i >= d->pending->block.n) {
+    if ((w & 1023) >= d->pending->block.n) {
         return corrupt(d, words, "an access by an instruction its block does not have", err);
     }
     if (d->n_accesses == d->accesses_room) {
@@ -221,17 +214,58 @@ static int take_access(struct vt_trace_decoder *d, const struct vt_trace_words *
         d->accesses = more;
         d->accesses_room = room;
     }
-    bool has_value = (w & VT_TRACE_ACCESS_VALUE) != 0;
-    d->accesses[d->n_accesses++] = (struct vt_trace_access){
-        .instruction = (uint16_t)i,
-        .bytes = (uint8_t)(1u << log2),
-        .store = (w & VT_TRACE_ACCESS_STORE) != 0,
-        .has_value = has_value,
-        .device = (w & VT_TRACE_ACCESS_DEVICE) != 0,
-        .address = words->at[1],
-        .value = {has_value ? words->at[2] : 0, has_value && log2 == 4 ? words->at[3] : 0},
-    };
     return 0;
+}
+
+static void skip(struct vt_trace_words *words, size_t n)
+{
+    words->at += n;
+    words->n -= n;
+    words->position += n;
+}
+
+/* All that are in a row: most words are of these. */
+static int take_accesses(struct vt_trace_decoder *d, struct vt_trace_words *words,
+                         struct vt_error *err)
+{
+    const uint64_t *at = words->at, *end = at + words->n;
+    const uint32_t n_instructions = d->pending != NULL ? d->pending->block.n : 0;
+    uint32_t k = d->n_accesses;
+    int rc = 0;
+    while (at < end && VT_TRACE_KIND(*at) == VT_TRACE_ACCESS) {
+        uint64_t w = *at;
+        unsigned log2 = (unsigned)(w >> 10) & 15, i = (unsigned)w & 1023;
+        size_t n = access_words(w);
+        if (n > (size_t)(end - at)) {
+            break;
+        }
+        if (d->pending == NULL) { /* of a block that began before this reader came */
+            at += n;
+            continue;
+        }
+        if (log2 > 4 || i >= n_instructions || k == d->accesses_room) {
+            skip(words, (size_t)(at - words->at));
+            d->n_accesses = k;
+            rc = check_access(d, words, err);
+            if (rc != 0) {
+                break;
+            }
+        }
+        bool has_value = (w & VT_TRACE_ACCESS_VALUE) != 0;
+        d->accesses[k++] = (struct vt_trace_access){
+            .instruction = (uint16_t)i,
+            .bytes = (uint8_t)(1u << log2),
+            .store = (w & VT_TRACE_ACCESS_STORE) != 0,
+            .has_value = has_value,
+            .device = (w & VT_TRACE_ACCESS_DEVICE) != 0,
+            .address = at[1],
+            .value = {has_value ? at[2] : 0, has_value && log2 == 4 ? at[3] : 0},
+        };
+        at += n;
+    }
+    skip(words, (size_t)(at - words->at));
+    d->n_accesses = k;
+    return rc;
 }
 
 /* Words of the record that begins here; 0 for none that is known. */
@@ -246,7 +280,7 @@ static size_t record_words(const struct vt_trace_decoder *d, uint64_t w)
     case VT_TRACE_AGAIN:
         return 1;
     case VT_TRACE_ACCESS:
-        return (w & VT_TRACE_ACCESS_VALUE) == 0 ? 2 : ((w >> 10) & 15) == 4 ? 4 : 3;
+        return access_words(w);
     case VT_TRACE_CUT:
         return 3;
     case VT_TRACE_REGISTERS:
@@ -382,7 +416,8 @@ int vt_trace_decoder_next(struct vt_trace_decoder *d, struct vt_trace_words *wor
             d->time_ns = time_of(d, w);
             break;
         case VT_TRACE_ACCESS:
-            rc = take_access(d, words, err);
+            rc = take_accesses(d, words, err);
+            used = false;
             break;
         case VT_TRACE_AGAIN:
             d->again = d->pending != NULL;
@@ -395,9 +430,7 @@ int vt_trace_decoder_next(struct vt_trace_decoder *d, struct vt_trace_words *wor
             break;
         }
         if (used && rc >= 0) {
-            words->at += n;
-            words->n -= n;
-            words->position += n;
+            skip(words, n);
         }
         if (rc == 0 && d->lost != 0) {
             return tell_lost(d, event);

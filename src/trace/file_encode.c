@@ -191,6 +191,12 @@ static void put_placed(struct vt_trace_encoder *e, struct vt_trace_model_vcpu *v
     }
 }
 
+static bool same_kind(const struct vt_trace_access *a, const struct vt_trace_access *b)
+{
+    return a->instruction == b->instruction && a->bytes == b->bytes && a->store == b->store &&
+           a->has_value == b->has_value && a->device == b->device;
+}
+
 /* Without places: rows of accesses that go on as the ones two before them did (moves of strings
  * make two of them a round), between them others. */
 static void put_rows(struct vt_trace_encoder *e, struct vt_trace_model_vcpu *v,
@@ -203,7 +209,7 @@ static void put_rows(struct vt_trace_encoder *e, struct vt_trace_model_vcpu *v,
         if (i >= 4) {
             uint32_t row = i;
             while (i < n && a[i].address == vt_trace_model_row(a, i) &&
-                   vt_trace_model_shape(&a[i]) == vt_trace_model_shape(&a[i - 2])) {
+                   same_kind(&a[i], &a[i - 2])) {
                 i++;
             }
             vt_trace_put_varint(b, i - row);
@@ -264,6 +270,9 @@ static int check_accesses(const struct vt_trace_event *event, struct vt_error *e
         return vt_fail(err, VT_E_LIMIT, "%u accesses in one event", event->n_accesses);
     }
     for (uint32_t i = 0; i < event->n_accesses; i++) {
+        if (i >= 2 && same_kind(&event->accesses[i], &event->accesses[i - 2])) {
+            continue;
+        }
         uint8_t bytes = event->accesses[i].bytes;
         if (bytes == 0 || bytes > 16 || (bytes & (bytes - 1)) != 0 ||
             event->accesses[i].instruction >= event->block->n) {
@@ -316,21 +325,24 @@ static int put_block(struct vt_trace_encoder *e, const struct vt_trace_event *ev
     if (block == NULL || event->executed > block->n || event->end > VT_TRACE_END_UNKNOWN) {
         return vt_fail(err, VT_E_INVAL, "an event without its block");
     }
-    int rc = event->n_accesses > 0 ? check_accesses(event, err) : 0;
-    if (rc == 0 && (block->id >= e->n_known || e->known[block->id] == 0)) {
+    uint32_t id = vt_trace_encoder_block(e, block->id);
+    struct vt_trace_model_slot *slot = vt_trace_model_find(e->model, event->vcpu, id);
+    /* What was so before was checked before. */
+    bool same = slot != NULL ? same_shapes(e->model, slot, event) : event->n_accesses == 0;
+    int rc = same ? 0 : check_accesses(event, err);
+    if (rc == 0 && id == VT_TRACE_MODEL_NONE) {
         rc = know(e, block, err);
+        id = vt_trace_encoder_block(e, block->id);
     }
     if (rc < 0) {
         return rc;
     }
-    uint32_t id = e->known[block->id] - 1;
     struct vt_trace_model_vcpu *v = &e->model->vcpus[event->vcpu];
     bool hit = vt_trace_model_next(v) == id;
-    struct vt_trace_model_slot *slot = vt_trace_model_slot(e->model, event->vcpu, id);
+    slot = vt_trace_model_slot(e->model, event->vcpu, id);
     vt_trace_model_follow(v, slot, id);
     bool cut_short = event->executed != block->n || event->end != VT_TRACE_END_WHOLE;
     bool jump = (event->from | event->to) != 0;
-    bool same = same_shapes(e->model, slot, event);
     uint32_t done = same ? expected(e->model, v, slot, event) : 0;
     e->totals.blocks++;
     e->totals.instructions += event->executed;

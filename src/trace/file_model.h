@@ -59,11 +59,32 @@ static inline void vt_trace_model_begin(struct vt_trace_model *m)
     }
 }
 
+static inline struct vt_trace_model_slot *vt_trace_model_at(struct vt_trace_model *m, uint32_t vcpu,
+                                                            uint32_t id)
+{
+    return &m->slots[(id + vcpu * 20011u) % VT_TRACE_MODEL_SLOTS];
+}
+
+static inline uint64_t vt_trace_model_key(const struct vt_trace_model *m, uint32_t vcpu,
+                                          uint32_t id)
+{
+    return (uint64_t)m->stamp << 32 | vcpu << 24 | id;
+}
+
+/** NULL: nothing is known of it. */
+static inline struct vt_trace_model_slot *vt_trace_model_find(struct vt_trace_model *m,
+                                                              uint32_t vcpu, uint32_t id)
+{
+    struct vt_trace_model_slot *s = vt_trace_model_at(m, vcpu, id);
+    return s->key == vt_trace_model_key(m, vcpu, id) ? s : NULL;
+}
+
+/** Its slot; a new one, if need be. */
 static inline struct vt_trace_model_slot *vt_trace_model_slot(struct vt_trace_model *m,
                                                               uint32_t vcpu, uint32_t id)
 {
-    struct vt_trace_model_slot *s = &m->slots[(id + vcpu * 20011u) % VT_TRACE_MODEL_SLOTS];
-    uint64_t key = (uint64_t)m->stamp << 32 | vcpu << 24 | id;
+    struct vt_trace_model_slot *s = vt_trace_model_at(m, vcpu, id);
+    uint64_t key = vt_trace_model_key(m, vcpu, id);
     if (s->key != key) {
         *s = (struct vt_trace_model_slot){.key = key, .next = VT_TRACE_MODEL_NONE};
     }

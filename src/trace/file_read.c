@@ -70,11 +70,7 @@ static int begin_chunk(struct vt_trace_file *f, struct vt_error *err)
 static void fill(struct vt_trace_file *f, struct vt_trace_event *event, enum vt_trace_kind kind)
 {
     struct vt_trace_model_vcpu *v = &f->model->vcpus[f->vcpu];
-    *event = (struct vt_trace_event){.kind = kind,
-                                     .vcpu = f->vcpu,
-                                     .sequence = v->sequence++,
-                                     .time_ns = v->time_ns,
-                                     .root = v->root};
+    vt_trace_event_begin(event, kind, f->vcpu, v->sequence++, v->time_ns, v->root);
     f->produced++;
 }
 

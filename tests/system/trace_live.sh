@@ -85,6 +85,12 @@ expect_error 1 'event 99999999999 of' vitrine trace dump "$scratch/part.vtrace" 
 expect_error 2 'is for recording' vitrine trace dump "$scratch/part.vtrace" --filter point=1
 expect_error 2 'no range' vitrine trace dump "$scratch/part.vtrace" --address 5
 
+# What is there stays what it is.
+mkfifo "$scratch/fifo"
+expect_error 1 'exists' vitrine trace "$vm" --count 1 --out "$scratch/fifo"
+expect_error 1 'no plain file' vitrine trace "$vm" --count 1 --out "$scratch/fifo" --replace
+[ -p "$scratch/fifo" ] || fail 'the FIFO was replaced'
+
 # How much of it there is: the same numbers as the file's, and the parts are the whole.
 vitrine trace stat "$scratch/part.vtrace" --json >"$scratch/stat"
 vitrine trace dump "$scratch/part.vtrace" --json >"$scratch/whole"
