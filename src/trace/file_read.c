@@ -428,7 +428,8 @@ int vt_trace_file_seek(struct vt_trace_source *source, uint64_t event, struct vt
     }
     bool end = event == f->about.events;
     int rc = go_to_chunk(f, end ? f->n_chunks : low - (low > 0), err);
-    while (rc >= 0 && !end && !f->stuck && f->chunk->number + f->produced < event) {
+    while (rc >= 0 && !end && !f->stuck && f->chunk != NULL &&
+           f->chunk->number + f->produced < event) {
         struct vt_trace_event skipped;
         rc = take_event(f, &skipped, err);
     }

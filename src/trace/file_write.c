@@ -203,7 +203,7 @@ int vt_trace_writer_flush(struct vt_trace_writer *w, struct vt_error *err)
         vt_trace_encoder_begin(&w->encoder, filling(w));
     }
     if (rc == 0 && w->names.n > 0) {
-        rc = write_chunk(w, VT_TRACE_CHUNK_NAMES, &w->names, filling(w), &w->error);
+        (void)write_chunk(w, VT_TRACE_CHUNK_NAMES, &w->names, filling(w), &w->error);
         w->names.n = 0;
     }
     return told(w, err);
