@@ -266,9 +266,10 @@ int vt_trace_writer_flush(struct vt_trace_writer *w, struct vt_error *err);
 /** Replaces the information given before: the counters at the end, as a rule. */
 int vt_trace_writer_info(struct vt_trace_writer *w, const struct vt_trace_info *info,
                          struct vt_error *err);
-/** Names that make the file readable alone: a process for a root, a function for a block that was
+/** Names that make the file readable alone: a process for a root from event number `event` on (0:
+ * the first that was put; roots are used again when processes end), a function for a block that was
  * put (VT_E_NOT_FOUND else), by the id it was put with. */
-int vt_trace_writer_name_root(struct vt_trace_writer *w, uint64_t root, int64_t pid,
+int vt_trace_writer_name_root(struct vt_trace_writer *w, uint64_t event, uint64_t root, int64_t pid,
                               const char *name, struct vt_error *err);
 int vt_trace_writer_name_block(struct vt_trace_writer *w, uint32_t block, const char *object,
                                const char *function, uint64_t offset, struct vt_error *err);
@@ -293,9 +294,12 @@ int vt_trace_names_live(struct vt_target *target, struct vt_trace_names **names,
 int vt_trace_names_file(const struct vt_trace_source *source, struct vt_trace_names **names,
                         struct vt_error *err);
 void vt_trace_names_destroy(struct vt_trace_names *names);
-/** Is told every event of a source before what it shall name; one without a new block or root costs
- *  nothing. Does nothing with names of a file, and with NULL. */
+/** Is told every event of a source, also of a file's, in order and before what it shall name; one
+ * without a new block or root costs nothing. Does nothing with NULL. */
 void vt_trace_names_see(struct vt_trace_names *names, const struct vt_trace_event *event);
+/** All was seen: from now on a page-table root is of the last process that is known to have had it,
+ * for who asks about all of a trace and not about the event that was seen last. */
+void vt_trace_names_settle(struct vt_trace_names *names);
 
 /** "vmlinux", "memcpy", 0x10; "ext4", "ext4_readpage", 0; "/bin/busybox", NULL, 0x1234. */
 struct vt_trace_place {

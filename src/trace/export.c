@@ -71,6 +71,7 @@ int vt_trace_export(struct vt_trace_source *source, struct vt_trace_names *names
                                 .done = &counted};
     int rc = as->begin(&x, err);
     rc = rc == 0 ? put_all(&x, as, err) : rc;
+    vt_trace_names_settle(names);
     int ended = as->end(&x, rc == 0, rc == 0 ? err : NULL);
     rc = rc != 0 ? rc : ended;
     if (rc == 0 && (fflush(out) != 0 || ferror(out))) {

@@ -36,7 +36,7 @@ enum vt_trace_file_chunk {
 
 /** What an entry of a chunk of names begins with; texts are varint length and bytes, 0: unknown. */
 enum vt_trace_file_name {
-    VT_TRACE_NAME_ROOT = 1, /**< u64 root, u64 pid, text */
+    VT_TRACE_NAME_ROOT = 1, /**< varint event, u64 root, u64 pid, text */
     VT_TRACE_NAME_BLOCK = 2 /**< varint id, u64 offset, text object, text function */
 };
 
@@ -82,7 +82,7 @@ struct vt_trace_file_totals { /* instructions, blocks: executions; cuts: blocks 
     uint64_t events, instructions, blocks, accesses, cuts, lost_words, last_time_ns;
 };
 struct vt_trace_file_root_name {
-    uint64_t root;
+    uint64_t event, root; /**< from this event on */
     int64_t pid;
     const char *name;
 };

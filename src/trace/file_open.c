@@ -241,7 +241,8 @@ static int read_names(struct vt_trace_file *f, struct vt_cursor c, const char **
     while (vt_cursor_left(&c) > 0) {
         uint8_t what = vt_cursor_u8(&c);
         if (what == VT_TRACE_NAME_ROOT) {
-            struct vt_trace_file_root_name name = {.root = vt_cursor_u64(&c)};
+            struct vt_trace_file_root_name name = {.event = vt_trace_file_varint(&c)};
+            name.root = vt_cursor_u64(&c);
             name.pid = (int64_t)vt_cursor_u64(&c);
             name.name = take_name(&c);
             void *to = grown(f->roots, f->about.n_roots, &f->room_roots, sizeof *f->roots);

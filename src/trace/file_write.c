@@ -388,7 +388,7 @@ static int room_for_names(struct vt_trace_writer *w, struct vt_error *err)
     return rc < 0 ? rc : vt_trace_bytes_reserve(&w->names, 64 + 2 * VT_TRACE_FILE_NAME_MAX, err);
 }
 
-int vt_trace_writer_name_root(struct vt_trace_writer *w, uint64_t root, int64_t pid,
+int vt_trace_writer_name_root(struct vt_trace_writer *w, uint64_t event, uint64_t root, int64_t pid,
                               const char *name, struct vt_error *err)
 {
     int rc = room_for_names(w, err);
@@ -396,6 +396,7 @@ int vt_trace_writer_name_root(struct vt_trace_writer *w, uint64_t root, int64_t 
         return rc;
     }
     vt_trace_put_u8(&w->names, VT_TRACE_NAME_ROOT);
+    vt_trace_put_varint(&w->names, event);
     vt_trace_put_u64(&w->names, root);
     vt_trace_put_u64(&w->names, (uint64_t)pid);
     vt_trace_put_text(&w->names, name, VT_TRACE_FILE_NAME_MAX);

@@ -97,6 +97,7 @@ int vt_trace_hot_live(struct vt_trace_hot *hot, struct vt_target *target,
     rc = rc == 0 ? begin(hot, source, err) : rc;
     rc = rc == 0 ? record(hot, source, info->trace_path, request, err) : rc;
     rc = rc == 0 ? vt_trace_graph_learn(hot->graph, err) : rc;
+    vt_trace_names_settle(hot->names);
     vt_trace_close(source);
     return rc;
 }
@@ -113,6 +114,7 @@ int vt_trace_hot_file(struct vt_trace_hot *hot, const char *path,
         rc = vt_fail(err, VT_E_INTERRUPTED, "interrupted");
     }
     rc = rc == 0 ? vt_trace_graph_learn(hot->graph, err) : rc;
+    vt_trace_names_settle(hot->names);
     vt_trace_close(source);
     return rc;
 }

@@ -13,6 +13,8 @@
 
 /* Blocks that begin before an address and may reach it: translation blocks overlap. */
 #define BLOCKS_BEFORE 128u
+/* While a root is in force whose process is not known. */
+#define EVENTS_A_LOOK 1024u
 
 /* ---- tables */
 
@@ -136,6 +138,34 @@ struct vt_names_root *vt_names_root(struct vt_trace_names *names, uint64_t root,
     return &names->roots[names->n_roots - 1];
 }
 
+static void add_change(struct vt_trace_names *names, struct vt_names_change change)
+{
+    if (names->n_changes < VT_NAMES_CHANGES_MAX &&
+        grow(&names->changes, names->n_changes, &names->changes_room, sizeof *names->changes)) {
+        names->changes[names->n_changes++] = change;
+    }
+}
+
+static void set_process(struct vt_names_root *root, int64_t pid, uint32_t name)
+{
+    root->pid = pid;
+    root->name = name;
+    if (name != 0) {
+        root->last_pid = pid;
+        root->last_name = name;
+    }
+}
+
+void vt_names_process(struct vt_trace_names *names, struct vt_names_root *root, uint64_t event,
+                      int64_t pid, const char *name)
+{
+    uint32_t text = vt_names_text(names, name);
+    if (root->pid != pid || root->name != text) {
+        set_process(root, pid, text);
+        add_change(names, (struct vt_names_change){event, root->root, pid, text});
+    }
+}
+
 /* The entry of a block, a new one with its beginning filled in; NULL: no room. */
 static struct vt_names_block *add_block(struct vt_trace_names *names,
                                         const struct vt_trace_block *block)
@@ -197,6 +227,34 @@ int vt_trace_names_live(struct vt_target *target, struct vt_trace_names **names,
     return 0;
 }
 
+static int by_event(const void *a, const void *b)
+{
+    const struct vt_names_change *x = a, *y = b;
+    if (x->event != y->event) {
+        return x->event < y->event ? -1 : 1;
+    }
+    return (x->name != 0) - (y->name != 0); /* nobody, then who was found */
+}
+
+/* Of a file: who has which root when event number `event` happens. */
+static void apply(struct vt_trace_names *names, uint64_t event)
+{
+    if (names->n_applied > 0 && names->changes[names->n_applied - 1].event > event) {
+        for (uint32_t i = 0; i < names->n_roots; i++) { /* back: from the beginning on */
+            set_process(&names->roots[i], -1, 0);
+        }
+        names->n_applied = 0;
+    }
+    for (; names->n_applied < names->n_changes && names->changes[names->n_applied].event <= event;
+         names->n_applied++) {
+        const struct vt_names_change *change = &names->changes[names->n_applied];
+        struct vt_names_root *root = vt_names_root(names, change->root, true);
+        if (root != NULL) {
+            set_process(root, change->pid, change->name);
+        }
+    }
+}
+
 int vt_trace_names_file(const struct vt_trace_source *source, struct vt_trace_names **names,
                         struct vt_error *err)
 {
@@ -210,12 +268,16 @@ int vt_trace_names_file(const struct vt_trace_source *source, struct vt_trace_na
     if (rc != 0) {
         return rc;
     }
+    n->file = source;
     for (size_t i = 0; i < about->n_roots; i++) {
-        struct vt_names_root *root = vt_names_root(n, about->roots[i].root, true);
-        if (root != NULL) {
-            root->pid = about->roots[i].pid;
-            root->name = vt_names_text(n, about->roots[i].name);
-        }
+        const struct vt_trace_file_root_name *root = &about->roots[i];
+        add_change(n, (struct vt_names_change){root->event, root->root, root->pid,
+                                               vt_names_text(n, root->name)});
+    }
+    if (n->n_changes > 0) {
+        qsort(n->changes, n->n_changes, sizeof *n->changes, by_event);
+        apply(n, UINT64_MAX); /* for those that ask without reading */
+        vt_trace_names_settle(n);
     }
     for (size_t i = 0; i < about->n_block_names; i++) {
         const struct vt_trace_file_block_name *name = &about->block_names[i];
@@ -247,18 +309,17 @@ void vt_trace_names_destroy(struct vt_trace_names *names)
     free(names->by_pc);
     free(names->roots);
     free(names->root_slots);
+    free(names->changes);
     free(names);
 }
 
-void vt_trace_names_see(struct vt_trace_names *names, const struct vt_trace_event *event)
+static void see_block(struct vt_trace_names *names, const struct vt_trace_event *event)
 {
-    if (names == NULL || names->live == NULL || event->kind != VT_TRACE_EV_BLOCK) {
-        return;
-    }
     uint64_t *last = &names->last_root[event->vcpu % 64];
-    if (event->root != *last) {
+    if (event->root != *last || (names->unknown && names->events % EVENTS_A_LOOK == 0)) {
+        bool entered = event->root != *last;
         *last = event->root;
-        vt_names_live_switch(names, event->root);
+        vt_names_live_switch(names, event->root, entered);
     }
     const struct vt_trace_block *block = event->block;
     if (block->id < names->n_ids && names->by_id[block->id] != 0) {
@@ -268,6 +329,29 @@ void vt_trace_names_see(struct vt_trace_names *names, const struct vt_trace_even
     if (added != NULL) {
         added->root = event->root;
         vt_names_live_block(names, added);
+    }
+}
+
+void vt_trace_names_see(struct vt_trace_names *names, const struct vt_trace_event *event)
+{
+    if (names != NULL && names->file != NULL && names->n_changes > 0) {
+        apply(names, vt_trace_file_tell(names->file) - 1);
+    }
+    if (names == NULL || names->live == NULL) {
+        return;
+    }
+    if (event->kind == VT_TRACE_EV_BLOCK) {
+        see_block(names, event);
+    }
+    names->events++;
+}
+void vt_trace_names_settle(struct vt_trace_names *names)
+{
+    for (uint32_t i = 0; names != NULL && i < names->n_roots; i++) {
+        struct vt_names_root *root = &names->roots[i];
+        if (root->last_name != 0) {
+            set_process(root, root->last_pid, root->last_name);
+        }
     }
 }
 
@@ -422,12 +506,10 @@ int vt_trace_names_write(struct vt_trace_names *names, struct vt_trace_writer *w
         return 0;
     }
     vt_names_live_finish(names);
-    for (uint32_t i = 0; i < names->n_roots && rc == 0; i++) {
-        const struct vt_names_root *root = &names->roots[i];
-        if (root->name != 0) {
-            rc = vt_trace_writer_name_root(w, root->root, root->pid,
-                                           vt_names_text_of(names, root->name), err);
-        }
+    for (uint32_t i = 0; i < names->n_changes && rc == 0; i++) {
+        const struct vt_names_change *change = &names->changes[i];
+        rc = vt_trace_writer_name_root(w, change->event, change->root, change->pid,
+                                       vt_names_text_of(names, change->name), err);
     }
     for (uint32_t i = 0; i < names->n_blocks && rc == 0; i++) {
         rc = write_block(names, &names->blocks[i], w, err);

@@ -14,6 +14,7 @@
 
 #define VT_NAMES_BLOCKS_MAX ((uint32_t)1 << 24)
 #define VT_NAMES_ROOTS_MAX ((uint32_t)1 << 16)
+#define VT_NAMES_CHANGES_MAX ((uint32_t)1 << 20)
 #define VT_NAMES_TEXT_BYTES_MAX ((size_t)256 << 20)
 
 struct vt_names_block {
@@ -28,9 +29,19 @@ struct vt_names_block {
 
 struct vt_names_root {
     uint64_t root;
-    int64_t pid;       /* -1: unknown */
-    uint32_t name;     /* text; 0: unknown */
+    int64_t pid;      /* -1: unknown */
+    uint32_t name;    /* text; 0: unknown */
+    int64_t last_pid; /* who had it last, and when nobody knows who has it */
+    uint32_t last_name;
     uint64_t task, mm; /* live: guest-virtual addresses; 0: none */
+    uint64_t since;    /* live: the event at which it was last switched to without a process */
+};
+
+/* A root got a process. */
+struct vt_names_change {
+    uint64_t event, root;
+    int64_t pid;
+    uint32_t name;
 };
 
 struct vt_names_live;
@@ -50,8 +61,14 @@ struct vt_trace_names {
     uint32_t n_sorted;
     struct vt_names_root *roots;
     uint32_t n_roots, roots_room, *root_slots, root_mask;
-    uint64_t last_root[64];     /* by vCPU, as it was last seen */
-    struct vt_names_live *live; /* NULL: what is here is all */
+    struct vt_names_change *changes; /* live: as they were noticed; of a file: in order */
+    uint32_t n_changes, changes_room;
+    uint32_t n_applied;                 /* of a file: that `roots` has */
+    const struct vt_trace_source *file; /* or NULL */
+    uint64_t events;                    /* seen */
+    bool unknown;                       /* live: the root seen last has no process yet */
+    uint64_t last_root[64];             /* by vCPU, as it was last seen */
+    struct vt_names_live *live;         /* NULL: what is here is all */
 };
 
 /** The number of a text, the same for equal ones; 0: there is no room, or it is NULL. */
@@ -61,13 +78,17 @@ const char *vt_names_text_of(const struct vt_trace_names *names, uint32_t text);
 /** The entry of a root; NULL: none. With `add` it is made, NULL: no room. */
 struct vt_names_root *vt_names_root(struct vt_trace_names *names, uint64_t root, bool add);
 
+/** Notes that a root has a process, from an event on. */
+void vt_names_process(struct vt_trace_names *names, struct vt_names_root *root, uint64_t event,
+                      int64_t pid, const char *name);
+
 /* ---- live */
 
 int vt_names_live_create(struct vt_target *target, struct vt_names_live **live,
                          struct vt_error *err);
 void vt_names_live_destroy(struct vt_names_live *live);
-/** A vCPU switched to `root`. */
-void vt_names_live_switch(struct vt_trace_names *names, uint64_t root);
+/** A vCPU switched to `root` (`entered`), or goes on with it. */
+void vt_names_live_switch(struct vt_trace_names *names, uint64_t root, bool entered);
 /** Looks for the file or the kernel's symbol of a block that has none yet. */
 void vt_names_live_block(struct vt_trace_names *names, struct vt_names_block *block);
 /** Looks for the symbol of a block with an image, which it has no more then. */

@@ -1,12 +1,11 @@
 /* trace/names_image.c - the files that a guest's code is mapped from, and their symbols.
  *
  * The page of RAM that a block lies in says which file it is of: that holds when the process has
- * ended, too, and wherever it had the file. A page that is no file's (the vdso, code that a
- * debugger wrote into) is told by the memory areas of the process.
+ * ended, too, and wherever it had the file. So do the pages of the vdso, which are the kernel's.
+ * Any other (code that a debugger wrote into) is told by the memory areas of the process.
  */
 #include "trace/names_live.h"
 
-#include "base/io.h"
 #include "vitrine/linux.h"
 #include "vitrine/target.h"
 
@@ -19,7 +18,6 @@
 #define IMAGES_MAX 65536u
 /* Of what is behind, symbols are not read. */
 #define IMAGE_BYTES_MAX ((uint64_t)512 << 20)
-#define VDSO_BYTES_MAX ((uint64_t)64 << 10)
 #define PATH_BYTES 4224u
 #define AREAS_MAX 65536u
 
@@ -157,30 +155,15 @@ static const struct vt_names_area *area_at(struct vt_trace_names *names, uint64_
         }
         struct vt_noun_query query = {.pid = (int32_t)process->pid};
         struct vt_noun_result result;
-        uint64_t began = vt_now_ns();
+        uint64_t spent = vt_names_spent();
         l->n_areas = 0;
         l->areas_root = root;
         vt_tlb_flush(vt_kernel_space(l->target->kernel)->tlb);
         (void)vt_noun_walk(l->target->kernel, vt_noun_find("maps"), &query, keep_area, names,
                            &result, NULL);
-        vt_names_did(l, &l->mapping, began);
+        vt_names_did(l, &l->mapping, spent);
     }
     return NULL;
-}
-
-static void load_vdso(struct vt_trace_names *names, uint64_t root, const struct vt_names_area *area,
-                      struct vt_names_image *image)
-{
-    struct vt_space space = *vt_kernel_space(names->live->target->kernel);
-    uint64_t n = area->end - area->start;
-    uint8_t *bytes = n <= VDSO_BYTES_MAX ? malloc(n) : NULL;
-    space.root = VT_GPA(root);
-    space.tlb = NULL;
-    if (bytes != NULL && vt_space_read(&space, VT_GVA(area->start), bytes, n, NULL) == 0) {
-        struct vt_elf_bytes file = {.at = bytes, .n = n};
-        (void)vt_elf_read(&file, &image->elf, NULL);
-    }
-    free(bytes);
 }
 
 static void find_by_area(struct vt_trace_names *names, struct vt_names_block *block)
@@ -190,21 +173,65 @@ static void find_by_area(struct vt_trace_names *names, struct vt_names_block *bl
     if (area == NULL || area->name == 0) {
         return;
     }
-    const char *name = vt_names_text_of(names, area->name);
-    bool vdso = strcmp(name, "[vdso]") == 0;
-    block->object = area->name;
-    block->offset = area->of_file ? area->offset + (block->pc - area->start)
-                    : vdso        ? block->pc - area->start
-                                  : block->pc;
     uint32_t image = 0;
     while (image < l->n_images && l->images[image].name != area->name) {
         image++;
     }
-    if (image == l->n_images && vdso && add_image(names, VT_GVA(0), name) != 0) {
-        load_vdso(names, block->root, area, &l->images[image]);
-        l->images[image].loaded = true;
-    }
+    block->object = area->name;
     block->image = image < l->n_images ? image + 1 : 0;
+    block->offset = area->of_file ? area->offset + (block->pc - area->start) : block->pc;
+}
+
+/* ---- the vdso */
+
+/* Processes share the pages of the kernel's image that hold it. */
+static void find_vdso(struct vt_trace_names *names)
+{
+    struct vt_names_live *l = names->live;
+    const struct vt_kernel *kernel = l->target->kernel;
+    const struct vt_space *space = vt_kernel_space(kernel);
+    struct vt_member data, size;
+    struct vt_gva image;
+    uint64_t at, n;
+    uint8_t bytes[VT_NAMES_VDSO_PAGES * VT_PAGE_BYTES];
+    l->vdso_sought = true;
+    if (vt_kernel_symbol(kernel, "vdso_image_64", &image, NULL) != 0 ||
+        vt_kernel_member(kernel, "vdso_image", "data", &data, NULL) != 0 ||
+        vt_kernel_member(kernel, "vdso_image", "size", &size, NULL) != 0 ||
+        vt_space_read_u64(space, VT_GVA(image.v + data.offset), &at, NULL) != 0 ||
+        vt_space_read_u64(space, VT_GVA(image.v + size.offset), &n, NULL) != 0 ||
+        n > sizeof bytes || vt_space_read(space, VT_GVA(at), bytes, n, NULL) != 0) {
+        return;
+    }
+    uint32_t added = add_image(names, VT_GVA(0), "[vdso]");
+    for (uint32_t i = 0; added != 0 && i * VT_PAGE_BYTES < n; i++) {
+        struct vt_gpa gpa;
+        if (vt_space_translate(space, VT_GVA(at + i * VT_PAGE_BYTES), &gpa, NULL) == 0) {
+            l->vdso_pages[i] = gpa.v;
+            l->n_vdso_pages = i + 1;
+        }
+    }
+    if (added != 0) {
+        struct vt_elf_bytes file = {.at = bytes, .n = n};
+        l->vdso = added;
+        l->images[added - 1].loaded = true;
+        (void)vt_elf_read(&file, &l->images[added - 1].elf, NULL);
+    }
+}
+
+static bool is_vdso(struct vt_trace_names *names, struct vt_gpa gpa, uint64_t *offset)
+{
+    struct vt_names_live *l = names->live;
+    if (!l->vdso_sought) {
+        find_vdso(names);
+    }
+    for (uint32_t i = 0; i < l->n_vdso_pages; i++) {
+        if (l->vdso_pages[i] == (gpa.v & ~(uint64_t)(VT_PAGE_BYTES - 1))) {
+            *offset = i * VT_PAGE_BYTES + (gpa.v & (VT_PAGE_BYTES - 1));
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- blocks */
@@ -225,11 +252,14 @@ void vt_names_live_user(struct vt_trace_names *names, struct vt_names_block *blo
     }
     if (vt_linux_file_at(l->target->kernel, gpa, &inode, &offset, NULL) == 0) {
         block->image = image_of(names, inode);
-        block->object = block->image != 0 ? l->images[block->image - 1].name : 0;
-        block->offset = offset;
+    } else if (is_vdso(names, gpa, &offset)) {
+        block->image = l->vdso;
     } else {
         find_by_area(names, block);
+        return;
     }
+    block->object = block->image != 0 ? l->images[block->image - 1].name : 0;
+    block->offset = offset;
 }
 
 void vt_names_live_symbol(struct vt_trace_names *names, struct vt_names_block *block)

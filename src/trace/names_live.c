@@ -11,8 +11,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-/* For each nanosecond of looking, these go by before the next look. */
+/* For each nanosecond of looking, by this thread's clock, these go by before the next look. */
 #define REST 3u
 /* With page-table isolation a process has two roots, which differ in this bit. */
 #define ROOT_OF_USER UINT64_C(0x1000)
@@ -22,10 +23,16 @@ bool vt_names_may(const struct vt_names_budget *budget)
     return vt_now_ns() >= budget->next_ns;
 }
 
-void vt_names_did(struct vt_names_live *l, struct vt_names_budget *budget, uint64_t began_ns)
+uint64_t vt_names_spent(void)
 {
-    uint64_t now = vt_now_ns();
-    budget->next_ns = now + REST * (now - began_ns);
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void vt_names_did(struct vt_names_live *l, struct vt_names_budget *budget, uint64_t spent_ns)
+{
+    budget->next_ns = vt_now_ns() + REST * (vt_names_spent() - spent_ns);
     l->looks++;
 }
 
@@ -61,11 +68,14 @@ bool vt_names_live_ready(struct vt_names_live *l)
     if (!vt_names_may(&l->opening) || vt_target_is_x86_64(l->target, NULL) != 0) {
         return false;
     }
-    uint64_t began = vt_now_ns();
+    uint64_t spent = vt_names_spent();
     int rc = vt_target_kernel(l->target, NULL);
-    vt_names_did(l, &l->opening, began);
-    if (rc == 0 && vt_kernel_member(l->target->kernel, "task_struct", "mm", &l->mm, NULL) != 0) {
-        l->mm = (struct vt_member){0};
+    vt_names_did(l, &l->opening, spent);
+    if (rc == 0 &&
+        (vt_kernel_member(l->target->kernel, "task_struct", "mm", &l->mm, NULL) != 0 ||
+         vt_kernel_member(l->target->kernel, "task_struct", "pid", &l->pid, NULL) != 0 ||
+         vt_kernel_member(l->target->kernel, "task_struct", "comm", &l->comm, NULL) != 0)) {
+        l->mm = l->pid = l->comm = (struct vt_member){0};
     }
     return rc == 0;
 }
@@ -81,10 +91,10 @@ bool vt_names_live_kernel(struct vt_trace_names *names, uint64_t pc, struct vt_t
     }
     int rc = vt_kernel_symbol_at(l->target->kernel, VT_GVA(pc), &name, &type, &distance, NULL);
     if (rc != 0 && vt_names_may(&l->modules)) { /* a module that was loaded since */
-        uint64_t began = vt_now_ns();
+        uint64_t spent = vt_names_spent();
         vt_kernel_refresh(l->target->kernel);
         rc = vt_kernel_symbol_at(l->target->kernel, VT_GVA(pc), &name, &type, &distance, NULL);
-        vt_names_did(l, &l->modules, began);
+        vt_names_did(l, &l->modules, spent);
     }
     if (rc != 0) {
         return false;
@@ -118,56 +128,82 @@ static const struct vt_task *task_of(const struct vt_task_list *tasks, uint64_t 
 static void list_tasks(struct vt_names_live *l)
 {
     struct vt_task_list tasks;
-    uint64_t began = vt_now_ns();
+    uint64_t spent = vt_names_spent();
     vt_tlb_flush(vt_kernel_space(l->target->kernel)->tlb);
     if (vt_linux_tasks(l->target->kernel, &tasks, NULL) == 0) {
         vt_task_list_fini(&l->tasks);
         l->tasks = tasks;
     }
-    vt_names_did(l, &l->listing, began);
+    vt_names_did(l, &l->listing, spent);
 }
 
 static void set_process(struct vt_trace_names *names, struct vt_names_root *root,
                         const struct vt_task *task)
 {
-    root->pid = task->pid;
-    root->name = vt_names_text(names, task->comm);
+    vt_names_process(names, root, root->since, task->pid, task->comm);
     root->task = task->at.v;
     root->mm = task->mm.v;
 }
 
-/* A task that ends gives its memory up first. */
-static bool is_alive(const struct vt_names_live *l, const struct vt_names_root *root)
+/* Whether the process is what it was: one that ends gives its memory up first. It may have another
+ * name now. */
+static bool is_alive(struct vt_trace_names *names, struct vt_names_root *root)
 {
+    const struct vt_names_live *l = names->live;
+    const struct vt_space *space = vt_kernel_space(l->target->kernel);
+    char comm[17] = "";
     uint64_t mm;
-    return root->task != 0 && l->mm.size == 8 &&
-           vt_space_read_u64(vt_kernel_space(l->target->kernel), VT_GVA(root->task + l->mm.offset),
-                             &mm, NULL) == 0 &&
-           mm == root->mm;
+    uint32_t pid;
+    if (root->task == 0 || root->name == 0 || l->mm.size != 8 ||
+        vt_space_read_u64(space, VT_GVA(root->task + l->mm.offset), &mm, NULL) != 0 ||
+        mm != root->mm ||
+        vt_space_read_u32(space, VT_GVA(root->task + l->pid.offset), &pid, NULL) != 0 ||
+        pid != root->pid) {
+        return false;
+    }
+    if (l->comm.size == sizeof comm - 1 &&
+        vt_space_read(space, VT_GVA(root->task + l->comm.offset), comm, sizeof comm - 1, NULL) ==
+            0 &&
+        strcmp(comm, vt_names_text_of(names, root->name)) != 0) {
+        vt_names_process(names, root, names->events, root->pid, comm);
+    }
+    return true;
 }
 
-void vt_names_live_switch(struct vt_trace_names *names, uint64_t value)
+/* It was known to be its, and is not any more: the list is older than that. */
+static bool is_of(const struct vt_names_root *root, const struct vt_task *task)
+{
+    return task->at.v == root->task && task->mm.v == root->mm && task->pid == root->last_pid;
+}
+
+void vt_names_live_switch(struct vt_trace_names *names, uint64_t value, bool entered)
 {
     struct vt_names_live *l = names->live;
+    names->unknown = false;
     if (value == ~(uint64_t)0 || !vt_names_live_ready(l)) {
         return;
     }
     struct vt_names_root *root = vt_names_root(names, value, true);
-    if (root == NULL || is_alive(l, root)) {
+    if (root == NULL || is_alive(names, root)) {
         return;
     }
     if (value == vt_kernel_space(l->target->kernel)->root.v) {
-        root->pid = 0;
-        root->name = vt_names_text(names, "kernel");
+        vt_names_process(names, root, names->events, 0, "kernel");
         return;
     }
+    if (entered) { /* whoever had it has ended, and somebody else may have it now */
+        root->since = names->events;
+        vt_names_process(names, root, root->since, -1, NULL);
+    }
     const struct vt_task *task = task_of(&l->tasks, value);
-    if ((task == NULL || root->pid == task->pid) && vt_names_may(&l->listing)) {
+    if ((task == NULL || is_of(root, task)) && vt_names_may(&l->listing)) {
         list_tasks(l);
         task = task_of(&l->tasks, value);
     }
-    if (task != NULL) {
+    if (task != NULL && !is_of(root, task)) {
         set_process(names, root, task);
+    } else {
+        names->unknown = true;
     }
 }
 
@@ -179,6 +215,9 @@ void vt_names_live_block(struct vt_trace_names *names, struct vt_names_block *bl
         return;
     }
     if (block->pc >> 63 == 0) {
+        if (names->unknown) {
+            vt_names_live_switch(names, block->root, false);
+        }
         vt_names_live_user(names, block);
     } else if (vt_names_live_kernel(names, block->pc, &place)) {
         block->object = vt_names_text(names, place.object);
@@ -197,8 +236,8 @@ void vt_names_live_finish(struct vt_trace_names *names)
     l->opening = l->listing = l->modules = l->mapping = (struct vt_names_budget){0};
     l->looks++;
     for (uint32_t i = 0; i < names->n_roots; i++) {
-        if (names->roots[i].name == 0) {
-            vt_names_live_switch(names, names->roots[i].root);
+        if (names->roots[i].last_name == 0) {
+            vt_names_live_switch(names, names->roots[i].root, false);
         }
     }
 }

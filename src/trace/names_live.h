@@ -11,6 +11,9 @@ struct vt_names_budget {
     uint64_t next_ns;
 };
 
+/** It has two or three. */
+#define VT_NAMES_VDSO_PAGES 16u
+
 /** A file that code is mapped from, or the vdso. */
 struct vt_names_image {
     struct vt_gva inode; /* 0: the vdso */
@@ -28,7 +31,7 @@ struct vt_names_area {
 
 struct vt_names_live {
     struct vt_target *target;
-    struct vt_member mm; /* of task_struct; size 0: not known */
+    struct vt_member mm, pid, comm; /* of task_struct; sizes 0: not known */
     struct vt_task_list tasks;
     struct vt_names_budget opening, listing, modules, mapping;
     uint32_t looks; /* how often processes or areas were listed */
@@ -37,12 +40,18 @@ struct vt_names_live {
     struct vt_names_area *areas; /* of the process of areas_root */
     uint32_t n_areas, areas_room;
     uint64_t areas_root;
+    bool vdso_sought;
+    uint32_t vdso; /* number of its image + 1; 0: none */
+    uint32_t n_vdso_pages;
+    uint64_t vdso_pages[VT_NAMES_VDSO_PAGES]; /* where they are in RAM */
 };
 
 /** Whether it may be done now. */
 bool vt_names_may(const struct vt_names_budget *budget);
-/** It was, from `began_ns` until now. */
-void vt_names_did(struct vt_names_live *live, struct vt_names_budget *budget, uint64_t began_ns);
+/** What this thread has used of a CPU. */
+uint64_t vt_names_spent(void);
+/** It was done; `spent_ns` is what had been used before. */
+void vt_names_did(struct vt_names_live *live, struct vt_names_budget *budget, uint64_t spent_ns);
 
 /** Whether there is a kernel, opened if there is one now. */
 bool vt_names_live_ready(struct vt_names_live *live);

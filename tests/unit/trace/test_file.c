@@ -280,8 +280,8 @@ static void every_event_comes_back(void **state)
     at_end.instructions = 12345;
     at_end.dropped = 6;
     assert_int_equal(vt_trace_writer_info(w, &at_end, &error), 0);
-    assert_int_equal(vt_trace_writer_name_root(w, 0x1000, 42, "sshd", &error), 0);
-    assert_int_equal(vt_trace_writer_name_root(w, 0x2000, -1, NULL, &error), 0);
+    assert_int_equal(vt_trace_writer_name_root(w, 7, 0x1000, 42, "sshd", &error), 0);
+    assert_int_equal(vt_trace_writer_name_root(w, 0, 0x2000, -1, NULL, &error), 0);
     assert_int_equal(vt_trace_writer_name_block(w, blocks[3].id, "vmlinux", "memcpy", 16, &error),
                      0);
     assert_int_equal(vt_trace_writer_name_block(w, 1, "x", "y", 0, &error), VT_E_NOT_FOUND);
@@ -308,6 +308,7 @@ static void every_event_comes_back(void **state)
     assert_int_equal(about->n_roots, 2);
     assert_string_equal(about->roots[0].name, "sshd");
     assert_int_equal(about->roots[0].pid, 42);
+    assert_int_equal(about->roots[0].event, 7);
     assert_null(about->roots[1].name);
     assert_int_equal(about->n_block_names, 1);
     assert_string_equal(about->block_names[0].object, "vmlinux");

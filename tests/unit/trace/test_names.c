@@ -2,7 +2,7 @@
  * page-table root; places are printed for people. */
 #include "tests/unit/harness.h"
 
-#include "vitrine/trace.h"
+#include "trace/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +44,10 @@ static void write_file(const char *path)
                                    .executed = blocks[i].n};
         assert_int_equal(vt_trace_writer_put(w, &e, &err), 0);
     }
-    assert_int_equal(vt_trace_writer_name_root(w, 0x1000, 42, "one", &err), 0);
-    assert_int_equal(vt_trace_writer_name_root(w, 0x2000, 43, "two", &err), 0);
+    /* Root 0x1000 has one process, and from the fourth event on another. */
+    assert_int_equal(vt_trace_writer_name_root(w, 3, 0x1000, 44, "three", &err), 0);
+    assert_int_equal(vt_trace_writer_name_root(w, 0, 0x1000, 42, "one", &err), 0);
+    assert_int_equal(vt_trace_writer_name_root(w, 1, 0x2000, 43, "two", &err), 0);
     assert_int_equal(vt_trace_writer_name_block(w, 0, "/bin/one", "main", 0x10, &err), 0);
     assert_int_equal(vt_trace_writer_name_block(w, 3, "/bin/two", NULL, 0x401000, &err), 0);
     assert_int_equal(vt_trace_writer_name_block(w, 5, "/bin/one", "main", 0x14, &err), 0);
@@ -100,6 +102,21 @@ static void a_file_keeps_names(void **state)
     assert_false(vt_trace_place(names, 0x3000, NULL, 0, &place));
     assert_null(place.process);
     assert_int_equal(place.pid, -1);
+
+    /* As the file is read, and from its beginning once more. */
+    static const int64_t pids[N] = {42, 42, 42, 44, 44};
+    for (int turn = 0; turn < 2; turn++) {
+        struct vt_trace_event event;
+        for (size_t i = 0; i < N; i++) {
+            assert_int_equal(vt_trace_next(source, 0, &event, &err), 1);
+            vt_trace_names_see(names, &event);
+            vt_trace_place(names, 0x1000, NULL, 0, &place);
+            assert_int_equal(place.pid, pids[i]);
+            vt_trace_place(names, 0x2000, NULL, 0, &place);
+            assert_int_equal(place.pid, i == 0 ? -1 : 43);
+        }
+        assert_int_equal(vt_trace_file_seek(source, 0, &err), 0);
+    }
 
     vt_trace_names_destroy(names);
     vt_trace_close(source);

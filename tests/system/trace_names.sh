@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# tests/system/trace_names.sh - names of what executes, held against nm of the very files, the
+# guest's maps, its kallsyms and its list of processes; live, and out of a file when the VM is gone.
+. "$(dirname "$0")/lib.sh"
+
+built=$VITRINE_BUILD/tests/system
+check=$(dirname "$0")/trace/names_check.py
+[ -x "$built/names-dynamic" ] || skip 'the guest programs are of another machine'
+start_vm a --memory 256M --accel tcg --module brd --add "$built/names-dynamic" --add "$built/names-stripped" \
+    --add "$built/names-static" --add "$built/libnames.so:/lib/x86_64-linux-gnu/libnames.so"
+[ "$(vitrine info "$vm" --json | json 'd["trace_path"] is not None')" = true ] ||
+    skip "$(vitrine info "$vm" --json | json 'd["trace_why"]')"
+wait_console 'shell ready'
+
+# A process in user mode for so long that it has left main()'s beginning; its number.
+begin() {
+    guest_exec "setsid $1 >/dev/null 2>&1 </dev/null & p=\$!
+        until [ \"\$(cut -d' ' -f14 /proc/\$p/stat)\" -gt 5 ]; do usleep 10000; done; echo \$p" | tr -d '\r'
+}
+
+# Live: the addresses at which the loader put the program and its libraries are not theirs.
+for name in names-stripped names-static; do
+    pid=$(begin $name)
+    vitrine trace "$vm" --filter user --count 60000 --json 2>/dev/null >"$scratch/$name.json"
+    guest_exec "cat /proc/$pid/maps; kill $pid" >"$scratch/$name.maps"
+    python3 "$check" user "$scratch/$name.json" $name "$pid" "$scratch/$name.maps" "$built"
+done
+
+# distinct NAME: each block of $scratch/NAME.vtrace once, in .json.
+distinct() {
+    vitrine trace dump "$scratch/$1.vtrace" --json | python3 "$check" distinct >"$scratch/$1.json"
+}
+# Processes that end while they are recorded, and may have each other's page tables.
+"$VITRINE" trace "$vm" --filter user --out "$scratch/user.vtrace" 2>"$scratch/user.err" &
+trace=$!
+wait_until 'recording' test -s "$scratch/user.vtrace"
+guest_exec 'names-dynamic 3 >/run/maps & p=$!; wait; cat /run/maps; echo pid $p
+    names-static 3 >/dev/null; names-static 3 >/dev/null; ps -o pid,comm' |
+    tr -d '\r' >"$scratch/user.out"
+kill -TERM "$trace"
+wait "$trace"
+distinct user
+# The kernel with a module that is busy.
+begin 'sh -c "while :; do echo 3 >/proc/sys/vm/drop_caches; cat /dev/ram0; done"' >"$scratch/pid"
+vitrine trace "$vm" --filter kernel --count 300000 --out "$scratch/kernel.vtrace" 2>/dev/null
+guest_exec "kill $(cat "$scratch/pid")"
+distinct kernel
+guest_exec 'cat /proc/kallsyms >/run/kallsyms'
+vitrine pagecache "$vm" /run/kallsyms --extract "$scratch/kallsyms"
+vitrine kill "$vm"
+
+python3 "$check" user "$scratch/user.json" names-dynamic \
+    "$(awk '/^pid / { print $2 }' "$scratch/user.out")" "$scratch/user.out" "$built"
+python3 "$check" processes "$scratch/user.json" "$scratch/user.out" names-static
+python3 "$check" kernel "$scratch/kernel.json" "$scratch/kallsyms"
+vitrine hot "$scratch/user.vtrace" --top 1000 --json >"$scratch/hot"
+expect_eq 'a function of a library' true "$(json \
+    'any(f["place"] == "libnames.so:names_local" for f in d["functions"])' \
+    <"$scratch/hot")"
+vitrine trace dump "$scratch/user.vtrace" >"$scratch/text"
+expect_match 'a line for people' 'names-dynamic +[0-9a-f]{16}  libnames.so:names_local' \
+    "$(grep -m 1 names_local "$scratch/text")"
