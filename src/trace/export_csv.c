@@ -16,8 +16,8 @@
 static const char *const heads[] = {
     [VT_TRACE_CSV_INSTRUCTIONS] =
         "vcpu,time_ns,root,pid,process,pc,object,function,offset,bytes,class,text",
-    [VT_TRACE_CSV_BLOCKS] = "vcpu,sequence,time_ns,root,pid,process,block,pc,physical,object,"
-                            "function,offset,instructions,executed,end,from,to",
+    [VT_TRACE_CSV_BLOCKS] = ("vcpu,sequence,time_ns,root,pid,process,block,pc,physical,object,"
+                             "function,offset,instructions,executed,end,from,to"),
     [VT_TRACE_CSV_ACCESSES] =
         "vcpu,time_ns,root,pid,process,pc,object,function,offset,access,bytes,address,value,device",
 };
