@@ -7,7 +7,7 @@ events() { # JSON lines on stdin, an expression over the list `d`
     python3 -c "import json, sys; d = [json.loads(line) for line in sys.stdin]; print($1)"
 }
 
-start_vm a --accel tcg --memory 128M
+start_vm a --accel tcg --memory 128M --add "$VITRINE_BUILD/tests/system/anywhere"
 wait_console 'shell ready'
 segment=$(vitrine info "$vm" --json | json 'd["trace_path"]')
 expect_eq 'segment' "/dev/shm/qemu_trace_$vm" "$segment"
@@ -47,6 +47,25 @@ expect_eq 'one process alone' True "$(events '
     {int(e["root"], 16) & ~0x1000 for e in d if e["kind"] == "block"}.__len__() == 1 and
     any(int(e["pc"], 16) >> 63 == 0 for e in d if e["kind"] == "block")' <"$scratch/process")"
 guest_exec "kill ${pid//[!0-9]/}" >/dev/null
+
+# Two processes run one program at two places, and QEMU translates it for whichever runs first: a
+# range is of the addresses at which it executes.
+ranges=
+for _ in 1 2; do
+    process=$(guest_exec 'anywhere >/dev/null 2>&1 & echo $!')
+    process=${process//[!0-9]/}
+    range=$(guest_exec "sed -n 's/^\\([0-9a-f]*\\)-\\([0-9a-f]*\\) r-xp.*anywhere/0x\\1-0x\\2/p' /proc/$process/maps" | tr -d '\r\n')
+    expect_match 'where the program is' '^0x[0-9a-f]+-0x[0-9a-f]+$' "$range"
+    ranges+="$range "
+done
+for range in $ranges; do
+    vitrine trace "$vm" --filter "range=$range" --mode addresses --count 20000 --for 20s --json 2>/dev/null >"$scratch/range"
+    expect_eq "instructions in $range, of $ranges" True "$(events "
+        sum(len(e['instructions']) for e in d if e['kind'] == 'block') >= 20000 and
+        all(${range%-*} <= int(e['pc'], 16) <= ${range#*-} for e in d if e['kind'] == 'block') and
+        len({e['root'] for e in d if e['kind'] == 'block'}) == 1" <"$scratch/range")"
+done
+guest_exec 'killall anywhere' >/dev/null
 expect_error 3 'has no process 999999 with memory of its own' vitrine trace "$vm" --filter pid=999999
 expect_error 2 "'pid=x' is no process" vitrine trace "$vm" --filter pid=x
 expect_error 2 '--mode: ' vitrine trace "$vm" --mode all
