@@ -54,6 +54,7 @@ struct vt_trace_writer {
     uint64_t lost;      /**< words not yet told */
     uint32_t countdown; /**< blocks to the next time word */
     bool begins;        /**< registers are recorded with the block of the next time word */
+    bool over;          /**< the recording has ended here; it is about to be switched off */
     unsigned index;
     bool outside;     /**< the vCPU or its root is not recorded */
     bool skipped;     /**< the address of the block that executes is not; by_address */

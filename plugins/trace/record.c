@@ -7,6 +7,22 @@
 
 #define LOW56 (((uint64_t)1 << 56) - 1)
 
+static inline void count(struct vt_trace_writer *w, uint64_t block)
+{
+    w->last = block;
+    w->blocks++;
+    w->instructions += VT_TRACE_BLOCK_INSTRUCTIONS(block);
+}
+
+/* A block that found no room: what is lost counts, what comes after the end does not. */
+static void uncount_if_over(struct vt_trace_writer *w)
+{
+    if (w->over) {
+        w->blocks--;
+        w->instructions -= VT_TRACE_BLOCK_INSTRUCTIONS(w->last);
+    }
+}
+
 /* Away from the fast path, which so needs no stack. */
 __attribute__((noinline)) static void block_slowly(struct vt_trace_writer *w, uint64_t word)
 {
@@ -14,14 +30,9 @@ __attribute__((noinline)) static void block_slowly(struct vt_trace_writer *w, ui
     if (vt_writer_room(w, 1, true)) {
         vt_writer_put(w, word);
         vt_writer_commit(w);
+    } else {
+        uncount_if_over(w);
     }
-}
-
-static inline void count(struct vt_trace_writer *w, uint64_t block)
-{
-    w->last = block;
-    w->blocks++;
-    w->instructions += VT_TRACE_BLOCK_INSTRUCTIONS(block);
 }
 
 static inline uint64_t word_of(uint64_t block)
@@ -53,6 +64,8 @@ static void block_at(struct vt_trace_writer *w, uint64_t block, int64_t distance
         vt_writer_put(w, vt_word(VT_TRACE_AT, (uint64_t)distance & LOW56));
         vt_writer_put(w, word_of(block));
         vt_writer_commit(w);
+    } else {
+        uncount_if_over(w);
     }
 }
 
@@ -195,6 +208,8 @@ __attribute__((noinline)) static void access_slowly(struct vt_trace_writer *w, u
         vt_writer_put(w, word);
         vt_writer_put(w, address);
         vt_writer_commit(w);
+    } else {
+        w->accesses -= w->over;
     }
 }
 
@@ -253,6 +268,8 @@ void vt_record_value(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address
             vt_writer_put(w, value.data.u128.high);
         }
         vt_writer_commit(w);
+    } else {
+        w->accesses -= w->over;
     }
 }
 
@@ -404,6 +421,7 @@ void vt_record_begins(struct vt_trace_writer *w)
 void vt_record_mode(struct vt_trace_writer *w)
 {
     w->limit = 0;
+    w->over = false;
     w->last = VT_NO_BLOCK;
     w->skipped = false;
     w->countdown = vt_config.period;

@@ -70,18 +70,39 @@ static void sleep_for_room(struct vt_trace_writer *w, uint64_t tail)
     __atomic_store_n(&page->waiting, 0, __ATOMIC_RELAXED);
 }
 
+/* The last root may be among what was lost. */
+#define TOLD_WORDS 2
+
 static void tell_lost(struct vt_trace_writer *w)
 {
     if (w->lost != 0) {
-        vt_writer_put(w, vt_word(VT_TRACE_LOST, w->lost & (((uint64_t)1 << 56) - 1)));
+        const uint64_t low56 = ((uint64_t)1 << 56) - 1;
+        vt_writer_put(w, vt_word(VT_TRACE_LOST, w->lost & low56));
+        if (w->root != UINT64_MAX) {
+            vt_writer_put(w, vt_word(VT_TRACE_ROOT, w->root & low56));
+        }
         vt_writer_commit(w);
         w->lost = 0;
         vt_record_begins(w);
     }
 }
 
+/* Who waits for room may be waited for: by whoever switches the trace off and then reads what is
+ * left. The recording is over then, and words that find no room are not lost from it. */
+static bool ends(const struct vt_trace_writer *w)
+{
+    return w->lost == 0 && vt_config.c.policy == VT_TRACE_WAIT && !vt_trace_counts_inline() &&
+           vt_trace_changed() &&
+           __atomic_load_n(&vt_control->detail, __ATOMIC_RELAXED) == VT_TRACE_OFF;
+}
+
 static bool lose(struct vt_trace_writer *w, unsigned n)
 {
+    if (ends(w)) {
+        w->over = true;
+        w->limit = 0;
+        return false;
+    }
     w->lost += n;
     __atomic_store_n(&w->page->dropped, w->page->dropped + n, __ATOMIC_RELAXED);
     return false;
@@ -132,12 +153,12 @@ static void overwrite(struct vt_trace_writer *w)
 
 bool vt_writer_room(struct vt_trace_writer *w, unsigned n, bool may_wait)
 {
-    if (w->page == NULL) {
+    if (w->page == NULL || w->over) {
         return false;
     }
     uint64_t capacity = w->mask + 1;
     bool counted = false;
-    n += w->lost != 0;
+    n += w->lost != 0 ? TOLD_WORDS : 0;
     note_part(w);
     for (;;) {
         vt_writer_wake_reader(w);

@@ -127,7 +127,7 @@ enum vt_trace_word {
                            instruction at `from` is the next that would have executed */
     VT_TRACE_REGISTERS =
         6, /**< bits 0-15: words that follow, in the header's order; then the PC first */
-    VT_TRACE_LOST = 7,   /**< bits 0-55: words dropped here */
+    VT_TRACE_LOST = 7,   /**< bits 0-55: words dropped here; the root follows where it is known */
     VT_TRACE_MODE = 8,   /**< bits 0-31: the generation in force from here on; 32-39: detail */
     VT_TRACE_PAUSE = 9,  /**< bit 0: 1 the vCPU went idle, 0 it goes on; then a TIME */
     VT_TRACE_AT = 10,    /**< bits 0-55: a signed number of pages of 4 KiB; then a BLOCK, which
