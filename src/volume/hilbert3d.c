@@ -3,6 +3,7 @@
 #include "volume/hilbert3d.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Mirrors the cube below bit `q` where axis i has that bit, else exchanges axes 0 and i. */
@@ -108,7 +109,7 @@ static uint16_t turn_of(const uint16_t first[VT_BRICK_VOXELS], const uint16_t o[
             return t;
         }
     }
-    assert(!"a turn of the first orientation");
+    assert(false); /* each orientation is a turn of the first */
     return 0;
 }
 
