@@ -121,7 +121,7 @@ static int tell(struct diff *d, struct vt_trace_divergence *v, struct vt_error *
         const struct vt_diff_side *s = &d->sides[k];
         uint32_t most = v->met && v->skipped[k] < d->options->context ? (uint32_t)v->skipped[k] + 3
                                                                       : d->options->context;
-        v->after[k] = s->ahead + s->ahead_at;
+        v->after[k] = s->n_ahead > 0 ? s->ahead + s->ahead_at : NULL;
         v->n_after[k] = s->n_ahead < most ? s->n_ahead : most;
         v->data_before[k] = d->data[k];
     }

@@ -60,7 +60,8 @@ struct vt_trace_divergence {
     bool met;      /**< they meet again, after `skipped` instructions of each */
     uint64_t skipped[2];
     uint32_t n_before, n_after[2];
-    const struct vt_trace_diff_item *before, *after[2]; /**< of A; of each, what differs first */
+    const struct vt_trace_diff_item *before,
+        *after[2]; /**< of A; of each, what differs first, or NULL */
     /** The first equal instruction with other data before this, when it was not told yet. */
     bool has_data_before;
     struct vt_trace_diff_item data_before[2];
