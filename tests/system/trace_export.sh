@@ -40,7 +40,7 @@ record() {
     kill -TERM "$recorder"
     wait "$recorder" || fail "the recording ended with status $?: $(cat "$file.said")"
 }
-run=$(address_of run) left=$(address_of left) right=$(address_of right) work=$(address_of work)
+run=$(address_of run) left_at=$(address_of left) right_at=$(address_of right) work=$(address_of work)
 # The program lies where no other does (meson.build).
 alone=(--filter "range=0x10000000+0x10000")
 record "$scratch/a.vtrace" a --mode times "${alone[@]}"
@@ -66,7 +66,7 @@ instructions=$(grep -oE '^[0-9]+ instructions' "$scratch/said" | cut -d' ' -f1)
 expect_eq 'rows of instructions' "$instructions" "$(($(wc -l <"$scratch/all.csv") - 1))"
 expect_eq 'weights of stacks' "$instructions" "$(awk '{ n += $NF } END { print n }' "$scratch/all.collapsed")"
 
-python3 - "$scratch" "$run" "$work" "$left" <<'PYTHON'
+python3 - "$scratch" "$run" "$work" "$left_at" <<'PYTHON'
 import collections, csv, json, sys, xml.etree.ElementTree as ET
 scratch, run, work, left = sys.argv[1:]
 
@@ -171,7 +171,7 @@ expect_status 0 vitrine trace diff "$scratch/a.vtrace" "$scratch/a2.vtrace" --fr
 
 # The other way once: at the end of the turn, into the other function, and together again.
 expect_status 1 vitrine trace diff "$scratch/a2.vtrace" "$scratch/b.vtrace" --count 0 --json
-python3 - "$scratch/out" "$left" "$right" <<'PYTHON'
+python3 - "$scratch/out" "$left_at" "$right_at" <<'PYTHON'
 import json, sys
 d = json.load(open(sys.argv[1]))
 left, right = sys.argv[2:]
