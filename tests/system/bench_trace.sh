@@ -2,7 +2,7 @@
 # tests/system/bench_trace.sh - `vitrine bench trace` measures, in numbers that agree with each other.
 . "$(dirname "$0")/lib.sh"
 
-vitrine bench trace --rounds 1 --workload compute --compute 20 --peers "$scratch" --json >"$scratch/bench" 2>"$scratch/err" ||
+vitrine bench trace --rounds 1 --workload compute --compute 100 --peers "$scratch" --json >"$scratch/bench" 2>"$scratch/err" ||
     fail "$(cat "$scratch/err")"
 python3 - "$scratch/bench" <<'PYTHON'
 import json

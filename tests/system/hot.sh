@@ -11,7 +11,8 @@ wait_console 'shell ready'
 guest_exec 'setsid hot-loops >/run/where 2>&1 </dev/null &
     until grep -q ready /run/where; do usleep 10000; done; cat /run/where' | tr -d '\r' >"$scratch/where"
 
-vitrine hot "$vm" --user --for 1s --json >"$scratch/hot"
+pid=$(guest_exec 'pidof hot-loops' | tr -d '\r')
+vitrine hot "$vm" --user --pid "$pid" --for 1s --json >"$scratch/hot"
 python3 - "$scratch/hot" "$scratch/where" <<'PYTHON'
 import json, sys
 

@@ -153,9 +153,10 @@ PROTO
     expect_match 'names' 'process_name: "vCPUs"' "$(cat "$scratch/decoded")"
 fi
 if command -v dot >/dev/null; then
-    dot -Tcanon "$scratch/all.dot" >/dev/null || fail 'graphviz does not read the graph'
+    nop "$scratch/all.dot" >/dev/null || fail 'graphviz does not read the graph'
     export_as a dot --blocks 12
-    dot -Tsvg "$scratch/a.dot" >"$scratch/flow.svg" || fail 'graphviz does not draw the graph'
+    # Graphviz 2.43 cannot lay curves around the nodes of some graphs.
+    dot -Gsplines=line -Tsvg "$scratch/a.dot" >"$scratch/flow.svg" || fail 'graphviz does not draw the graph'
     expect_match 'the hottest block is in it' 'cluster_' "$(cat "$scratch/flow.svg")"
 fi
 

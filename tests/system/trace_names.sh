@@ -42,9 +42,13 @@ wait "$trace"
 distinct user
 # The kernel with a module that is busy.
 begin 'sh -c "while :; do echo 3 >/proc/sys/vm/drop_caches; cat /dev/ram0; done"' >"$scratch/pid"
-vitrine trace "$vm" --filter kernel --count 300000 --out "$scratch/kernel.vtrace" 2>/dev/null
+module_was_seen() {
+    vitrine trace "$vm" --filter kernel --count 300000 --out "$scratch/kernel.vtrace" --replace
+    distinct kernel
+    grep -q '"brd"' "$scratch/kernel.json"
+}
+wait_until 'the module executes while we look' module_was_seen
 guest_exec "kill $(cat "$scratch/pid")"
-distinct kernel
 guest_exec 'cat /proc/kallsyms >/run/kallsyms'
 vitrine pagecache "$vm" /run/kallsyms --extract "$scratch/kallsyms"
 vitrine kill "$vm"
