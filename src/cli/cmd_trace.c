@@ -269,7 +269,7 @@ static const struct vt_option options[] = {
     {"policy", "WORD", "when we are slower than the guest: wait (default), drop, keep-last", false},
     {"period", "N", "from times on: the time every N blocks (default: 64)", false},
     {"for", "TIME", "that long; default: until interrupted or the VM ends", false},
-    {"count", "N", "end after N instructions", false},
+    {"count", "N", "end with the block that has the Nth instruction", false},
     {"out", "FILE", "keep it in FILE, and do not show it", false},
     {"replace", NULL, "FILE may exist and is replaced", false},
     {"show", NULL, "show it, too, while it is kept", false},
