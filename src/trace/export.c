@@ -57,6 +57,28 @@ static int put_all(struct vt_trace_export *x, const struct vt_trace_exporter *as
     return rc < 0 ? rc : 0;
 }
 
+int vt_trace_export_begin_stacks(struct vt_trace_export *x, struct vt_error *err)
+{
+    struct vt_trace_stacks *stacks = NULL;
+    int rc = vt_trace_stacks_create(x->info->arch, x->names, NULL, &stacks, err);
+    x->own = stacks;
+    return rc;
+}
+
+int vt_trace_export_put_stacks(struct vt_trace_export *x, const struct vt_trace_event *event,
+                               struct vt_error *err)
+{
+    return vt_trace_stacks_add(x->own, event, NULL, err);
+}
+
+void vt_trace_export_end_stacks(struct vt_trace_export *x)
+{
+    if (x->own != NULL) {
+        x->done->truncated = vt_trace_stacks_stats(x->own)->truncated;
+    }
+    vt_trace_stacks_destroy(x->own);
+}
+
 int vt_trace_export(struct vt_trace_source *source, struct vt_trace_names *names,
                     const struct vt_trace_export_options *options, FILE *out,
                     struct vt_trace_export_done *done, struct vt_error *err)

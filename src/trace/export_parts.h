@@ -27,6 +27,12 @@ extern const struct vt_trace_exporter vt_trace_exporter_collapsed, vt_trace_expo
     vt_trace_exporter_chrome, vt_trace_exporter_perfetto, vt_trace_exporter_dot,
     vt_trace_exporter_csv;
 
+/** Of formats made of call stacks: `own` is a struct vt_trace_stacks. `end` frees it. */
+int vt_trace_export_begin_stacks(struct vt_trace_export *x, struct vt_error *err);
+int vt_trace_export_put_stacks(struct vt_trace_export *x, const struct vt_trace_event *event,
+                               struct vt_error *err);
+void vt_trace_export_end_stacks(struct vt_trace_export *x);
+
 /** Text between quotes of XML, DOT or CSV is made of this: one line of UTF-8 without controls. */
 #define VT_TRACE_TEXT 256u
 

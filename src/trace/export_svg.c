@@ -23,19 +23,6 @@
 
 extern const struct vt_embedded vt_trace_svg_script[];
 
-static int begin(struct vt_trace_export *x, struct vt_error *err)
-{
-    struct vt_trace_stacks *stacks = NULL;
-    int rc = vt_trace_stacks_create(x->info->arch, x->names, NULL, &stacks, err);
-    x->own = stacks;
-    return rc;
-}
-
-static int put(struct vt_trace_export *x, const struct vt_trace_event *event, struct vt_error *err)
-{
-    return vt_trace_stacks_add(x->own, event, NULL, err);
-}
-
 /* ---- the picture, before it is drawn ---- */
 
 struct box {
@@ -290,12 +277,13 @@ static int draw(struct vt_trace_export *x, struct vt_error *err)
 static int end(struct vt_trace_export *x, bool whole, struct vt_error *err)
 {
     int rc = whole ? draw(x, err) : 0;
-    if (x->own != NULL) {
-        x->done->truncated = vt_trace_stacks_stats(x->own)->truncated;
-    }
-    vt_trace_stacks_destroy(x->own);
+    vt_trace_export_end_stacks(x);
     return rc;
 }
 
 const struct vt_trace_exporter vt_trace_exporter_svg = {
-    .name = "svg", .begin = begin, .put = put, .end = end};
+    .name = "svg",
+    .begin = vt_trace_export_begin_stacks,
+    .put = vt_trace_export_put_stacks,
+    .end = end,
+};
