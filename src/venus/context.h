@@ -1,0 +1,117 @@
+/* venus/context.h - what handlers see: the context, the run of one command, and the memory it
+ * shares. */
+#ifndef VT_VENUS_CONTEXT_H
+#define VT_VENUS_CONTEXT_H
+
+#include "venus/codec.h"
+#include "venus/objects.h"
+#include "venus/vulkan.h"
+#include "vitrine/venus.h"
+
+#include <pthread.h>
+
+/** Commands kept for whoever asks why a context ended. */
+#define VT_VENUS_LAST_COMMANDS 64u
+#define VT_VENUS_LAST_BYTES 240u
+
+/** A stream's reader: a ring's thread, or the context's own stream. One thread's; handlers get it.
+ */
+struct vt_venus_run {
+    struct vt_venus_context *context;
+    struct vt_venus_in in; /**< the command being carried out; its fault ends the context */
+    struct vt_venus_out
+        reply; /**< where vkSetReplyCommandStreamMESA said, bounded; start NULL: nowhere */
+    struct vt_venus_arena arena;
+    struct vt_venus_visitor visitor;
+    struct vt_venus_ring *ring;    /**< NULL: the context's own stream */
+    uint64_t resource;             /**< of the reply stream; a hold on it is kept */
+    uint32_t depth;                /**< of vkExecuteCommandStreamsMESA: 0 or 1 */
+    struct vt_venus_count *counts; /**< by command number; context.c */
+    uint64_t sequence;             /**< commands so far */
+};
+
+/** Shared memory by resource id; counted holds, so that a detach leaves users what they use. */
+struct vt_venus_shared {
+    uint32_t id;
+    uint8_t *at; /**< mapped readable and writable; the guest writes there at any time */
+    size_t size;
+    int fd;
+    uint64_t offset;
+    _Atomic uint32_t holds;
+};
+/** A hold on the resource, or NULL. */
+struct vt_venus_shared *vt_venus_shared_get(struct vt_venus_context *context, uint32_t id);
+void vt_venus_shared_put(struct vt_venus_shared *shared);
+
+/** Ends the context once: no ring runs another command, rings are marked FATAL, events->ended is
+ * told. */
+__attribute__((cold, format(printf, 2, 3))) void
+vt_venus_context_end(struct vt_venus_context *context, const char *format, ...);
+/** Runs commands until the stream's end or a fault; the context has ended afterwards when it is
+ * false. `stream` is private to the caller. */
+bool vt_venus_run_stream(struct vt_venus_run *run, const uint8_t *stream, size_t bytes);
+
+/** The public options, as they are in force. */
+const struct vt_venus_options *vt_venus_context_options(const struct vt_venus_context *context);
+struct vt_venus_objects *vt_venus_context_objects(struct vt_venus_context *context);
+/** Counts allocated bytes against memory_max_bytes; false: too many, nothing is counted. */
+bool vt_venus_memory_take(struct vt_venus_context *context, uint64_t bytes);
+void vt_venus_memory_give(struct vt_venus_context *context, uint64_t bytes);
+
+/* A handler carries out one command: `void vt_venus_<command>(struct vt_venus_run *run, struct
+ * vn_<command> *args)`. Handles in args are the host's already; out handles hold the id that the
+ * guest chose, and stay so: the handler adds the object. It sets args->ret. A guest's mistake that
+ * Vulkan would call invalid usage is vt_venus_fail(&run->in, …), which ends the context; what the
+ * host's driver refuses is a VkResult. Which commands are written by hand stands in
+ * src/venus/handled.list, everything else passes through. args->self is the object of the first
+ * argument, with the tables to call through. */
+
+/** Table of all commands, generated; NULL: no such number. */
+struct vn_command {
+    uint32_t id;
+    const char *name; /**< "vkCreateBuffer" */
+    /** Decodes, carries out, replies if `flags` (the stream's VkCommandFlagsEXT) ask for it. */
+    void (*run)(struct vt_venus_run *run, uint32_t flags);
+    /** Reads the command's arguments into the sink; the cursor ends behind them. */
+    bool (*describe)(struct vt_venus_in *in, struct vt_venus_sink *sink);
+    bool (*describe_reply)(struct vt_venus_in *in, struct vt_venus_sink *sink);
+    uint32_t kind; /**< enum vn_command_kind */
+};
+enum vn_command_kind {
+    VN_PASSES,  /**< generated handler */
+    VN_HANDLED, /**< in handled.list */
+    VN_REFUSED, /**< decoded and refused by name */
+};
+const struct vn_command *vn_command_of(uint32_t id);
+
+/* Rings (ring.c). */
+int vt_venus_ring_create(struct vt_venus_context *context, uint64_t id,
+                         const struct VkRingCreateInfoMESA *info, struct vt_error *err);
+void vt_venus_ring_end(struct vt_venus_context *context, uint64_t id);
+/** Wakes the ring; false: no such ring. */
+bool vt_venus_ring_notify(struct vt_venus_context *context, uint64_t id, uint32_t seqno);
+/** Waits until the ring has carried out all up to `seqno`; false: no such ring, or the context
+ * ended. */
+bool vt_venus_ring_wait(struct vt_venus_run *run, uint64_t id, uint32_t seqno);
+
+/* Timelines (timeline.c): a queue is bound to one when it is got (VkDeviceQueueTimelineInfoMESA).
+ */
+int vt_venus_timeline_bind(struct vt_venus_context *context, uint32_t timeline,
+                           struct vt_venus_object *queue, struct vt_error *err);
+void vt_venus_timeline_unbind(struct vt_venus_context *context, struct vt_venus_object *queue);
+
+/* Memory (heap.c): what backs a guest's host-visible VkDeviceMemory, importable and shareable.
+ * Pages are touched, sizes are multiples of the host's page; pieces are kept for reuse within their
+ * context only. */
+struct vt_venus_piece {
+    int fd;
+    uint8_t *at;
+    size_t size;
+};
+struct vt_venus_heap;
+struct vt_venus_heap *vt_venus_context_heap(struct vt_venus_context *context);
+int vt_venus_heap_take(struct vt_venus_heap *heap, size_t bytes, struct vt_venus_piece *piece,
+                       struct vt_error *err);
+void vt_venus_heap_give(struct vt_venus_heap *heap, struct vt_venus_piece *piece);
+
+#endif
