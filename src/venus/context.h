@@ -54,6 +54,10 @@ bool vt_venus_run_stream(struct vt_venus_run *run, const uint8_t *stream, size_t
 /** The public options, as they are in force. */
 const struct vt_venus_options *vt_venus_context_options(const struct vt_venus_context *context);
 struct vt_venus_objects *vt_venus_context_objects(struct vt_venus_context *context);
+struct vt_venus_renderer *vt_venus_context_renderer(struct vt_venus_context *context);
+struct vt_venus_timelines *vt_venus_context_timelines(struct vt_venus_context *context);
+/** True as soon as the context has ended or is being destroyed: who waits stops waiting. */
+bool vt_venus_context_ending(const struct vt_venus_context *context);
 /** Counts allocated bytes against memory_max_bytes; false: too many, nothing is counted. */
 bool vt_venus_memory_take(struct vt_venus_context *context, uint64_t bytes);
 void vt_venus_memory_give(struct vt_venus_context *context, uint64_t bytes);
