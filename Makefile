@@ -61,7 +61,7 @@ check-long: setup-check all fuzz-all
 	@tools/run-tests $(BUILD):long:1
 
 setup-check:
-	@tools/setup build test lint qemu guest node
+	@tools/setup build test lint qemu guest node mesa
 
 lint: all
 	@tools/setup lint
