@@ -8,7 +8,7 @@
 #   expect_eq 'hostname' vitrine "$(guest_exec hostname)"
 #
 # Exit 77 by skip REASON. A test fails by itself when a RAM file, a process or a directory of one of
-# its VMs outlives it.
+# its VMs outlives it. Why it failed is what it says last.
 set -euo pipefail
 
 : "${VITRINE:=$(dirname "${BASH_SOURCE[0]}")/../../build/vitrine}"
@@ -18,11 +18,23 @@ scratch=$(mktemp -d "${TMPDIR:-/tmp}/vitrine-test-XXXXXX")
 export VITRINE_RUNTIME_DIR=$scratch/run VITRINE_STATE_DIR=$scratch/state VITRINE_DATA_DIR=$scratch/data VITRINE tools
 prefix=t$$
 vm=
+# Seconds that something awaited may take. It says that nothing comes any more, not how fast things are: a
+# guest that boots beside others on a busy machine of two cores may take most of a minute.
+patience=120
+
+# Each command as it begins, and when: where a test stood when it ended. Where Meson keeps its logs
+# it outlives a test that was killed (tools/run-tests).
+steps=$scratch/steps
+[ ! -d "${VITRINE_BUILD-}/meson-logs" ] || steps=$VITRINE_BUILD/meson-logs/$(basename "$0" .sh).steps
+exec {BASH_XTRACEFD}>"$steps"
+PS4='+ $EPOCHREALTIME ${BASH_SOURCE[0]##*/}:$LINENO: '
+set -x
 
 vitrine() { "$VITRINE" "$@"; }
 note() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() {
     note "FAILED: $*"
+    printf '%s\n' "$*" >"$scratch/reason"
     exit 1
 }
 skip() {
@@ -41,12 +53,12 @@ start_vm() {
 
 # wait_console REGEX [VM [TIME]]: until the guest has printed it.
 wait_console() {
-    vitrine console "${2:-$vm}" --wait "$1" --timeout "${3:-60s}" >/dev/null
+    vitrine console "${2:-$vm}" --wait "$1" --timeout "${3:-${patience}s}" >/dev/null
 }
 
 # guest_exec COMMAND [VM]: what it prints in the guest; its exit status.
 guest_exec() {
-    vitrine console "${2:-$vm}" --exec "$1" --timeout 60s
+    vitrine console "${2:-$vm}" --exec "$1" --timeout "${patience}s"
 }
 
 vm_state() { vitrine info "${1:-$vm}" --json | json 'd["state"]'; }
@@ -88,12 +100,13 @@ expect_error() {
     expect_match "message of '$*'" "$regex" "$(cat "$scratch/err")"
 }
 
-# wait_until WHAT COMMAND...: until it succeeds, for half a minute.
+# wait_until WHAT COMMAND...: until it succeeds. A failure shows what it said last.
 wait_until() {
-    local what=$1 deadline=$((SECONDS + 30))
+    local what=$1 deadline=$((SECONDS + patience))
     shift
-    until "$@" >/dev/null 2>&1; do
-        [ $SECONDS -lt $deadline ] || fail "still not so: $what"
+    until "$@" >"$scratch/awaited" 2>&1; do
+        [ $SECONDS -lt $deadline ] ||
+            fail "still not so after $patience s: $what$(printf '\n' && tail -n 8 "$scratch/awaited")"
         sleep 0.05
     done
 }
@@ -102,14 +115,14 @@ wait_until() {
 
 # Processes that carry this test's VM directory in their environment, but for the shell itself.
 own_processes() {
-    local environ pid
-    for environ in /proc/[0-9]*/environ; do
-        pid=${environ#/proc/}
-        pid=${pid%/environ}
-        if [ "$pid" != $$ ] && grep -qzxF "VITRINE_RUNTIME_DIR=$VITRINE_RUNTIME_DIR" "$environ" 2>/dev/null &&
-            [ "$(awk '/^PPid/ { print $2 }' "/proc/$pid/status" 2>/dev/null)" != $$ ]; then
-            printf '%s\n' "$pid"
-        fi
+    local pids pid parent
+    mapfile -t pids < <(grep -lszxF "VITRINE_RUNTIME_DIR=$VITRINE_RUNTIME_DIR" /proc/[0-9]*/environ | cut -d/ -f3)
+    for pid in "${pids[@]}"; do
+        parent=$(awk '/^PPid/ { print $2 }' "/proc/$pid/status" 2>/dev/null) || continue # it looked, and is gone
+        case $pid:$parent in
+        $$:* | *:$$) ;;
+        *) printf '%s\n' "$pid" ;;
+        esac
     done
 }
 
@@ -118,29 +131,59 @@ qemus() {
     grep -la "qemu_[r]am_$prefix-" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3
 }
 
+# With bars before them: tools/run-tests tells them from the test's own words.
 show_logs() {
     local log
     for log in "$VITRINE_RUNTIME_DIR"/*/{console,qemu}.log; do
         if [ -s "$log" ]; then
-            note "the end of ${log#"$VITRINE_RUNTIME_DIR"/}:"
-            tail -n 20 "$log" | tr -cd '\n\t -~' >&2
+            printf '| the end of %s:\n' "${log#"$VITRINE_RUNTIME_DIR"/}" >&2
+            tail -n 20 "$log" | tr -cd '\n\t -~' | sed 's/^/| /' >&2
         fi
     done
+}
+
+# The last commands that began before the end did, and how long ago.
+show_steps() {
+    note 'it stood at:'
+    sed -E '/: (on_signal|finish)$/,$d' "$steps" | grep -a '^+' | tail -n 4 |
+        awk -v now="$EPOCHREALTIME" '{ printf "%6.1f s ago: ", now - $2; $1 = $2 = ""; print substr($0, 3, 300) }' >&2
+}
+
+why_it_failed() {
+    show_logs
+    if [ -s "$scratch/reason" ]; then
+        note "FAILED: $(cat "$scratch/reason")"
+    else
+        show_steps
+        note "FAILED: $1"
+    fi
+}
+
+# Whoever ends a test for its time (Meson) kills its process group soon after: what finish has not done
+# by then another process does.
+on_signal() {
+    trap '' INT TERM
+    export -f vitrine note own_processes qemus finish
+    env -u VITRINE_RUNTIME_DIR where="$VITRINE_RUNTIME_DIR" prefix="$prefix" scratch="$scratch" setsid -f bash -c '
+        while [ -e "/proc/$1" ]; do sleep 0.1; done
+        export VITRINE_RUNTIME_DIR=$where
+        [ ! -d "$scratch" ] || finish' "$0" $$ >/dev/null 2>&1 </dev/null
+    exit 130
 }
 
 finish() {
     local status=$? name left=()
     trap - EXIT
     trap '' INT TERM
-    set +e
+    set +ex
     if [ $status -ne 0 ] && [ $status -ne 77 ]; then
-        show_logs
+        why_it_failed "status $status"
     fi
     for name in $(vitrine ls --names 2>/dev/null); do
         vitrine kill "$name" >&2
     done
     # A keeper removes everything first and exits a moment later.
-    for _ in {1..40}; do
+    for _ in {1..200}; do
         mapfile -t left < <(own_processes; qemus)
         [ ${#left[@]} -gt 0 ] || break
         sleep 0.05
@@ -157,8 +200,10 @@ finish() {
         rm -f /dev/shm/qemu_{ram,trace}_"$prefix"-*
         status=1
     fi
+    # Who still waits for us waits for somebody who has our output open.
+    printf '+ %s the end, status %d\n' "$EPOCHREALTIME" $status >&"$BASH_XTRACEFD"
     rm -rf "$scratch"
     exit $status
 }
 trap finish EXIT
-trap 'exit 130' INT TERM
+trap on_signal INT TERM
