@@ -23,14 +23,41 @@
 /** Timelines of a context: 0 is the CPU's (the context's own stream), others belong to queues. */
 #define VT_VENUS_TIMELINES 64u
 
+struct vt_venus_context;
+
+/** One command, as an observer sees it; borrowed for the call. */
+struct vt_venus_observed {
+    uint32_t context;  /**< the id its creator gave */
+    uint64_t ring;     /**< the ring's id, 0: the context's own stream */
+    uint32_t command;  /**< its number */
+    const void *bytes; /**< the whole command, number and flags first */
+    size_t size;
+    const void *reply; /**< at the end: what was written, NULL when nothing was */
+    size_t reply_bytes;
+};
+/** Told of everything that a renderer's contexts carry out (recording). Calls come from the
+ * contexts' threads, those of one ring in order; they must not call the context, but for
+ * vt_venus_context_mappings. */
+struct vt_venus_observer {
+    void (*created)(void *arg, struct vt_venus_context *context, uint32_t id, const char *name);
+    void (*destroyed)(void *arg, uint32_t id);
+    /** Before the command is carried out, and after (not when it was the context's last). */
+    void (*begin)(void *arg, struct vt_venus_context *context,
+                  const struct vt_venus_observed *command);
+    void (*end)(void *arg, struct vt_venus_context *context,
+                const struct vt_venus_observed *command);
+    void (*attached)(void *arg, uint32_t context, uint32_t resource, uint64_t size);
+    void (*detached)(void *arg, uint32_t context, uint32_t resource);
+    void *arg;
+};
+
 struct vt_venus_options {
     const char
         *gpu; /**< as everywhere: a part of the device's name or its number; NULL: all are shown */
     uint64_t memory_max_bytes; /**< of a context's allocations and shared memory; 0: half of the
                                   host's RAM */
     uint32_t objects_max;      /**< of a context; 0: 1 Mi */
-    const char *record;        /**< a .vgpu file to be made; NULL: none */
-    bool record_replace;
+    struct vt_venus_observer observer; /**< all NULL: none */
 };
 
 struct vt_venus_renderer;
@@ -55,7 +82,6 @@ struct vt_venus_events {
     void *arg;
 };
 
-struct vt_venus_context;
 int vt_venus_context_create(struct vt_venus_renderer *renderer, uint32_t id, const char *name,
                             const struct vt_venus_events *events, struct vt_venus_context **context,
                             struct vt_error *err);
@@ -93,6 +119,13 @@ int vt_venus_context_submit(struct vt_venus_context *context, const void *stream
  * VT_E_INVAL: no such timeline. One thread at a time. */
 int vt_venus_context_fence(struct vt_venus_context *context, uint32_t timeline, uint64_t id,
                            struct vt_error *err);
+
+/** Memory that the guest reads and writes by itself: what backs its mappable VkDeviceMemory
+ * objects. Calls `visit` for each while none can be freed; `memory` is the object's id, `at` its
+ * `size` bytes (the guest may write there at any time). False stops. Any thread. */
+void vt_venus_context_mappings(struct vt_venus_context *context,
+                               bool (*visit)(uint64_t memory, uint8_t *at, size_t size, void *arg),
+                               void *arg);
 
 /** Counted since the context began; read at any time, from any thread. */
 struct vt_venus_statistics {
