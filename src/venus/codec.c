@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 /* An arena begins with a block of BLOCK_BYTES and keeps one of at most KEPT_BYTES. */
-#define BLOCK_BYTES (64u * 1024)
-#define KEPT_BYTES (1024u * 1024)
+#define BLOCK_BYTES ((size_t)64 * 1024)
+#define KEPT_BYTES ((size_t)1024 * 1024)
 
 struct vt_venus_block {
     struct vt_venus_block *next;

@@ -236,7 +236,9 @@ static void reclaim(struct vt_venus_objects *objects)
         struct vt_venus_object *object = objects->retired;
         objects->retired = object->retired;
         objects->retired_count--;
-        free(object->state);
+        if (object->free_state != NULL) {
+            object->free_state(object->state);
+        }
         free(object);
     }
     struct table **at = &objects->retired_tables;

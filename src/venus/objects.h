@@ -25,8 +25,10 @@ struct vt_venus_object {
     struct vt_venus_object *owner;        /**< the VkDevice's object (a device: itself), or the
                                              VkInstance's above devices */
     struct vt_venus_object *parent;       /**< what it dies with: pool, device, instance */
-    void *state; /**< the type's own, one block of malloc, NULL for most; `end` ends what it refers
-                    to and leaves the block, which is freed together with the object */
+    void *state;                          /**< the type's own, NULL for most */
+    /** Frees `state` when nobody can read it any more, long after `end`, which leaves it: NULL
+     * where something else owns it. `free` will often do. */
+    void (*free_state)(void *state);
     /* links: objects.c */
     struct vt_venus_object *first_child, *next_sibling, *previous_sibling;
     struct vt_venus_object *retired;
@@ -41,9 +43,9 @@ void vt_venus_objects_destroy(struct vt_venus_objects *objects);
 
 /** How an object of a type ends when its parent does, the context does, or the guest destroys it:
  * destroys the host's object and what `state` refers to; other threads may still read `state`
- * itself. Called once, without a lock, after the object and all below it left the table. Types
- * without an entry need nothing (they die with their parent on the host, as VkPhysicalDevice,
- * VkQueue, VkDescriptorSet and VkCommandBuffer do). */
+ * itself, which `free_state` frees later. Called once, without a lock, after the object and all
+ * below it left the table. Types without an entry need nothing (they die with their parent on the
+ * host, as VkPhysicalDevice, VkQueue, VkDescriptorSet and VkCommandBuffer do). */
 typedef void vt_venus_end_fn(struct vt_venus_object *object);
 /** Generated for pass-through types, else by hand; NULL: nothing to do. */
 vt_venus_end_fn *vt_venus_end_of(VkObjectType type);

@@ -105,6 +105,7 @@ static void children_end_first_and_the_youngest_first(void **state)
     assert_ptr_equal(device->owner, device);
     assert_ptr_equal(commands->owner, device);
     commands->state = malloc(10);
+    commands->free_state = free;
     vt_venus_objects_end(objects, device);
     const uint64_t order[] = {7, 5, 4, 3};
     assert_int_equal(n_ended, 4);
@@ -179,6 +180,7 @@ static void a_visitor_holds_what_it_found(void **state)
     vt_venus_visitor_resume(objects, &visitor);
     struct vt_venus_object *held = add(objects, 2, VK_OBJECT_TYPE_EVENT, instance);
     held->state = strdup("state");
+    held->free_state = free;
     vt_venus_objects_end(objects, held);
     vt_venus_objects_end(objects, held); /* a second end finds nothing to do */
     assert_int_equal(n_ended, 1);
