@@ -14,6 +14,8 @@
 #define VT_VENUS_LAST_COMMANDS 64u
 #define VT_VENUS_LAST_BYTES 240u
 
+struct VkRingCreateInfoMESA; /* generated: vn_mesa.h */
+
 /** A stream's reader: a ring's thread, or the context's own stream. One thread's; handlers get it.
  */
 struct vt_venus_run {
@@ -28,6 +30,7 @@ struct vt_venus_run {
     uint32_t depth;                /**< of vkExecuteCommandStreamsMESA: 0 or 1 */
     struct vt_venus_count *counts; /**< by command number; context.c */
     uint64_t sequence;             /**< commands so far */
+    VkResult result;               /**< of the last command; VK_SUCCESS for those without one */
 };
 
 /** Shared memory by resource id; counted holds, so that a detach leaves users what they use. */
