@@ -92,6 +92,7 @@ enum vn_command_kind {
 const struct vn_command *vn_command_of(uint32_t id);
 
 /* Rings (ring.c). */
+struct VkRingCreateInfoMESA; /* generated: vn_mesa.h */
 int vt_venus_ring_create(struct vt_venus_context *context, uint64_t id,
                          const struct VkRingCreateInfoMESA *info, struct vt_error *err);
 void vt_venus_ring_end(struct vt_venus_context *context, uint64_t id);
@@ -107,18 +108,9 @@ int vt_venus_timeline_bind(struct vt_venus_context *context, uint32_t timeline,
                            struct vt_venus_object *queue, struct vt_error *err);
 void vt_venus_timeline_unbind(struct vt_venus_context *context, struct vt_venus_object *queue);
 
-/* Memory (heap.c): what backs a guest's host-visible VkDeviceMemory, importable and shareable.
- * Pages are touched, sizes are multiples of the host's page; pieces are kept for reuse within their
- * context only. */
-struct vt_venus_piece {
-    int fd;
-    uint8_t *at;
-    size_t size;
-};
+/* Memory (heap.h): what backs a guest's host-visible VkDeviceMemory, importable and shareable. Made
+ * with the context, destroyed after its objects. */
 struct vt_venus_heap;
 struct vt_venus_heap *vt_venus_context_heap(struct vt_venus_context *context);
-int vt_venus_heap_take(struct vt_venus_heap *heap, size_t bytes, struct vt_venus_piece *piece,
-                       struct vt_error *err);
-void vt_venus_heap_give(struct vt_venus_heap *heap, struct vt_venus_piece *piece);
 
 #endif
