@@ -41,11 +41,12 @@ struct vt_venus_observed {
 struct vt_venus_observer {
     void (*created)(void *arg, struct vt_venus_context *context, uint32_t id, const char *name);
     void (*destroyed)(void *arg, uint32_t id);
-    /** Before the command is carried out, and after (not when it was the context's last). */
-    void (*begin)(void *arg, struct vt_venus_context *context,
-                  const struct vt_venus_observed *command);
+    /** Before the command is carried out, and after (not when it was the context's last); `end`
+     * gets what `begin` returned. */
+    uint64_t (*begin)(void *arg, struct vt_venus_context *context,
+                      const struct vt_venus_observed *command);
     void (*end)(void *arg, struct vt_venus_context *context,
-                const struct vt_venus_observed *command);
+                const struct vt_venus_observed *command, uint64_t begun);
     void (*attached)(void *arg, uint32_t context, uint32_t resource, uint64_t size);
     void (*detached)(void *arg, uint32_t context, uint32_t resource);
     void *arg;
