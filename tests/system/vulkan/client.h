@@ -232,6 +232,11 @@ void target_begin(const struct target *t, VkCommandBuffer commands, VkSubpassCon
 /** Ends the pass, copies, runs, prints the checksum. */
 void target_finish(struct client *c, const struct target *t, VkCommandBuffer commands,
                    const char *what);
+/** The layout of rect.vert's push constants; a set may come before. */
+VkPipelineLayout rect_layout(struct client *c, const VkDescriptorSetLayout *set);
+/** Four vertices of a strip: left, top, right, bottom from -1 to 1. */
+void draw_rect(VkCommandBuffer commands, VkPipelineLayout layout, const float rect[4],
+               const float color[4], float depth);
 uint32_t target_pixel(const struct target *t, uint32_t x, uint32_t y);
 
 #define LOAD(c, name) PFN_##name name##_ = (PFN_##name)vkGetDeviceProcAddr((c)->device, #name)

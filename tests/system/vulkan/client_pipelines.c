@@ -379,3 +379,19 @@ uint32_t target_pixel(const struct target *t, uint32_t x, uint32_t y)
 {
     return ((const uint32_t *)t->pixels.at)[y * t->width + x];
 }
+
+VkPipelineLayout rect_layout(struct client *c, const VkDescriptorSetLayout *set)
+{
+    return pipeline_layout(c, set, set != NULL ? 1 : 0, 36);
+}
+
+void draw_rect(VkCommandBuffer commands, VkPipelineLayout layout, const float rect[4],
+               const float color[4], float depth)
+{
+    float push[9];
+    memcpy(push, rect, 16);
+    memcpy(push + 4, color, 16);
+    push[8] = depth;
+    vkCmdPushConstants(commands, layout, VK_SHADER_STAGE_ALL, 0, sizeof push, push);
+    vkCmdDraw(commands, 4, 1, 0, 0);
+}
