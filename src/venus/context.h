@@ -104,9 +104,11 @@ bool vt_venus_ring_wait(struct vt_venus_run *run, uint64_t id, uint32_t seqno);
 
 /* Timelines (timeline.c): a queue is bound to one when it is got (VkDeviceQueueTimelineInfoMESA).
  */
+struct vt_venus_queue;
 int vt_venus_timeline_bind(struct vt_venus_context *context, uint32_t timeline,
-                           struct vt_venus_object *queue, struct vt_error *err);
-void vt_venus_timeline_unbind(struct vt_venus_context *context, struct vt_venus_object *queue);
+                           struct vt_venus_queue *queue, struct vt_error *err);
+void vt_venus_timeline_unbind(struct vt_venus_context *context, struct vt_venus_queue *queue,
+                              bool hung);
 
 /* Memory (heap.h): what backs a guest's host-visible VkDeviceMemory, importable and shareable. Made
  * with the context, destroyed after its objects. */

@@ -9,69 +9,80 @@
 #define VT_VENUS_DEVICE_H
 
 #include "venus/gpu.h"
+#include "venus/vn_tables.h"
 
 /** Set in a VkDevice's object->flags: the host's GPU did not finish; nothing of it may be
  * destroyed. */
 #define VT_VENUS_DEVICE_HUNG 1u
 
+/** object->flags of a VkSemaphore. */
+#define VT_VENUS_SEMAPHORE_TIMELINE 1u
+
 /** object->state of a VkInstance. */
 struct vt_venus_instance {
     struct vt_venus_context *context;
-    struct vn_instance_table *table;
     VkInstance handle;
-    uint32_t api_version; /**< that it was made with */
     pthread_mutex_t lock;
     struct vt_venus_gpu **gpus; /**< lock: listed when first asked for */
     uint32_t n_gpus;
-    bool listed;
+    bool listed; /**< lock */
+    struct vn_instance_table table;
 };
 
 /** object->state of a VkQueue; the device's state owns it. */
 struct vt_venus_queue {
-    VkQueue handle; /**< NULL until the guest has asked for it */
+    VkQueue handle; /**< lock: NULL until the guest has asked for it, and when its device ends */
     uint32_t family, index;
     VkDeviceQueueCreateFlags flags;
     uint32_t timeline; /**< 0: bound to none */
     struct vt_venus_device *device;
-    pthread_mutex_t lock; /**< held for each use of `handle` */
+    pthread_mutex_t lock; /**< held while `handle` is used */
 };
 
 /** A semaphore whose payload is partly ours: see semaphore.c. */
 struct vt_venus_semaphore {
-    VkSemaphore handle;
+    uint64_t handle;               /**< the host's; 0: no entry */
     bool exported;                 /**< made to be exported: who signals it is remembered */
     bool signalled;                /**< an imported payload: the next wait passes */
-    struct vt_venus_queue *signal; /**< that signalled it last */
+    struct vt_venus_queue *signal; /**< that signalled it last, or NULL */
 };
 
 /** object->state of a VkDevice. */
 struct vt_venus_device {
     struct vt_venus_context *context;
     struct vt_venus_gpu *gpu;
-    struct vn_device_table *table;
     VkDevice handle;
-    struct vt_venus_queue *queues;
+    struct vt_venus_queue *queues; /**< those that it was created with */
     uint32_t n_queues;
-    _Atomic uint32_t waiting; /**< threads inside of a wait; the device ends after they left */
-    _Atomic bool ending;
     pthread_mutex_t lock;
-    struct vt_venus_semaphore *semaphores; /**< lock */
-    size_t n_semaphores, max_semaphores;   /**< lock */
-    _Atomic size_t tracked;                /**< n_semaphores, read without the lock */
-    VkFence *retired; /**< lock: exported while they were pending, destroyed when done */
-    size_t n_retired, max_retired;
+    pthread_cond_t left;             /**< `waiting` became 0 */
+    uint32_t waiting;                /**< lock: threads inside of a wait */
+    _Atomic bool ending;             /**< they leave, and the device ends after them */
+    struct vt_venus_semaphore *hash; /**< lock: by handle, open addressing */
+    size_t hash_max;                 /**< lock: a power of two, or 0 */
+    _Atomic size_t tracked;          /**< changed with the lock; 0: nobody needs to look */
+    struct vn_device_table table;
 };
 
-/** Waits for fences in slices, so that the context's and the device's end are noticed:
- * VK_ERROR_DEVICE_LOST then. The thread's visitor is paused meanwhile. */
-VkResult vt_venus_wait_fences(struct vt_venus_run *run, struct vt_venus_device *device, uint32_t n,
-                              const VkFence *fences, VkBool32 all, uint64_t timeout_ns);
-/** Waits for queues to be idle, with the same ends. */
+/** A wait of the host that can be given up: `step` waits for at most so long and says VK_TIMEOUT
+ * then. It is repeated until `timeout_ns` have passed, the context or the device ends
+ * (VK_ERROR_DEVICE_LOST), or it says something else. The thread's visitor is paused meanwhile. */
+typedef VkResult vt_venus_wait_fn(void *arg, uint64_t timeout_ns);
+VkResult vt_venus_wait(struct vt_venus_run *run, struct vt_venus_device *device,
+                       uint64_t timeout_ns, vt_venus_wait_fn *step, void *arg);
+/** Waits until this queue, or all that the guest has got (NULL), are idle. */
 VkResult vt_venus_wait_idle(struct vt_venus_run *run, struct vt_venus_device *device,
                             struct vt_venus_queue *only);
 /** Before devices' objects are ended: waits a bounded time until the host's queues are idle, and
- * marks those devices VT_VENUS_DEVICE_HUNG that do not become so. NULL: the context's all. */
-void vt_venus_devices_quiesce(struct vt_venus_objects *objects, struct vt_venus_object *device);
+ * marks those VT_VENUS_DEVICE_HUNG that do not become so. Nothing is submitted to them any more.
+ * `object`: a device, an instance for all of its, or NULL for all of the context. */
+void vt_venus_devices_quiesce(struct vt_venus_objects *objects, struct vt_venus_object *object);
+
+/** Adds a copy of `object`, which a handler has filled (objects.h: vt_venus_objects_put).
+ * VK_ERROR_OUT_OF_HOST_MEMORY: it was not added (and, when its id is in use, the command has a
+ * fault); the caller destroys what it made. */
+VkResult vt_venus_made(struct vt_venus_run *run, const struct vt_venus_object *object,
+                       struct vt_venus_object *parent, const char *member);
 
 /** For submissions: takes imported payloads out of what is waited for, and remembers who signals.
  * Arrays are replaced by ones of the command's arena; false and a fault: no memory. */
@@ -81,8 +92,6 @@ bool vt_venus_semaphores_submit2(struct vt_venus_run *run, struct vt_venus_queue
                                  VkSubmitInfo2 *submits);
 bool vt_venus_semaphores_bind(struct vt_venus_run *run, struct vt_venus_queue *queue, uint32_t n,
                               VkBindSparseInfo *binds);
-/** The device's end: what is kept of its fences and semaphores goes. */
-void vt_venus_fences_retire(struct vt_venus_device *device, bool all);
 
 /** The structure of this type in a chain, or NULL. */
 void *vt_venus_chain_find(const void *chain, VkStructureType type);

@@ -26,7 +26,8 @@ struct vt_venus_renderer {
 
 /** The Vulkan version that guests may speak at most: the protocol's, patch included. */
 uint32_t vt_venus_version_max(void);
-/** The loader's; the first call to what it gives may load drivers. */
-PFN_vkVoidFunction vt_venus_loader(const char *name);
+/** The loader's, which is linked; what it gives may load drivers when it is called. */
+VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vkGetInstanceProcAddr(VkInstance instance,
+                                                               const char *name);
 
 #endif
