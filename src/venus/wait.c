@@ -195,6 +195,14 @@ static bool close_device(struct vt_venus_device *device)
     return first;
 }
 
+/* With its instance, which cannot go before it. */
+static void mark_hung(struct vt_venus_object *device)
+{
+    for (struct vt_venus_object *at = device; at != NULL; at = at->parent) {
+        at->flags |= VT_VENUS_HUNG;
+    }
+}
+
 static void quiesce(struct vt_venus_objects *objects, struct vt_venus_object *object)
 {
     struct vt_venus_device *device = object->state;
@@ -204,7 +212,7 @@ static void quiesce(struct vt_venus_objects *objects, struct vt_venus_object *ob
     if (!idle_within(device, PATIENCE_NS / 10)) {
         vt_venus_objects_each(objects, VK_OBJECT_TYPE_SEMAPHORE, release, device);
         if (!idle_within(device, PATIENCE_NS)) {
-            object->flags |= VT_VENUS_DEVICE_HUNG;
+            mark_hung(object);
         }
     }
     for (uint32_t i = 0; i < device->n_queues; i++) {
@@ -232,7 +240,7 @@ static void collect(struct vt_venus_object *object, void *arg)
         size_t max = found->max != 0 ? 2 * found->max : 8;
         struct vt_venus_object **more = realloc(found->list, max * sizeof *more);
         if (more == NULL) {
-            object->flags |= VT_VENUS_DEVICE_HUNG; /* nobody waited for it */
+            mark_hung(object); /* nobody waited for it */
             return;
         }
         found->list = more;
