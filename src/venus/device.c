@@ -192,7 +192,7 @@ void vt_venus_vkCreateDevice(struct vt_venus_run *run, struct vn_vkCreateDevice 
 void vt_venus_end_VkDevice(struct vt_venus_object *object)
 {
     struct vt_venus_device *device = object->state;
-    bool hung = (object->flags & VT_VENUS_HUNG) != 0;
+    bool hung = (object->flags & VT_VENUS_DEVICE_HUNG) != 0;
     for (uint32_t i = 0; i < device->n_queues; i++) {
         vt_venus_timeline_unbind(device->context, &device->queues[i], hung);
     }

@@ -70,7 +70,7 @@ VkResult vt_venus_wait(struct vt_venus_run *run, struct vt_venus_device *device,
 VkResult vt_venus_wait_idle(struct vt_venus_run *run, struct vt_venus_device *device,
                             struct vt_venus_queue *only);
 /** Before devices' objects are ended: waits a bounded time until the host's queues are idle, and
- * marks those VT_VENUS_HUNG that do not become so. Nothing is submitted to them any more.
+ * marks those VT_VENUS_DEVICE_HUNG that do not become so. Nothing is submitted to them any more.
  * `object`: a device, an instance for all of its, or NULL for all of the context. */
 void vt_venus_devices_quiesce(struct vt_venus_objects *objects, struct vt_venus_object *object);
 

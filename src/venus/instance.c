@@ -156,7 +156,7 @@ void vt_venus_vkEnumerateInstanceLayerProperties(struct vt_venus_run *run,
 void vt_venus_end_VkInstance(struct vt_venus_object *object)
 {
     struct vt_venus_instance *instance = object->state;
-    if ((object->flags & VT_VENUS_HUNG) == 0) {
+    if ((object->flags & VT_VENUS_DEVICE_HUNG) == 0) {
         instance->table.DestroyInstance(instance->handle, NULL);
     }
 }

@@ -463,7 +463,8 @@ void vt_venus_objects_end(struct vt_venus_objects *objects, struct vt_venus_obje
     }
     for (struct vt_venus_object *o = first; o != NULL; o = o->retired) {
         vt_venus_end_fn *end = vt_venus_end_of(o->type);
-        bool in_use = o->owner != NULL && o->owner != o && (o->owner->flags & VT_VENUS_HUNG) != 0;
+        bool in_use =
+            o->owner != NULL && o->owner != o && (o->owner->flags & VT_VENUS_DEVICE_HUNG) != 0;
         if (end != NULL && !in_use) {
             end(o);
         }

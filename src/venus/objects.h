@@ -16,7 +16,7 @@ struct vn_device_table;   /* generated: PFN_vk* of a device */
 
 /** In flags of a device and its instance: the host's GPU did not finish (device.h). What was made
  * of them is not ended, since it may still be in use: it leaves the table, no more. */
-#define VT_VENUS_HUNG 0x80000000u
+#define VT_VENUS_DEVICE_HUNG 0x80000000u
 
 /** One Vulkan object of the guest. Handlers may read all of it; only objects.c writes the links. */
 struct vt_venus_object {

@@ -199,7 +199,7 @@ static bool close_device(struct vt_venus_device *device)
 static void mark_hung(struct vt_venus_object *device)
 {
     for (struct vt_venus_object *at = device; at != NULL; at = at->parent) {
-        at->flags |= VT_VENUS_HUNG;
+        at->flags |= VT_VENUS_DEVICE_HUNG;
     }
 }
 
