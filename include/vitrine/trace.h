@@ -227,6 +227,7 @@ struct vt_trace_filter { /* all zero: everything */
     uint32_t privileges; /**< bit 0: kernel, bit 1: user */
     uint64_t vcpu_mask;
     uint64_t root, root_mask; /**< page-table root, and its bits that count, 0: all of them */
+    uint64_t pid;             /**< whose root that is (vt_trace_filter_process), 0: nobody's */
     bool exact;               /**< counters count one by one; slower */
     uint32_t n_ranges;
     struct {
@@ -243,6 +244,17 @@ struct vt_target; /* vitrine/target.h */
  * process, or one without memory of its own; those of looking for a kernel. */
 int vt_trace_filter_process(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter,
                             struct vt_error *err);
+/** A process that is recorded may execute another program, under other page tables, and ends.
+ * Whoever records calls vt_trace_follow as often as it likes, which looks ten times a second. */
+struct vt_trace_follow {
+    struct vt_target *target;
+    struct vt_trace_filter *filter; /**< of any kind: only a process is followed */
+    uint64_t next_ns;               /**< 0 at first, like the next one */
+    unsigned missed;
+};
+/** 1: the filter is another now, and to be steered by. 0: as before, or it cannot be told now.
+ *  VT_E_NOT_FOUND: the process has ended. */
+int vt_trace_follow(struct vt_trace_follow *f, struct vt_error *err);
 /** Sets detail (enum vt_trace_detail), policy and filter (NULL: everything), and waits until the
  *  plugin follows. VT_E_UNSUPPORTED for what this QEMU cannot record, VT_E_LIMIT when the file
  *  system of the segment has no room for the rings, VT_E_BUSY while another steers, VT_E_TIMEOUT

@@ -25,6 +25,8 @@ struct request {
     struct vt_trace_filter filter;
     uint64_t pid; /* 0: of all processes */
     uint64_t for_ns, count;
+    struct vt_trace_follow follow;
+    bool process_ended;
 };
 
 /* ---- what is asked for ---- */
@@ -112,9 +114,22 @@ static int steer(const struct request *r, uint32_t detail, struct vt_error *err)
 #define EVENTS_A_LOOK 256   /* at the clock */
 #define KEEP_NS 1000000000u /* what was seen longer ago survives us */
 
+/* The process that is recorded, if it is one, by the roots that it has now. */
+static int follow(struct request *r, struct vt_error *err)
+{
+    int rc = vt_trace_follow(&r->follow, err);
+    if (rc == VT_E_NOT_FOUND) {
+        r->process_ended = true;
+        return 0;
+    }
+    rc = rc == 1 ? steer(r, r->detail, err) : rc;
+    return rc == VT_E_GONE || rc == VT_E_NOT_FOUND ? 0
+                                                   : rc; /* the VM ended, and its source says so */
+}
+
 /* Takes events until the time is up, there are enough of them, or nothing more can come.
  * `timeout_ms` 0: those that are there. */
-static int take(const struct vt_args *args, const struct request *r, struct vt_trace_source *source,
+static int take(const struct vt_args *args, struct request *r, struct vt_trace_source *source,
                 uint64_t deadline_ns, uint64_t timeout_ms, struct sink *sink, struct vt_error *err)
 {
     const struct vt_trace_info *info = vt_trace_source_info(source);
@@ -131,8 +146,9 @@ static int take(const struct vt_args *args, const struct request *r, struct vt_t
         }
         if (rc == 0 && timeout_ms != 0 && (got == 0 || n % EVENTS_A_LOOK == 0)) {
             uint64_t now = vt_now_ns();
-            more = more && vt_interrupted == 0 && now < deadline_ns;
-            if (sink->file != NULL && now >= keep_ns) {
+            rc = more ? follow(r, err) : 0;
+            more = more && vt_interrupted == 0 && now < deadline_ns && !r->process_ended;
+            if (rc == 0 && sink->file != NULL && now >= keep_ns) {
                 rc = vt_trace_writer_flush(sink->file, err);
                 keep_ns = now + KEEP_NS;
             }
@@ -176,14 +192,14 @@ static void summarise(const struct vt_args *args, const struct request *r, const
                 t->instructions, t->blocks, sink->file != NULL ? "kept" : "shown", t->cuts,
                 t->accesses, t->lost_words);
     }
-    if (after->ended) {
-        fprintf(stderr, "the VM ended\n");
+    if (after->ended || r->process_ended) {
+        fprintf(stderr, after->ended ? "the VM ended\n" : "the process ended\n");
     }
 }
 
 /* The recording itself, from on to off. */
-static int record(const struct vt_args *args, const struct request *r,
-                  struct vt_trace_source *source, struct sink *sink, struct vt_error *err)
+static int record(const struct vt_args *args, struct request *r, struct vt_trace_source *source,
+                  struct sink *sink, struct vt_error *err)
 {
     int rc = steer(r, r->detail, err);
     if (rc != 0) {
@@ -215,9 +231,10 @@ static int record(const struct vt_args *args, const struct request *r,
 }
 
 /* The rings' reader is there before the first record and until after the last one. */
-static int watch(const struct vt_args *args, const struct request *r, struct vt_target *target,
+static int watch(const struct vt_args *args, struct request *r, struct vt_target *target,
                  struct vt_error *err)
 {
+    r->follow = (struct vt_trace_follow){.target = target, .filter = &r->filter};
     const char *out = vt_args_value(args, "out");
     struct sink sink = {.show = r->detail != VT_TRACE_COUNT &&
                                 (out == NULL || vt_args_flag(args, "show"))};
@@ -268,7 +285,7 @@ static const struct vt_option options[] = {
     {"filter", "WHAT", "kernel, user, pid=N, range=A-B, root=A, vcpu=N, point=A", true},
     {"policy", "WORD", "when we are slower than the guest: wait (default), drop, keep-last", false},
     {"period", "N", "from times on: the time every N blocks (default: 64)", false},
-    {"for", "TIME", "that long; default: until interrupted or the VM ends", false},
+    {"for", "TIME", "that long; default: until interrupted or what is recorded ends", false},
     {"count", "N", "end with the block that has the Nth instruction", false},
     {"out", "FILE", "keep it in FILE, and do not show it", false},
     {"replace", NULL, "FILE may exist and is replaced", false},
@@ -312,7 +329,9 @@ const struct vt_verb vt_verb_trace = {
         "blocks: which ones. times: when. addresses: what memory they touch. values: what is read\n"
         "and written there.\n\n"
         "Filters add up: of code in the given ranges, of the given half of the address space, on\n"
-        "the given vCPUs, under the given page-table root or those of a process. point=A records\n"
+        "the given vCPUs, under the given page-table root or those of a process, which is "
+        "followed\n"
+        "when it executes another program; when it ends, so do we. point=A records\n"
         "the registers before the instruction at A. A range or half that a block begins in has\n"
         "all of the block.\n\n"
         "A guest executes some hundred million instructions a second, more than can be shown.\n"

@@ -1,12 +1,19 @@
-/* trace/filter_process.c - a process as a trace's filter. See vitrine/trace.h. */
+/* trace/filter_process.c - a process as a trace's filter, also when it executes another program.
+ * See vitrine/trace.h.
+ */
+#include "base/io.h"
 #include "guest/linux/pages.h"
 #include "vitrine/target.h"
 #include "vitrine/trace.h"
 
 #include <inttypes.h>
 
-int vt_trace_filter_process(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter,
-                            struct vt_error *err)
+#define FOLLOW_NS 100000000u /* between two looks */
+#define MISSED_MAX 2u        /* looks that did not find it, before it has ended */
+
+/* *whole: all processes were seen. */
+static int find(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter, bool *whole,
+                struct vt_error *err)
 {
     struct vt_task_list tasks = {0};
     int rc = vt_target_kernel(target, err);
@@ -20,6 +27,7 @@ int vt_trace_filter_process(struct vt_target *target, uint64_t pid, struct vt_tr
             task = &tasks.tasks[i];
         }
     }
+    *whole = !tasks.torn;
     struct vt_linux_layout layout;
     if (task == NULL) {
         rc = vt_fail(err, VT_E_NOT_FOUND, "%s has no process %" PRIu64 " with memory of its own",
@@ -28,10 +36,40 @@ int vt_trace_filter_process(struct vt_target *target, uint64_t pid, struct vt_tr
         rc = vt_linux_task_layout(target->kernel, task, &layout, err);
     }
     if (rc == 0) {
+        filter->pid = pid;
         filter->root = task->pgd.v;
         /* Page-table isolation: its programs run under another root than the kernel for it. */
         filter->root_mask = ~(layout.space.root.v ^ task->pgd.v);
     }
     vt_task_list_fini(&tasks);
     return rc;
+}
+
+int vt_trace_filter_process(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter,
+                            struct vt_error *err)
+{
+    bool whole;
+    return find(target, pid, filter, &whole, err);
+}
+
+int vt_trace_follow(struct vt_trace_follow *f, struct vt_error *err)
+{
+    uint64_t now = vt_now_ns();
+    if (f->filter->pid == 0 || now < f->next_ns) {
+        return 0;
+    }
+    f->next_ns = now + FOLLOW_NS;
+    struct vt_trace_filter is = *f->filter;
+    bool whole = false;
+    int rc = find(f->target, f->filter->pid, &is, &whole, err);
+    if (rc == VT_E_NOT_FOUND && whole) {
+        return ++f->missed < MISSED_MAX ? 0 : rc;
+    }
+    if (rc != 0) {
+        return 0; /* the guest runs: the next look may see it */
+    }
+    f->missed = 0;
+    bool other = is.root != f->filter->root || is.root_mask != f->filter->root_mask;
+    *f->filter = is;
+    return other;
 }

@@ -31,9 +31,10 @@ struct vt_trace_hot_request {
     bool (*stop)(void *arg);
     void *arg;
 };
-/** Records that VM and learns; afterwards its instructions are counted if they were before, and
- * nothing is recorded. Needs hot->top alone. VT_E_UNSUPPORTED; VT_E_BUSY: another records, or what
- * ran last is kept; others: see vt_trace_open_live and vt_trace_steer. */
+/** Records that VM and learns, until the time is up or the filter's process has ended; afterwards
+ * its instructions are counted if they were before, and nothing is recorded. Needs hot->top alone.
+ * VT_E_UNSUPPORTED; VT_E_BUSY: another records, or what ran last is kept; others: see
+ * vt_trace_open_live and vt_trace_steer. */
 int vt_trace_hot_live(struct vt_trace_hot *hot, struct vt_target *target,
                       const struct vt_trace_hot_request *request, struct vt_error *err);
 int vt_trace_hot_file(struct vt_trace_hot *hot, const char *path,

@@ -20,17 +20,45 @@ static bool wants_stop(const struct vt_trace_hot_request *request)
     return request->stop != NULL && request->stop(request->arg);
 }
 
-/* Until the deadline or until asked to stop; deadline 0: what there is. */
+/* A recording of a VM; the filter follows its process. */
+struct recording {
+    const char *segment;
+    uint32_t policy;
+    struct vt_trace_filter filter;
+    struct vt_trace_follow follow;
+};
+
+static int steer(const struct recording *r, struct vt_error *err)
+{
+    return vt_trace_steer(r->segment, VT_TRACE_BLOCKS, r->policy, 0, &r->filter, STEER_MS, err);
+}
+
+/* Whether it goes on: 1, or 0 when its process has ended. */
+static int goes_on(struct recording *r, struct vt_error *err)
+{
+    int rc = r != NULL ? vt_trace_follow(&r->follow, err) : 0;
+    rc = rc == 1 ? steer(r, err) : rc;
+    return rc == VT_E_NOT_FOUND ? 0 : rc == 0 ? 1 : rc;
+}
+
+/* Until the deadline, until asked to stop or until it does not go on (NULL: no recording); deadline
+ * 0: what there is. */
 static int take(struct vt_trace_hot *hot, struct vt_trace_source *source, uint64_t deadline_ns,
-                const struct vt_trace_hot_request *request, struct vt_error *err)
+                struct recording *r, const struct vt_trace_hot_request *request,
+                struct vt_error *err)
 {
     uint64_t wait_ms = deadline_ns > 0 ? WAIT_MS : 0;
     struct vt_trace_event event;
     int rc = 1;
     for (unsigned n = 0; rc >= 0; n++) {
-        if (n % EVENTS_A_LOOK == 0 && deadline_ns > 0 &&
-            (vt_now_ns() >= deadline_ns || wants_stop(request))) {
-            return 0;
+        if (n % EVENTS_A_LOOK == 0 && deadline_ns > 0) {
+            if (vt_now_ns() >= deadline_ns || wants_stop(request)) {
+                return 0;
+            }
+            rc = goes_on(r, err);
+            if (rc != 1) {
+                return rc;
+            }
         }
         rc = vt_trace_next(source, wait_ms, &event, err);
         if (rc == 0) {
@@ -48,23 +76,24 @@ static int take(struct vt_trace_hot *hot, struct vt_trace_source *source, uint64
     return rc;
 }
 
-static int record(struct vt_trace_hot *hot, struct vt_trace_source *source, const char *segment,
+static int record(struct vt_trace_hot *hot, struct vt_target *target,
+                  struct vt_trace_source *source, const char *segment,
                   const struct vt_trace_hot_request *request, struct vt_error *err)
 {
     uint64_t began = vt_now_ns();
+    struct recording r = {.segment = segment, .policy = request->policy, .filter = request->filter};
+    r.follow = (struct vt_trace_follow){.target = target, .filter = &r.filter};
     struct vt_trace_status before;
     int rc = vt_trace_status(segment, &before, err);
     if (rc == 0 && before.detail > VT_TRACE_COUNT && before.policy == VT_TRACE_KEEP_LAST) {
         rc = vt_fail(err, VT_E_BUSY,
                      "what ran last is kept in the rings of this VM: end that first");
     }
-    rc = rc != 0 ? rc
-                 : vt_trace_steer(segment, VT_TRACE_BLOCKS, request->policy, 0, &request->filter,
-                                  STEER_MS, err);
+    rc = rc != 0 ? rc : steer(&r, err);
     if (rc != 0) {
         return rc;
     }
-    rc = take(hot, source, vt_now_ns() + request->for_ns, request, err);
+    rc = take(hot, source, vt_now_ns() + request->for_ns, &r, request, err);
     hot->took_ns = vt_now_ns() - began;
     /* What it was before, unless who wanted it is gone. */
     uint32_t detail = before.detail == VT_TRACE_COUNT ? VT_TRACE_COUNT : VT_TRACE_OFF;
@@ -74,7 +103,8 @@ static int record(struct vt_trace_hot *hot, struct vt_trace_source *source, cons
         rc = off;
         *err = later;
     }
-    return rc == 0 ? take(hot, source, 0, request, err) : rc; /* what lies in the rings still */
+    return rc == 0 ? take(hot, source, 0, NULL, request, err)
+                   : rc; /* what lies in the rings still */
 }
 
 static int begin(struct vt_trace_hot *hot, struct vt_trace_source *source, struct vt_error *err)
@@ -95,7 +125,7 @@ int vt_trace_hot_live(struct vt_trace_hot *hot, struct vt_target *target,
     int rc = vt_trace_open_live(info->trace_path, &source, err);
     rc = rc == 0 ? vt_trace_names_live(target, &hot->names, err) : rc;
     rc = rc == 0 ? begin(hot, source, err) : rc;
-    rc = rc == 0 ? record(hot, source, info->trace_path, request, err) : rc;
+    rc = rc == 0 ? record(hot, target, source, info->trace_path, request, err) : rc;
     rc = rc == 0 ? vt_trace_graph_learn(hot->graph, err) : rc;
     vt_trace_names_settle(hot->names);
     vt_trace_close(source);
@@ -109,7 +139,7 @@ int vt_trace_hot_file(struct vt_trace_hot *hot, const char *path,
     int rc = vt_trace_open_file(path, &source, err);
     rc = rc == 0 ? vt_trace_names_file(source, &hot->names, err) : rc;
     rc = rc == 0 ? begin(hot, source, err) : rc;
-    rc = rc == 0 ? take(hot, source, VT_NO_DEADLINE, request, err) : rc;
+    rc = rc == 0 ? take(hot, source, VT_NO_DEADLINE, NULL, request, err) : rc;
     if (rc == 0 && wants_stop(request)) {
         rc = vt_fail(err, VT_E_INTERRUPTED, "interrupted");
     }

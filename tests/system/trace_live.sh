@@ -41,25 +41,44 @@ expect_eq 'kernel alone' True "$(events '
 expect_error 2 "'x' is none of kernel" vitrine trace "$vm" --filter x
 
 # One process: its programs and the kernel for it, under roots that differ in one bit at most.
-pid=$(guest_exec 'sh -c "while :; do :; done" >/dev/null 2>&1 & echo $!')
+pid=$(guest_exec 'sh -c "while :; do :; done" >/dev/null 2>&1 &
+    until grep -q while /proc/$!/cmdline; do usleep 10000; done; echo $!')
 vitrine trace "$vm" --filter "pid=${pid//[!0-9]/}" --count 200000 --json 2>/dev/null >"$scratch/process"
 expect_eq 'one process alone' True "$(events '
     {int(e["root"], 16) & ~0x1000 for e in d if e["kind"] == "block"}.__len__() == 1 and
     any(int(e["pc"], 16) >> 63 == 0 for e in d if e["kind"] == "block")' <"$scratch/process")"
 guest_exec "kill ${pid//[!0-9]/}" >/dev/null
 
+# It is the same process when it executes another program, and when it ends, so does the trace.
+pid=$(guest_exec 'mkfifo /run/go
+    (read -r _ </run/go; exec sh -c "while :; do :; done") >/dev/null 2>&1 & echo $!')
+pid=${pid//[!0-9]/}
+seen() { od -An -t u4 -j 4100 -N 4 "$segment" | tr -d ' '; } # the generation that the plugin follows
+before=$(seen)
+"$VITRINE" trace "$vm" --filter "pid=$pid" --filter user --out "$scratch/followed.vtrace" 2>"$scratch/said" &
+tracer=$!
+steered() { [ "$(seen)" != "$before" ]; }
+wait_until 'it is recorded' steered
+guest_exec 'echo >/run/go' >/dev/null
+many() { [ "$(vitrine trace dump "$scratch/followed.vtrace" --count 5000 | wc -l)" -ge 5000 ]; }
+wait_until 'the other program is recorded' many
+guest_exec "kill $pid" >/dev/null
+wait $tracer || fail "the trace of a process that ended: $(cat "$scratch/said")"
+expect_match 'said' 'the process ended' "$(cat "$scratch/said")"
+
 # Two processes run one program at two places, and QEMU translates it for whichever runs first: a
 # range is of the addresses at which it executes.
 ranges=
 for _ in 1 2; do
-    process=$(guest_exec 'anywhere >/dev/null 2>&1 & echo $!')
+    process=$(guest_exec 'anywhere >/dev/null 2>&1 &
+        until grep -q "r-xp.*anywhere" /proc/$!/maps; do usleep 10000; done; echo $!')
     process=${process//[!0-9]/}
     range=$(guest_exec "sed -n 's/^\\([0-9a-f]*\\)-\\([0-9a-f]*\\) r-xp.*anywhere/0x\\1-0x\\2/p' /proc/$process/maps" | tr -d '\r\n')
     expect_match 'where the program is' '^0x[0-9a-f]+-0x[0-9a-f]+$' "$range"
     ranges+="$range "
 done
 for range in $ranges; do
-    vitrine trace "$vm" --filter "range=$range" --mode addresses --count 20000 --for 20s --json 2>/dev/null >"$scratch/range"
+    vitrine trace "$vm" --filter "range=$range" --mode addresses --count 20000 --for 2m --json 2>/dev/null >"$scratch/range"
     expect_eq "instructions in $range, of $ranges" True "$(events "
         sum(len(e['instructions']) for e in d if e['kind'] == 'block') >= 20000 and
         all(${range%-*} <= int(e['pc'], 16) <= ${range#*-} for e in d if e['kind'] == 'block') and
@@ -82,7 +101,7 @@ expect_error 1 'exists' vitrine trace "$vm" --count 1 --out "$scratch/run.vtrace
 expect_error 3 'no VM named' vitrine trace dump "$prefix-none"
 
 # A part of it: by number, by time, by what executed and what it touched.
-vitrine trace "$vm" --mode addresses --count 300000 --out "$scratch/part.vtrace" 2>/dev/null
+vitrine trace "$vm" --mode addresses --count 100000 --out "$scratch/part.vtrace" 2>/dev/null
 vitrine trace dump "$scratch/part.vtrace" --to 2000 --json >"$scratch/whole"
 expect_eq 'events by number' "$(sed -n '501,700p' "$scratch/whole" | md5sum)" \
     "$(vitrine trace dump "$scratch/part.vtrace" --from 500 --to 700 --json | md5sum)"
@@ -126,8 +145,8 @@ expect_error 2 '--from and --to are of what was recorded' vitrine trace stat "$v
 
 # Counting goes on without us, and top shows it.
 vitrine trace "$vm" --mode count --leave
-expect_eq 'instructions in top' true \
-    "$(vitrine top "$vm" --once --json | json 'd[0]["instructions_per_s"] > 0')"
+counted() { vitrine top "$vm" --once --json | json 'd[0]["instructions_per_s"] > 0' | grep -x true; }
+wait_until 'top shows instructions' counted
 vitrine trace "$vm" --mode off
 expect_eq 'none are counted any more' null \
     "$(vitrine top "$vm" --once --json | json 'd[0]["instructions_per_s"]')"
