@@ -56,6 +56,13 @@ wait_console() {
     vitrine console "${2:-$vm}" --wait "$1" --timeout "${3:-${patience}s}" >/dev/null
 }
 
+# wait_services [VM]: until the default guest has started all that it starts beside its shell; the
+# last of it is the heartbeat.
+wait_services() {
+    wait_console 'shell ready' "${1:-$vm}"
+    guest_exec 'until pidof heartbeat; do usleep 100000; done' "${1:-$vm}" >/dev/null
+}
+
 # guest_exec COMMAND [VM]: what it prints in the guest; its exit status.
 guest_exec() {
     vitrine console "${2:-$vm}" --exec "$1" --timeout "${patience}s"
