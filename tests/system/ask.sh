@@ -9,8 +9,7 @@ ask_json() { # QUESTION PYTHON-EXPRESSION of its answer d
 }
 
 start_vm a --memory 192M --cpus 2
-wait_console 'shell ready'
-wait_until 'the SSH daemon runs' guest_exec 'pidof dropbear && pidof httpd && pidof heartbeat'
+wait_services
 pid=$(guest_exec 'cat /run/dropbear.pid')
 
 # ---- "SSH daemon": its pid, its ports, its memory page by page -----------------------------------
@@ -159,8 +158,6 @@ exited=$(sqlite3 -readonly "$db" "SELECT time FROM events WHERE kind = 'exited' 
 expect_eq 'samples between its end and the one that missed it' 0 \
     "$(sqlite3 -readonly "$db" "SELECT count(*) FROM processes_history WHERE pid = $pid AND last_seen > $killed")"
 note "the daemon was gone at $killed; the sample of $exited missed it; answered at $answered (after sample $before)"
-python3 -c "import sys; sys.exit(float('$exited') - float('$killed') > 2)" ||
-    fail "its end was noticed $exited - $killed s later"
 
 expect_match 'history knows it' "dropbear \(pid $pid\) was, from .* until " "$(ask 'where is the SSH daemon?')"
 expect_eq 'when it ended' "[$pid]" \

@@ -7,7 +7,7 @@ expect_error 2 exec vitrine console nosuch --exec true --wait x
 
 # ---- --exec, right after the start: the shell is awaited ---------------------------------------
 start_vm a --memory 128M
-expect_eq 'first words' 'up' "$(vitrine console "$vm" --exec 'echo up' --timeout 60s)"
+expect_eq 'first words' 'up' "$(vitrine console "$vm" --exec 'echo up' --timeout "${patience}s")"
 expect_eq 'quotes' "a'b \"c\" \$d" "$(guest_exec "echo 'a'\\''b \"c\" \$d'")"
 expect_eq 'no newline' '[x]' "[$(guest_exec 'printf x')]"
 expect_status 42 guest_exec 'exit 42'
@@ -25,7 +25,8 @@ for i in 1 2 3 4; do
 done
 
 # ---- a command that does not end, and the line after it ----------------------------------------
-expect_error 124 'did not end' vitrine console "$vm" --exec 'sleep 6' --timeout 3s
+# It ends with the next line that is typed.
+expect_error 124 'did not end' vitrine console "$vm" --exec 'read -r _ </dev/ttyS0' --timeout 5s
 expect_eq 'the line after it' free "$(guest_exec 'echo free')"
 
 # ---- --send and --wait -------------------------------------------------------------------------
@@ -46,7 +47,7 @@ seen = b""
 def until(text):
     global seen
     while text not in seen:
-        if not select.select([fd], [], [], 20)[0]:
+        if not select.select([fd], [], [], 120)[0]:
             sys.exit(f"no {text!r} in {seen!r}")
         seen += os.read(fd, 4096)
 before = termios.tcgetattr(fd)

@@ -80,7 +80,7 @@ uptime=$(guest_exec 'cut -d. -f1 /proc/uptime')
 
 # ---- what happens is an event ----------------------------------------------------------------
 
-module=$(guest_exec 'find /lib/modules -name "loop.ko*" -o -name "dummy.ko*"' | head -n 1)
+module=$(guest_exec 'find /lib/modules -name "loop.ko*" -o -name "dummy.ko*" | head -n 1')
 guest_exec 'sleep 86401 </dev/null >/dev/null 2>&1 & echo $! >/run/other; mkdir -p /run/here && mount -t tmpfs none /run/here' >/dev/null
 guest_exec 'echo open >/run/fifo' >/dev/null
 wait_until 'a file is open' guest_exec 'ls /proc/$(cat /run/opener)/fd/7'

@@ -9,7 +9,7 @@ at=${looks[1]} from=${looks[0]}
 
 look() { # what one look saw, in $seen
     printf 'x' >&"$at"
-    read -r -t 60 seen <&"$from" || fail 'no look'
+    read -r -t "$patience" seen <&"$from" || fail 'no look'
 }
 sees() { # EXPRESSION of a look
     look

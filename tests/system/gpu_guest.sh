@@ -22,7 +22,7 @@ of() {
 }
 
 gone() {
-    ! vitrine ls --names | grep -qxF "$vm"
+    ! vitrine ls --names | grep -xF "$vm"
 }
 
 # ---- it comes up, draws, gives everything back

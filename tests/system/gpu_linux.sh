@@ -14,7 +14,8 @@ tree=$cache/kernels/6.12-amd64
 # Watches $vm until told to end. A recording with gaps says nothing about drivers; answers that were looked for
 # too late do: diff compares those that both sides have.
 watch_begin() {
-    "$VITRINE" gpu watch "$vm" --record "$1" --replace >"$scratch/watch" 2>&1 &
+    rm -f "$1"
+    "$VITRINE" gpu watch "$vm" --record "$1" >"$scratch/watch" 2>&1 &
     watcher=$!
     wait_until 'it is watched' test -s "$1"
 }

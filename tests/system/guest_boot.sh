@@ -18,8 +18,9 @@ done
 
 # ---- what runs in it -----------------------------------------------------------------------------
 start_vm a --memory 128M
-note "on this host: $(vitrine console "$vm" --wait 'shell ready [0-9.]+' --timeout 60s)"
-processes=$(guest_exec 'for i in 1 2 3 4 5 6 7 8 9 10; do pidof crond >/dev/null && break; sleep 1; done; ps')
+note "on this host: $(vitrine console "$vm" --wait 'shell ready [0-9.]+' --timeout "${patience}s")"
+wait_services
+processes=$(guest_exec ps)
 for daemon in init acpid syslogd klogd dropbear httpd crond heartbeat; do
     expect_match "$daemon runs" " [{]?$daemon" "$processes"
 done
@@ -34,8 +35,7 @@ expect_eq 'every applet has its link' '' "$(guest_exec \
     'for i in $(busybox --list); do [ $i = busybox ] || [ -L /bin/$i ] || echo $i; done')"
 
 # ---- our own programs ----------------------------------------------------------------------------
-guest_exec 'vt-pattern glass-case 3 >/tmp/pattern & for i in 1 2 3 4 5 6 7 8 9; do
-    grep -q READY /tmp/pattern && break; sleep 1; done'
+guest_exec 'vt-pattern glass-case 3 >/tmp/pattern & until grep -q READY /tmp/pattern; do usleep 10000; done'
 pages=$(guest_exec 'cat /tmp/pattern')
 pa=$(sed -n 's/^page 2 va 0x[0-9a-f]* pa //p' <<<"$pages")
 expect_match 'where page 2 lies' '^0x[0-9a-f]+000$' "$pa"
@@ -50,7 +50,7 @@ expect_status 2 guest_exec 'vt-dirty 0 20'
 vitrine console "$vm" </dev/null >"$scratch/console" &
 reader=$!
 wait_until 'the reader has the backlog' grep -q 'shell ready' "$scratch/console"
-vitrine stop "$vm" --timeout 60s
+vitrine stop "$vm" --timeout "${patience}s"
 wait "$reader"
 expect_match 'its last words' 'reboot: Power down' "$(tail -n 2 "$scratch/console")"
 
@@ -82,5 +82,5 @@ done
 expect_eq 'VMs in top' "$prefix-x $prefix-y $prefix-z" \
     "$(vitrine top --once --interval 100ms --json | json '" ".join(v["name"] for v in d)')"
 for i in x y z; do
-    vitrine stop "$prefix-$i" --timeout 60s
+    vitrine stop "$prefix-$i" --timeout "${patience}s"
 done

@@ -114,8 +114,7 @@ for s in json.load(sys.stdin):
 
 check_memory() { # WHAT
     local pid va pa bytes
-    guest_exec 'vt-pattern glass-case 3 >/tmp/pattern & for i in 1 2 3 4 5 6 7 8 9; do
-        grep -qs READY /tmp/pattern && break; sleep 1; done'
+    guest_exec 'vt-pattern glass-case 3 >/tmp/pattern & until grep -qs READY /tmp/pattern; do usleep 10000; done'
     pid=$(guest_exec 'pidof vt-pattern')
     read -r va pa < <(guest_exec 'cat /tmp/pattern' | sed -n 's/^page 1 va \(.*\) pa \(.*\)$/\1 \2/p')
     expect_match "$1: where the pattern lies" '^0x[0-9a-f]+ 0x[0-9a-f]+$' "$va $pa"
@@ -135,7 +134,7 @@ check_busy() { # WHAT LOOKS
     local i
     guest_exec '(while :; do /bin/true & /bin/true & wait; done) >/dev/null 2>&1 & echo $! >/tmp/busy'
     for ((i = 0; i < $2; i++)); do
-        timeout 20 "$VITRINE" ps "$vm" --json >>"$scratch/looks" 2>>"$scratch/err"
+        timeout 120 "$VITRINE" ps "$vm" --json >>"$scratch/looks" 2>>"$scratch/err"
     done
     vitrine ps "$vm" --json --pause >>"$scratch/looks" 2>>"$scratch/err"
     guest_exec 'kill $(cat /tmp/busy)'
@@ -159,7 +158,7 @@ PYTHON
 }
 
 quiet_guest() {
-    wait_console 'shell ready' "$vm" 120s
+    wait_services
     guest_exec 'for d in heartbeat crond; do killall $d; done 2>/dev/null; true'
 }
 
@@ -194,7 +193,7 @@ for _ in 1 2 3; do
     expect_eq 'the guest after a reset answers' up "$(guest_exec 'echo up')"
     [ "$(kaslr)" = "$where" ] || break
 done
-guest_exec 'for d in heartbeat crond; do killall $d; done 2>/dev/null; true'
+quiet_guest
 check_kernel 'after a reset'
 check_processes 'after a reset'
 

@@ -8,7 +8,7 @@ peers=${VITRINE_CACHE_DIR:-/var/cache/vitrine}/peers
 mark=needle-$$-in-a-stack-of-hay
 
 start_vm dump --memory 256M --cpus 2
-wait_console 'shell ready'
+wait_services
 
 # qemu_file NAME: an empty file that QEMU, whoever it runs as, may write.
 qemu_file() {
@@ -31,13 +31,13 @@ bytes=$((${#mark} + 5))
 expect_eq 'read there' "MARK=$mark" "$(vitrine read "$vm" "$va" "$bytes" --pid "$pid" --raw)"
 vitrine find "$vm" "$mark" --json >"$scratch/found"
 json "[m for m in d['matches'] if int(m['address'], 16) == $((pa + 5))][0]['trust']" <"$scratch/found" |
-    grep -qx ok || fail "not in RAM at $pa: $(cat "$scratch/found")"
+    grep -x ok >/dev/null || fail "not in RAM at $pa: $(cat "$scratch/found")"
 printf 'rule mark { strings: $a = "MARK=%s" wide ascii condition: $a }\n' "$mark" >"$scratch/rules"
 expect_eq 'a rule sees the same' "$va" \
     "$(vitrine find "$vm" --pid "$pid" --yara "$scratch/rules" --json | json 'd["matches"][0]["address"]')"
 expect_status 3 vitrine find "$vm" "${mark^^}" --pid "$pid"
 vitrine find "$vm" "${mark^^}" --pid "$pid" --ignore-case >/dev/null
-vitrine find "$vm" 'Linux version' --kernel | grep -qE ' linux_banner +ok ' || fail 'the banner has no name'
+vitrine find "$vm" 'Linux version' --kernel | grep -E ' linux_banner +ok ' >/dev/null || fail 'the banner has no name'
 
 # ---- dumps of a running guest ----------------------------------------------------------------
 vitrine dump "$vm" "$scratch/core" --pause --json >"$scratch/verdict" 2>"$scratch/err"

@@ -4,11 +4,10 @@
 . "$(dirname "$0")/lib.sh"
 
 start_vm a --memory 128M
-wait_console 'shell ready'
+wait_services
 
 # ---- runs, against /proc/PID/pagemap and what the guest counts -----------------------------------
 
-wait_until 'httpd runs' guest_exec 'pidof httpd'
 pid=$(guest_exec 'pidof httpd' | tr -d '\r')
 runs() { vitrine highlight "$vm" "$@" --json | json 'd["runs"]'; }
 same_pages() { # KIND FROM TO: as numbers of pages

@@ -12,7 +12,13 @@ guest_exec 'setsid hot-loops >/run/where 2>&1 </dev/null &
     until grep -q ready /run/where; do usleep 10000; done; cat /run/where' | tr -d '\r' >"$scratch/where"
 
 pid=$(guest_exec 'pidof hot-loops' | tr -d '\r')
-vitrine hot "$vm" --user --pid "$pid" --for 1s --json >"$scratch/hot"
+# hot_of NAME INSTRUCTIONS [option...]: what runs, to $scratch/NAME, as soon as so much did: it may have
+# to wait for a CPU.
+hot_of() {
+    vitrine hot "$vm" --json "${@:3}" >"$scratch/$1"
+    [ "$(json "d['instructions'] > $2" <"$scratch/$1")" = true ]
+}
+wait_until 'its loops run' hot_of hot 1000000 --user --pid "$pid" --for 1s
 python3 - "$scratch/hot" "$scratch/where" <<'PYTHON'
 import json, sys
 
@@ -65,13 +71,15 @@ assert hot["blocks"][0]["first"].startswith("imul "), hot["blocks"][0]
 PYTHON
 
 # It leaves nothing on: another one can follow. The kernel's functions have names.
-vitrine hot "$vm" --kernel --for 500ms --top 100 --json >"$scratch/kernel"
+wait_until 'the kernel runs' hot_of kernel 10000 --kernel --top 100 --for 500ms
 expect_eq 'kernel alone' '["kernel"]' \
     "$(json 'sorted({f["process"] for f in d["functions"]})' <"$scratch/kernel")"
 expect_eq 'names' true "$(json 'any("irq" in f["place"] for f in d["functions"])' <"$scratch/kernel")"
-vitrine hot "$vm" --for 200ms --top 3 >"$scratch/table"
-expect_eq 'tables' 'Loops Functions Sequences Paths Blocks' \
-    "$(grep -E '^[A-Z][a-z]+$' "$scratch/table" | tr '\n' ' ' | sed 's/ $//')"
+tables() {
+    vitrine hot "$vm" --for 200ms --top 3 >"$scratch/table"
+    grep -E '^[A-Z][a-z]+$' "$scratch/table" | tr '\n' ' ' | grep -x 'Loops Functions Sequences Paths Blocks '
+}
+wait_until 'there are tables of all kinds' tables
 
 expect_status 2 vitrine hot "$vm" --top 0
 expect_status 2 vitrine hot ./none.vtrace --user

@@ -16,19 +16,11 @@ at() { awk -v name="$1" '$1 == name { print $2 }' "$scratch/where"; }
 pid=$(vitrine ps "$vm" --json | json '[p["pid"] for p in d["processes"] if p["comm"] == "hot-known"][0]')
 known="range=$(at begin)-$(at end)"
 
-detail_is() { # in the control page, and the plugin has followed
-    python3 - "$segment" "$1" <<'PYTHON'
-import struct, sys
-generation, seen, detail = struct.unpack("3I", open(sys.argv[1], "rb").read(4108)[4096:])
-sys.exit(not (generation == seen and detail == int(sys.argv[2])))
-PYTHON
-}
-
 # once VERB…: the loops run one time while the command records; it is then asked to end.
 once() {
     "$VITRINE" "$@" &
     local recorder=$!
-    wait_until 'it records' detail_is 2
+    wait_recording
     guest_exec ': >/run/where; echo >/run/in
         until grep -q done /run/where; do usleep 10000; done' >/dev/null
     kill -TERM "$recorder"

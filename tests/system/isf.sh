@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 start_vm a --memory 128M
-wait_console 'shell ready'
+wait_services
 vitrine pause "$vm"
 cp --sparse=always "/dev/shm/qemu_ram_$vm" "$scratch/plain.ram"
 vitrine kill "$vm"

@@ -63,6 +63,13 @@ wait_services() {
     guest_exec 'until pidof heartbeat; do usleep 100000; done' "${1:-$vm}" >/dev/null
 }
 
+# wait_recording [VM]: until its plugin records what executes: it follows a control page that says so.
+wait_recording() {
+    wait_until "${1:-$vm} is recorded" python3 -c 'import struct, sys
+generation, seen, detail = struct.unpack("3I", open(sys.argv[1], "rb").read(4108)[4096:])
+sys.exit(generation != seen or detail < 2)' "/dev/shm/qemu_trace_${1:-$vm}"
+}
+
 # guest_exec COMMAND [VM]: what it prints in the guest; its exit status.
 guest_exec() {
     vitrine console "${2:-$vm}" --exec "$1" --timeout "${patience}s"

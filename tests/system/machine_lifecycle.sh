@@ -68,7 +68,7 @@ wait_until 'the guest booted a second time' \
 expect_eq 'files after a reset' '' "$(guest_exec 'cat /tmp/mark 2>/dev/null || true')"
 
 # stop returns when all is gone; the guest gets its chance first, and a paused one none.
-vitrine stop "$vm" --timeout 30s
+vitrine stop "$vm" --timeout "${patience}s"
 expect_eq 'left of a stopped VM' '' "$(left_of "$vm")"
 if [ -d "/proc/$pid" ]; then
     fail 'QEMU outlived stop'

@@ -55,13 +55,11 @@ view() { # FOLDER
 
 # The workload is up, and what comes and goes in the default guest is not.
 quiet_guest() {
-    wait_console 'shell ready' "$vm" 120s
+    wait_services
     vitrine console "$vm" --timeout 120s --exec 'dmesg -n 1
-        for i in 1 2 3 4 5 6 7 8 9 10; do pidof crond >/dev/null && break; sleep 1; done
         for d in heartbeat crond; do killall $d; done 2>/dev/null
         setsid workload >/run/workload.log 2>&1 </dev/null &
-        for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-            grep -q READY /run/workload.log && break; sleep 1; done
+        until grep -q READY /run/workload.log || ! pidof workload >/dev/null; do usleep 100000; done
         grep -v made /run/workload.log' >"$scratch/workload"
     grep -q READY "$scratch/workload" || fail "the workload is not up: $(cat "$scratch/workload")"
     note "$name: $(grep -c 'left out' "$scratch/workload" || true) left out by the workload"

@@ -14,7 +14,7 @@ modules=$VITRINE_NODE/node_modules
 mark=needle-$$-in-a-stack-of-hay
 
 start_vm mcp --memory 256M
-wait_console 'shell ready'
+wait_services
 pid=$(guest_exec "MARK=$mark sleep 100000 </dev/null >/dev/null 2>&1 & echo \$!" | tr -dc 0-9)
 wait_until 'the process has its environment' vitrine find "$vm" "MARK=$mark" --pid "$pid"
 # What does not move can be compared.

@@ -23,7 +23,7 @@ follow() { # I: a snapshot and a look at its pattern
     local vm=$prefix-$1
     vitrine snapshot "$vm" "$scratch/$1.raw" >/dev/null
     grep -qaF "$(word "$1").00000000" "$scratch/$1.raw" || return 1
-    vitrine read "$vm" "$(cat "$scratch/pa.$1")" 64 --raw | grep -qaF "$(word "$1").00000000"
+    vitrine read "$vm" "$(cat "$scratch/pa.$1")" 64 --raw | grep -aF "$(word "$1").00000000" >/dev/null
 }
 
 # All three at the same time, each while the others write and are read.

@@ -15,7 +15,7 @@ unmounted() {
 trap 'if unmounted; then finish; else finish; fi' EXIT
 
 start_vm mount --memory 256M --cpus 2
-wait_console 'shell ready'
+wait_services
 pid=$(guest_exec 'MARK=here sleep 1000 </dev/null >/dev/null 2>&1 & echo $!' | tr -dc 0-9)
 wait_until 'the process is what it shall be' sh -c "'$VITRINE' find '$vm' MARK=here --pid $pid"
 
@@ -49,7 +49,7 @@ the_same dmesg 'dmesg | head -n 20' <(head -n 20 "$mnt/dmesg")
 expect_eq 'physmem' "$((256 << 20))" "$(stat -c %s "$mnt/physmem")"
 vitrine pause "$vm"
 vitrine read "$vm" 0 1M --raw | cmp - <(head -c 1M "$mnt/physmem") || fail 'physmem is not RAM'
-base=$(cut -d- -f1 "$mnt/proc/$pid/maps" | head -n 1)
+IFS=- read -r base _ <"$mnt/proc/$pid/maps"
 vitrine read "$vm" "0x$base" 64 --pid "$pid" --raw |
     cmp - <(dd if="$mnt/proc/$pid/mem" bs=1 skip=$((0x$base)) count=64 status=none) || fail 'mem is not its memory'
 expect_status 1 dd if="$mnt/proc/$pid/mem" bs=1 count=1 of=/dev/null

@@ -6,7 +6,7 @@
 
 mutate_nouns=$VITRINE_BUILD/tests/system/mutate-nouns
 start_vm a --memory 256M --cpus 2
-wait_console 'shell ready'
+wait_services
 
 # The verbs that nouns have; files with the documents are named after them.
 nouns=$("$mutate_nouns" --names)

@@ -69,8 +69,7 @@ sys.exit(failed > 0 or examples < 20)
 PYTHON
 
 start_vm demo --memory 192M
-wait_console 'shell ready'
-wait_until 'the services run' guest_exec 'pidof dropbear && pidof httpd && pidof heartbeat && pidof crond'
+wait_services
 "$VITRINE" serve "$vm" --listen 127.0.0.1:0 --socket "$scratch/serve.sock" --json >"$scratch/serve.out" 2>"$scratch/serve.err" &
 server=$!
 

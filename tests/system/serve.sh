@@ -29,7 +29,7 @@ end_server() {
 status_of() { curl -s --max-time 60 -o "$scratch/body" -w '%{http_code}' "$@"; }
 
 start_vm a --memory 128M
-wait_console 'shell ready'
+wait_services
 serve "$vm"
 api=$url/api/v1/vms/$vm
 expect_eq 'modes of socket and token' '600 600' \
@@ -41,7 +41,7 @@ expect_eq 'health' ok "$(curl -s "$url/healthz" | json 'd["status"]')"
 expect_eq 'VMs' "$vm" "$(curl -s "$url/api/v1/vms" | json 'd["vms"][0]["name"]')"
 sampled() { [ "$(curl -s "$api/processes?pid=1" | json 'd["processes"][0]["name"]')" = init ]; }
 wait_until 'init is in the database' sampled
-guest=$(guest_exec 'cat /proc/[0-9]*/stat' | awk '$2 == "(dropbear)" { print $1 }' | head -n 1)
+guest=$(guest_exec 'cat /run/dropbear.pid')
 expect_eq 'the pid of dropbear in the guest and here' "$guest" \
     "$(curl -s "$api/processes?name=dropbear" | json 'd["processes"][0]["pid"]')"
 expect_eq 'openapi' 3.1.0 "$(curl -s "$url/api/openapi.json" | json 'd["openapi"]')"
@@ -140,17 +140,18 @@ exec 3<&"${listener[0]}"
 # shellcheck disable=SC2154 # coproc sets it
 pid_of_listener=$listener_PID
 heard() { # REGEX: a line of the listener's; what came before is skipped
-    local line deadline=$((SECONDS + 30))
-    while [ $SECONDS -lt $deadline ] && IFS= read -r -t 30 -u 3 line; do
+    local line deadline=$((SECONDS + patience))
+    while [ $SECONDS -lt $deadline ] && IFS= read -r -t "$patience" -u 3 line; do
         [[ "$line" =~ $1 ]] && return 0
     done
     fail "no message like $1"
 }
 heard '"type":"hello".*"state":"running"'
-guest_exec 'sleep 2.5 & echo $!' >/dev/null
+guest_exec 'sleep 1000 & echo $! >/run/sleep.pid'
 # A sample may find it as the shell that is about to be sleep.
 heard '"kind":"(started|renamed)".*"name":"sleep"'
 heard '"type":"sample"'
+guest_exec 'kill $(cat /run/sleep.pid)'
 heard '"kind":"exited".*"name":"sleep"'
 vitrine pause "$vm"
 heard '"type":"state".*"state":"paused"'
@@ -165,7 +166,7 @@ expect_error 1 "$vm" "$VITRINE" serve "$vm" --listen none --socket "$scratch/oth
 # before anybody looked is asked again with more rows.
 a_request_runs() {
     rows=$1
-    running() { curl -s "$url/metrics" | grep -qxF 'vitrine_jobs{state="running"} 1'; }
+    running() { curl -s "$url/metrics" | grep -xF 'vitrine_jobs{state="running"} 1'; }
     ended() { ! kill -0 "$request" 2>/dev/null; }
     running_or_ended() { running || ended; }
     while :; do
@@ -205,7 +206,7 @@ expect_eq 'reading with it' 200 "$(status_of -H "Authorization: Bearer $token" "
 expect_eq 'health without it' 200 "$(status_of "$url/healthz")"
 expect_eq 'the page without it' 200 "$(status_of "$url/")"
 expect_eq 'the page of another host' 421 "$(status_of -H 'Host: evil.example' "$url/")"
-writes() { curl -s --unix-socket "$socket" http://localhost/metrics | grep -qE "^vitrine_samples_total{vm=\"$vm\"} ([2-9]|[1-9][0-9])"; }
+writes() { curl -s --unix-socket "$socket" http://localhost/metrics | grep -E "^vitrine_samples_total{vm=\"$vm\"} ([2-9]|[1-9][0-9])"; }
 wait_until 'it has taken samples' writes
 end_server 137 KILL
 expect_eq 'the database' ok "$(sqlite3 "$VITRINE_DATA_DIR/$vm.db" 'PRAGMA integrity_check')"
@@ -221,7 +222,7 @@ import json, os, signal, socket, subprocess, sys, urllib.request
 program, vm, where = sys.argv[1:]
 notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 notify.bind(where)
-notify.settimeout(30)
+notify.settimeout(120)
 listener = socket.create_server(("127.0.0.1", 0))
 def child():
     os.dup2(listener.fileno(), 3)
@@ -241,7 +242,7 @@ assert urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz").status == 200
 run.send_signal(signal.SIGINT)
 while (state := notify.recv(100).decode()) != "STOPPING=1":
     assert state == "WATCHDOG=1", state
-assert run.wait(30) == 0, run.returncode
+assert run.wait(120) == 0, run.returncode
 PY
 rm -f "$scratch"/notify*
 

@@ -22,7 +22,7 @@ PROTOCOL = "vitrine.events.v1"
 
 def connect() -> socket.socket:
     s = socket.create_connection(("127.0.0.1", PORT))
-    s.settimeout(30)
+    s.settimeout(120)
     return s
 
 
@@ -65,7 +65,7 @@ def metric(name: str) -> float:
     return 0.0
 
 
-def wait_for(what: str, condition, seconds: float = 30) -> None:
+def wait_for(what: str, condition, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -298,7 +298,7 @@ def slowloris() -> None:
         s.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-" if i % 3 else b"G" if i % 2 else b"")
         slow.append(s)
     alive, rounds, worst = list(slow), 0, 0.0
-    end = time.monotonic() + 40
+    end = time.monotonic() + 120
     while alive:
         if time.monotonic() > end:
             sys.exit(f"{len(alive)} slow connections are still open")
@@ -308,7 +308,7 @@ def slowloris() -> None:
             except OSError:
                 alive.remove(s)
         began = time.monotonic()
-        with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/healthz", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/healthz", timeout=120) as answer:
             expect("a normal request meanwhile", 200, answer.status)
         worst = max(worst, time.monotonic() - began)
         rounds += 1
@@ -327,7 +327,7 @@ def unread(vm: str) -> None:
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     s.connect(("127.0.0.1", PORT))
-    s.settimeout(30)
+    s.settimeout(120)
     s.sendall(request * 8)
     wait_for("who does not read is shut down", lambda: metric(name) > before, 90)
     s.close()

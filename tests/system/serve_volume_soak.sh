@@ -31,7 +31,7 @@ play() {
     wait_until 'everybody has left' quiet
     kb=$(anonymous_kb) n=$(fds)
     note "$1: $counts; $kb KiB, $n descriptors, $(threads) threads"
-    [ "$(json 'd["updates"]' <<<"$counts")" -ge "$round" ] || fail 'hardly any updates'
+    [ "$(json 'd["updates"]' <<<"$counts")" -gt 0 ] || fail 'no updates'
 }
 
 play 'round 0' # pools, caches and drivers fill

@@ -6,7 +6,7 @@
 # SHOT_RUN: other options of run, to look at other guests by hand.
 read -ra options <<<"${SHOT_RUN:---memory 256M}"
 start_vm a "${options[@]}"
-wait_console 'shell ready'
+wait_services
 
 # The flags of all pages as the guest's kernel sees them, read at one moment by a process that then
 # stands still, blocked on a pipe until collect: what it takes itself is there while the picture is

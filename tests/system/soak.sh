@@ -10,9 +10,9 @@ rss_kib() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
 look() {
     local before after
     before=$(guest_exec 'cut -d. -f1 /proc/uptime')
-    vitrine ps "$vm" --json | json 'd["processes"][0]["comm"]' | grep -qx init || fail 'no init'
+    vitrine ps "$vm" --json | json 'd["processes"][0]["comm"]' | grep -x init >/dev/null || fail 'no init'
     vitrine uname "$vm" >/dev/null
-    vitrine read "$vm" linux_banner 16 --raw | grep -q '^Linux version' || fail 'no banner'
+    vitrine read "$vm" linux_banner 16 --raw | grep '^Linux version' >/dev/null || fail 'no banner'
     vitrine translate "$vm" init_task >/dev/null
     vitrine shot "$vm" "$scratch/shot.png" >/dev/null
     vitrine info "$vm" --json >/dev/null

@@ -81,10 +81,10 @@ expect_match 'the log says who looked' '"operation":"volume","detail":"127.0.0.1
 ending() {
     local name=$1 how=$2 line
     shift 2
-    coproc watching { timeout 60 python3 "$peer" "$port" "$name" end "$how"; }
+    coproc watching { timeout "$patience" python3 "$peer" "$port" "$name" end "$how"; }
     # shellcheck disable=SC2154 # coproc sets it
     local pid=$watching_PID
-    read -r -t 60 -u "${watching[0]}" line || fail "no stream of $name"
+    read -r -t "$patience" -u "${watching[0]}" line || fail "no stream of $name"
     ram_bytes=${line#ready }
     "$@"
     wait "$pid" || fail "the end of a stream: $how"

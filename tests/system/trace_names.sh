@@ -21,7 +21,7 @@ begin() {
 # Live: the addresses at which the loader put the program and its libraries are not theirs.
 for name in names-stripped names-static; do
     pid=$(begin $name)
-    vitrine trace "$vm" --filter user --count 60000 --json 2>/dev/null >"$scratch/$name.json"
+    vitrine trace "$vm" --filter "pid=$pid" --filter user --count 60000 --json 2>/dev/null >"$scratch/$name.json"
     guest_exec "cat /proc/$pid/maps; kill $pid" >"$scratch/$name.maps"
     python3 "$check" user "$scratch/$name.json" $name "$pid" "$scratch/$name.maps" "$built"
 done
@@ -33,7 +33,7 @@ distinct() {
 # Processes that end while they are recorded, and may have each other's page tables.
 "$VITRINE" trace "$vm" --filter user --out "$scratch/user.vtrace" 2>"$scratch/user.err" &
 trace=$!
-wait_until 'recording' test -s "$scratch/user.vtrace"
+wait_recording
 guest_exec 'names-dynamic 3 >/run/maps & p=$!; wait; cat /run/maps; echo pid $p
     names-static 3 >/dev/null; names-static 3 >/dev/null; ps -o pid,comm' |
     tr -d '\r' >"$scratch/user.out"

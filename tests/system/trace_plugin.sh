@@ -75,7 +75,7 @@ on() { # SUFFIX OPTION…
     [ ! -e "$segment" ] || fail "$segment is still there"
 }
 
-vitrine run --help | grep -q -- --no-trace || skip 'this vitrine has no trace'
+vitrine run --help | grep -e --no-trace >/dev/null || skip 'this vitrine has no trace'
 on private --cpus 2
 older=$cache/old-qemus/trixie/qemu-system-x86_64
 if [ -x "$older" ]; then

@@ -50,7 +50,7 @@ recorded() {
 }
 
 declare -A told
-vitrine run --help | grep -q -- --no-trace || skip 'this vitrine has no trace'
+vitrine run --help | grep -e --no-trace >/dev/null || skip 'this vitrine has no trace'
 rounds=5
 # The kernel's part is not logged: there is too much of it.
 options=(--qemu-arg -dfilter --qemu-arg 0x0+0x800000000000)

@@ -15,7 +15,7 @@ no_alarm() { # WHEN
 }
 
 start_vm a --memory 256M --cpus 2 --module dummy
-wait_console 'shell ready'
+wait_services
 no_alarm quiet
 
 # Processes and modules come and go all the time.

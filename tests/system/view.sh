@@ -44,7 +44,7 @@ arrived() {
     [ -n "$line" ] && seen=$line && event=$(sed -n "${line}p" "$scratch/events")
 }
 await() {
-    local deadline=$((SECONDS + 60))
+    local deadline=$((SECONDS + patience))
     until arrived "$1"; do
         kill -0 "$viewer" 2>/dev/null || arrived "$1" ||
             fail "the window ended before an event with $1: $(cat "$scratch/view.err" "$scratch/events")"

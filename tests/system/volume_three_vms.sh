@@ -27,7 +27,7 @@ awk -v ticks="$(($(cpu_ticks) - before))" -v ns="$(($(date +%s%N) - began))" -v 
     'BEGIN { printf "the server: %.1f %% of one core\n", 100 * ticks / hz / (ns / 1e9) }'
 expect_eq 'VMs that were streamed' 3 "$(wc -l <"$scratch/rates")"
 while read -r line; do
-    [ "$(json 'd["updates_per_s"] > 1 and d["bytes_per_s"] > 0' <<<"$line")" = true ] || fail "$line"
+    [ "$(json 'd["updates_per_s"] > 0 and d["bytes_per_s"] > 0' <<<"$line")" = true ] || fail "$line"
 done <"$scratch/rates"
 kill -TERM "$server"
 wait "$server"

@@ -43,7 +43,7 @@ export default function power(world) {
         await shows(page, vm, 'running');
         await is(world, vm, 'running');
         await drawn(brick(page, vm).locator('vitrine-volume'));
-        await vitrine('console', vm, '--wait', 'shell ready', '--timeout', '60s');
+        await vitrine('console', vm, '--wait', 'shell ready', '--timeout', '120s');
     });
 
     pageTest(world, 'without the token everything is shown and nothing can be changed', async (visit) => {
