@@ -488,6 +488,19 @@ void vt_venus_objects_end(struct vt_venus_objects *objects, struct vt_venus_obje
     pthread_mutex_unlock(&objects->lock);
 }
 
+void vt_venus_objects_end_below(struct vt_venus_objects *objects, struct vt_venus_object *object)
+{
+    for (;;) {
+        pthread_mutex_lock(&objects->lock);
+        struct vt_venus_object *child = object->first_child;
+        pthread_mutex_unlock(&objects->lock);
+        if (child == NULL) {
+            return;
+        }
+        vt_venus_objects_end(objects, child);
+    }
+}
+
 void vt_venus_objects_destroy(struct vt_venus_objects *objects)
 {
     if (objects == NULL) {

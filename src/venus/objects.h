@@ -76,6 +76,8 @@ int vt_venus_objects_put(struct vt_venus_objects *objects, struct vt_venus_objec
 /** Takes an object and all below it out of the table and ends them, children first and the youngest
  * first. Where two threads do that at once, the second finds nothing to do. */
 void vt_venus_objects_end(struct vt_venus_objects *objects, struct vt_venus_object *object);
+/** As vt_venus_objects_end for all below an object, which stays. */
+void vt_venus_objects_end_below(struct vt_venus_objects *objects, struct vt_venus_object *object);
 /** Calls `visit` with every object of a type; the table's lock is held. */
 void vt_venus_objects_each(struct vt_venus_objects *objects, VkObjectType type,
                            void (*visit)(struct vt_venus_object *object, void *arg), void *arg);

@@ -1,17 +1,50 @@
 """C text: lines of at most 100 columns, broken as clang-format would."""
 
+import re
+
 LIMIT = 100
 
 
 def wrap(line):
-    """Breaks one statement or declaration after commas, operators and parentheses."""
+    """Breaks one statement or declaration: behind commas and operators, below the innermost
+    parenthesis; where that leaves no room, behind "=" or an opening parenthesis first."""
     if len(line) <= LIMIT or line.lstrip().startswith(("/*", "#")):
         return line
     indent = len(line) - len(line.lstrip())
-    stack, breaks, quoted = [], [], False
-    last_break, start, pieces = None, 0, []
-    column = 0
-    previous = ""
+    text = below(line, 0)
+    if longest(text) <= LIMIT:
+        return text
+    equals = line.find(" = ")
+    if equals > 0 and "for (" not in line:
+        rest = below(" " * (indent + 4) + line[equals + 3:], 0)
+        text = line[:equals + 2] + "\n" + rest
+        if longest(text) <= LIMIT:
+            return text
+        line, head = " " * (indent + 4) + line[equals + 3:], line[:equals + 2] + "\n"
+        indent += 4
+    else:
+        head = ""
+    # Behind the parenthesis before the first argument.
+    for match in re.finditer(r"(?<=\w)\((?=[\w\"&!(*])", line):
+        cut = match.end()
+        if cut <= LIMIT:
+            tried = head + line[:cut] + "\n" + below(" " * (indent + 4) + line[cut:], 1)
+            if longest(tried) <= LIMIT:
+                return tried
+    return text
+
+
+def longest(text):
+    return max(len(line) for line in text.split("\n"))
+
+
+def below(line, depth):
+    """Breaks a line at its last space before the limit, again and again; `depth` parentheses are
+    open already."""
+    indent = len(line) - len(line.lstrip())
+    stack = [indent] * depth
+    last, quoted, previous, start, column = None, False, "", 0, 0
+    pieces, pads = [], []
     for at, char in enumerate(line):
         if char == '"' and previous != "\\":
             quoted = not quoted
@@ -20,24 +53,21 @@ def wrap(line):
                 stack.append(column + 1 if char == "(" else indent + 4)
             elif char in ")}" and stack:
                 stack.pop()
-            elif char == " " and at > indent and (previous in ",{;" or line[at - 2:at] in ("&&", "||")
-                                                  or line[at - 2:at] == " ="):
-                last_break = (at, stack[-1] if stack else indent + 4)
+            elif char == " " and at > indent and (
+                    previous in ",{;" or line[at - 2:at] in ("&&", "||") or line[at - 2:at] == " ="):
+                last = (at, stack[-1] if stack else indent + 4)
         previous = char
         column += 1
-        if column > LIMIT and last_break is not None:
-            cut, pad = last_break
+        if column > LIMIT and last is not None:
+            cut, pad = last
             pieces.append(line[start:cut].rstrip())
-            shift = column - (at - cut)
-            stack = [max(s - (shift - pad), indent + 4) if s > shift else s for s in stack]
+            moved = column - (at - cut) - pad
+            stack = [s - moved if s > column - (at - cut) else s for s in stack]
             column = pad + (at - cut)
-            start, last_break = cut + 1, None
-            breaks.append(pad)
+            start, last = cut + 1, None
+            pads.append(pad)
     pieces.append(line[start:])
-    text = pieces[0]
-    for pad, piece in zip(breaks, pieces[1:]):
-        text += "\n" + " " * pad + piece
-    return text
+    return "\n".join([pieces[0]] + [" " * pad + piece for pad, piece in zip(pads, pieces[1:])])
 
 
 class Writer:

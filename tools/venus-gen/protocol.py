@@ -170,6 +170,15 @@ MESA_ENUMS = {
 }
 
 
+# What no generated call can carry out: it needs what the host keeps beside its driver, or would take
+# something of the guest's for something of the host's. Refused unless handled.list has it.
+BY_HAND_ONLY = {
+    "vkDestroyInstance", "vkDestroyDevice", "vkAllocateMemory", "vkFreeMemory",
+    "vkFlushMappedMemoryRanges", "vkInvalidateMappedMemoryRanges", "vkUnmapMemory", "vkUnmapMemory2",
+    "vkSetPrivateData", "vkGetPrivateData", "vkGetInstanceProcAddr", "vkGetDeviceProcAddr",
+}
+
+
 def numbers():
     """{command: its number}, of our own table."""
     table = {}

@@ -18,7 +18,7 @@ class Variable:
         self.const = re.match(r"\s*const\b", before) is not None
         self.stars = before.count("*")
         self.type = re.sub(r"\b(const|struct)\b|\*", " ", before).split()[0]
-        self.dims = re.findall(r"\[([^\]]*)\]", dims)
+        self.dims = [dim.strip() for dim in re.findall(r"\[([^\]]*)\]", dims)]
         self.before = " ".join(before.split())
         lens = attributes.get("altlen") or attributes.get("len") or ""
         self.lens = [length.strip() for length in lens.split(",")] if lens else []

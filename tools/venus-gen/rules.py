@@ -1,5 +1,6 @@
 """How each command is carried out: by hand (src/venus/handled.list), by generated code, or not at
 all; and which types can be written to a stream."""
+import declare
 import protocol
 
 
@@ -40,6 +41,63 @@ def apply(registry, handled):
         kind.chain = sorted((k for k in kind.chain if type_fits(k.name)),
                             key=lambda k: registry.types["VkStructureType"].values[k.stype])
     read_handled(registry, handled)
+    for command in registry.numbered:
+        command.way = way_of(registry, command)
+    destroyers(registry)
+
+
+def out_handle(registry, command):
+    """The argument in which a command returns handles, or None."""
+    for argument in command.arguments:
+        if argument.stars and not argument.const and \
+                registry.types.get(argument.type) and registry.types[argument.type].category == "handle":
+            return argument
+    return None
+
+
+def way_of(registry, command):
+    """How a command is carried out, and on the way which of its handles stay the guest's ids."""
+    name, arguments = command.name, command.arguments
+    made = out_handle(registry, command)
+    if not command.encodable:
+        return "unread"
+    way = "call"
+    if command.mesa or declare.level(command) == "global" or name in protocol.BY_HAND_ONLY:
+        way = "refuse"
+    elif name.startswith("vkDestroy"):
+        registry.ids.add((name, arguments[1].name))
+        way = "destroy"
+    elif name in ("vkFreeCommandBuffers", "vkFreeDescriptorSets"):
+        registry.ids |= {(name, arguments[1].name), (name, arguments[3].name)}
+        way = "free"
+    elif name == "vkResetDescriptorPool":
+        registry.ids.add((name, arguments[1].name))
+        way = "reset"
+    elif name in ("vkAllocateCommandBuffers", "vkAllocateDescriptorSets"):
+        registry.ids.add((arguments[1].type, pool_member(registry, command).name))
+        way = "allocate"
+    elif made is not None and name.startswith("vkCreate") and arguments[0].type == "VkDevice":
+        way = "create" if not made.lens else "create_many"
+    elif made is not None:
+        way = "refuse"
+    if name == "vkFreeMemory":
+        registry.ids.add((name, arguments[1].name))
+    return "hand" if command.handled else way
+
+
+def pool_member(registry, command):
+    """Of vkAllocate<Things>: the structure's member that says from which pool."""
+    return next(m for m in registry.types[command.arguments[1].type].members if "Pool" in m.name)
+
+
+def destroyers(registry):
+    """registry.destroyers: {handle type: the command that destroys it}, of what lives on devices."""
+    registry.destroyers = {}
+    for command in registry.numbered:
+        arguments = command.arguments
+        if (command.name.startswith("vkDestroy") or command.name == "vkFreeMemory") and \
+                len(arguments) == 3 and arguments[0].type == "VkDevice":
+            registry.destroyers[arguments[1].type] = command
 
 
 def read_handled(registry, text):
