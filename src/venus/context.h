@@ -13,8 +13,11 @@
 /** Commands kept for whoever asks why a context ended. */
 #define VT_VENUS_LAST_COMMANDS 64u
 #define VT_VENUS_LAST_BYTES 240u
+/** Numbers of commands are below. */
+#define VT_VENUS_COMMANDS_MAX 512u
 
-struct VkRingCreateInfoMESA; /* generated: vn_mesa.h */
+struct vt_venus_ring;
+struct vt_venus_shared;
 
 /** A stream's reader: a ring's thread, or the context's own stream. One thread's; handlers get it.
  */
@@ -22,16 +25,19 @@ struct vt_venus_run {
     struct vt_venus_context *context;
     struct vt_venus_in in; /**< the command being carried out; its fault ends the context */
     struct vt_venus_out
-        reply; /**< where vkSetReplyCommandStreamMESA said, bounded; start NULL: nowhere */
+        reply;       /**< where vkSetReplyCommandStreamMESA said, bounded; start NULL: nowhere */
+    VkResult result; /**< the command's, where it has one: set by who runs it, after the handler */
     struct vt_venus_arena arena;
     struct vt_venus_visitor visitor;
-    struct vt_venus_ring *ring;    /**< NULL: the context's own stream */
-    uint64_t resource;             /**< of the reply stream; a hold on it is kept */
-    uint32_t depth;                /**< of vkExecuteCommandStreamsMESA: 0 or 1 */
-    struct vt_venus_count *counts; /**< by command number; context.c */
-    uint64_t sequence;             /**< commands so far */
-    VkResult result;               /**< of the last command; VK_SUCCESS for those without one */
+    struct vt_venus_ring *ring;           /**< NULL: the context's own stream */
+    struct vt_venus_shared *reply_memory; /**< a hold on what `reply` stands in */
+    uint32_t depth;                       /**< of vkExecuteCommandStreamsMESA: 0 or 1 */
+    struct vt_venus_counts *counts;       /**< run.c */
+    struct vt_venus_last *last;           /**< run.c */
 };
+/** True as soon as the context has ended, is being destroyed, or this run's ring is: what waits
+ * inside of a command looks here now and then. */
+bool vt_venus_run_ending(const struct vt_venus_run *run);
 
 /** Shared memory by resource id; counted holds, so that a detach leaves users what they use. */
 struct vt_venus_shared {
@@ -42,17 +48,26 @@ struct vt_venus_shared {
     uint64_t offset;
     _Atomic uint32_t holds;
 };
-/** A hold on the resource, or NULL. */
+/** A hold on the resource, or NULL: no such resource, or it cannot be mapped. */
 struct vt_venus_shared *vt_venus_shared_get(struct vt_venus_context *context, uint32_t id);
+/** Takes NULL. */
 void vt_venus_shared_put(struct vt_venus_shared *shared);
+/** vt_venus_context_attach, for memory whose bytes are counted already (`counted`), as exports'
+ * are. */
+int vt_venus_shared_add(struct vt_venus_context *context, const struct vt_venus_memory *memory,
+                        bool counted, struct vt_error *err);
 
 /** Ends the context once: no ring runs another command, rings are marked FATAL, events->ended is
- * told. */
+ * told, by a thread that is in no call. */
 __attribute__((cold, format(printf, 2, 3))) void
 vt_venus_context_end(struct vt_venus_context *context, const char *format, ...);
 /** Runs commands until the stream's end or a fault; the context has ended afterwards when it is
  * false. `stream` is private to the caller. */
 bool vt_venus_run_stream(struct vt_venus_run *run, const uint8_t *stream, size_t bytes);
+
+/** For the owner's calls outside of submit that look objects up: what is found in between stays. */
+void vt_venus_context_enter(struct vt_venus_context *context);
+void vt_venus_context_leave(struct vt_venus_context *context);
 
 /** The public options, as they are in force. */
 const struct vt_venus_options *vt_venus_context_options(const struct vt_venus_context *context);
@@ -90,17 +105,6 @@ enum vn_command_kind {
     VN_REFUSED, /**< decoded and refused by name */
 };
 const struct vn_command *vn_command_of(uint32_t id);
-
-/* Rings (ring.c). */
-struct VkRingCreateInfoMESA; /* generated: vn_mesa.h */
-int vt_venus_ring_create(struct vt_venus_context *context, uint64_t id,
-                         const struct VkRingCreateInfoMESA *info, struct vt_error *err);
-void vt_venus_ring_end(struct vt_venus_context *context, uint64_t id);
-/** Wakes the ring; false: no such ring. */
-bool vt_venus_ring_notify(struct vt_venus_context *context, uint64_t id, uint32_t seqno);
-/** Waits until the ring has carried out all up to `seqno`; false: no such ring, or the context
- * ended. */
-bool vt_venus_ring_wait(struct vt_venus_run *run, uint64_t id, uint32_t seqno);
 
 /* Timelines (timeline.c): a queue is bound to one when it is got (VkDeviceQueueTimelineInfoMESA).
  */

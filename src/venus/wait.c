@@ -54,7 +54,7 @@ VkResult vt_venus_wait(struct vt_venus_run *run, struct vt_venus_device *device,
         uint64_t begin = now_ns(), passed = 0;
         vt_venus_visitor_pause(objects, &run->visitor);
         do {
-            if (atomic_load(&device->ending) || vt_venus_context_ending(run->context)) {
+            if (atomic_load(&device->ending) || vt_venus_run_ending(run)) {
                 result = VK_ERROR_DEVICE_LOST;
                 break;
             }
