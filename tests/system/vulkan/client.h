@@ -204,6 +204,7 @@ struct graphics {
     const VkDynamicState *dynamic;
     uint32_t n_dynamic;
     uint32_t view_mask;
+    bool counted; /**< viewports and scissors are counted dynamically */
     VkPipelineCache cache;
     VkPipelineCreateFlags flags;
     VkPipeline base;

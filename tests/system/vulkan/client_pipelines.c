@@ -186,10 +186,10 @@ VkPipeline graphics_pipeline(struct client *c, const struct graphics *g)
         .patchControlPoints = g->patch};
     const VkPipelineViewportStateCreateInfo view = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_VIEWPORT_STATE_CREATE_INFO,
-        .viewportCount = 1,
-        .pViewports = &viewport,
-        .scissorCount = 1,
-        .pScissors = &scissor};
+        .viewportCount = g->counted ? 0 : 1,
+        .pViewports = g->counted ? NULL : &viewport,
+        .scissorCount = g->counted ? 0 : 1,
+        .pScissors = g->counted ? NULL : &scissor};
     const VkPipelineRasterizationStateCreateInfo raster = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_RASTERIZATION_STATE_CREATE_INFO,
         .rasterizerDiscardEnable = g->discard,
