@@ -88,11 +88,6 @@ static bool check_queues(struct vt_venus_run *run, const struct vt_venus_gpu *gp
                           queue->queueCount, max);
             return false;
         }
-        if (queue->pQueuePriorities == NULL) {
-            vt_venus_fail(&run->in, VT_VENUS_NULL, "VkDeviceQueueCreateInfo.pQueuePriorities", 0,
-                          0);
-            return false;
-        }
         *n_queues += queue->queueCount;
     }
     return true;
@@ -151,6 +146,7 @@ void vt_venus_vkCreateDevice(struct vt_venus_run *run, struct vn_vkCreateDevice 
 {
     struct vt_venus_gpu *gpu = args->self->state;
     uint32_t n_queues;
+    args->ret = VK_ERROR_INITIALIZATION_FAILED;
     if (!check_queues(run, gpu, args->pCreateInfo, &n_queues)) {
         return;
     }

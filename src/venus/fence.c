@@ -46,7 +46,8 @@ void vt_venus_vkWaitForFences(struct vt_venus_run *run, struct vn_vkWaitForFence
 {
     struct vt_venus_device *device = args->self->state;
     struct fences fences = {device, args->fenceCount, args->pFences, args->waitAll};
-    if (args->fenceCount == 0 || args->pFences == NULL) {
+    args->ret = VK_ERROR_DEVICE_LOST;
+    if (args->fenceCount == 0) {
         vt_venus_fail(&run->in, VT_VENUS_VALUE, "fenceCount", args->fenceCount, 0);
         return;
     }

@@ -342,16 +342,10 @@ void vt_venus_vkWaitSemaphores(struct vt_venus_run *run, struct vn_vkWaitSemapho
 {
     struct vt_venus_device *device = args->self->state;
     const VkSemaphoreWaitInfo *info = args->pWaitInfo;
+    args->ret = VK_ERROR_DEVICE_LOST;
     if (device->table.WaitSemaphores == NULL) {
-        vt_venus_fail(&run->in, VT_VENUS_REFUSED, "device", 0, 0);
+        vt_venus_fail(&run->in, VT_VENUS_REFUSED, NULL, 0, 0);
         return;
-    }
-    for (uint32_t i = 0; i < info->semaphoreCount; i++) {
-        if (info->pSemaphores == NULL || info->pValues == NULL ||
-            info->pSemaphores[i] == VK_NULL_HANDLE) {
-            vt_venus_fail(&run->in, VT_VENUS_NULL, "VkSemaphoreWaitInfo.pSemaphores", 0, 0);
-            return;
-        }
     }
     struct semaphores semaphores = {device, info};
     args->ret = vt_venus_wait(run, device, args->timeout, step, &semaphores);
@@ -365,10 +359,6 @@ void vt_venus_vkImportSemaphoreResourceMESA(struct vt_venus_run *run,
     if (info->resourceId != 0) { /* a payload of another's: nobody gives such resources out */
         vt_venus_fail(&run->in, VT_VENUS_REFUSED, "VkImportSemaphoreResourceInfoMESA.resourceId",
                       info->resourceId, 0);
-        return;
-    }
-    if (info->semaphore == VK_NULL_HANDLE) {
-        vt_venus_fail(&run->in, VT_VENUS_NULL, "VkImportSemaphoreResourceInfoMESA.semaphore", 0, 0);
         return;
     }
     pthread_mutex_lock(&device->lock);
