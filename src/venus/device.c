@@ -175,7 +175,7 @@ void vt_venus_vkCreateDevice(struct vt_venus_run *run, struct vn_vkCreateDevice 
             .state = made,
             .free_state = free_device,
         };
-        args->ret = vt_venus_made(run, &object, args->self, "pDevice");
+        args->ret = vt_venus_object_made(run, &object, args->self, "pDevice");
         if (args->ret != VK_SUCCESS) {
             made->table.DestroyDevice(made->handle, NULL);
         }
@@ -262,7 +262,7 @@ static void get_queue(struct vt_venus_run *run, struct vt_venus_object *owner,
     };
     if (handle == VK_NULL_HANDLE) {
         vt_venus_fail(&run->in, VT_VENUS_VALUE, "queueIndex", info->queueIndex, 0);
-    } else if (vt_venus_made(run, &object, owner, "pQueue") != VK_SUCCESS) {
+    } else if (vt_venus_object_made(run, &object, owner, "pQueue") != VK_SUCCESS) {
         vt_venus_fail(&run->in, VT_VENUS_MEMORY, "pQueue", id, 0);
     } else if (timeline != NULL &&
                vt_venus_timeline_bind(run->context, timeline->ringIdx, queue, NULL) != 0) {

@@ -77,8 +77,8 @@ void vt_venus_devices_quiesce(struct vt_venus_objects *objects, struct vt_venus_
 /** Adds a copy of `object`, which a handler has filled (objects.h: vt_venus_objects_put).
  * VK_ERROR_OUT_OF_HOST_MEMORY: it was not added (and, when its id is in use, the command has a
  * fault); the caller destroys what it made. */
-VkResult vt_venus_made(struct vt_venus_run *run, const struct vt_venus_object *object,
-                       struct vt_venus_object *parent, const char *member);
+VkResult vt_venus_object_made(struct vt_venus_run *run, const struct vt_venus_object *object,
+                              struct vt_venus_object *parent, const char *member);
 
 /** For submissions: takes imported payloads out of what is waited for, and remembers who signals.
  * Arrays are replaced by ones of the command's arena; false and a fault: no memory. */

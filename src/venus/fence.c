@@ -22,7 +22,7 @@ void vt_venus_vkCreateFence(struct vt_venus_run *run, struct vn_vkCreateFence *a
         .type = VK_OBJECT_TYPE_FENCE,
         .handle = (uint64_t)fence,
     };
-    args->ret = vt_venus_made(run, &object, args->self, "pFence");
+    args->ret = vt_venus_object_made(run, &object, args->self, "pFence");
     if (args->ret != VK_SUCCESS) {
         call->DestroyFence(args->device, fence, NULL);
     }

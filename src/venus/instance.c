@@ -15,8 +15,8 @@
 /* Host devices that are listed at most. */
 #define GPUS_MAX 64u
 
-VkResult vt_venus_made(struct vt_venus_run *run, const struct vt_venus_object *object,
-                       struct vt_venus_object *parent, const char *member)
+VkResult vt_venus_object_made(struct vt_venus_run *run, const struct vt_venus_object *object,
+                              struct vt_venus_object *parent, const char *member)
 {
     struct vt_venus_object *made = malloc(sizeof *made);
     if (made == NULL) {
@@ -252,7 +252,7 @@ void vt_venus_vkCreateInstance(struct vt_venus_run *run, struct vn_vkCreateInsta
             .state = made,
             .free_state = free_instance,
         };
-        args->ret = vt_venus_made(run, &object, NULL, "pInstance");
+        args->ret = vt_venus_object_made(run, &object, NULL, "pInstance");
         if (args->ret != VK_SUCCESS) {
             made->table.DestroyInstance(made->handle, NULL);
         }
@@ -335,7 +335,7 @@ static VkResult add_gpu(struct vt_venus_run *run, struct vt_venus_object *instan
         .handle = (uint64_t)gpu->handle,
         .state = gpu,
     };
-    return vt_venus_made(run, &made, instance, "pPhysicalDevices");
+    return vt_venus_object_made(run, &made, instance, "pPhysicalDevices");
 }
 
 void vt_venus_vkEnumeratePhysicalDevices(struct vt_venus_run *run,

@@ -304,7 +304,7 @@ void vt_venus_vkCreateSemaphore(struct vt_venus_run *run, struct vn_vkCreateSema
         .handle = (uint64_t)semaphore,
     };
     if (args->ret == VK_SUCCESS) {
-        args->ret = vt_venus_made(run, &object, args->self, "pSemaphore");
+        args->ret = vt_venus_object_made(run, &object, args->self, "pSemaphore");
     }
     if (args->ret != VK_SUCCESS && semaphore != VK_NULL_HANDLE) {
         struct vt_venus_object gone = {.owner = args->self, .handle = (uint64_t)semaphore};
