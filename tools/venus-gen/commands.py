@@ -53,7 +53,7 @@ class Commands:
 
     def source(self, group, about):
         out = declare.head(self.registry, None, comment("Commands: " + about + "."),
-                           ['"venus/vn_commands.h"', '"venus/vn_run.h"', '"venus/vn_structs.h"', '"venus/vn_tables.h"'])
+                           ['"venus/vn_commands.h"', '"venus/vn_structs.h"'])
         for command in self.registry.numbered:
             if command.group == group and command.encodable:
                 out.line()
@@ -62,7 +62,6 @@ class Commands:
                 self.reply(out, command)
                 self.encode(out, command)
                 self.decode_reply(out, command)
-                self.run(out, command)
         return out.text()
 
     def decode(self, out, command):
@@ -149,7 +148,7 @@ class Commands:
     def run(self, out, command):
         name = command.name
         out.line()
-        out.line(f"void vn_run_{name}(struct vt_venus_run *run, uint32_t flags)")
+        out.line(f"static void run_{name}(struct vt_venus_run *run, uint32_t flags)")
         out.open("{")
         if command.way == "refuse":
             out.line("(void)flags;")
@@ -215,7 +214,7 @@ class Commands:
         destroy = self.registry.destroyers[kind.name]
         count = self.wire.count(command, made, "args.")
         self.all_unused(out, made, count)
-        out.line(f"{kind.name} *made = vn_room_for_handles(run, {count});")
+        out.line(f"{kind.name} *made = vt_venus_room_for_handles(run, {count});")
         out.open("if (made == NULL) {")
         out.line("return;")
         out.shut()
@@ -253,7 +252,7 @@ class Commands:
         out.shut()
         out.line(f"info.{pool.name} = ({pool_kind.name})(uintptr_t)pool->handle;")
         self.all_unused(out, made, f"info.{count}")
-        out.line(f"{kind.name} *made = vn_room_for_handles(run, info.{count});")
+        out.line(f"{kind.name} *made = vt_venus_room_for_handles(run, info.{count});")
         out.open("if (made == NULL) {")
         out.line("return;")
         out.shut()
@@ -267,7 +266,7 @@ class Commands:
         pool_kind, kind = self.registry.types[pool.type], self.registry.types[array.type]
         out.line(f"struct vt_venus_object *pool = vt_venus_owned(run, args.self, (uint64_t)(uintptr_t)args.{pool.name}, "
                  f"{pool_kind.object_type}, \"{pool.name}\");")
-        out.line(f"{kind.name} *handles = vn_room_for_handles(run, args.{count.name});")
+        out.line(f"{kind.name} *handles = vt_venus_room_for_handles(run, args.{count.name});")
         out.open("if (pool == NULL || handles == NULL) {")
         out.line("return;")
         out.shut()
@@ -307,44 +306,16 @@ class Commands:
 
     # ---- tables ----------------------------------------------------------------------------------
 
-    def run_header(self):
-        out = declare.head(self.registry, "VT_VENUS_VN_RUN_H", comment(
-            "venus/vn_run.h - what carries out each command, for the table of vn_dispatch.c, and "
-            "helpers of generated handlers; for generated sources only."), ['"venus/wire.h"'])
-        out.raw("""
-/** Reads a reply's number, which has to be this one. */
-static inline void vt_venus_in_number(struct vt_venus_in *in, uint32_t number, const char *command)
-{
-    uint32_t found = vt_venus_u32(in);
-    if (found != number) {
-        vt_venus_fail(in, VT_VENUS_VALUE, command, found, number);
-    }
-}
-/** Room for as many handles, all null, at least one; NULL and a fault. */
-static inline void *vn_room_for_handles(struct vt_venus_run *run, uint64_t count)
-{
-    uint64_t *room = vt_venus_alloc_array(&run->in, count + 1, sizeof(*room), 0, "count");
-    if (room != NULL) {
-        memset(room, 0, (count + 1) * sizeof(*room));
-    }
-    return room;
-}
-""")
-        out.line()
-        for command in self.registry.numbered:
-            if command.encodable:
-                out.line(f"void vn_run_{command.name}(struct vt_venus_run *run, uint32_t flags);")
-        out.line()
-        out.line("#endif")
-        return out.text()
-
     def dispatch(self):
         out = declare.head(self.registry, None, comment(
-            "The table of all commands by number."), ['"venus/vn_mesa.h"', '"venus/vn_run.h"'])
+            "What carries out each command, and the table of all by number."),
+            ['"venus/passing.h"', '"venus/vn_commands.h"', '"venus/vn_tables.h"'])
         for command in self.registry.numbered:
-            if not command.encodable:
+            if command.encodable:
+                self.run(out, command)
+            else:
                 out.line()
-                out.line(f"static void refuse_{command.name}(struct vt_venus_run *run, uint32_t flags)")
+                out.line(f"static void run_{command.name}(struct vt_venus_run *run, uint32_t flags)")
                 out.open("{")
                 out.line("(void)flags;")
                 out.line(f'vt_venus_fail(&run->in, VT_VENUS_REFUSED, "{command.name}", {command.number}, 0);')
@@ -353,8 +324,7 @@ static inline void *vn_room_for_handles(struct vt_venus_run *run, uint64_t count
         out.open("static const struct vn_command commands[VN_COMMANDS] = {")
         for command in self.registry.numbered:
             kind = {"hand": "VN_HANDLED", "refuse": "VN_REFUSED", "unread": "VN_REFUSED"}.get(command.way, "VN_PASSES")
-            run = "vn_run_" if command.encodable else "refuse_"
-            out.line(f'[{command.number}] = {{.id = {command.number}, .name = "{command.name}", .run = {run}{command.name}, .kind = {kind}}},')
+            out.line(f'[{command.number}] = {{.id = {command.number}, .name = "{command.name}", .run = run_{command.name}, .kind = {kind}}},')
         out.shut("};")
         out.raw("""
 

@@ -72,6 +72,17 @@ class Structs:
             "vn_put_X and vn_put_partial_X write them. A structure's body is what comes after sType "
             "and pNext. Structures that are in a stream as they are in memory have no functions."),
             ['"venus/vn_mesa.h"', '"venus/wire.h"'])
+        out.raw("""
+/** Reads a reply's number, which has to be this one. */
+static inline void vt_venus_in_number(struct vt_venus_in *in, uint32_t number, const char *command)
+{
+    uint32_t found = vt_venus_u32(in);
+    if (found != number) {
+        vt_venus_fail(in, VT_VENUS_VALUE, command, found, number);
+    }
+}
+""")
+        out.line()
         for kind in self.chains:
             out.line(f"extern const struct vn_chain vn_chain_{kind.name};")
         for kind in self.full:
