@@ -133,6 +133,21 @@ static bool validating(void)
     return value != NULL && strcmp(value, "1") == 0;
 }
 
+static bool instance_has(const char *name)
+{
+    uint32_t n = 0;
+    bool found = false;
+    VK(vkEnumerateInstanceExtensionProperties(NULL, &n, NULL));
+    VkExtensionProperties *list = calloc(n + 1, sizeof *list);
+    EXPECT(list != NULL);
+    VK(vkEnumerateInstanceExtensionProperties(NULL, &n, list));
+    for (uint32_t i = 0; i < n; i++) {
+        found = found || strcmp(list[i].extensionName, name) == 0;
+    }
+    free(list);
+    return found;
+}
+
 VkInstance client_instance(bool validate)
 {
     const char *layer = "VK_LAYER_KHRONOS_validation";
@@ -150,7 +165,7 @@ VkInstance client_instance(bool validate)
                                        .pApplicationInfo = &application,
                                        .enabledLayerCount = validate ? 1 : 0,
                                        .ppEnabledLayerNames = &layer,
-                                       .enabledExtensionCount = validate ? 1 : 0,
+                                       .enabledExtensionCount = instance_has(extension) ? 1 : 0,
                                        .ppEnabledExtensionNames = &extension};
     VkInstance instance;
     VK(vkCreateInstance(&info, NULL, &instance));
