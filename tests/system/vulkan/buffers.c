@@ -228,8 +228,8 @@ static void version_1_3(struct client *c)
         .sType = VK_STRUCTURE_TYPE_DEVICE_BUFFER_MEMORY_REQUIREMENTS, .pCreateInfo = &info};
     VkMemoryRequirements2 needs = {.sType = VK_STRUCTURE_TYPE_MEMORY_REQUIREMENTS_2};
     vkGetDeviceBufferMemoryRequirements(c->device, &of, &needs);
-    printf("size %llu, alignment %llu\n", (unsigned long long)needs.memoryRequirements.size,
-           (unsigned long long)needs.memoryRequirements.alignment);
+    EXPECT(needs.memoryRequirements.size >= 12345);
+    printf("alignment %llu\n", (unsigned long long)needs.memoryRequirements.alignment);
     struct buffer a = buffer_host(c, 12345), b = buffer_host(c, 12345);
     memset(a.at, 0x5a, 12345);
     const VkBufferCopy2 regions[] = {

@@ -55,12 +55,8 @@ static void incomplete(struct client *c)
            result_name(vkEnumerateDeviceExtensionProperties(c->physical, NULL, &zero, &extension)));
     VkPhysicalDevice devices[1];
     zero = 0;
-    printf("room for no device: %s, ",
+    printf("room for no device: %s\n",
            result_name(vkEnumeratePhysicalDevices(c->instance, &zero, devices)));
-    VkQueueFamilyProperties families[4];
-    zero = 0;
-    vkGetPhysicalDeviceQueueFamilyProperties(c->physical, &zero, families);
-    printf("%u families\n", zero);
     VkImageFormatProperties p;
     printf("no such image: %s\n",
            result_name(vkGetPhysicalDeviceImageFormatProperties(

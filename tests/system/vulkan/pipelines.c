@@ -135,7 +135,6 @@ static void feedback(struct client *c)
         .pPipelineStageCreationFeedbacks = stages};
     g.next = &info;
     draw_with(c, &t, graphics_pipeline(c, &g), layout, "drawn");
-    printf("feedback valid %d\n", (whole.flags & VK_PIPELINE_CREATION_FEEDBACK_VALID_BIT) != 0);
 }
 
 static void libraries(struct client *c)
