@@ -56,8 +56,8 @@ static uint64_t size_class(const struct vt_venus_heap *heap, uint64_t bytes)
     return (bytes + step - 1) & ~(step - 1);
 }
 
-static int touch_pages(const struct vt_venus_heap *heap, struct vt_venus_piece *piece,
-                       struct vt_error *err)
+int vt_venus_heap_touch(struct vt_venus_heap *heap, struct vt_venus_piece *piece,
+                        struct vt_error *err)
 {
     if (piece->touched) {
         return 0;
@@ -129,7 +129,7 @@ static struct vt_venus_piece pull(struct vt_venus_heap *heap, uint32_t at)
     return piece;
 }
 
-int vt_venus_heap_take(struct vt_venus_heap *heap, uint64_t bytes, bool touch,
+int vt_venus_heap_take(struct vt_venus_heap *heap, uint64_t bytes,
                        const struct vt_venus_import *like, struct vt_venus_piece *piece,
                        struct vt_error *err)
 {
@@ -162,13 +162,6 @@ int vt_venus_heap_take(struct vt_venus_heap *heap, uint64_t bytes, bool touch,
         }
     } else if (like == NULL || !imported_like(&got.import, like)) {
         release_import(&got);
-    }
-    if (touch) {
-        int rc = touch_pages(heap, &got, err);
-        if (rc != 0) {
-            destroy(&got);
-            return rc;
-        }
     }
     *piece = got;
     return 0;

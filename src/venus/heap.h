@@ -37,12 +37,14 @@ int vt_venus_heap_create(uint64_t kept_max_bytes, struct vt_venus_heap **heap,
 /** All pieces were given back and their devices forgotten; takes NULL. */
 void vt_venus_heap_destroy(struct vt_venus_heap *heap);
 
-/** At least `bytes` (not 0). `touch`: its pages are there, which some drivers need. `like` (or
- * NULL): a kept piece that was imported so is preferred; the piece's import says whether it was.
- * VT_E_LIMIT: larger than any piece; VT_E_NOMEM. */
-int vt_venus_heap_take(struct vt_venus_heap *heap, uint64_t bytes, bool touch,
+/** At least `bytes` (not 0). `like` (or NULL): a kept piece that was imported so is preferred; the
+ * piece's import says whether it was. VT_E_LIMIT: larger than any piece; VT_E_NOMEM. */
+int vt_venus_heap_take(struct vt_venus_heap *heap, uint64_t bytes,
                        const struct vt_venus_import *like, struct vt_venus_piece *piece,
                        struct vt_error *err);
+/** Its pages are there afterwards, which drivers of real GPUs want before they import. */
+int vt_venus_heap_touch(struct vt_venus_heap *heap, struct vt_venus_piece *piece,
+                        struct vt_error *err);
 /** Gives a piece back, import included. `keep`: nobody outside of the guest's own process can see
  * it, so it may be used again. */
 void vt_venus_heap_give(struct vt_venus_heap *heap, struct vt_venus_piece *piece, bool keep);

@@ -42,8 +42,11 @@ static void pieces_are_shared_sealed_and_zero(void **state)
     static const uint64_t sizes[] = {1, 4096, 4097, 65537, MIB, 3 * MIB + 5};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct vt_venus_piece piece;
-        assert_int_equal(vt_venus_heap_take(heap, sizes[i], i % 2 == 0, NULL, &piece, &err), 0);
+        assert_int_equal(vt_venus_heap_take(heap, sizes[i], NULL, &piece, &err), 0);
         assert_true(piece.size >= sizes[i]);
+        assert_false(piece.touched);
+        assert_int_equal(vt_venus_heap_touch(heap, &piece, &err), 0);
+        assert_true(piece.touched);
         assert_true(piece.size - sizes[i] < 4096 + sizes[i] / 8);
         assert_int_equal(piece.size % (size_t)sysconf(_SC_PAGESIZE), 0);
         struct stat st;
@@ -75,7 +78,7 @@ static void sizes_that_no_host_has_are_refused(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct vt_error err = {0};
         struct vt_venus_piece piece = {.fd = 99};
-        assert_int_equal(vt_venus_heap_take(heap, sizes[i], false, NULL, &piece, &err), VT_E_LIMIT);
+        assert_int_equal(vt_venus_heap_take(heap, sizes[i], NULL, &piece, &err), VT_E_LIMIT);
         assert_int_equal(piece.fd, 99);
         assert_true(err.message[0] != 0);
     }
@@ -89,7 +92,7 @@ static void what_is_given_back_is_used_again(void **state)
     struct vt_venus_heap *heap = heap_of(8 * MIB);
     struct vt_venus_import like = import_of(16, 2);
     struct vt_venus_piece piece;
-    assert_int_equal(vt_venus_heap_take(heap, MIB, true, &like, &piece, &err), 0);
+    assert_int_equal(vt_venus_heap_take(heap, MIB, &like, &piece, &err), 0);
     assert_null(piece.import.device);
     piece.import = like;
     uint8_t *at = piece.at;
@@ -99,7 +102,7 @@ static void what_is_given_back_is_used_again(void **state)
     assert_int_equal(kept.bytes, MIB);
 
     /* Nearly the same size, the same device and type: import and all. */
-    assert_int_equal(vt_venus_heap_take(heap, MIB - 100, true, &like, &piece, &err), 0);
+    assert_int_equal(vt_venus_heap_take(heap, MIB - 100, &like, &piece, &err), 0);
     assert_ptr_equal(piece.at, at);
     assert_ptr_equal(piece.import.device, like.device);
     assert_int_equal(freed, 0);
@@ -107,7 +110,7 @@ static void what_is_given_back_is_used_again(void **state)
 
     /* Another type: the memory, without the import. */
     struct vt_venus_import other = import_of(16, 3);
-    assert_int_equal(vt_venus_heap_take(heap, MIB, true, &other, &piece, &err), 0);
+    assert_int_equal(vt_venus_heap_take(heap, MIB, &other, &piece, &err), 0);
     assert_ptr_equal(piece.at, at);
     assert_null(piece.import.device);
     assert_int_equal(freed, 1);
@@ -128,8 +131,7 @@ static void what_is_kept_is_bounded(void **state)
     struct vt_venus_heap *heap = heap_of(4 * MIB);
     struct vt_venus_piece pieces[300];
     for (size_t i = 0; i < 300; i++) {
-        assert_int_equal(
-            vt_venus_heap_take(heap, i < 8 ? MIB : 4096, false, NULL, &pieces[i], &err), 0);
+        assert_int_equal(vt_venus_heap_take(heap, i < 8 ? MIB : 4096, NULL, &pieces[i], &err), 0);
         pieces[i].import = import_of(16, 2);
     }
     struct vt_venus_heap_kept kept;
@@ -157,7 +159,7 @@ static void a_hung_device_keeps_what_it_may_write(void **state)
     struct vt_error err;
     struct vt_venus_heap *heap = heap_of(4 * MIB);
     struct vt_venus_piece piece;
-    assert_int_equal(vt_venus_heap_take(heap, 4096, false, NULL, &piece, &err), 0);
+    assert_int_equal(vt_venus_heap_take(heap, 4096, NULL, &piece, &err), 0);
     piece.import = import_of(16, 2);
     volatile uint8_t *at = piece.at;
     size_t size = piece.size;
