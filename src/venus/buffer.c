@@ -103,10 +103,8 @@ void vt_venus_vkCreateBuffer(struct vt_venus_run *run, struct vn_vkCreateBuffer 
 
 void vt_venus_end_VkBuffer(struct vt_venus_object *object)
 {
-    if (!vt_venus_hung(object)) {
-        object->device->DestroyBuffer((VkDevice)(uintptr_t)object->owner->handle,
-                                      (VkBuffer)object->handle, NULL);
-    }
+    object->device->DestroyBuffer((VkDevice)(uintptr_t)object->owner->handle,
+                                  (VkBuffer)object->handle, NULL);
     vt_venus_resource_end(object);
 }
 
@@ -189,7 +187,7 @@ prepare(struct vt_venus_run *run, const struct vt_venus_object *self, VkBindBuff
     }
     struct vt_venus_allocation *none = NULL;
     if (!atomic_compare_exchange_strong(&resource->bound[0], &none, memory)) {
-        vt_venus_allocation_put(memory, false);
+        vt_venus_allocation_put(memory);
         vt_venus_fail(&run->in, VT_VENUS_VALUE, "a buffer that is bound already", object->id, 0);
         return NULL;
     }

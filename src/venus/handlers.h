@@ -15,12 +15,6 @@ bool vt_venus_add_with(struct vt_venus_run *run, uint64_t id, VkObjectType type,
 struct vt_venus_object *vt_venus_object_of(struct vt_venus_run *run,
                                            const struct vt_venus_object *self, uint64_t id,
                                            VkObjectType type, const char *member);
-/** Whether the host must destroy nothing of the object's device any more. */
-static inline bool vt_venus_hung(const struct vt_venus_object *object)
-{
-    return (object->owner->flags & VT_VENUS_DEVICE_HUNG) != 0;
-}
-
 /** Whether the host's device lacks a function that a guest calls: a fault then. */
 #define vt_venus_lacks(run, function)                                                              \
     ((function) == NULL &&                                                                         \

@@ -213,10 +213,8 @@ void vt_venus_vkCreateImage(struct vt_venus_run *run, struct vn_vkCreateImage *a
 
 void vt_venus_end_VkImage(struct vt_venus_object *object)
 {
-    if (!vt_venus_hung(object)) {
-        object->device->DestroyImage((VkDevice)(uintptr_t)object->owner->handle,
-                                     (VkImage)object->handle, NULL);
-    }
+    object->device->DestroyImage((VkDevice)(uintptr_t)object->owner->handle,
+                                 (VkImage)object->handle, NULL);
     vt_venus_resource_end(object);
 }
 
@@ -381,7 +379,7 @@ prepare(struct vt_venus_run *run, const struct vt_venus_object *self, VkBindImag
     }
     struct vt_venus_allocation *none = NULL;
     if (!atomic_compare_exchange_strong(&resource->bound[slot], &none, memory)) {
-        vt_venus_allocation_put(memory, false);
+        vt_venus_allocation_put(memory);
         vt_venus_fail(&run->in, VT_VENUS_VALUE, "an image that is bound already", object->id, 0);
         return NULL;
     }

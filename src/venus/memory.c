@@ -76,12 +76,9 @@ static bool hold(struct vt_venus_allocation *memory)
 }
 
 /* Nothing of the guest uses it any more. */
-static void release(struct vt_venus_allocation *memory, bool hung)
+static void release(struct vt_venus_allocation *memory)
 {
     vt_venus_memory_give(memory->context, memory->counted);
-    if (hung) {
-        return; /* the GPU may still write: handle, pages and all stay */
-    }
     if (memory->piece_used) {
         vt_venus_heap_give(vt_venus_context_heap(memory->context), &memory->piece, !memory->seen);
     } else if (memory->handle != VK_NULL_HANDLE) {
@@ -92,31 +89,31 @@ static void release(struct vt_venus_allocation *memory, bool hung)
     }
 }
 
-static void drop_hold(struct vt_venus_allocation *memory, bool hung)
+static void drop_hold(struct vt_venus_allocation *memory)
 {
     if (atomic_fetch_sub_explicit(&memory->holds, 1, memory_order_acq_rel) == 1) {
-        release(memory, hung);
+        release(memory);
     }
 }
 
-void vt_venus_allocation_put(struct vt_venus_allocation *memory, bool hung)
+void vt_venus_allocation_put(struct vt_venus_allocation *memory)
 {
     if (memory != NULL) {
-        drop_hold(memory, hung);
+        drop_hold(memory);
         unref(memory);
     }
 }
 
 void vt_venus_end_VkDeviceMemory(struct vt_venus_object *object)
 {
-    drop_hold(object->state, vt_venus_hung(object));
+    drop_hold(object->state);
 }
 
 void vt_venus_resource_end(struct vt_venus_object *object)
 {
     struct vt_venus_resource *resource = object->state;
     for (size_t i = 0; i < sizeof resource->bound / sizeof *resource->bound; i++) {
-        vt_venus_allocation_put(atomic_exchange(&resource->bound[i], NULL), vt_venus_hung(object));
+        vt_venus_allocation_put(atomic_exchange(&resource->bound[i], NULL));
     }
 }
 
@@ -415,7 +412,7 @@ static int export_memory(struct vt_venus_context *context, const struct vt_venus
             }
         }
     }
-    vt_venus_allocation_put(memory, vt_venus_hung(object));
+    vt_venus_allocation_put(memory);
     return rc;
 }
 

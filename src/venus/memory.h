@@ -55,8 +55,8 @@ struct vt_venus_allocation *vt_venus_allocation_hold(struct vt_venus_run *run,
                                                      uint64_t id, uint64_t offset,
                                                      const VkMemoryRequirements *requirements,
                                                      const char *member);
-/** `hung`: the device's GPU may still use it, so it stays for ever. Takes NULL. */
-void vt_venus_allocation_put(struct vt_venus_allocation *memory, bool hung);
+/** Gives the hold back; takes NULL. */
+void vt_venus_allocation_put(struct vt_venus_allocation *memory);
 /** The end of a buffer's or image's state. */
 void vt_venus_resource_end(struct vt_venus_object *object);
 
