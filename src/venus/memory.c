@@ -326,6 +326,19 @@ void vt_venus_vkAllocateMemory(struct vt_venus_run *run, struct vn_vkAllocateMem
                       memory, free_memory_state, "pMemory");
 }
 
+void vt_venus_vkFreeMemory(struct vt_venus_run *run, struct vn_vkFreeMemory *args)
+{
+    struct vt_venus_objects *objects = vt_venus_context_objects(run->context);
+    if (args->memory != VK_NULL_HANDLE) {
+        struct vt_venus_object *object =
+            vt_venus_object_of(run, args->self, (uint64_t)args->memory,
+                               VK_OBJECT_TYPE_DEVICE_MEMORY, "memory");
+        if (object != NULL) {
+            vt_venus_objects_end(objects, object);
+        }
+    }
+}
+
 /* Nothing is mapped through the driver, and everything that a guest maps is coherent. */
 void vt_venus_vkFlushMappedMemoryRanges(struct vt_venus_run *run,
                                         struct vn_vkFlushMappedMemoryRanges *args)
