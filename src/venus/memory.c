@@ -330,9 +330,8 @@ void vt_venus_vkFreeMemory(struct vt_venus_run *run, struct vn_vkFreeMemory *arg
 {
     struct vt_venus_objects *objects = vt_venus_context_objects(run->context);
     if (args->memory != VK_NULL_HANDLE) {
-        struct vt_venus_object *object =
-            vt_venus_object_of(run, args->self, (uint64_t)args->memory,
-                               VK_OBJECT_TYPE_DEVICE_MEMORY, "memory");
+        struct vt_venus_object *object = vt_venus_object_of(run, args->self, (uint64_t)args->memory,
+                                                            VK_OBJECT_TYPE_DEVICE_MEMORY, "memory");
         if (object != NULL) {
             vt_venus_objects_end(objects, object);
         }
