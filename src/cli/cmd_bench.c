@@ -18,6 +18,7 @@ extern const struct vt_bench vt_bench_guest;
 extern const struct vt_bench vt_bench_memory;
 extern const struct vt_bench vt_bench_semantic;
 extern const struct vt_bench vt_bench_trace;
+extern const struct vt_bench vt_bench_venus;
 extern const struct vt_bench vt_bench_virtio_gpu;
 extern const struct vt_bench vt_bench_vms;
 extern const struct vt_bench vt_bench_volume;
@@ -28,6 +29,7 @@ static const struct vt_bench *const benches[] = {
     &vt_bench_memory,
     &vt_bench_semantic,
     &vt_bench_trace,
+    &vt_bench_venus,
     &vt_bench_virtio_gpu,
     &vt_bench_vms,
     &vt_bench_volume,
@@ -216,7 +218,10 @@ static const struct vt_option options[] = {
     {"copy", NULL, "volume: copy RAM to the device, also where it could be used in place", false},
     {"picture", "FILE", "volume: the last frame, as PNG", false},
     {"flushes", "N", "virtio-gpu: flushes of a run (default: 100000)", false},
-    {"rounds", "N", "virtio-gpu, trace: runs of each kind, of which the median is told (5; 3)",
+    {"rounds", "N", "virtio-gpu, trace, venus: runs of each kind, for a median (5, 3, 3)", false},
+    {"client", NULL, "venus: measure the Vulkan device that is found, alone", false},
+    {"server", "SOCKET", "venus: go through whoever serves vtest there", false},
+    {"venus-driver", "FILE", "venus: the driver's JSON file; the native side is as it is found",
      false},
     {"workload", "NAME", "trace: boot or compute alone", false},
     {"mode", "NAME", "trace: this one, and what it is compared with", true},
@@ -238,6 +243,7 @@ const struct vt_verb vt_verb_bench = {
     .examples = "vitrine bench\nvitrine bench guest --json\nvitrine bench guest web\n"
                 "vitrine bench memory --memory 128M\n"
                 "vitrine bench volume --synthetic 25 --size 1024 --json\n"
-                "vitrine bench trace --json",
+                "vitrine bench trace --json\n"
+                "vitrine bench venus --json",
     .run = run,
 };
