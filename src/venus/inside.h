@@ -105,7 +105,7 @@ struct vt_venus_ring {
     _Atomic bool stop;
     _Atomic uint32_t holds;
     bool notified;         /**< context->lock */
-    bool waits_for_owner;  /**< context->lock: in vkWaitVirtqueueSeqnoMESA */
+    uint64_t wanted;       /**< context->lock: by vkWaitVirtqueueSeqnoMESA; 0: not in it */
     uint64_t submitted;    /**< context->lock: vkSubmitVirtqueueSeqnoMESA's newest */
     pthread_cond_t notify; /**< with context->lock */
 };

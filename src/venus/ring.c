@@ -393,12 +393,12 @@ void vt_venus_ring_wait_submitted(struct vt_venus_run *run, uint64_t seqno)
     pthread_mutex_lock(&context->lock);
     if (ring->submitted < seqno) {
         vt_venus_visitor_pause(context->objects, &run->visitor);
-        ring->waits_for_owner = true;
+        ring->wanted = seqno;
         pthread_cond_broadcast(&context->changed);
         while (ring->submitted < seqno && !vt_venus_run_ending(run)) {
             pthread_cond_wait(&context->changed, &context->lock);
         }
-        ring->waits_for_owner = false;
+        ring->wanted = 0;
         vt_venus_visitor_resume(context->objects, &run->visitor);
     }
     pthread_mutex_unlock(&context->lock);
@@ -438,7 +438,7 @@ const char *vt_venus_ring_wait(struct vt_venus_run *run, struct vt_venus_ring *r
     atomic_fetch_add_explicit(&ring->waiting, 1, memory_order_seq_cst);
     while (!done(ring, seqno) && !vt_venus_run_ending(run) && wrong == NULL) {
         /* Only the context's own stream, which is here, could let it go on. */
-        if (run->ring == NULL && ring->waits_for_owner) {
+        if (run->ring == NULL && ring->submitted < ring->wanted) {
             wrong = "the ring waits for this stream";
         } else if (atomic_load_explicit(&ring->stop, memory_order_acquire)) {
             wrong = "the ring ends";
