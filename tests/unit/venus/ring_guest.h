@@ -1,5 +1,5 @@
-/* tests/unit/venus/ring_guest.h - a guest's side of rings, written by hand: shared memory, a ring in it,
- * commands and notifies as Mesa's driver orders them. No driver of the host is needed.
+/* tests/unit/venus/ring_guest.h - a guest's side of rings, written by hand: shared memory, a ring
+ * in it, commands and notifies as Mesa's driver orders them. No driver of the host is needed.
  */
 #ifndef VT_TESTS_VENUS_RING_GUEST_H
 #define VT_TESTS_VENUS_RING_GUEST_H
