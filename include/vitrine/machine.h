@@ -11,6 +11,7 @@
  * - qmp-N.sock: QMP for tools; each serves one client, who holds the flock of qmp-N.lock.
  * - keeper.sock: the keeper's services, its own (console, wait, kill) and those of struct
  *   vt_keeper_service; one line asks for one.
+ * - gpu.sock, gpu.log: of a GPU that a process of ours serves.
  * - console.log: what the serial console printed, the last few MiB; qemu.log: QEMU's own messages.
  *
  * Handles are not thread-safe; use one a thread.
@@ -79,6 +80,14 @@ struct vt_vm_info {
 struct vt_loop;
 struct vt_keeper;
 
+/** What serves a VM's GPU; stdout and stderr are the VM's gpu.log. */
+struct vt_gpu_job {
+    const char *vm;
+    const char *words; /**< as the user said: "venus,window=512M" */
+    int sock;          /**< connected to QEMU; the process's own */
+    int listener;      /**< gpu.sock, for who asks how it is doing; listening, non-blocking */
+};
+
 /** A service the keeper offers on keeper.sock for a room above this one (memory's tracker). The
  *  table is given to vt_vm_start and outlives the keeper; callbacks run on the keeper's loop. */
 struct vt_keeper_service {
@@ -93,6 +102,9 @@ struct vt_keeper_service {
     /** A client connected; the service owns `fd` (non-blocking) from now on. */
     void (*client)(void *state, int fd);
     void (*stop)(void *state);
+    /** NULL: none. A process of its own, which nothing else of the VM can reach: is the VM's GPU at
+     *  the vhost-user connection `job->sock` until that is closed; returns its exit status. */
+    int (*gpu)(const struct vt_gpu_job *job);
 };
 
 /** What `vitrine run` takes. Zero or NULL means the default; strings are borrowed for the call. */
@@ -106,7 +118,8 @@ struct vt_vm_config {
     const char *arch;      /**< "x86_64" (default), "aarch64" or "riscv64" */
     const char *machine;   /**< "q35" (default), "pc", "microvm"; of the others "virt" */
     const char *accel;     /**< NULL: probe KVM, else TCG */
-    /** GPUs, or NULL; ended by NULL. Each is "virtio" or "ramfb"; after "virtio" may follow
+    /** GPUs, or NULL; ended by NULL. Each is "virtio", "ramfb" or "venus", which one of the
+     * services is (QEMU 11.1 or newer); after "virtio" may follow
      *  ",outputs=N", ",transport=pci|mmio" and any property of QEMU's device ("xres=800"). They are
      *  called gpu0, gpu1, … */
     const char *const *gpus;

@@ -32,6 +32,15 @@ static int read_numbers(const struct vt_args *args, struct vt_vm_config *config)
     return 0;
 }
 
+/* Its initramfs alone is a few dozen MiB. */
+static const uint64_t mesa_memory = (uint64_t)512 << 20;
+
+static bool is_mesa(const struct vt_args *args)
+{
+    const char *guest = vt_args_value(args, "guest");
+    return guest != NULL && strcmp(guest, "mesa") == 0;
+}
+
 /* Without anything to boot, the default guest; --append then adds to its command line. */
 static int use_default_guest(const struct vt_args *args, struct vt_vm_config *config,
                              struct vt_guest_image *image, char *append, size_t append_size,
@@ -39,6 +48,7 @@ static int use_default_guest(const struct vt_args *args, struct vt_vm_config *co
 {
     struct vt_guest_wants wants;
     int rc = vt_cli_guest_wants(args, &wants, err);
+    wants.mesa = is_mesa(args);
     rc = rc != 0 ? rc : vt_guest_default(&wants, image, err);
     vt_cli_guest_wants_free(&wants);
     if (rc != 0) {
@@ -53,6 +63,9 @@ static int use_default_guest(const struct vt_args *args, struct vt_vm_config *co
     config->kernel = image->kernel;
     config->initrd = config->initrd != NULL ? config->initrd : image->initrd;
     config->append = append;
+    if (wants.mesa && config->memory_bytes == 0) {
+        config->memory_bytes = mesa_memory;
+    }
     return 0;
 }
 
@@ -80,7 +93,7 @@ static int use_guest(const struct vt_args *args, struct vt_vm_config *config,
                      struct vt_error *err)
 {
     const char *guest = vt_args_value(args, "guest");
-    if (guest == NULL || strcmp(guest, "linux") == 0) {
+    if (guest == NULL || strcmp(guest, "linux") == 0 || is_mesa(args)) {
         if (config->arch != NULL && strcmp(config->arch, "x86_64") != 0) {
             return vt_fail(err, VT_E_UNSUPPORTED,
                            "the default guest is for x86_64: give --kernel, or --guest gpu-card");
@@ -90,7 +103,7 @@ static int use_guest(const struct vt_args *args, struct vt_vm_config *config,
     if (strcmp(guest, "gpu-card") == 0) {
         return use_card(config, image->kernel, err);
     }
-    return vt_fail(err, VT_E_INVAL, "--guest: '%.32s' is neither linux nor gpu-card", guest);
+    return vt_fail(err, VT_E_INVAL, "--guest: '%.32s' is neither linux, mesa nor gpu-card", guest);
 }
 
 /* --qemu-arg, and what a guest wants of QEMU besides. NULL: out of memory. */
@@ -175,8 +188,9 @@ static int run(const struct vt_args *args)
     struct vt_guest_image image;
     char append[2048];
     const bool own = config.kernel != NULL || config.disk != NULL || config.iso != NULL;
-    const bool linux_guest = !own && (vt_args_value(args, "guest") == NULL ||
-                                      strcmp(vt_args_value(args, "guest"), "linux") == 0);
+    const bool linux_guest =
+        !own && (vt_args_value(args, "guest") == NULL ||
+                 strcmp(vt_args_value(args, "guest"), "linux") == 0 || is_mesa(args));
     if (own && vt_args_value(args, "guest") != NULL) {
         return vt_usage_error(args, "--guest goes without --kernel, --disk and --iso");
     }
@@ -213,7 +227,8 @@ static const struct vt_option options[] = {
     {"kernel", "FILE", "boot this Linux kernel", false},
     {"initrd", "FILE", "its initial RAM disk", false},
     {"append", "TEXT", "its command line; of the default guest: added to its own", false},
-    {"guest", "NAME", "linux (default) or gpu-card, the bare-metal kernel", false},
+    {"guest", "NAME",
+     "linux (default), mesa: with a Vulkan driver, or gpu-card, the bare-metal kernel", false},
     VT_CLI_GUEST_OPTIONS(""),
     {"disk", "FILE", "a disk image, qcow2 or raw, written to", false},
     {"iso", "FILE", "a CD image", false},
@@ -221,7 +236,7 @@ static const struct vt_option options[] = {
     {"cpus", "N", "virtual CPUs (default: 1)", false},
     {"arch", "NAME", "x86_64 (default), aarch64 or riscv64", false},
     {"machine", "TYPE", "q35 (default), pc, microvm; of other architectures virt", false},
-    {"gpu", "GPU", "virtio[,outputs=N][,transport=pci|mmio][,...] or ramfb", true},
+    {"gpu", "GPU", "virtio[,outputs=N][,transport=pci|mmio][,...], ramfb, or venus[,...]", true},
     {"cpu", "MODEL", "CPU model as QEMU names it (default: max)", false},
     {"accel", "NAME", "tcg or kvm (default: kvm where a trial run works, else tcg)", false},
     {"net", "NAME", "user or none (default: none)", false},

@@ -8,6 +8,7 @@
 #include "gpu/card_parts.h"
 
 #include "base/io.h"
+#include "base/json_writer.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -558,4 +559,50 @@ int vt_card_window(const struct vt_card *card, uint64_t *bytes)
 void vt_card_statistics(const struct vt_card *card, struct vt_card_statistics *statistics)
 {
     *statistics = card->statistics;
+}
+
+static void write_context(const struct vt_card *card, const struct vt_card_context *c,
+                          struct vt_json_writer *w)
+{
+    struct vt_venus_statistics v = {0};
+    vt_json_object(w);
+    vt_json_kv_u64(w, "id", c->id);
+    vt_json_kv_string(w, "name", c->name);
+    if (c->context != NULL) {
+        card->contexts.statistics(c->context, &v);
+        vt_json_kv_bool(w, "ended", v.ended);
+        vt_json_kv_u64(w, "commands", v.commands);
+        vt_json_kv_u64(w, "unknown", v.unknown);
+        vt_json_kv_u64(w, "failed", v.failed);
+        vt_json_kv_u64(w, "stream_bytes", v.bytes);
+        vt_json_kv_u64(w, "objects", v.objects);
+        vt_json_kv_u64(w, "memory_bytes", v.memory_bytes);
+        vt_json_kv_u64(w, "rings", v.rings);
+        vt_json_kv_f64(w, "busy_s", (double)v.busy_ns / 1e9, 6);
+    }
+    vt_json_object_end(w);
+}
+
+void vt_card_json(const struct vt_card *card, struct vt_json_writer *w)
+{
+    const struct vt_card_statistics *s = &card->statistics;
+    const struct vt_card_scanout *shown = &card->scanout;
+    vt_json_kv_u64(w, "width", shown->resource != 0 ? shown->rect.width : 0);
+    vt_json_kv_u64(w, "height", shown->resource != 0 ? shown->rect.height : 0);
+    vt_json_kv_u64(w, "requests", s->commands);
+    vt_json_kv_u64(w, "errors", s->errors);
+    vt_json_kv_u64(w, "fences", s->fences);
+    vt_json_kv_u64(w, "transfers", s->transfers);
+    vt_json_kv_u64(w, "flushes", s->flushes);
+    vt_json_kv_u64(w, "resets", s->resets);
+    vt_json_kv_u64(w, "resources", s->resources);
+    vt_json_kv_u64(w, "pixel_bytes", s->pixel_bytes);
+    vt_json_kv_u64(w, "window_bytes", card->window_bytes);
+    vt_json_kv_u64(w, "mapped_bytes", s->mapped_bytes);
+    vt_json_key(w, "contexts");
+    vt_json_array(w);
+    for (const struct vt_card_context *c = card->context_list; c != NULL; c = c->next) {
+        write_context(card, c, w);
+    }
+    vt_json_array_end(w);
 }

@@ -54,6 +54,7 @@ struct vt_card_contexts {
     int (*detach)(void *context, uint32_t id, struct vt_error *err);
     int (*submit)(void *context, const void *stream, size_t bytes, struct vt_error *err);
     int (*fence)(void *context, uint32_t timeline, uint64_t id, struct vt_error *err);
+    void (*statistics)(void *context, struct vt_venus_statistics *statistics);
     void *arg;
 };
 
@@ -81,6 +82,7 @@ struct vt_card_statistics {
     uint64_t pixel_bytes, mapped_bytes; /**< of 2-D resources; of blobs in the window */
 };
 
+struct vt_json_writer;
 struct vt_card;
 
 /** `memory` is the guest's, as the transport keeps it up to date. */
@@ -112,5 +114,7 @@ int vt_card_window(const struct vt_card *card, uint64_t *bytes);
 int vt_card_picture(struct vt_card *card, bool cursor, uint8_t **png, size_t *bytes,
                     struct vt_error *err);
 void vt_card_statistics(const struct vt_card *card, struct vt_card_statistics *statistics);
+/** Members of an open JSON object: what it counts, its screen, "contexts". */
+void vt_card_json(const struct vt_card *card, struct vt_json_writer *w);
 
 #endif

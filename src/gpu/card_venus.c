@@ -49,6 +49,11 @@ static int fence(void *context, uint32_t timeline, uint64_t id, struct vt_error 
     return vt_venus_context_fence(context, timeline, id, err);
 }
 
+static void statistics(void *context, struct vt_venus_statistics *s)
+{
+    vt_venus_context_statistics(context, s);
+}
+
 struct vt_card_contexts vt_card_venus(struct vt_venus_renderer *renderer)
 {
     return (struct vt_card_contexts){.capset = capset,
@@ -59,5 +64,6 @@ struct vt_card_contexts vt_card_venus(struct vt_venus_renderer *renderer)
                                      .detach = detach,
                                      .submit = submit,
                                      .fence = fence,
+                                     .statistics = statistics,
                                      .arg = renderer};
 }

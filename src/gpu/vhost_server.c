@@ -2,6 +2,7 @@
 #include "gpu/vhost_server.h"
 
 #include "base/io.h"
+#include "base/json_writer.h"
 #include "gpu/listen.h"
 
 #include <errno.h>
@@ -321,11 +322,25 @@ int vt_vhost_server_ask(struct vt_vhost_server *s, unsigned number,
     return job.result;
 }
 
-unsigned vt_vhost_server_devices(const struct vt_vhost_server *s, unsigned *numbers, unsigned room)
+static int write_card(struct vt_card *card, void *arg, struct vt_error *err)
 {
-    unsigned n = 0;
-    for (const struct device *d = s->devices; d != NULL && n < room; d = d->next) {
-        numbers[n++] = d->number;
+    (void)err;
+    vt_card_json(card, arg);
+    return 0;
+}
+
+void vt_vhost_server_json(struct vt_vhost_server *s, struct vt_json_writer *w)
+{
+    if (s->listener.fd >= 0) {
+        vt_json_kv_string(w, "path", s->listener.path);
     }
-    return n;
+    vt_json_key(w, "devices");
+    vt_json_array(w);
+    for (struct device *d = s->devices; d != NULL; d = d->next) {
+        vt_json_object(w);
+        vt_json_kv_u64(w, "gpu", d->number);
+        vt_vhost_server_ask(s, d->number, write_card, w, NULL);
+        vt_json_object_end(w);
+    }
+    vt_json_array_end(w);
 }

@@ -8,6 +8,7 @@
 /** Devices at a time. */
 #define VT_VHOST_DEVICES_MAX 64u
 
+struct vt_json_writer;
 struct vt_vhost_server;
 
 /** Listens at `path`, whose file it makes and removes; NULL: only takes connections that are given
@@ -31,8 +32,8 @@ void vt_vhost_server_on_end(struct vt_vhost_server *server,
 int vt_vhost_server_ask(struct vt_vhost_server *server, unsigned number,
                         int (*fn)(struct vt_card *card, void *arg, struct vt_error *err), void *arg,
                         struct vt_error *err);
-/** Numbers of those that are there, at most `room`; returns how many. */
-unsigned vt_vhost_server_devices(const struct vt_vhost_server *server, unsigned *numbers,
-                                 unsigned room);
+/** Members of an open JSON object: "path", and "devices" with what each counts and its
+ *  contexts. From the loop's thread. */
+void vt_vhost_server_json(struct vt_vhost_server *server, struct vt_json_writer *w);
 
 #endif

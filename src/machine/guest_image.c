@@ -135,7 +135,9 @@ static int add_library(struct build *b, const char *name, uint8_t **bytes, size_
         if (rc != 0) {
             return vt_fail(err, why.code, "%s", why.message);
         }
-        rc = vt_cpio_add(&b->cpio, path, S_IFREG | 0755, *bytes, *size, err);
+        rc = vt_cpio_has(&b->cpio, path)
+                 ? 0 /* another program's, too */
+                 : vt_cpio_add(&b->cpio, path, S_IFREG | 0755, *bytes, *size, err);
         if (rc != 0) {
             free(*bytes);
         }
@@ -224,6 +226,20 @@ static int do_elf(struct build *b, char *const *w, struct vt_error *err)
     rc = rc != 0 ? rc : add_interpreter(b, needs.interpreter, err);
     rc = rc != 0 ? rc : add_needed(b, &needs, err);
     free(bytes);
+    return rc;
+}
+
+static int do_file(struct build *b, char *const *w, struct vt_error *err)
+{
+    mode_t mode;
+    uint8_t *bytes;
+    size_t size;
+    int rc = parse_mode(w[2], &mode, err);
+    rc = rc != 0 ? rc : vt_guest_tree_read(&b->tree, w[3], &bytes, &size, err);
+    if (rc == 0) {
+        rc = vt_cpio_add(&b->cpio, w[1], S_IFREG | mode, bytes, size, err);
+        free(bytes);
+    }
     return rc;
 }
 
@@ -472,10 +488,9 @@ static const struct word {
     bool rest;  /* the last one is the rest of the line, spaces and all */
     int (*run)(struct build *b, char *const *words, struct vt_error *err);
 } words[] = {
-    {"append", 2, true, do_append}, {"applets", 2, true, do_applets},
-    {"dir", 3, false, do_dir},      {"elf", 4, false, do_elf},
-    {"link", 3, false, do_link},    {"module", 2, false, do_module},
-    {"node", 5, false, do_node},    {"own", 4, false, do_own},
+    {"append", 2, true, do_append},  {"applets", 2, true, do_applets}, {"dir", 3, false, do_dir},
+    {"elf", 4, false, do_elf},       {"file", 4, false, do_file},      {"link", 3, false, do_link},
+    {"module", 2, false, do_module}, {"node", 5, false, do_node},      {"own", 4, false, do_own},
 };
 
 static const struct word *find_word(const char *text, size_t len)
@@ -516,9 +531,9 @@ static int follow_line(struct build *b, char *line, struct vt_error *err)
     return word->run(b, split, err);
 }
 
-static int follow_recipe(struct build *b, struct vt_error *err)
+static int follow_recipe(struct build *b, const char *name, struct vt_error *err)
 {
-    const struct vt_embedded *recipe = embedded("recipe");
+    const struct vt_embedded *recipe = embedded(name);
     char *text = recipe != NULL ? strndup((const char *)recipe->bytes, recipe->size) : NULL;
     if (text == NULL) {
         return vt_fail(err, VT_E_NOMEM, "recipe: out of memory");
@@ -586,7 +601,8 @@ int vt_guest_initramfs(const char *source, const struct vt_guest_wants *wants,
     int rc = vt_guest_tree_open(source, &b->tree, err);
     rc = rc != 0 ? rc : vt_guest_tree_open(kernel_tree, &b->kernel, err);
     rc = rc != 0 ? rc : vt_path_format(kernel, err, "%s/%s", kernel_tree, b->kernel.kernel);
-    rc = rc != 0 ? rc : follow_recipe(b, err);
+    rc = rc != 0 ? rc : follow_recipe(b, "recipe", err);
+    rc = rc != 0 || !wants->mesa ? rc : follow_recipe(b, "recipe.mesa", err);
     rc = rc != 0 ? rc : add_wants(b, wants, err);
     rc = rc != 0 ? rc : add_modules(b, err);
     rc = rc != 0 ? rc : vt_cpio_finish(&b->cpio, bytes, size, err);
@@ -611,7 +627,13 @@ static int make(const struct vt_guest_wants *wants, struct vt_guest_image *image
 {
     char cache[PATH_MAX], source[PATH_MAX];
     int rc = vt_path_cache(cache, err);
-    rc = rc != 0 ? rc : vt_path_format(source, err, "%s/guest-source", cache);
+    const bool mesa = wants != NULL && wants->mesa;
+    rc = rc != 0
+             ? rc
+             : vt_path_format(source, err, "%s/%s", cache, mesa ? "mesa-guest" : "guest-source");
+    if (rc == 0 && mesa && access(source, F_OK) != 0) {
+        return vt_fail(err, VT_E_NOT_FOUND, "%s is not there: tools/setup mesa-guest", source);
+    }
     return rc != 0 ? rc : vt_guest_initramfs(source, wants, image, bytes, size, err);
 }
 

@@ -17,6 +17,7 @@ struct vt_guest_wants {
     const char *kernel_tree; /* kernel and modules from this unpacked tree, or NULL */
     const char **files; /* more files, "FILE" or "FILE:PATH" (PATH: /bin/<name>); ends with NULL */
     const char **modules; /* more kernel modules, loaded at boot; ends with NULL */
+    bool mesa; /* a guest that has Mesa's Venus driver, of <cache>/mesa-guest (recipe.mesa) */
 };
 
 struct vt_guest_image {

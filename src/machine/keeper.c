@@ -194,6 +194,7 @@ static void take_back(struct vt_keeper *k, bool ran)
             vt_keeper_note_end(k, status);
         }
     }
+    vt_keeper_end_gpu(k);
     if (k->cgroup[0] != '\0') {
         vt_cgroup_remove(k->cgroup);
     }

@@ -46,6 +46,7 @@ struct vt_keeper {
     pid_t qemu_pid;        /* our child, or 0 */
     bool asked;            /* somebody asked us to end it */
     char cgroup[PATH_MAX]; /* its group, or empty */
+    pid_t gpu_pid;         /* who serves its GPU, or 0 */
     struct vt_qmp *qmp;
     struct vt_source *qmp_source;
     struct vt_console *console;
@@ -60,6 +61,9 @@ int vt_keeper_start_qemu(struct vt_keeper *k, struct vt_error *err);
 /** A QEMU to be that can be traced gets its segment and its plugin; one that cannot goes without,
  *  and k->info says why. */
 int vt_keeper_prepare_trace(struct vt_keeper *k, const char *qemu, struct vt_error *err);
+/** A GPU that a service is: its process, and QEMU's end of the connection. */
+int vt_keeper_start_gpu(struct vt_keeper *k, const char *qemu, struct vt_error *err);
+void vt_keeper_end_gpu(struct vt_keeper *k);
 /** QEMU's end, its sockets and its console go on the loop. */
 int vt_keeper_watch_qemu(struct vt_keeper *k, struct vt_error *err);
 /** Lets the guest run. */

@@ -96,6 +96,31 @@ static void add_images(struct builder *b, const struct vt_launch *l, const struc
 
 static bool is_word(const char *text);
 
+bool vt_gpu_is_venus(const char *text)
+{
+    const size_t n = strlen(VT_GPU_VENUS);
+    return strncmp(text, VT_GPU_VENUS, n) == 0 && (text[n] == '\0' || text[n] == ',');
+}
+
+/* Its own words are for who serves it. Its shared memory is a BAR: only PCI has that. */
+static int venus_device(char *rest, const struct vt_machine *m, char *out, size_t size)
+{
+    for (char *word; (word = strsep(&rest, ",")) != NULL;) {
+        char *value = strchr(word, '=');
+        if (value == NULL) {
+            return -1;
+        }
+        *value++ = '\0';
+        if (!is_word(word) || !is_word(value)) {
+            return -1;
+        }
+    }
+    snprintf(out, size,
+             "vhost-user-test-device-pci,virtio-id=16,num_vqs=2,config_size=24,vq_size=256,"
+             "chardev=gpu-server");
+    return strcmp(m->bus, "pci") == 0 ? 0 : -1;
+}
+
 /* "virtio,outputs=2,xres=800" in QEMU's words, but for the id. Commas and words are all that comes
  * through. */
 static int gpu_device(const char *text, const struct vt_machine *m, char *out, size_t size)
@@ -111,6 +136,9 @@ static int gpu_device(const char *text, const struct vt_machine *m, char *out, s
     if (strcmp(word, "ramfb") == 0 && rest == NULL) {
         snprintf(out, size, "ramfb");
         return 0;
+    }
+    if (strcmp(word, "venus") == 0) {
+        return venus_device(rest, m, out, size);
     }
     if (strcmp(word, "virtio") != 0) {
         return -1;
@@ -142,11 +170,15 @@ static int gpu_device(const char *text, const struct vt_machine *m, char *out, s
     return 0;
 }
 
-static void add_gpus(struct builder *b, const struct vt_vm_config *c, const struct vt_machine *m)
+static void add_gpus(struct builder *b, const struct vt_vm_config *c, const struct vt_machine *m,
+                     int gpu_fd)
 {
     char device[GPU_WORDS_MAX + 32];
     for (unsigned i = 0; c->gpus != NULL && c->gpus[i] != NULL; i++) {
         if (gpu_device(c->gpus[i], m, device, sizeof device) == 0) { /* as complete() has seen */
+            if (vt_gpu_is_venus(c->gpus[i])) {
+                add(b, "-chardev", "socket,id=gpu-server,fd=%d", gpu_fd);
+            }
             add(b, "-device", "%s,id=gpu%u", device, i);
         }
     }
@@ -156,6 +188,7 @@ static int check_gpus(const struct vt_vm_config *c, const struct vt_machine *m,
                       struct vt_error *err)
 {
     char device[GPU_WORDS_MAX + 32];
+    unsigned venus = 0;
     for (unsigned i = 0; c->gpus != NULL && c->gpus[i] != NULL; i++) {
         if (i == GPUS_MAX) {
             return vt_fail(err, VT_E_INVAL, "%s: more than %d GPUs", c->name, GPUS_MAX);
@@ -165,8 +198,13 @@ static int check_gpus(const struct vt_vm_config *c, const struct vt_machine *m,
             vt_text_printable(shown, sizeof shown, c->gpus[i], strlen(c->gpus[i]));
             return vt_fail(err, VT_E_INVAL,
                            "%s: '%s' is neither ramfb nor virtio[,outputs=N][,transport=pci|mmio]"
-                           "[,PROPERTY=VALUE]",
+                           "[,PROPERTY=VALUE] nor venus[,window=SIZE][,device=NAME] on a machine "
+                           "with PCI",
                            c->name, shown);
+        }
+        venus += vt_gpu_is_venus(c->gpus[i]);
+        if (venus > 1) {
+            return vt_fail(err, VT_E_INVAL, "%s: more than one GPU is 'venus'", c->name);
         }
     }
     return 0;
@@ -221,7 +259,7 @@ int vt_launch_argv(const struct vt_launch *l, char ***argv, struct vt_error *err
         add(&b, "-initrd", "/proc/self/fd/%d", l->fds.initrd);
     }
     add_images(&b, l, m);
-    add_gpus(&b, c, m);
+    add_gpus(&b, c, m, l->fds.gpu);
     if (strcmp(c->net, "user") == 0) {
         add(&b, "-netdev", "user,id=net0");
         add(&b, "-device", "virtio-net-%s,netdev=net0%s", m->bus,

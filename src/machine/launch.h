@@ -18,10 +18,11 @@ struct vt_launch_fds {
     int iso;                       /**< read-only */
     int kvm;                       /**< /dev/kvm, for a QEMU that may not open it */
     int plugin, segment;           /**< the trace plugin and what it writes to; both or neither */
+    int gpu;                       /**< a connected socket: who serves the GPU "venus" */
 };
 
 #define VT_LAUNCH_FDS_NONE                                                                         \
-    ((struct vt_launch_fds){-1, -1, -1, {-1, -1, -1, -1}, -1, -1, -1, -1, -1, -1, -1})
+    ((struct vt_launch_fds){-1, -1, -1, {-1, -1, -1, -1}, -1, -1, -1, -1, -1, -1, -1, -1})
 
 /** The fd sets block devices are opened from. */
 enum { VT_FDSET_DISK = 1, VT_FDSET_ISO = 2, VT_FDSET_KVM = 3 };
@@ -33,6 +34,10 @@ struct vt_launch {
     const char *disk_format; /**< "raw" or "qcow2" */
     struct vt_launch_fds fds;
 };
+
+/** A GPU that another process serves over vhost-user: "venus[,NAME=VALUE...]". */
+#define VT_GPU_VENUS "venus"
+bool vt_gpu_is_venus(const char *text);
 
 /** The argument vector, ended by NULL; free with vt_argv_free. */
 int vt_launch_argv(const struct vt_launch *launch, char ***argv, struct vt_error *err);

@@ -37,12 +37,12 @@ static unsigned api_of(unsigned major, unsigned minor)
     return major == 11 && minor == 1 ? 7 : 0;
 }
 
-/* One that is built without plugins complains of the option before it comes to -version. */
-int vt_qemu_plugin_api(const char *program, const struct vt_identity *identity, uint64_t timeout_ms,
-                       unsigned *api, struct vt_error *err)
+/* Runs it with arguments that end in -version. */
+static int ask(const char *const argv[], const struct vt_identity *identity, uint64_t timeout_ms,
+               unsigned *major, unsigned *minor, struct vt_error *err)
 {
     static const char version[] = "version ";
-    const char *const argv[] = {program, "-plugin", "none", "-version", NULL};
+    const char *program = argv[0];
     char text[512];
     int output[2], status = 0;
     pid_t pid;
@@ -66,10 +66,28 @@ int vt_qemu_plugin_api(const char *program, const struct vt_identity *identity, 
     if (rc != 0) {
         return rc;
     }
-    unsigned major = 0, minor = 0;
     const char *at = strstr(text, version);
-    if (at == NULL || sscanf(at + sizeof version - 1, "%u.%u", &major, &minor) != 2) {
-        return vt_fail(err, VT_E_UNSUPPORTED, "this QEMU has no plugins");
+    return at != NULL && sscanf(at + sizeof version - 1, "%u.%u", major, minor) == 2
+               ? 0
+               : vt_fail(err, VT_E_UNSUPPORTED, "%s does not say its version", program);
+}
+
+int vt_qemu_version(const char *program, const struct vt_identity *identity, uint64_t timeout_ms,
+                    unsigned *major, unsigned *minor, struct vt_error *err)
+{
+    const char *const argv[] = {program, "-version", NULL};
+    return ask(argv, identity, timeout_ms, major, minor, err);
+}
+
+/* One that is built without plugins complains of the option before it comes to -version. */
+int vt_qemu_plugin_api(const char *program, const struct vt_identity *identity, uint64_t timeout_ms,
+                       unsigned *api, struct vt_error *err)
+{
+    const char *const argv[] = {program, "-plugin", "none", "-version", NULL};
+    unsigned major = 0, minor = 0;
+    int rc = ask(argv, identity, timeout_ms, &major, &minor, err);
+    if (rc != 0) {
+        return rc == VT_E_UNSUPPORTED ? vt_fail(err, rc, "this QEMU has no plugins") : rc;
     }
     unsigned found = api_of(major, minor);
     if (found == 0) {

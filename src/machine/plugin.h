@@ -1,4 +1,4 @@
-/* machine/plugin.h - whether a QEMU loads plugins, and of which interface.
+/* machine/plugin.h - how old a QEMU is; whether it loads plugins, and of which interface.
  */
 #ifndef VT_MACHINE_PLUGIN_H
 #define VT_MACHINE_PLUGIN_H
@@ -10,5 +10,8 @@
  *  VT_E_TIMEOUT. */
 int vt_qemu_plugin_api(const char *program, const struct vt_identity *identity, uint64_t timeout_ms,
                        unsigned *api, struct vt_error *err);
+/** What it says of itself with -version; asked the same way. VT_E_UNSUPPORTED: it does not say. */
+int vt_qemu_version(const char *program, const struct vt_identity *identity, uint64_t timeout_ms,
+                    unsigned *major, unsigned *minor, struct vt_error *err);
 
 #endif

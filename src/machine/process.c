@@ -214,13 +214,12 @@ static int make_environment(const struct vt_spawn *spawn)
     return rc;
 }
 
-static int become(const struct vt_identity *id)
+int vt_identity_become(const struct vt_identity *id, const gid_t *groups, size_t n)
 {
     if (!id->change) {
         return 0;
     }
-    size_t n = id->kvm_gid != (gid_t)-1;
-    return setgroups(n, &id->kvm_gid) != 0 || setresgid(id->gid, id->gid, id->gid) != 0 ||
+    return setgroups(n, groups) != 0 || setresgid(id->gid, id->gid, id->gid) != 0 ||
                    setresuid(id->uid, id->uid, id->uid) != 0
                ? -1
                : 0;
@@ -229,6 +228,7 @@ static int become(const struct vt_identity *id)
 /* In the child: never returns; a failure's errno goes up the pipe. */
 static void exec_child(const struct vt_spawn *spawn, pid_t parent, int report)
 {
+    const struct vt_identity *id = spawn->identity;
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -241,7 +241,8 @@ static void exec_child(const struct vt_spawn *spawn, pid_t parent, int report)
     for (size_t i = 0; ok && i < spawn->n_fds; i++) {
         ok = spawn->fds[i] < 0 || fcntl(spawn->fds[i], F_SETFD, 0) == 0;
     }
-    ok = ok && make_environment(spawn) == 0 && become(spawn->identity) == 0 &&
+    ok = ok && make_environment(spawn) == 0 &&
+         vt_identity_become(id, &id->kvm_gid, id->kvm_gid != (gid_t)-1) == 0 &&
          prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
          prctl(PR_SET_PDEATHSIG, SIGKILL) == 0; /* after setuid, which clears it */
     if (ok && getppid() == parent) {

@@ -25,6 +25,9 @@ struct vt_identity {
 int vt_identity_pick(const char *name, const char *user, bool kvm, struct vt_identity *identity,
                      struct vt_error *err);
 
+/** Becomes it, for good, with `groups` besides. -1: errno says why. */
+int vt_identity_become(const struct vt_identity *identity, const gid_t *groups, size_t n);
+
 /** A file QEMU will open by way of /proc/self/fd/N: as it is when everybody may read it, else as a
  *  copy in memory. */
 int vt_open_for_qemu(const char *path, const struct vt_identity *identity, int *fd,
