@@ -227,8 +227,7 @@ static const struct vt_option options[] = {
     {"kernel", "FILE", "boot this Linux kernel", false},
     {"initrd", "FILE", "its initial RAM disk", false},
     {"append", "TEXT", "its command line; of the default guest: added to its own", false},
-    {"guest", "NAME", "linux (default), mesa (Linux with Vulkan) or gpu-card, which is bare metal",
-     false},
+    {"guest", "NAME", "linux (default), mesa (that with Vulkan) or gpu-card (bare metal)", false},
     VT_CLI_GUEST_OPTIONS(""),
     {"disk", "FILE", "a disk image, qcow2 or raw, written to", false},
     {"iso", "FILE", "a CD image", false},
@@ -236,7 +235,7 @@ static const struct vt_option options[] = {
     {"cpus", "N", "virtual CPUs (default: 1)", false},
     {"arch", "NAME", "x86_64 (default), aarch64 or riscv64", false},
     {"machine", "TYPE", "q35 (default), pc, microvm; of other architectures virt", false},
-    {"gpu", "GPU", "virtio[,outputs=N][,transport=pci|mmio][,...], ramfb or venus[,...]", true},
+    {"gpu", "GPU", "virtio[,outputs=N][,transport=pci|mmio][,...], ramfb, venus", true},
     {"cpu", "MODEL", "CPU model as QEMU names it (default: max)", false},
     {"accel", "NAME", "tcg or kvm (default: kvm where a trial run works, else tcg)", false},
     {"net", "NAME", "user or none (default: none)", false},
@@ -269,7 +268,7 @@ const struct vt_verb vt_verb_run = {
         "a guest's inside it tells of Linux on x86_64; memory, pictures of it, console and GPUs\n"
         "are the same everywhere. A GPU's further properties are those that QEMU has: xres,\n"
         "yres, packed, indirect_desc.\n\n"
-        "--gpu venus gives the guest this host's Vulkan: a process beside QEMU is a virtio-gpu\n"
+        "With --gpu venus the guest has this host's Vulkan: a process beside QEMU is a virtio-gpu\n"
         "with a window of shared memory (window=SIZE, 1G), and carries out what Mesa's Venus\n"
         "driver in the guest sends, on the host's GPU (device=NAME: part of its name; default:\n"
         "all). It needs QEMU 11.1 and a machine with PCI; --guest mesa boots a guest that has\n"
