@@ -94,7 +94,8 @@ struct vn_command {
     const char *name; /**< "vkCreateBuffer" */
     /** Decodes, carries out, replies if `flags` (the stream's VkCommandFlagsEXT) ask for it. */
     void (*run)(struct vt_venus_run *run, uint32_t flags);
-    /** Reads the command's arguments into the sink; the cursor ends behind them. */
+    /** Reads the command's arguments into the sink; the cursor ends behind them. False: the sink
+     * stopped or in->fault. NULL: its arguments cannot be read. */
     bool (*describe)(struct vt_venus_in *in, struct vt_venus_sink *sink);
     bool (*describe_reply)(struct vt_venus_in *in, struct vt_venus_sink *sink);
     uint32_t kind; /**< enum vn_command_kind */

@@ -4,8 +4,7 @@
 
 /* ---- reading ---- */
 
-/* `count` elements of `size` bytes from the cursor on, padded to 4; NULL and a fault. */
-static const uint8_t *take_elements(struct vt_venus_in *in, uint64_t count, size_t size,
+const uint8_t *vt_venus_in_elements(struct vt_venus_in *in, uint64_t count, size_t size,
                                     const char *member)
 {
     size_t left = (size_t)(in->end - in->at);
@@ -22,7 +21,7 @@ const void *vt_venus_in_flat(struct vt_venus_in *in, uint64_t count, size_t size
     if (!vt_venus_in_count(in, count, null, member)) {
         return NULL;
     }
-    const uint8_t *at = take_elements(in, count, size, member);
+    const uint8_t *at = vt_venus_in_elements(in, count, size, member);
     if (at == NULL || ((uintptr_t)at & (align - 1)) == 0) {
         return at;
     }
@@ -36,8 +35,9 @@ const void *vt_venus_in_flat(struct vt_venus_in *in, uint64_t count, size_t size
 void vt_venus_in_fixed(struct vt_venus_in *in, void *to, uint64_t count, size_t size,
                        const char *member)
 {
-    const uint8_t *at =
-        vt_venus_in_count(in, count, false, member) ? take_elements(in, count, size, member) : NULL;
+    const uint8_t *at = vt_venus_in_count(in, count, false, member)
+                            ? vt_venus_in_elements(in, count, size, member)
+                            : NULL;
     if (at != NULL) {
         memcpy(to, at, count * size);
     } else {
@@ -67,7 +67,7 @@ const char *vt_venus_in_string(struct vt_venus_in *in, bool null, const char *me
         }
         return NULL;
     }
-    const uint8_t *at = take_elements(in, bytes, 1, member);
+    const uint8_t *at = vt_venus_in_elements(in, bytes, 1, member);
     if (at != NULL && at[bytes - 1] != 0) {
         vt_venus_fail(in, VT_VENUS_VALUE, member, at[bytes - 1], 0);
         return NULL;

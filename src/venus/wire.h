@@ -13,6 +13,7 @@
 /** Structures in a chain. */
 #define VT_VENUS_CHAIN_MAX 128u
 
+struct vn_say;
 /** A structure that stands in chains. What it reads and writes comes after sType and pNext; the
  * partial ones, for what a command returns, are NULL where nothing comes. */
 struct vn_struct {
@@ -23,6 +24,7 @@ struct vn_struct {
     void (*in_partial)(struct vt_venus_in *in, void *to);
     void (*put)(struct vt_venus_out *out, const void *from);
     void (*put_partial)(struct vt_venus_out *out, const void *from);
+    void (*say)(struct vn_say *say, const void *from); /**< say.h */
 };
 /** What may stand in a structure's chain, by sType. `name` is "VkBufferCreateInfo.pNext". */
 struct vn_chain {
@@ -97,7 +99,10 @@ static inline void vt_venus_in_copy(struct vt_venus_in *in, void *to, size_t byt
  * it they stay where they are. */
 const void *vt_venus_in_flat(struct vt_venus_in *in, uint64_t count, size_t size, size_t align,
                              bool null, const char *member);
-/** As above, into an array within a structure. */
+/** The elements alone, padded to 4 bytes. */
+const uint8_t *vt_venus_in_elements(struct vt_venus_in *in, uint64_t count, size_t size,
+                                    const char *member);
+/** As vt_venus_in_flat, into an array within a structure. */
 void vt_venus_in_fixed(struct vt_venus_in *in, void *to, uint64_t count, size_t size,
                        const char *member);
 /** Zeroed memory for what a command returns; in the stream there is only the number. */

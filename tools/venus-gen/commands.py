@@ -309,7 +309,7 @@ class Commands:
     def dispatch(self):
         out = declare.head(self.registry, None, comment(
             "What carries out each command, and the table of all by number."),
-            ['"venus/passing.h"', '"venus/vn_commands.h"', '"venus/vn_tables.h"'])
+            ['"venus/passing.h"', '"venus/vn_commands.h"', '"venus/vn_say.h"', '"venus/vn_tables.h"'])
         for command in self.registry.numbered:
             if command.encodable:
                 self.run(out, command)
@@ -324,7 +324,15 @@ class Commands:
         out.open("static const struct vn_command commands[VN_COMMANDS] = {")
         for command in self.registry.numbered:
             kind = {"hand": "VN_HANDLED", "refuse": "VN_REFUSED", "unread": "VN_REFUSED"}.get(command.way, "VN_PASSES")
-            out.line(f'[{command.number}] = {{.id = {command.number}, .name = "{command.name}", .run = run_{command.name}, .kind = {kind}}},')
+            out.open(f"[{command.number}] = {{")
+            out.line(f".id = {command.number},")
+            out.line(f'.name = "{command.name}",')
+            out.line(f".run = run_{command.name},")
+            if command.encodable:
+                out.line(f".describe = vn_describe_{command.name},")
+                out.line(f".describe_reply = vn_describe_reply_{command.name},")
+            out.line(f".kind = {kind},")
+            out.shut("},")
         out.shut("};")
         out.raw("""
 

@@ -31,6 +31,8 @@ struct vn_filled {
     bool (*decode)(struct vt_venus_in *in, void *args);
     void (*reply)(struct vt_venus_out *out, const void *args);
     bool (*decode_reply)(struct vt_venus_in *in, void *args);
+    bool (*describe)(struct vt_venus_in *in, struct vt_venus_sink *sink);
+    bool (*describe_reply)(struct vt_venus_in *in, struct vt_venus_sink *sink);
 };
 extern const struct vn_filled vn_filled[];
 extern const size_t vn_filled_count;
@@ -154,7 +156,7 @@ extern const size_t vn_filled_count;
     def source(self):
         out = declare.head(self.registry, None, comment(
             "Commands with arguments made up from a seed."),
-            ['"vn_fill.h"', '"venus/vn_structs.h"'])
+            ['"vn_fill.h"', '"venus/vn_say.h"'])
         out.raw("""
 static uint64_t next(struct vn_fill *fill)
 {
@@ -221,7 +223,7 @@ static void *chain(struct vn_fill *fill, const struct link *links, uint32_t coun
         for command in self.registry.numbered:
             if command.encodable:
                 name = command.name
-                out.line(f'{{"{name}", sizeof(struct vn_{name}), fill_{name}, encode_{name}, decode_{name}, reply_{name}, decode_reply_{name}}},')
+                out.line(f'{{"{name}", sizeof(struct vn_{name}), fill_{name}, encode_{name}, decode_{name}, reply_{name}, decode_reply_{name}, vn_describe_{name}, vn_describe_reply_{name}}},')
         out.shut("};")
         out.line("const size_t vn_filled_count = sizeof(vn_filled) / sizeof(vn_filled[0]);")
         return out.text()

@@ -120,8 +120,9 @@ static inline void vt_venus_in_number(struct vt_venus_in *in, uint32_t number, c
 
     # ---- functions -------------------------------------------------------------------------------
 
-    def head(self, about):
-        return declare.head(self.registry, None, comment(about), ['"venus/vn_structs.h"', "", "<assert.h>"])
+    def head(self, about, *more):
+        return declare.head(self.registry, None, comment(about),
+                            [*more, '"venus/vn_structs.h"', "", "<assert.h>"])
 
     def reading(self):
         out = self.head("Vulkan's structures, read from a stream.")
@@ -284,7 +285,7 @@ static inline void vt_venus_in_number(struct vt_venus_in *in, uint32_t number, c
         out.shut()
 
     def chain_tables(self):
-        out = self.head("Which structures may stand in whose chain, by sType.")
+        out = self.head("Which structures may stand in whose chain, by sType.", '"venus/vn_say.h"')
         for kind in self.links:
             out.line()
             out.open(f"static const struct vn_struct struct_{kind.name} = {{")
@@ -296,6 +297,8 @@ static inline void vt_venus_in_number(struct vt_venus_in *in, uint32_t number, c
                     body = "partial_body" if partial else "body"
                     out.line(f".in{word} = vn_in_{body}_{kind.name},")
                     out.line(f".put{word} = vn_put_{body}_{kind.name},")
+            if self.bodies(kind):
+                out.line(f".say = vn_say_body_{kind.name},")
             out.shut("};")
         for kind in self.chains:
             out.line()

@@ -165,15 +165,136 @@ static void test_damaged(void **state)
     vt_venus_out_fini(&out);
 }
 
+/* A sink that counts, holds nesting to be right and stops after so many. */
+struct counter {
+    struct vt_venus_sink sink;
+    size_t said, depth, stop_at;
+};
+static bool count(struct vt_venus_sink *sink, const char *name, const char *type)
+{
+    struct counter *counter = (struct counter *)sink;
+    assert_non_null(name);
+    assert_non_null(type);
+    return ++counter->said != counter->stop_at;
+}
+static bool count_open(struct vt_venus_sink *sink, const char *name, const char *type, bool array)
+{
+    (void)array;
+    ((struct counter *)sink)->depth++;
+    return count(sink, name, type);
+}
+static bool count_shut(struct vt_venus_sink *sink)
+{
+    struct counter *counter = (struct counter *)sink;
+    assert_true(counter->depth-- > 0);
+    return true;
+}
+static bool count_number(struct vt_venus_sink *sink, const char *name, const char *type,
+                         uint64_t value, bool is_signed)
+{
+    (void)value;
+    (void)is_signed;
+    return count(sink, name, type);
+}
+static bool count_real(struct vt_venus_sink *sink, const char *name, const char *type, double value)
+{
+    (void)value;
+    return count(sink, name, type);
+}
+static bool count_word(struct vt_venus_sink *sink, const char *name, const char *type,
+                       const char *text, uint64_t value)
+{
+    (void)value;
+    assert_true(text[0] != 0);
+    return count(sink, name, type);
+}
+static bool count_text(struct vt_venus_sink *sink, const char *name, const char *text, size_t bytes)
+{
+    assert_null(memchr(text, 0, bytes));
+    return count(sink, name, "char");
+}
+static bool count_blob(struct vt_venus_sink *sink, const char *name, const void *bytes, size_t size)
+{
+    volatile uint8_t sum = 0;
+    for (size_t i = 0; i < size; i++) {
+        sum ^= ((const uint8_t *)bytes)[i];
+    }
+    return count(sink, name, "");
+}
+static bool count_handle(struct vt_venus_sink *sink, const char *name, const char *type,
+                         uint64_t id)
+{
+    (void)id;
+    return count(sink, name, type);
+}
+static bool count_null(struct vt_venus_sink *sink, const char *name, const char *type)
+{
+    return count(sink, name, type);
+}
+
+static struct counter counter(size_t stop_at)
+{
+    return (struct counter){.sink = {.open = count_open,
+                                     .shut = count_shut,
+                                     .number = count_number,
+                                     .real = count_real,
+                                     .word = count_word,
+                                     .text = count_text,
+                                     .blob = count_blob,
+                                     .handle = count_handle,
+                                     .null = count_null},
+                            .stop_at = stop_at};
+}
+
+static void describe(const struct vn_filled *command, const struct vt_venus_out *from, size_t skip,
+                     bool (*say)(struct vt_venus_in *in, struct vt_venus_sink *sink))
+{
+    size_t size = (size_t)(from->at - from->start) - skip;
+    struct vt_venus_in in = reader(from->start + skip, size);
+    struct counter all = counter(0);
+    if (!say(&in, &all.sink)) {
+        fail_msg("%s: not described", command->name);
+    }
+    assert_ptr_equal(in.at, in.end);
+    assert_int_equal(all.depth, 0);
+    if (all.said > 1) {
+        in = reader(from->start + skip, size);
+        struct counter half = counter(all.said / 2);
+        assert_false(say(&in, &half.sink));
+        assert_int_equal(half.said, all.said / 2);
+    }
+}
+
+static void test_described(void **state)
+{
+    (void)state;
+    struct vt_venus_out out;
+    vt_venus_out_init(&out, 1 << 24);
+    uint64_t args[64];
+    for (size_t c = 0; c < vn_filled_count; c++) {
+        const struct vn_filled *command = &vn_filled[c];
+        for (uint64_t seed = 0; seed < SEEDS; seed++) {
+            vt_venus_arena_reset(&from_seed);
+            fill(command, seed, args);
+            out.at = out.start;
+            command->encode(&out, 0, args);
+            describe(command, &out, 8, command->describe);
+            out.at = out.start;
+            command->reply(&out, args);
+            describe(command, &out, 0, command->describe_reply);
+        }
+    }
+    vt_venus_out_fini(&out);
+}
+
 int main(void)
 {
     vt_venus_arena_init(&from_seed, (size_t)1 << 28);
     vt_venus_arena_init(&from_stream, (size_t)1 << 26);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commands_survive),
-        cmocka_unit_test(test_replies_survive),
-        cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_commands_survive), cmocka_unit_test(test_replies_survive),
+        cmocka_unit_test(test_truncated),        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_described),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     vt_venus_arena_fini(&from_seed);
