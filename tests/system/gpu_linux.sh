@@ -19,9 +19,10 @@ watch_begin() {
     watcher=$!
     wait_until 'it is watched' test -s "$1"
 }
-watch_end() { # true: every request was seen
+watch_end() { # true: every request was seen, before its memory served another
     kill "$watcher"
     wait "$watcher" || true
+    grep -q ' 0 stale requests' "$scratch/watch" || return 1
     vitrine gpu diff "$1" "$1" --json >"$scratch/self" || fail "$1 differs from itself"
     ! grep -qE 'commands not seen|type 0x0' <(vitrine gpu diff "$1" "$1" --context 10000)
 }

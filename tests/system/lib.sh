@@ -22,10 +22,9 @@ vm=
 # guest that boots beside others on a busy machine of two cores may take most of a minute.
 patience=120
 
-# Each command as it begins, and when: where a test stood when it ended. Meson's tests leave it among
-# its logs, where it outlives a test that was killed (tools/run-tests).
-steps=$scratch/steps
-[ -z "${MESON_TEST_ITERATION-}" ] || steps=$VITRINE_BUILD/meson-logs/$(basename "$0" .sh).steps
+# Each command as it begins, and when: where a test stood when it ended. Where Meson keeps its logs it
+# outlives a test that was killed (tools/run-tests).
+steps=${VITRINE_TEST_LOGS-$scratch}/$(basename "$0" .sh).steps
 exec {BASH_XTRACEFD}>"$steps"
 PS4='+ $EPOCHREALTIME ${BASH_SOURCE[0]##*/}:$LINENO: '
 set -x

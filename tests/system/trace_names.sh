@@ -34,8 +34,8 @@ distinct() {
 "$VITRINE" trace "$vm" --filter user --out "$scratch/user.vtrace" 2>"$scratch/user.err" &
 trace=$!
 wait_recording
-guest_exec 'names-dynamic 3 >/run/maps & p=$!; wait; cat /run/maps; echo pid $p
-    names-static 3 >/dev/null; names-static 3 >/dev/null; ps -o pid,comm' |
+guest_exec 'names-dynamic 20 >/run/maps & p=$!; wait; cat /run/maps; echo pid $p
+    names-static 20 >/dev/null; names-static 20 >/dev/null; ps -o pid,comm' |
     tr -d '\r' >"$scratch/user.out"
 kill -TERM "$trace"
 wait "$trace"
