@@ -70,7 +70,7 @@ verb dmesg dmesg "$vm"
 check_client() {
     local all=$scratch/all.json
     note "$*"
-    timeout 120 node "$here/client.mjs" "$@" <<<"$wanted" >"$all" || fail "$*: the client failed"
+    timeout 300 node "$here/client.mjs" "$@" <<<"$wanted" >"$all" || fail "$*: the client failed"
     "$here/compare.py" "$all" "$scratch/verbs" >"$scratch/differences" ||
         fail "$*: $(cat "$scratch/differences")"
     expect_eq "$*: the server" vitrine "$(json 'd["server"]["name"]' <"$all")"
@@ -89,7 +89,7 @@ check_client() {
 }
 
 inspect() { # WHERE... : the inspector's command line
-    timeout 120 node "$modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js" --cli \
+    timeout 300 node "$modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js" --cli \
         -e "VITRINE_RUNTIME_DIR=$VITRINE_RUNTIME_DIR" -e "VITRINE_STATE_DIR=$VITRINE_STATE_DIR" \
         -e "VITRINE_DATA_DIR=$VITRINE_DATA_DIR" -q "$@"
 }
@@ -184,7 +184,7 @@ expect_eq 'GET' 405 "$(curl -s -o /dev/null -w '%{http_code}' "$url")"
 # The conformance suite; the lists say what is not offered.
 for revision in 2026-07-28 2025-11-25; do
     note "conformance $revision"
-    timeout 200 node "$modules/@modelcontextprotocol/conformance/dist/index.js" server --url "$url" --suite all \
+    timeout 300 node "$modules/@modelcontextprotocol/conformance/dist/index.js" server --url "$url" --suite all \
         --spec-version "$revision" --expected-failures "$here/conformance-$revision.yml" \
         -o "$scratch/conformance" >"$scratch/out" 2>&1 || fail "conformance $revision: $(tail -n 40 "$scratch/out")"
     grep -q 'server-stateless: 2[1-9] passed\|server-initialize: 2 passed' "$scratch/out" ||

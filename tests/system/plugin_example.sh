@@ -88,7 +88,7 @@ writes() { python3 "$scratch/writes.py" "$@"; }
 words=0x$(nm "$card" | awk '$3 == "load" { print $1 }')
 bare_metal() { # QEMU INTERFACE
     writes make "$scratch/bare" "$words" $((words + 8 * 4096 - 1))
-    timeout 60 "$1" -M microvm -accel tcg -cpu max -m 128M -nodefaults -no-user-config -display none \
+    timeout 300 "$1" -M microvm -accel tcg -cpu max -m 128M -nodefaults -no-user-config -display none \
         -serial "file:$scratch/serial" -no-reboot -kernel "$card" -append 'compute 40' \
         -plugin "file=$VITRINE_BUILD/plugins/vitrine-writes-$2.so,fd=9" 9<>"$scratch/bare" 2>"$scratch/err" ||
         fail "$(cat "$scratch/err" "$scratch/serial")"

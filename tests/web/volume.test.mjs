@@ -72,7 +72,7 @@ async function open(t, { ram = syntheticRam(64), attributes = '', take, greet, s
 }
 
 /* Asks again and again until `find` gives something true. */
-async function until(what, find, ms = 40000) {
+async function until(what, find, ms = 120000) {
     for (const end = Date.now() + ms; ;) {
         const found = await find();
         if (found) {

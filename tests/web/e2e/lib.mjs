@@ -22,7 +22,7 @@ export const vms = process.env.VMS.split(' ');
 /* ---------------------------------------------------------------- waiting */
 
 /** What `find` gives as soon as it is true; it is asked again and again, and may fail meanwhile. */
-export async function until(what, find, ms = 60000) {
+export async function until(what, find, ms = 120000) {
     const deadline = Date.now() + ms;
     for (let last; ;) {
         try {
@@ -159,7 +159,7 @@ async function openPage(browser, server, { token = true, path = '/', ...context 
     const made = await browser.newContext({ viewport: { width: 1280, height: 720 }, reducedMotion: 'reduce', ...context });
     await made.addInitScript(() => addEventListener('vitrine-complete', ({ target }) => (target.whole = true)));
     const page = await made.newPage();
-    page.setDefaultTimeout(60000);
+    page.setDefaultTimeout(120000);
     page.complaints = [];
     const own = new URL(server.url).host;
     const foreign = (url) => !/^(data|blob|about):/.test(url) && new URL(url).host !== own;
