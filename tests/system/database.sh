@@ -29,7 +29,8 @@ expect_event() { grep -qxF -- "$1" <<<"$2" || fail "no event '$1' in: $2"; }
 # The guest has started what it starts.
 wait_until 'its services run' guest_exec 'pidof dropbear && ! grep -qx services /proc/[0-9]*/comm'
 # Something that sleeps, so that it has the same memory however often it is looked at.
-guest_exec 'sleep 86400 </dev/null >/dev/null 2>&1 & echo $! >/run/sleeper' >/dev/null
+guest_exec 'sleep 86400 </dev/null >/dev/null 2>&1 & echo $! >/run/sleeper
+    until grep -q "(sleep) S" /proc/$!/stat; do usleep 10000; done' >/dev/null
 sleeper=$(guest_exec 'cat /run/sleeper')
 # Somebody who opens and closes a file when told.
 # shellcheck disable=SC2016
@@ -81,7 +82,8 @@ uptime=$(guest_exec 'cut -d. -f1 /proc/uptime')
 # ---- what happens is an event ----------------------------------------------------------------
 
 module=$(guest_exec 'find /lib/modules -name "loop.ko*" -o -name "dummy.ko*" | head -n 1')
-guest_exec 'sleep 86401 </dev/null >/dev/null 2>&1 & echo $! >/run/other; mkdir -p /run/here && mount -t tmpfs none /run/here' >/dev/null
+guest_exec 'sleep 86401 </dev/null >/dev/null 2>&1 & echo $! >/run/other
+    until grep -q "(sleep) S" /proc/$!/stat; do usleep 10000; done; mkdir -p /run/here && mount -t tmpfs none /run/here' >/dev/null
 guest_exec 'echo open >/run/fifo' >/dev/null
 wait_until 'a file is open' guest_exec 'ls /proc/$(cat /run/opener)/fd/7'
 guest_exec 'nc -l -p 4321 </dev/null >/dev/null 2>&1 & echo $! >/run/nc' >/dev/null

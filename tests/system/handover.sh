@@ -21,8 +21,8 @@ qemu_file() {
 qmp() { "$here/qmp.py" "$VITRINE_RUNTIME_DIR/$vm/qmp.sock" "$@"; }
 
 # ---- find ------------------------------------------------------------------------------------
-pid=$(guest_exec "MARK=$mark sleep 1000 </dev/null >/dev/null 2>&1 & echo \$!" | tr -dc 0-9)
-wait_until 'the process has its environment' vitrine find "$vm" "MARK=$mark" --pid "$pid"
+pid=$(guest_exec "MARK=$mark sleep 1000 </dev/null >/dev/null 2>&1 &
+    until grep -q '(sleep) S' /proc/\$!/stat; do usleep 10000; done; echo \$!" | tr -dc 0-9)
 vitrine find "$vm" "MARK=$mark" --pid "$pid" --json >"$scratch/found"
 expect_eq 'one in its memory' 1 "$(json 'len(d["matches"])' <"$scratch/found")"
 expect_eq 'all was searched' true "$(json 'd["complete"]' <"$scratch/found")"

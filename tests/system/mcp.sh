@@ -15,8 +15,8 @@ mark=needle-$$-in-a-stack-of-hay
 
 start_vm mcp --memory 256M
 wait_services
-pid=$(guest_exec "MARK=$mark sleep 100000 </dev/null >/dev/null 2>&1 & echo \$!" | tr -dc 0-9)
-wait_until 'the process has its environment' vitrine find "$vm" "MARK=$mark" --pid "$pid"
+pid=$(guest_exec "MARK=$mark sleep 100000 </dev/null >/dev/null 2>&1 &
+    until grep -q '(sleep) S' /proc/\$!/stat; do usleep 10000; done; echo \$!" | tr -dc 0-9)
 # What does not move can be compared.
 vitrine pause "$vm"
 

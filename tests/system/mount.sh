@@ -16,8 +16,8 @@ trap 'if unmounted; then finish; else finish; fi' EXIT
 
 start_vm mount --memory 256M --cpus 2
 wait_services
-pid=$(guest_exec 'MARK=here sleep 1000 </dev/null >/dev/null 2>&1 & echo $!' | tr -dc 0-9)
-wait_until 'the process is what it shall be' sh -c "'$VITRINE' find '$vm' MARK=here --pid $pid"
+pid=$(guest_exec 'MARK=here sleep 1000 </dev/null >/dev/null 2>&1 &
+    until grep -q "(sleep) S" /proc/$!/stat; do usleep 10000; done; echo $!' | tr -dc 0-9)
 
 if ! vitrine mount "$vm" "$mnt" 2>"$scratch/err"; then
     grep -qE 'dev/fuse|cannot mount' "$scratch/err" && skip "$(cat "$scratch/err")"

@@ -5,7 +5,7 @@ import socket
 import sys
 
 sock = socket.socket(socket.AF_UNIX)
-sock.settimeout(30)
+sock.settimeout(120)
 sock.connect(sys.argv[1])
 stream = sock.makefile("rw")
 stream.readline()

@@ -23,7 +23,7 @@ def qmp(path, command):
 
 class Client:
     def __init__(self, address):
-        self.s = socket.create_connection(address, timeout=20)
+        self.s = socket.create_connection(address, timeout=120)
         self.get(12)
         self.s.sendall(b"RFB 003.008\n")
         self.get(self.get(1)[0])
