@@ -23,7 +23,7 @@ run() { # TRANSPORT MACHINE DEVICE
         -device "$3,max_outputs=2" -qtest "unix:$scratch/qtest,server=on,wait=off" -qtest-log none \
         2>"$scratch/qemu.log" &
     local pid=$! status=0
-    wait_until 'QEMU listens' test -S "$scratch/qtest"
+    wait_until 'QEMU listens' listens "$scratch/qtest"
     "$driver" "$scratch/qtest" "$scratch/ram" "$1" <"$scratch/commands" >"$scratch/got" 2>"$scratch/err" ||
         status=$?
     kill "$pid"

@@ -55,6 +55,9 @@ wait_console() {
     vitrine console "${2:-$vm}" --wait "$1" --timeout "${3:-${patience}s}" >/dev/null
 }
 
+# listens PATH: somebody does, at that Unix socket; its file is there before.
+listens() { grep -q " 00010000 .* $1\$" /proc/net/unix; }
+
 # wait_services [VM]: until the default guest has started all that it starts beside its shell; the
 # last of it is the heartbeat.
 wait_services() {

@@ -17,7 +17,7 @@ by_hand() {
         -qmp "unix:$scratch/$name.qmp,server=on,wait=off" "$@" &
     pid=$!
     pids+=("$pid")
-    wait_until "$name listens" test -S "$scratch/$name.qmp"
+    wait_until "$name listens" listens "$scratch/$name.qmp"
 }
 row() { vitrine ls --json | json "[r for r in d if r['name'] == '$1'][0]"; }
 end_by_hand() {
@@ -94,7 +94,7 @@ for answer in "printf 'SSH-2.0-OpenSSH\r\n'; cat" cat "printf '{\"QMP\": '; cat"
     rm -f "$scratch/peer"
     socat "UNIX-LISTEN:$scratch/peer" "SYSTEM:${answer//:/\\:}" 2>/dev/null &
     pids+=($!)
-    wait_until 'the peer listens' test -S "$scratch/peer"
+    wait_until 'the peer listens' listens "$scratch/peer"
     status=0
     vitrine attach x --qmp "$scratch/peer" --timeout 300ms 2>"$scratch/err" || status=$?
     expect_match "status against '$answer'" '^(1|124)$' $status

@@ -83,7 +83,7 @@ by_hand() {
         -kernel "$VITRINE_BUILD/guests/card/gpu-card-$arch" -append 'card 320x200; stay' \
         -qmp "unix:$scratch/$vm.qmp,server=on,wait=off" "$@" &
     pids+=($!)
-    wait_until "$vm listens" test -S "$scratch/$vm.qmp"
+    wait_until "$vm listens" listens "$scratch/$vm.qmp"
     vitrine attach "$vm" --qmp "$scratch/$vm.qmp"
     expect_eq "$vm: architecture" "$arch" "$(vitrine info "$vm" --json | json 'd["arch"]')"
     wait_until "$vm: its log is in RAM" sh -c \

@@ -16,7 +16,7 @@ by_hand() {
     env -u VITRINE_RUNTIME_DIR "$qemu" -name "$vm" -nodefaults -display none -cpu max \
         -qmp "unix:$qmp,server=on,wait=off" "$@" &
     pid=$!
-    wait_until "$vm listens" test -S "$qmp"
+    wait_until "$vm listens" listens "$qmp"
 }
 end_by_hand() {
     [ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true

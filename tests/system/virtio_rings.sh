@@ -40,7 +40,7 @@ run() { # TRANSPORT SIZE [FEATURE...]
         -device "$device,drive=disk$properties" \
         -qtest "unix:$scratch/qtest,server=on,wait=off" -qtest-log none 2>"$scratch/qemu.log" &
     pid=$!
-    wait_until 'QEMU listens' test -S "$scratch/qtest"
+    wait_until 'QEMU listens' listens "$scratch/qtest"
     "$driver" "$scratch/qtest" "$scratch/ram" "$scratch/disk" "$transport" "$size" "$@" \
         >"$scratch/said" 2>"$scratch/err" || status=$?
     kill "$pid"
