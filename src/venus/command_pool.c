@@ -53,5 +53,8 @@ void vt_venus_vkFreeCommandBuffers(struct vt_venus_run *run, struct vn_vkFreeCom
         buffers[n++] = (VkCommandBuffer)(uintptr_t)buffer->handle;
         vt_venus_objects_end(objects, buffer);
     }
-    args->self->device->FreeCommandBuffers(args->device, (VkCommandPool)pool->handle, n, buffers);
+    if (n != 0) {
+        args->self->device->FreeCommandBuffers(args->device, (VkCommandPool)pool->handle, n,
+                                               buffers);
+    }
 }

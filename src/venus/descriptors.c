@@ -52,8 +52,11 @@ void vt_venus_vkFreeDescriptorSets(struct vt_venus_run *run, struct vn_vkFreeDes
         sets[n++] = (VkDescriptorSet)set->handle;
         vt_venus_objects_end(objects, set);
     }
-    args->ret = args->self->device->FreeDescriptorSets(args->device, (VkDescriptorPool)pool->handle,
-                                                       n, sets);
+    args->ret = VK_SUCCESS;
+    if (n != 0) {
+        args->ret = args->self->device->FreeDescriptorSets(args->device,
+                                                           (VkDescriptorPool)pool->handle, n, sets);
+    }
 }
 
 void vt_venus_vkResetDescriptorPool(struct vt_venus_run *run, struct vn_vkResetDescriptorPool *args)

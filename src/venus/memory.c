@@ -10,6 +10,7 @@
  */
 #include "venus/memory.h"
 
+#include "venus/inside.h"
 #include "venus/vn_commands.h"
 #include "venus/vn_mesa.h"
 #include "venus/vn_tables.h"
@@ -413,10 +414,9 @@ static int export_memory(struct vt_venus_context *context, const struct vt_venus
         if (copy < 0) {
             rc = vt_fail(err, VT_E_LIMIT, "no file descriptors left");
         } else {
-            rc = vt_venus_context_attach(
-                context,
-                &(struct vt_venus_memory){.id = id, .fd = copy, .size = size, .trusted = true},
-                err);
+            const struct vt_venus_memory blob = {
+                .id = id, .fd = copy, .size = size, .trusted = true};
+            rc = vt_venus_shared_add(context, &blob, true, err);
             if (rc != 0) {
                 close(copy);
             } else {
