@@ -6,6 +6,8 @@ extern const struct vt_verb vt_verb_gpu_diff;
 extern const struct vt_verb vt_verb_gpu_dissector;
 extern const struct vt_verb vt_verb_gpu_export;
 extern const struct vt_verb vt_verb_gpu_log;
+extern const struct vt_verb vt_verb_gpu_serve;
+extern const struct vt_verb vt_verb_gpu_stat;
 extern const struct vt_verb vt_verb_gpu_state;
 extern const struct vt_verb vt_verb_gpu_watch;
 
@@ -16,6 +18,8 @@ static const struct vt_verb *const words[] = {
     &vt_verb_gpu_dissector,
     &vt_verb_gpu_export,
     &vt_verb_gpu_log,
+    &vt_verb_gpu_serve,
+    &vt_verb_gpu_stat,
     &vt_verb_gpu_state,
     &vt_verb_gpu_watch,
     NULL,
@@ -25,13 +29,14 @@ static const struct vt_verb *const words[] = {
 const struct vt_verb vt_verb_gpu = {
     .name = "gpu",
     .group = "GPU",
-    .summary = "Look at what a guest does with its virtio-gpu",
+    .summary = "Give guests a GPU, and look at what they do with theirs",
     .operands = "WORD [OPERAND...]",
     .min_operands = 1,
     .max_operands = 1,
     .words = words,
     .description = "A virtio-gpu is watched from outside: QEMU says where its queues are, and they "
                    "are read in\n"
-                   "the VM's RAM. The guest needs nothing for it, and cannot notice it.",
+                   "the VM's RAM. The guest needs nothing for it, and cannot notice it.\n\n"
+                   "'gpu serve' gives guests this host's Vulkan.",
     .examples = "vitrine gpu state card",
 };

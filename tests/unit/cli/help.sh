@@ -59,9 +59,9 @@ done
 COMP_WORDS=(vitrine he) COMP_CWORD=1 COMPREPLY=()
 _vitrine
 [ "${COMPREPLY[*]}" = help ] || complain "bash completes 'he' to '${COMPREPLY[*]}'"
-COMP_WORDS=(vitrine gpu sta) COMP_CWORD=2 COMPREPLY=()
+COMP_WORDS=(vitrine gpu wat) COMP_CWORD=2 COMPREPLY=()
 _vitrine
-[ "${COMPREPLY[*]}" = state ] || complain "bash completes 'gpu sta' to '${COMPREPLY[*]}'"
+[ "${COMPREPLY[*]}" = watch ] || complain "bash completes 'gpu wat' to '${COMPREPLY[*]}'"
 COMP_WORDS=(vitrine gpu state --jso) COMP_CWORD=3 COMPREPLY=()
 _vitrine
 [ "${COMPREPLY[*]}" = --json ] || complain "bash completes 'gpu state --jso' to '${COMPREPLY[*]}'"
