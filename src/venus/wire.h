@@ -85,6 +85,14 @@ static inline double vt_venus_f64(struct vt_venus_in *in)
     memcpy(&value, &bits, sizeof(value));
     return value;
 }
+/** At most 256 bytes of values that are laid out in the stream as they are in memory; never NULL:
+ * zeros after a fault. */
+static inline const uint8_t *vt_venus_in_plain(struct vt_venus_in *in, size_t bytes)
+{
+    static const uint8_t zeros[256];
+    const uint8_t *at = vt_venus_take(in, bytes);
+    return at != NULL ? at : zeros;
+}
 /** What is laid out in the stream as it is in memory. */
 static inline void vt_venus_in_copy(struct vt_venus_in *in, void *to, size_t bytes)
 {

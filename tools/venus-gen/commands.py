@@ -76,8 +76,8 @@ class Commands:
             arguments = arguments[1:]
         else:
             out.line("args->self = NULL;")
-        for argument in arguments:
-            self.wire.read(out, command, argument, "args->", self.mode(command, argument))
+        self.wire.read_all(out, command, arguments, "args->",
+                           lambda argument: self.mode(command, argument))
         for argument in arguments:
             if argument.stride:
                 # The elements stand without gaps now, whatever the guest's stride was.

@@ -171,11 +171,8 @@ static inline void vt_venus_in_number(struct vt_venus_in *in, uint32_t number, c
             out.line("(void)to;")
 
     def read_each(self, out, kind, partial):
-        for member in self.bodies(kind):
-            if not partial:
-                self.wire.read(out, kind, member, "to->", FULL)
-            elif self.partial_mode(kind, member):
-                self.wire.read(out, kind, member, "to->", self.partial_mode(kind, member))
+        self.wire.read_all(out, kind, self.bodies(kind), "to->",
+                           lambda member: self.partial_mode(kind, member) if partial else FULL)
 
     def union_cases(self, kind):
         """(C constants, member) of each case."""

@@ -304,6 +304,44 @@ class Wire:
         out.line(f"{target} = NULL;")
         out.shut()
 
+    def plain_bytes(self, variable):
+        """Bytes of a value that lies in the stream as in memory; 0 if it does not."""
+        if variable.stars or variable.dims or self.type(variable.type).category == "union":
+            return 0
+        layout = self.layout(variable.type)
+        return layout[0] if layout and layout[0] >= 4 else 0
+
+    def read_all(self, out, owner, variables, prefix, mode):
+        """Variables one after the other, `mode` of each (None: not there); neighbours of plain
+        values are taken from the stream at once."""
+        at = 0
+        while at < len(variables):
+            run = []
+            while at < len(variables) and mode(variables[at]) == FULL and \
+                    self.plain_bytes(variables[at]) and \
+                    sum(map(self.plain_bytes, run)) + self.plain_bytes(variables[at]) <= 256:
+                run.append(variables[at])
+                at += 1
+            if len(run) > 1:
+                self.read_run(out, run, prefix)
+                continue
+            if run:
+                at -= 1
+            if mode(variables[at]):
+                self.read(out, owner, variables[at], prefix, mode(variables[at]))
+            at += 1
+
+    def read_run(self, out, run, prefix):
+        name = f"at_{run[0].name}"
+        total = sum(map(self.plain_bytes, run))
+        out.line(f"const uint8_t *{name} = vt_venus_in_plain(in, {total});")
+        offset = 0
+        for variable in run:
+            size = self.plain_bytes(variable)
+            place = f"{name} + {offset}" if offset else name
+            out.line(f"memcpy(&{prefix}{variable.name}, {place}, {size});")
+            offset += size
+
     # ---- writing ---------------------------------------------------------------------------------
 
     def write_one(self, out, variable, source, mode):
