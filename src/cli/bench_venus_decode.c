@@ -4,7 +4,7 @@
 
 #include "base/io.h"
 #include "cli/bench.h"
-#include "venus/context.h"
+#include "venus/device.h"
 #include "venus/vn_commands.h"
 #include "venus/vn_tables.h"
 
@@ -29,6 +29,8 @@ static int add(struct vt_venus_objects *objects, uint64_t id, VkObjectType type,
 
 static int make_objects(struct vt_venus_objects *objects, struct vt_error *err)
 {
+    static struct vt_venus_gpu gpu = {.foreign = true};
+    static struct vt_venus_device state = {.gpu = &gpu};
     struct vn_device_table *table = calloc(1, sizeof *table);
     struct vt_venus_object *device = calloc(1, sizeof *device);
     if (table == NULL || device == NULL) {
@@ -40,8 +42,11 @@ static int make_objects(struct vt_venus_objects *objects, struct vt_error *err)
     for (size_t i = 0; i < sizeof *table / sizeof *calls; i++) {
         calls[i] = do_nothing;
     }
-    *device = (struct vt_venus_object){
-        .id = DEVICE, .type = VK_OBJECT_TYPE_DEVICE, .handle = 0x1000, .device = table};
+    *device = (struct vt_venus_object){.id = DEVICE,
+                                       .type = VK_OBJECT_TYPE_DEVICE,
+                                       .handle = 0x1000,
+                                       .device = table,
+                                       .state = &state};
     int rc = vt_venus_objects_put(objects, device, NULL, err);
     rc = rc != 0 ? rc : add(objects, COMMANDS, VK_OBJECT_TYPE_COMMAND_BUFFER, device, err);
     rc = rc != 0 ? rc : add(objects, PIPELINE, VK_OBJECT_TYPE_PIPELINE, device, err);
