@@ -214,6 +214,25 @@ static VkResult create_host(const VkApplicationInfo *application, const char *co
     return result;
 }
 
+static void hold_drivers(struct vt_venus_renderer *renderer)
+{
+    const VkApplicationInfo application = {
+        .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
+        .apiVersion = VERSION_MIN,
+    };
+    VkInstance instance = VK_NULL_HANDLE;
+    pthread_mutex_lock(&renderer->lock);
+    if (renderer->anchor == VK_NULL_HANDLE &&
+        create_host(&application, NULL, 0, &instance) == VK_SUCCESS) {
+        PFN_vkEnumeratePhysicalDevices list = (PFN_vkEnumeratePhysicalDevices)vkGetInstanceProcAddr(
+            instance, "vkEnumeratePhysicalDevices");
+        uint32_t n = 0;
+        (void)list(instance, &n, NULL); /* now they have opened what they need */
+        renderer->anchor = instance;
+    }
+    pthread_mutex_unlock(&renderer->lock);
+}
+
 void vt_venus_vkCreateInstance(struct vt_venus_run *run, struct vn_vkCreateInstance *args)
 {
     const VkInstanceCreateInfo *guest = args->pCreateInfo;
@@ -240,6 +259,7 @@ void vt_venus_vkCreateInstance(struct vt_venus_run *run, struct vn_vkCreateInsta
     }
     pthread_mutex_init(&made->lock, NULL);
     made->context = run->context;
+    hold_drivers(vt_venus_context_renderer(run->context));
     args->ret = create_host(&application, guest->ppEnabledExtensionNames,
                             guest->enabledExtensionCount, &made->handle);
     if (args->ret == VK_SUCCESS) {

@@ -51,6 +51,11 @@ void vt_venus_renderer_destroy(struct vt_venus_renderer *renderer)
     if (renderer == NULL) {
         return;
     }
+    if (renderer->anchor != VK_NULL_HANDLE) {
+        PFN_vkDestroyInstance destroy =
+            (PFN_vkDestroyInstance)vkGetInstanceProcAddr(renderer->anchor, "vkDestroyInstance");
+        destroy(renderer->anchor, NULL);
+    }
     free((char *)(uintptr_t)renderer->options.gpu);
     pthread_mutex_destroy(&renderer->lock);
     free(renderer);

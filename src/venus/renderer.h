@@ -22,6 +22,10 @@ struct vt_venus_renderer {
     pthread_mutex_t lock;
     struct vt_venus_known_gpu known[VT_VENUS_KNOWN_GPUS]; /**< lock */
     uint32_t n_known;                                     /**< lock */
+    /** lock: an instance of our own, from the first guest's on, which keeps the host's drivers
+     * loaded. Without it they come and go with each guest, which is slow, and which some bear a few
+     * dozen times in a process. */
+    VkInstance anchor;
 };
 
 /** The Vulkan version that guests may speak at most: the protocol's, patch included. */
