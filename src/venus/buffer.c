@@ -34,13 +34,14 @@ static void plan_buffer(struct vt_venus_object *self, const VkBufferCreateInfo *
         .host = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO,
                  .handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT},
         .types = vt_venus_types_of(device),
+        .resource = {.sparse = (info->flags & VK_BUFFER_CREATE_SPARSE_BINDING_BIT) != 0},
     };
     const VkExternalMemoryBufferCreateInfo *external =
         vt_venus_chain_find(info->pNext, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO);
     plan->resource.external = external != NULL && external->handleTypes != 0;
     vt_venus_chain_drop(&plan->info.pNext, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO);
     plan->host.pNext = plan->info.pNext;
-    if (plan->types.import == 0) {
+    if (plan->types.import == 0 || plan->resource.sparse) {
         return;
     }
     const VkBufferUsageFlags2CreateInfo *usage =
@@ -76,6 +77,10 @@ void vt_venus_vkCreateBuffer(struct vt_venus_run *run, struct vn_vkCreateBuffer 
     const struct vn_device_table *call = args->self->device;
     struct buffer_plan plan;
     plan_buffer(args->self, args->pCreateInfo, &plan);
+    if (plan.resource.sparse && !vt_venus_types_sparse(&plan.types)) {
+        args->ret = VK_ERROR_FEATURE_NOT_PRESENT;
+        return;
+    }
     VkBuffer buffer = VK_NULL_HANDLE;
     args->ret = call->CreateBuffer(args->device, &plan.info, NULL, &buffer);
     if (args->ret == VK_SUCCESS && plan.types.local != 0 && plan.resource.declared) {

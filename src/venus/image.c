@@ -133,7 +133,8 @@ static bool plan_image(struct vt_venus_object *self, const VkImageCreateInfo *in
         .host = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO,
                  .handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT},
         .types = vt_venus_types_of(device),
-        .resource = {.format = info->format},
+        .resource = {.format = info->format,
+                     .sparse = (info->flags & VK_IMAGE_CREATE_SPARSE_BINDING_BIT) != 0},
     };
     const VkExternalMemoryImageCreateInfo *external =
         vt_venus_chain_find(info->pNext, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO);
@@ -152,7 +153,7 @@ static bool plan_image(struct vt_venus_object *self, const VkImageCreateInfo *in
     plan->resource.optimal = plan->info.tiling == VK_IMAGE_TILING_OPTIMAL;
     bool wanted = !plan->resource.optimal || plan->types.local == 0 || plan->resource.external;
     /* Vulkan has no external images that begin with contents. */
-    if (plan->types.import != 0 && wanted &&
+    if (plan->types.import != 0 && wanted && !plan->resource.sparse &&
         plan->info.initialLayout == VK_IMAGE_LAYOUT_UNDEFINED &&
         importable(device->gpu, &plan->info)) {
         plan->resource.declared = true;
@@ -188,6 +189,10 @@ void vt_venus_vkCreateImage(struct vt_venus_run *run, struct vn_vkCreateImage *a
     struct image_plan plan;
     if (!plan_image(args->self, args->pCreateInfo, &plan)) {
         args->ret = VK_ERROR_INVALID_DRM_FORMAT_MODIFIER_PLANE_LAYOUT_EXT;
+        return;
+    }
+    if (plan.resource.sparse && !vt_venus_types_sparse(&plan.types)) {
+        args->ret = VK_ERROR_FEATURE_NOT_PRESENT;
         return;
     }
     VkImage image = VK_NULL_HANDLE;

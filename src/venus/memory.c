@@ -42,8 +42,8 @@ uint32_t vt_venus_types_shown(const struct vt_venus_types *types,
     uint32_t shown = bits;
     if (resource->external) {
         shown = bits & types->import;
-    } else if (resource->optimal && !resource->declared) {
-        /* The driver does not take host memory for such images. */
+    } else if (resource->sparse || (resource->optimal && !resource->declared)) {
+        /* The driver does not take host memory for these. */
         shown = bits & ~types->import;
     }
     return shown != 0 ? shown : bits;

@@ -41,8 +41,16 @@ struct vt_venus_resource {
     bool declared; /**< made with VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT */
     bool modifier; /**< LINEAR, and the guest thinks of it as DRM_FORMAT_MOD_LINEAR */
     bool optimal;
+    bool sparse;
     VkFormat format;
 };
+
+/** Sparse resources are the business of a device's own memory: drivers that have none (CPUs') make
+ * them of mappings, which would be our imports' pages, at places and of sizes that a guest says. */
+static inline bool vt_venus_types_sparse(const struct vt_venus_types *types)
+{
+    return types->local != 0;
+}
 
 /** The memory types that a guest is told of, out of the driver's. */
 uint32_t vt_venus_types_shown(const struct vt_venus_types *types,

@@ -4,6 +4,7 @@
  * several rings submit. A lost device is the guest's to find out: a result, not the context's end.
  */
 #include "venus/device.h"
+#include "venus/memory.h"
 #include "venus/vn_commands.h"
 
 #include <stdatomic.h>
@@ -63,6 +64,15 @@ void vt_venus_vkQueueBindSparse(struct vt_venus_run *run, struct vn_vkQueueBindS
     if ((device->gpu->families[queue->family].queueFlags & VK_QUEUE_SPARSE_BINDING_BIT) == 0) {
         vt_venus_fail(&run->in, VT_VENUS_REFUSED, "queue", queue->family, 0);
         return;
+    }
+    const struct vt_venus_types types = vt_venus_types_of(queue->device);
+    for (uint32_t i = 0; i < n && !vt_venus_types_sparse(&types); i++) {
+        const VkBindSparseInfo *bind = &args->pBindInfo[i];
+        if (bind->bufferBindCount != 0 || bind->imageOpaqueBindCount != 0 ||
+            bind->imageBindCount != 0) {
+            vt_venus_fail(&run->in, VT_VENUS_REFUSED, "sparse memory", i, 0);
+            return;
+        }
     }
     if (tracks(device) &&
         !vt_venus_semaphores_bind(run, queue, n, OWN(VkBindSparseInfo, args->pBindInfo))) {

@@ -389,6 +389,40 @@ static void ends_of_binding_memory_of_another_device(void **state)
     bind_ends(guest, "VkBindBufferMemoryInfo.memory", BUFFER, MEMORY, 0);
 }
 
+/* Drivers without memory of their own would map pages wherever a guest says. */
+static void ends_of_sparse_binding_without_memory_of_its_own(void **state)
+{
+    struct guest *guest = *state;
+    VkPhysicalDeviceMemoryProperties properties = {0};
+    struct vn_vkGetPhysicalDeviceMemoryProperties get = {
+        .physicalDevice = ID(VkPhysicalDevice, GPU_PHYSICAL), .pMemoryProperties = &properties};
+    GUEST_CALL(guest, vkGetPhysicalDeviceMemoryProperties, &get);
+    for (uint32_t i = 0; i < get.pMemoryProperties->memoryTypeCount; i++) {
+        VkMemoryPropertyFlags flags = get.pMemoryProperties->memoryTypes[i].propertyFlags;
+        if ((flags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT) == 0) {
+            skip();
+        }
+    }
+    munmap(make_mapped(guest), 64 * KIB);
+    const VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+                                     .flags = VK_BUFFER_CREATE_SPARSE_BINDING_BIT,
+                                     .size = 64 * KIB,
+                                     .usage = VK_BUFFER_USAGE_TRANSFER_DST_BIT};
+    VkBuffer buffer = ID(VkBuffer, BUFFER);
+    struct vn_vkCreateBuffer create = {.device = DEVICE, .pCreateInfo = &info, .pBuffer = &buffer};
+    GUEST_CALL(guest, vkCreateBuffer, &create);
+    assert_int_equal(create.ret, VK_ERROR_FEATURE_NOT_PRESENT);
+    gpu_buffer(guest, GPU_DEVICE, BUFFER, 64 * KIB, NULL);
+    const VkSparseMemoryBind range = {.size = UINT64_C(1) << 40,
+                                      .memory = ID(VkDeviceMemory, MEMORY)};
+    const VkSparseBufferMemoryBindInfo bind = {
+        .buffer = ID(VkBuffer, BUFFER), .bindCount = 1, .pBinds = &range};
+    const VkBindSparseInfo binds = {
+        .sType = VK_STRUCTURE_TYPE_BIND_SPARSE_INFO, .bufferBindCount = 1, .pBufferBinds = &bind};
+    GUEST_ENDS(guest, "vkQueueBindSparse", vkQueueBindSparse, .queue = ID(VkQueue, GPU_QUEUE),
+               .bindInfoCount = 1, .pBindInfo = &binds);
+}
+
 static void a_device_takes_its_memory_with_it(void **state)
 {
     struct guest *guest = *state;
@@ -445,6 +479,7 @@ int main(void)
         TEST(ends_of_binding_nothing),
         TEST(ends_of_binding_what_failed),
         TEST(ends_of_binding_memory_of_another_device),
+        TEST(ends_of_sparse_binding_without_memory_of_its_own),
         TEST(a_device_takes_its_memory_with_it),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
