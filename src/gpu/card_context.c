@@ -16,6 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PATIENCE_NS UINT64_C(2000000000)
+#define TIMER_NS UINT64_C(250000000)
+
 static struct vt_card_context **place_of(struct vt_card *card, uint32_t id)
 {
     struct vt_card_context **at = &card->context_list;
@@ -28,6 +31,16 @@ static struct vt_card_context **place_of(struct vt_card *card, uint32_t id)
 struct vt_card_context *vt_card_context(struct vt_card *card, uint32_t id)
 {
     return *place_of(card, id);
+}
+
+/* Makes what it waits for return, unless its thread is about to destroy it. */
+static void end(struct vt_card_context *c)
+{
+    pthread_mutex_lock(&c->alive);
+    if (!c->destroyed) {
+        c->card->contexts.end(c->context);
+    }
+    pthread_mutex_unlock(&c->alive);
 }
 
 /* ---------------------------------------------------------------- what the context tells */
@@ -68,9 +81,14 @@ static void on_ended(void *arg, const char *reason, const char *commands)
 {
     struct vt_card_context *c = arg;
     char shown[256];
+    pthread_mutex_lock(&c->lock);
+    const bool leaving = c->leaving;
+    pthread_mutex_unlock(&c->lock);
     vt_text_printable(shown, sizeof shown, reason, strlen(reason));
-    vt_card_say(c->card, "context %u (%s) ended: %s", c->id, c->name, shown);
-    for (const char *line = commands; line != NULL && *line != '\0';) {
+    if (!leaving) {
+        vt_card_say(c->card, "context %u (%s) ended: %s", c->id, c->name, shown);
+    }
+    for (const char *line = leaving ? NULL : commands; line != NULL && *line != '\0';) {
         size_t n = strcspn(line, "\n");
         vt_text_printable(shown, sizeof shown, line, n);
         vt_card_say(c->card, "context %u:   %s", c->id, shown);
@@ -187,6 +205,9 @@ static void *run(void *arg)
             work(c, p);
             continue;
         }
+        pthread_mutex_lock(&c->alive);
+        c->destroyed = true;
+        pthread_mutex_unlock(&c->alive);
         c->card->contexts.destroy(c->context);
         fail_fences(c);
         pthread_mutex_lock(&c->lock);
@@ -225,6 +246,7 @@ static void free_context(struct vt_card_context *c)
         pthread_join(c->thread, NULL);
     }
     pthread_mutex_destroy(&c->lock);
+    pthread_mutex_destroy(&c->alive);
     pthread_cond_destroy(&c->wake);
     c->card->statistics.contexts--;
     free(c);
@@ -284,6 +306,7 @@ uint32_t vt_card_ctx_create(struct vt_card *card, const struct vt_vgpu_ctx_creat
     c->last = &c->first;
     c->next_fence = 1;
     pthread_mutex_init(&c->lock, NULL);
+    pthread_mutex_init(&c->alive, NULL);
     pthread_cond_init(&c->wake, NULL);
     card->statistics.contexts++;
     vt_text_printable(c->name, sizeof c->name, r->debug_name,
@@ -299,6 +322,26 @@ uint32_t vt_card_ctx_create(struct vt_card *card, const struct vt_vgpu_ctx_creat
     return type;
 }
 
+/* What a guest handed over before it destroyed a context is still carried out, unless it takes too
+ * long: a stream may wait for what never comes. */
+static void on_context_timer(struct vt_source *source, uint32_t events, void *arg)
+{
+    struct vt_card *card = arg;
+    const uint64_t now = vt_now_ns();
+    (void)source;
+    (void)events;
+    reap(card);
+    for (struct vt_card_context *c = card->context_gone; c != NULL; c = c->next) {
+        if (now >= c->patience_ns) {
+            end(c);
+        }
+    }
+    if (card->context_gone == NULL) {
+        vt_source_remove(card->context_timer);
+        card->context_timer = NULL;
+    }
+}
+
 /* Its thread ends after `last`; it is out of the list of those that a guest can name. */
 static void leave(struct vt_card *card, struct vt_card_context **at, struct vt_card_pending *last)
 {
@@ -312,7 +355,15 @@ static void leave(struct vt_card *card, struct vt_card_context **at, struct vt_c
     c->next = card->context_gone;
     card->context_gone = c;
     last->work = VT_CARD_END;
-    card->contexts.end(c->context);
+    c->patience_ns = vt_now_ns() + PATIENCE_NS;
+    pthread_mutex_lock(&c->lock);
+    c->leaving = true;
+    pthread_mutex_unlock(&c->lock);
+    if (card->context_timer == NULL &&
+        vt_loop_add_timer(card->loop, TIMER_NS, TIMER_NS, on_context_timer, card,
+                          &card->context_timer, NULL) != 0) {
+        end(c); /* nobody else would */
+    }
     give(c, last);
 }
 
@@ -354,6 +405,11 @@ void vt_card_drop_contexts(struct vt_card *card)
         }
         leave(card, &card->context_list, last);
     }
+    for (struct vt_card_context *c = card->context_gone; c != NULL; c = c->next) {
+        end(c);
+    }
+    vt_source_remove(card->context_timer);
+    card->context_timer = NULL;
     for (struct vt_card_context *c; (c = card->context_gone) != NULL;) {
         card->context_gone = c->next;
         free_context(c);

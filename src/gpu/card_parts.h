@@ -81,9 +81,14 @@ struct vt_card_context {
     /* below: under the lock */
     pthread_mutex_t lock;
     pthread_cond_t wake;
+    pthread_mutex_t alive; /* held to end it; its thread takes it before it is destroyed */
+    bool destroyed;        /* under `alive` */
+    uint64_t patience_ns;  /* what the guest destroyed is ended at this time */
     struct vt_card_pending *first, **last; /* to be done */
     struct vt_card_pending *fences;        /* whose work was handed over */
-    bool ended, gone;                      /* gone: after what is to be done, the thread ends */
+    bool ended;                            /* it carries out nothing any more */
+    bool leaving;                          /* the guest destroyed it */
+    bool gone;                             /* so is its thread */
     uint64_t next_fence;
 };
 
@@ -100,6 +105,7 @@ struct vt_card {
     struct vt_card_resource *resources[VT_CARD_BUCKETS];
     struct vt_card_context *context_list;
     struct vt_card_context *context_gone; /* destroyed, their threads may still be at it */
+    struct vt_source *context_timer;      /* while there are any */
     struct vt_card_scanout scanout;
     struct vt_card_cursor cursor;
     struct vt_card_statistics statistics;

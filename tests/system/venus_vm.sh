@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# tests/system/venus_vm.sh - a stock Linux with Mesa's driver on the GPU that vitrine is: vulkaninfo names
+# the host's device, a compute program gets the results it gets on the host, a triangle is the host's picture.
+. "$(dirname "$0")/lib.sh"
+
+cache=${VITRINE_CACHE_DIR:-/var/cache/vitrine}
+[ -d "$cache" ] || cache=${XDG_CACHE_HOME:-$HOME/.cache}/vitrine
+[ -e "$cache/mesa-guest/complete" ] || skip 'no guest with Mesa: tools/setup mesa-guest'
+programs=$VITRINE_BUILD/tests/system/vulkan
+export VITRINE_GPU=${VITRINE_GPU:-llvmpipe}
+"$programs/vk-compute" >"$scratch/compute.host" || skip 'no Vulkan device here that computes'
+"$programs/vk-triangle" "$scratch/triangle.host" >/dev/null
+
+start_vm a --guest mesa --gpu "venus,device=$VITRINE_GPU" --add "$programs/vk-compute" --add "$programs/vk-triangle"
+wait_console 'shell ready'
+guest_exec 'until [ -e /dev/dri/renderD128 ]; do sleep 0.1; done'
+
+expect_match 'what vulkaninfo names' 'Virtio-GPU Venus \(llvmpipe' \
+    "$(guest_exec 'vulkaninfo --summary 2>&1 | grep deviceName')"
+
+guest_exec 'vk-compute' | tr -d '\r' >"$scratch/compute.guest"
+diff "$scratch/compute.host" "$scratch/compute.guest" || fail 'a compute program has other results in the guest'
+
+sum=$(guest_exec 'vk-triangle /tmp/triangle >/dev/null; sha256sum </tmp/triangle' | tr -d '\r')
+expect_eq 'the triangle in the guest' "$(sha256sum <"$scratch/triangle.host")" "$sum"
+
+# Each of the programs was a context of its own, and none ended for another reason than its own.
+log=$(cat "$VITRINE_RUNTIME_DIR/$vm/gpu.log")
+for program in vulkaninfo vk-compute vk-triangle; do
+    expect_match 'contexts that began' "context [0-9]+ \($program\) begins" "$log"
+done
+expect_eq 'contexts that ended by themselves' '' "$(grep ' ended: ' <<<"$log" || true)"
+expect_eq 'errors that the driver tells of' '' "$(guest_exec 'dmesg | grep -F "*ERROR*"' || true)"
+vitrine kill "$vm"
