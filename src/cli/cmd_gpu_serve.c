@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 static const struct vt_gpu_way *const ways[] = {
+    &vt_gpu_way_vhost,
     &vt_gpu_way_vtest,
 };
 #define N_WAYS (sizeof ways / sizeof ways[0])
@@ -112,7 +113,7 @@ static int run(const struct vt_args *args)
         asked += vt_args_value(args, ways[i]->option) != NULL;
     }
     if (asked == 0) {
-        return vt_usage_error(args, "say how: --vtest PATH");
+        return vt_usage_error(args, "say how: --vtest PATH or --vhost PATH");
     }
     int result = vt_args_bytes(args, "memory", 0, &serving.venus.memory_max_bytes);
     if (result != 0) {
@@ -133,6 +134,8 @@ static int run(const struct vt_args *args)
 }
 
 static const struct vt_option options[] = {
+    {"vhost", "PATH", "on this socket, to VMs: each QEMU that connects has a GPU of its own",
+     false},
     {"vtest", "PATH", "on this socket, to Mesa's Venus driver on this host", false},
     {"gpu", "NAME", "only this device: part of its name, or its number (default: all)", false},
     {"memory", "SIZE", "of each client at most (default: half of this host's)", false},
@@ -154,6 +157,10 @@ const struct vt_verb vt_verb_gpu_serve = {
         "With --vtest the clients are programs of this host that use Mesa's driver: to try it,\n"
         "or to keep a program away from the driver. Only you and root can connect (mode 0600). A\n"
         "socket that nobody serves any more is replaced, anything else at PATH is left alone.\n\n"
+        "With --vhost the clients are VMs: QEMU 11.1 or newer, with memory that is shared, "
+        "connects\n"
+        "as it says then, and its guest sees a virtio-gpu. 'vitrine run --gpu venus' does all of\n"
+        "that by itself.\n\n"
         "With --sandbox each client has a process that is forked before Vulkan is loaded, and\n"
         "has no files but the drivers' and the GPUs' devices, no network, no other processes. If "
         "the\n"
@@ -162,6 +169,7 @@ const struct vt_verb vt_verb_gpu_serve = {
         "'vitrine gpu stat' shows what is served.",
     .examples = "vitrine gpu serve --vtest /tmp/gpu.sock\n"
                 "vitrine gpu serve --vtest /tmp/gpu.sock --gpu llvmpipe --sandbox\n"
+                "vitrine gpu serve --vhost /tmp/vms.sock\n"
                 "VN_DEBUG=vtest VTEST_SOCKET_NAME=/tmp/gpu.sock vkcube",
     .run = run,
 };

@@ -26,6 +26,6 @@ struct vt_gpu_way {
     void (*destroy)(void *server);
 };
 
-extern const struct vt_gpu_way vt_gpu_way_vtest;
+extern const struct vt_gpu_way vt_gpu_way_vhost, vt_gpu_way_vtest;
 
 #endif

@@ -561,26 +561,58 @@ void vt_card_statistics(const struct vt_card *card, struct vt_card_statistics *s
     *statistics = card->statistics;
 }
 
-static void write_context(const struct vt_card *card, const struct vt_card_context *c,
-                          struct vt_json_writer *w)
+static bool write_command(const struct vt_venus_command_count *count, void *arg)
 {
-    struct vt_venus_statistics v = {0};
+    struct vt_json_writer *w = arg;
     vt_json_object(w);
-    vt_json_kv_u64(w, "id", c->id);
-    vt_json_kv_string(w, "name", c->name);
-    if (c->context != NULL) {
-        card->contexts.statistics(c->context, &v);
-        vt_json_kv_bool(w, "ended", v.ended);
-        vt_json_kv_u64(w, "commands", v.commands);
-        vt_json_kv_u64(w, "unknown", v.unknown);
-        vt_json_kv_u64(w, "failed", v.failed);
-        vt_json_kv_u64(w, "stream_bytes", v.bytes);
-        vt_json_kv_u64(w, "objects", v.objects);
-        vt_json_kv_u64(w, "memory_bytes", v.memory_bytes);
-        vt_json_kv_u64(w, "rings", v.rings);
-        vt_json_kv_f64(w, "busy_s", (double)v.busy_ns / 1e9, 6);
-    }
+    vt_json_kv_string(w, "name", count->name);
+    vt_json_kv_u64(w, "id", count->id);
+    vt_json_kv_u64(w, "count", count->count);
+    vt_json_kv_u64(w, "failed", count->failed);
+    vt_json_kv_f64(w, "seconds", (double)count->ns / 1e9, 6);
     vt_json_object_end(w);
+    return true;
+}
+
+static void write_counts(const struct vt_venus_statistics *v, struct vt_json_writer *w)
+{
+    vt_json_kv_u64(w, "commands", v->commands);
+    vt_json_kv_u64(w, "unknown", v->unknown);
+    vt_json_kv_u64(w, "failed", v->failed);
+    vt_json_kv_u64(w, "stream_bytes", v->bytes);
+    vt_json_kv_u64(w, "replies", v->replies);
+    vt_json_kv_u64(w, "reply_bytes", v->reply_bytes);
+    vt_json_kv_u64(w, "objects", v->objects);
+    vt_json_kv_u64(w, "objects_created", v->objects_created);
+    vt_json_kv_u64(w, "objects_destroyed", v->objects_destroyed);
+    vt_json_kv_u64(w, "memory_bytes", v->memory_bytes);
+    vt_json_kv_u64(w, "rings", v->rings);
+    vt_json_kv_u64(w, "notifies", v->notifies);
+    vt_json_kv_u64(w, "waits", v->waits);
+    vt_json_kv_f64(w, "busy_s", (double)v->busy_ns / 1e9, 6);
+}
+
+void vt_card_contexts_json(const struct vt_card *card, unsigned gpu, struct vt_json_writer *w)
+{
+    for (const struct vt_card_context *c = card->context_list; c != NULL; c = c->next) {
+        struct vt_venus_statistics v;
+        if (c->context == NULL) {
+            continue;
+        }
+        card->contexts.statistics(c->context, &v);
+        vt_json_object(w);
+        vt_json_kv_u64(w, "id", c->id);
+        vt_json_kv_string(w, "name", c->name);
+        vt_json_kv_u64(w, "gpu", gpu);
+        vt_json_kv_f64(w, "seconds", (double)(vt_now_ns() - c->begun_ns) / 1e9, 6);
+        vt_json_kv_bool(w, "ended", v.ended);
+        write_counts(&v, w);
+        vt_json_key(w, "by_command");
+        vt_json_array(w);
+        card->contexts.commands(c->context, write_command, w);
+        vt_json_array_end(w);
+        vt_json_object_end(w);
+    }
 }
 
 void vt_card_json(const struct vt_card *card, struct vt_json_writer *w)
@@ -599,10 +631,4 @@ void vt_card_json(const struct vt_card *card, struct vt_json_writer *w)
     vt_json_kv_u64(w, "pixel_bytes", s->pixel_bytes);
     vt_json_kv_u64(w, "window_bytes", card->window_bytes);
     vt_json_kv_u64(w, "mapped_bytes", s->mapped_bytes);
-    vt_json_key(w, "contexts");
-    vt_json_array(w);
-    for (const struct vt_card_context *c = card->context_list; c != NULL; c = c->next) {
-        write_context(card, c, w);
-    }
-    vt_json_array_end(w);
 }

@@ -55,6 +55,8 @@ struct vt_card_contexts {
     int (*submit)(void *context, const void *stream, size_t bytes, struct vt_error *err);
     int (*fence)(void *context, uint32_t timeline, uint64_t id, struct vt_error *err);
     void (*statistics)(void *context, struct vt_venus_statistics *statistics);
+    void (*commands)(void *context,
+                     bool (*row)(const struct vt_venus_command_count *count, void *arg), void *arg);
     void *arg;
 };
 
@@ -114,7 +116,9 @@ int vt_card_window(const struct vt_card *card, uint64_t *bytes);
 int vt_card_picture(struct vt_card *card, bool cursor, uint8_t **png, size_t *bytes,
                     struct vt_error *err);
 void vt_card_statistics(const struct vt_card *card, struct vt_card_statistics *statistics);
-/** Members of an open JSON object: what it counts, its screen, "contexts". */
+/** Members of an open JSON object: what it counts, its screen. */
 void vt_card_json(const struct vt_card *card, struct vt_json_writer *w);
+/** Elements of an open array: its contexts, which say that they are of this `gpu`. */
+void vt_card_contexts_json(const struct vt_card *card, unsigned gpu, struct vt_json_writer *w);
 
 #endif

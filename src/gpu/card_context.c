@@ -303,6 +303,7 @@ uint32_t vt_card_ctx_create(struct vt_card *card, const struct vt_vgpu_ctx_creat
     c->card = card;
     c->id = id;
     c->capset = capset;
+    c->begun_ns = vt_now_ns();
     c->last = &c->first;
     c->next_fence = 1;
     pthread_mutex_init(&c->lock, NULL);

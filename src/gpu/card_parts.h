@@ -76,6 +76,7 @@ struct vt_card_context {
     struct vt_card *card;
     uint32_t id, capset;
     char name[64];
+    uint64_t begun_ns;
     void *context; /* whoever carries it out; NULL: a context without a capability set */
     pthread_t thread;
     /* below: under the lock */

@@ -54,6 +54,12 @@ static void statistics(void *context, struct vt_venus_statistics *s)
     vt_venus_context_statistics(context, s);
 }
 
+static void commands(void *context,
+                     bool (*row)(const struct vt_venus_command_count *count, void *arg), void *arg)
+{
+    vt_venus_context_commands(context, row, arg);
+}
+
 struct vt_card_contexts vt_card_venus(struct vt_venus_renderer *renderer)
 {
     return (struct vt_card_contexts){.capset = capset,
@@ -65,5 +71,6 @@ struct vt_card_contexts vt_card_venus(struct vt_venus_renderer *renderer)
                                      .submit = submit,
                                      .fence = fence,
                                      .statistics = statistics,
+                                     .commands = commands,
                                      .arg = renderer};
 }

@@ -39,6 +39,7 @@ struct device {
 struct vt_vhost_server {
     struct vt_loop *loop;
     struct vt_card_options options;
+    struct vt_card_contexts contexts; /* of those */
     void (*say)(void *arg, const char *line);
     void (*ended)(void *arg, unsigned devices_left);
     void *arg;
@@ -254,6 +255,10 @@ int vt_vhost_server_create(struct vt_loop *loop, const char *path,
                                   .listener.fd = -1,
                                   .event = -1,
                                   .next_number = 1};
+    if (options->contexts != NULL) {
+        s->contexts = *options->contexts;
+        s->options.contexts = &s->contexts;
+    }
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->say_lock, NULL);
     pthread_cond_init(&s->change, NULL);
@@ -322,10 +327,24 @@ int vt_vhost_server_ask(struct vt_vhost_server *s, unsigned number,
     return job.result;
 }
 
+struct write {
+    struct vt_json_writer *w;
+    unsigned gpu;
+};
+
 static int write_card(struct vt_card *card, void *arg, struct vt_error *err)
 {
+    const struct write *to = arg;
     (void)err;
-    vt_card_json(card, arg);
+    vt_card_json(card, to->w);
+    return 0;
+}
+
+static int write_contexts(struct vt_card *card, void *arg, struct vt_error *err)
+{
+    const struct write *to = arg;
+    (void)err;
+    vt_card_contexts_json(card, to->gpu, to->w);
     return 0;
 }
 
@@ -339,8 +358,19 @@ void vt_vhost_server_json(struct vt_vhost_server *s, struct vt_json_writer *w)
     for (struct device *d = s->devices; d != NULL; d = d->next) {
         vt_json_object(w);
         vt_json_kv_u64(w, "gpu", d->number);
-        vt_vhost_server_ask(s, d->number, write_card, w, NULL);
+        vt_vhost_server_ask(s, d->number, write_card, &(struct write){w, d->number}, NULL);
         vt_json_object_end(w);
     }
     vt_json_array_end(w);
+    vt_json_key(w, "contexts");
+    vt_json_array(w);
+    for (struct device *d = s->devices; d != NULL; d = d->next) {
+        vt_vhost_server_ask(s, d->number, write_contexts, &(struct write){w, d->number}, NULL);
+    }
+    vt_json_array_end(w);
+}
+
+const char *vt_vhost_server_path(const struct vt_vhost_server *s)
+{
+    return s->listener.path;
 }

@@ -32,8 +32,10 @@ void vt_vhost_server_on_end(struct vt_vhost_server *server,
 int vt_vhost_server_ask(struct vt_vhost_server *server, unsigned number,
                         int (*fn)(struct vt_card *card, void *arg, struct vt_error *err), void *arg,
                         struct vt_error *err);
-/** Members of an open JSON object: "path", and "devices" with what each counts and its
- *  contexts. From the loop's thread. */
+/** Where it listens, absolute. */
+const char *vt_vhost_server_path(const struct vt_vhost_server *server);
+/** Members of an open JSON object: "path", "devices" with what each counts, "contexts". From the
+ *  loop's thread. */
 void vt_vhost_server_json(struct vt_vhost_server *server, struct vt_json_writer *w);
 
 #endif
