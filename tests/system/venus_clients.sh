@@ -18,6 +18,9 @@ hold() {
     wait_until 'a client that stays' grep -q holding "$scratch/held.$1"
 }
 
+# In the background its pid is the program's.
+exec_venus() { exec "$mesa" venus "$@"; }
+
 exercise() { # HOW [option of gpu serve...]
     local how=$1 i pid status=0 pids=()
     shift
@@ -34,7 +37,7 @@ exercise() { # HOW [option of gpu serve...]
         pids+=($!)
     done
     if [ -x "$draw" ]; then
-        venus "$draw" 1000000 >"$scratch/$how.killed" 2>/dev/null &
+        VTEST_SOCKET_NAME=$socket exec_venus "$draw" 1000000 >"$scratch/$how.killed" 2>/dev/null &
         pid=$!
         wait_until 'a client draws' grep -q 'frame 15' "$scratch/$how.killed"
         kill -9 "$pid"
