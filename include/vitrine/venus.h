@@ -56,7 +56,7 @@ struct vt_venus_options {
     const char
         *gpu; /**< as everywhere: a part of the device's name or its number; NULL: all are shown */
     uint64_t memory_max_bytes; /**< of a context's allocations and shared memory; 0: half of the
-                                  host's RAM */
+                                  host's RAM, and memory of a card's own does not count */
     uint32_t objects_max;      /**< of a context; 0: 1 Mi */
     struct vt_venus_observer observer; /**< all NULL: none */
 };

@@ -133,6 +133,7 @@ static void ask_properties(struct vt_venus_gpu *gpu, uint32_t version_max)
         .pNext = &id,
     };
     gpu->call->GetPhysicalDeviceProperties2(gpu->handle, &all);
+    gpu->discrete = all.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
     memcpy(gpu->device_uuid, id.deviceUUID, VK_UUID_SIZE);
     memcpy(gpu->driver_uuid, id.driverUUID, VK_UUID_SIZE);
     gpu->api_version =
@@ -271,6 +272,34 @@ static uint32_t probe(struct vt_venus_gpu *gpu)
     return types;
 }
 
+/* lock is held. */
+static void limit_heaps(struct vt_venus_gpu *gpu)
+{
+    VkPhysicalDeviceMemoryProperties *memory = &gpu->memory;
+    uint64_t max = gpu->renderer->options.memory_max_bytes;
+    for (uint32_t heap = 0; heap < memory->memoryHeapCount; heap++) {
+        bool local = (memory->memoryHeaps[heap].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) != 0;
+        if (gpu->discrete && local && !gpu->renderer->memory_asked) {
+            continue;
+        }
+        if (memory->memoryHeaps[heap].size > max) {
+            memory->memoryHeaps[heap].size = max;
+        }
+        for (uint32_t i = 0; i < memory->memoryTypeCount; i++) {
+            if (memory->memoryTypes[i].heapIndex == heap) {
+                gpu->counted_types |= UINT32_C(1) << i;
+            }
+        }
+    }
+}
+
+bool vt_venus_gpu_counts(struct vt_venus_gpu *gpu, uint32_t type)
+{
+    uint32_t imports;
+    (void)vt_venus_gpu_memory(gpu, &imports);
+    return ((gpu->counted_types | imports) >> type & 1) != 0;
+}
+
 const VkPhysicalDeviceMemoryProperties *vt_venus_gpu_memory(struct vt_venus_gpu *gpu,
                                                             uint32_t *import_types)
 {
@@ -297,12 +326,7 @@ const VkPhysicalDeviceMemoryProperties *vt_venus_gpu_memory(struct vt_venus_gpu 
                 *flags &= ~mapped;
             }
         }
-        uint64_t max = gpu->renderer->options.memory_max_bytes;
-        for (uint32_t i = 0; i < memory->memoryHeapCount; i++) {
-            if (memory->memoryHeaps[i].size > max) {
-                memory->memoryHeaps[i].size = max;
-            }
-        }
+        limit_heaps(gpu);
         gpu->import_types = types;
         gpu->memory_known = true;
     }

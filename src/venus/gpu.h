@@ -18,6 +18,7 @@ struct vt_venus_gpu {
     struct vt_venus_renderer *renderer;
     uint32_t api_version;       /**< what the guest is told */
     bool imports;               /**< VK_EXT_external_memory_host */
+    bool discrete;              /**< its device-local heaps are not the host's RAM */
     bool foreign;               /**< VK_EXT_queue_family_foreign is the host's own */
     size_t import_alignment;    /**< of host pointers and sizes */
     VkExtensionProperties *own; /**< the host's extensions */
@@ -30,6 +31,7 @@ struct vt_venus_gpu {
     pthread_mutex_t lock;
     bool memory_known;                       /**< lock */
     uint32_t import_types;                   /**< lock: vt_venus_gpu_memory */
+    uint32_t counted_types;                  /**< lock: vt_venus_gpu_counts */
     VkPhysicalDeviceMemoryProperties memory; /**< lock */
 };
 
@@ -43,6 +45,9 @@ void vt_venus_gpu_destroy(struct vt_venus_gpu *gpu);
  * bits of `*import_types`, when asked for), nowhere else. */
 const VkPhysicalDeviceMemoryProperties *vt_venus_gpu_memory(struct vt_venus_gpu *gpu,
                                                             uint32_t *import_types);
+/** Whether allocations of a memory type count against memory_max_bytes: when somebody asked for a
+ * limit all do; the one that we choose is for the host's RAM. */
+bool vt_venus_gpu_counts(struct vt_venus_gpu *gpu, uint32_t type);
 /** Whether the host's driver has an extension. */
 bool vt_venus_gpu_has(const struct vt_venus_gpu *gpu, const char *extension);
 /** Whether an extension is carried out by us: the driver is never told of it. */

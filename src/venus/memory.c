@@ -279,10 +279,12 @@ static VkResult allocate(struct vt_venus_device *device, const struct vt_venus_o
         return import ? allocate_shared(device, self, info, flags, resource->resourceId, memory)
                       : VK_ERROR_INVALID_EXTERNAL_HANDLE;
     }
-    if (!vt_venus_memory_take(memory->context, info->allocationSize)) {
-        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    if (vt_venus_gpu_counts(device->gpu, info->memoryTypeIndex)) {
+        if (!vt_venus_memory_take(memory->context, info->allocationSize)) {
+            return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+        }
+        memory->counted = info->allocationSize;
     }
-    memory->counted = info->allocationSize;
     if (import) {
         return allocate_piece(device, self, info, flags, memory);
     }

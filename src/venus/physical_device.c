@@ -57,20 +57,8 @@ void vt_venus_vkGetPhysicalDeviceProperties2(struct vt_venus_run *run,
 {
     (void)run;
     const struct vt_venus_gpu *gpu = args->self->state;
-    VkPhysicalDeviceProperties2 *all = args->pProperties;
-    gpu->call->GetPhysicalDeviceProperties2(gpu->handle, all);
-    all->properties.apiVersion = gpu->api_version;
-    uint64_t max = gpu->renderer->options.memory_max_bytes;
-    VkPhysicalDeviceMaintenance3Properties *third =
-        vt_venus_chain_find(all->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES);
-    if (third != NULL && third->maxMemoryAllocationSize > max) {
-        third->maxMemoryAllocationSize = max;
-    }
-    VkPhysicalDeviceVulkan11Properties *eleven =
-        vt_venus_chain_find(all->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES);
-    if (eleven != NULL && eleven->maxMemoryAllocationSize > max) {
-        eleven->maxMemoryAllocationSize = max;
-    }
+    gpu->call->GetPhysicalDeviceProperties2(gpu->handle, args->pProperties);
+    args->pProperties->properties.apiVersion = gpu->api_version;
 }
 
 void vt_venus_vkGetPhysicalDeviceMemoryProperties(

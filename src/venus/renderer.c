@@ -28,6 +28,7 @@ int vt_venus_renderer_create(const struct vt_venus_options *options,
     pthread_mutex_init(&made->lock, NULL);
     made->options = options != NULL ? *options : (struct vt_venus_options){0};
     struct vt_venus_options *own = &made->options;
+    made->memory_asked = own->memory_max_bytes != 0;
     if (own->memory_max_bytes == 0) {
         long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
         own->memory_max_bytes =

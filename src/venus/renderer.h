@@ -19,6 +19,7 @@ struct vt_venus_known_gpu {
 
 struct vt_venus_renderer {
     struct vt_venus_options options; /**< as they are in force; strings are the renderer's */
+    bool memory_asked;               /**< memory_max_bytes was given, not chosen by us */
     pthread_mutex_t lock;
     struct vt_venus_known_gpu known[VT_VENUS_KNOWN_GPUS]; /**< lock */
     uint32_t n_known;                                     /**< lock */
