@@ -122,3 +122,27 @@ def read_handled(registry, text):
             for word in words[1:]:
                 assert any(a.name == word for a in command.arguments), where + "no such argument: " + word
                 registry.ids.add((command.name, word))
+
+
+def table(registry):
+    """All commands and how each is carried out, as Markdown."""
+    passing = {"call": "passes", "create": "passes: makes an object", "create_many": "passes: makes objects",
+               "allocate": "passes: from a pool", "free": "passes: back to a pool",
+               "reset": "passes: empties a pool", "destroy": "passes: ends an object"}
+    rows = []
+    for command in registry.numbered:
+        if command.way == "hand":
+            how = "by hand"
+        elif command.way in passing:
+            how = passing[command.way]
+        elif command.name in protocol.LEFT_OUT_COMMANDS or command.way == "unread":
+            how = "refused: addresses or files of the guest's process"
+        else:
+            how = "refused: Mesa does not send it"
+        rows.append((command.number, command.name, how))
+    rows += [(number, name, f"unknown: not in Vulkan 1.4.{registry.version}")
+             for number, name in registry.left_out_commands]
+    kinds = [sum(how.startswith(word) for _, _, how in rows) for word in ("by hand", "passes", "refused", "unknown")]
+    text = "{} are carried out by hand, {} by generated code, {} are refused, {} unknown.\n\n".format(*kinds)
+    text += "| number | command | how |\n| --- | --- | --- |\n"
+    return text + "".join(f"| {n} | `{name}` | {how} |\n" for n, name, how in sorted(rows))
