@@ -134,6 +134,7 @@ static bool plan_image(struct vt_venus_object *self, const VkImageCreateInfo *in
                  .handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT},
         .types = vt_venus_types_of(device),
         .resource = {.format = info->format,
+                     .layers = info->arrayLayers,
                      .sparse = (info->flags & VK_IMAGE_CREATE_SPARSE_BINDING_BIT) != 0},
     };
     const VkExternalMemoryImageCreateInfo *external =

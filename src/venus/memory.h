@@ -43,6 +43,7 @@ struct vt_venus_resource {
     bool optimal;
     bool sparse;
     VkFormat format;
+    uint32_t layers; /**< of an image */
 };
 
 /** Sparse resources are the business of a device's own memory: drivers that have none (CPUs') make

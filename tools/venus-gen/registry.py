@@ -6,6 +6,7 @@ resolved while reading."""
 import re
 import xml.etree.ElementTree as ET
 
+import formats
 import protocol
 
 
@@ -103,6 +104,7 @@ class Registry:
         self.read_enums(root)
         self.read_commands(root)
         required = self.read_requirements(root)
+        self.formats = formats.read(root)
         self.add_mesa()
         version = next(t for t in root.find("types") if t.findtext("name") == "VK_HEADER_VERSION")
         self.version = int(text_of(version).split()[-1])
