@@ -34,6 +34,7 @@
 #define BATCHES_MAX 4096u
 #define BLOB_MAX (UINT64_C(1) << 30)
 #define SEND_PATIENCE_S 30
+#define SEEN_BYTES 1024u
 
 struct vt_vtest {
     int fd;
@@ -42,7 +43,10 @@ struct vt_vtest {
     struct vt_vtest_syncs *syncs;
     uint8_t *payload;
     size_t room;
-    bool unread; /* the last message's last byte is still in the socket */
+    /* The socket begins with `owed` bytes that were used already, and goes on with seen[seen_at..].
+     */
+    uint8_t seen[SEEN_BYTES];
+    size_t seen_at, seen_end, owed;
     bool named;
     /* Ids are small and used again: clients keep arrays of them. */
     bool *resources; /* [id - 1] */
@@ -202,26 +206,58 @@ static int take(struct vt_vtest *v, void *bytes, size_t count, struct vt_error *
     return 0;
 }
 
-/* `count` > 0 bytes, the last of which stays in the socket. */
-static int take_but_last(struct vt_vtest *v, uint8_t *bytes, size_t count, struct vt_error *err)
+/* The last message has been answered: it leaves the socket. */
+static int settle(struct vt_vtest *v, struct vt_error *err)
 {
-    uint8_t last;
-    int rc = v->unread ? take(v, &last, 1, err) : 0;
-    v->unread = false;
-    rc = rc != 0 ? rc : take(v, bytes, count - 1, err);
-    while (rc == 0) {
-        ssize_t n = recv(v->fd, bytes + count - 1, 1, MSG_PEEK);
-        if (n == 1) {
-            v->unread = true;
+    uint8_t used[SEEN_BYTES];
+    size_t owed = v->owed;
+    v->owed = 0;
+    return take(v, used, owed, err);
+}
+
+/* Looks at what is in the socket, `count` or fewer bytes of it. */
+static int look(struct vt_vtest *v, size_t count, struct vt_error *err)
+{
+    for (;;) {
+        ssize_t n = recv(v->fd, v->seen, count, MSG_PEEK);
+        if (n > 0) {
+            v->seen_at = 0;
+            v->seen_end = (size_t)n;
             return 0;
         }
         if (n == 0) {
-            rc = vt_fail(err, VT_E_GONE, "the client closed the connection");
-        } else if (errno != EINTR) {
-            rc = vt_fail_errno(err, VT_E_GONE, errno, "the client's connection");
+            return vt_fail(err, VT_E_GONE, "the client closed the connection");
+        }
+        if (errno != EINTR) {
+            return vt_fail_errno(err, VT_E_GONE, errno, "the client's connection");
         }
     }
-    return rc;
+}
+
+/* `count` > 0 bytes, the last of which stays in the socket: all of them, where they came at once
+ * and are few. */
+static int take_but_last(struct vt_vtest *v, uint8_t *bytes, size_t count, struct vt_error *err)
+{
+    if (v->seen_end - v->seen_at < count) {
+        v->seen_at = v->seen_end = 0;
+        int rc = settle(v, err);
+        if (rc == 0 && count <= sizeof v->seen) {
+            rc = look(v, sizeof v->seen, err);
+        }
+        if (rc == 0 && v->seen_end < count) {
+            rc = take(v, bytes, count - 1, err);
+            rc = rc != 0 ? rc : look(v, 1, err);
+            bytes += count - 1;
+            count = 1;
+        }
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    memcpy(bytes, v->seen + v->seen_at, count);
+    v->seen_at += count;
+    v->owed += count;
+    return 0;
 }
 
 static int give(struct vt_vtest *v, const void *bytes, size_t count, struct vt_error *err)
@@ -704,7 +740,8 @@ static int make_room(struct vt_vtest *v, size_t bytes, struct vt_error *err)
 static int serve_message(struct vt_vtest *v, struct vt_error *err)
 {
     uint8_t header[2 * DWORD];
-    int rc = take_but_last(v, header, sizeof header, err);
+    int rc = settle(v, err);
+    rc = rc != 0 ? rc : take_but_last(v, header, sizeof header, err);
     if (rc != 0) {
         return rc;
     }
