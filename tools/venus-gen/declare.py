@@ -76,8 +76,8 @@ ABOUT_COMMANDS = """\
  * or in the stream: it is gone with the command, and what points into the stream must not be
  * written to.
  *
- * Host side: vn_decode_<command> reads what follows the command's number and flags; false: in->fault
- * says why. Handles are the host's already, but for those that src/venus/handled.list or the
+ * Host side: vn_decode_<command> reads what follows the command's number and flags; false:
+ * in->fault says why. Handles are the host's already, but for those that src/venus/handled.list or the
  * generator's own rules leave as the guest's ids: destroyed objects, new objects (what pointers to
  * handles hold), the pools of vkAllocate*. Memory for what the command returns is there, zeroed,
  * with sType and pNext filled. vn_reply_<command> writes the reply: number, `ret`, what pointers

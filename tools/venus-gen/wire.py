@@ -251,6 +251,10 @@ class Wire:
             else:
                 out.line(f"{target} = vt_venus_in_ids(in, {count}, {null}, {where});")
             return
+        long = "?" in count
+        if long:
+            out.line(f"uint32_t {variable.name}_count = {count};")
+            count = f"{variable.name}_count"
         out.open(f"if (vt_venus_in_count(in, {count}, {null}, {where})) {{")
         minimum = self.minimum(kind.name) if mode == FULL else (12 if kind.stype else 0)
         self.fill_array(out, owner, variable, kind, count, target, mode, minimum, "i")
@@ -419,6 +423,9 @@ class Wire:
         elif kind.category == "handle":
             out.line(f"vt_venus_put_flat(out, {source}, {count}, 8);")
         else:
+            if "?" in count:
+                out.line(f"uint32_t {variable.name}_count = {count};")
+                count = f"{variable.name}_count"
             out.open(f"if (vt_venus_put_count(out, {source}, {count})) {{")
             out.open(f"for (uint32_t i = 0; i < {count}; i++) {{")
             element = f"{source}[i]"
