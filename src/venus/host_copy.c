@@ -99,7 +99,7 @@ static unsigned __int128 bytes_of_texels(const struct copy *copy, const struct b
     uint64_t slices = (uint64_t)layers * copy->extent.depth;
     uint64_t rows = ((uint64_t)copy->extent.height + block->height - 1) / block->height;
     uint64_t blocks = ((uint64_t)copy->extent.width + block->width - 1) / block->width;
-    return (slices - 1) * slice + (rows - 1) * row + blocks * block->bytes;
+    return (slices - 1) * slice + (rows - 1) * row + blocks * (unsigned __int128)block->bytes;
 }
 
 /* Whether `bytes` are enough; a fault that names `member` if not. */
