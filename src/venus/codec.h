@@ -38,6 +38,7 @@ enum vt_venus_fault_kind {
     VT_VENUS_UNKNOWN,   /**< no command has this number */
     VT_VENUS_REFUSED,   /**< a command, structure or flag that this host does not carry out */
     VT_VENUS_EXISTS,    /**< an id that is in use is given to a new object */
+    VT_VENUS_FOREIGN,   /**< the object belongs to another device or instance than the first one */
 };
 /** "truncated stream", "no such object", …; never NULL. */
 const char *vt_venus_fault_name(enum vt_venus_fault_kind kind);
@@ -85,7 +86,8 @@ struct vt_venus_in {
     const uint8_t *start, *at, *end; /**< borrowed; nobody else writes there */
     struct vt_venus_arena *arena;    /**< borrowed; reset by whoever runs commands, between them */
     struct vt_venus_objects *objects;
-    struct vt_venus_fault fault; /**< sticky: the first one */
+    const struct vt_venus_object *owner; /**< of the command's first argument; only compared */
+    struct vt_venus_fault fault;         /**< sticky: the first one */
 };
 
 static inline bool vt_venus_bad(const struct vt_venus_in *in)

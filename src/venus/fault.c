@@ -33,6 +33,8 @@ const char *vt_venus_fault_name(enum vt_venus_fault_kind kind)
         return "not carried out by this host";
     case VT_VENUS_EXISTS:
         return "id in use";
+    case VT_VENUS_FOREIGN:
+        return "object of another device";
     }
     return "unknown fault";
 }

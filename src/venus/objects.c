@@ -169,7 +169,15 @@ uint64_t vt_venus_in_handle(struct vt_venus_in *in, VkObjectType type, bool null
         return 0;
     }
     const struct vt_venus_object *object = look_up(in, id, type, member);
-    return object != NULL ? object->handle : 0;
+    if (object == NULL) {
+        return 0;
+    }
+    /* A driver follows what it is given into structures of its own device. */
+    if (__builtin_expect(object->owner != in->owner && in->owner != NULL, 0)) {
+        vt_venus_fail(in, VT_VENUS_FOREIGN, member, id, 0);
+        return 0;
+    }
+    return object->handle;
 }
 
 /* ---- what visitors no longer see ---- */

@@ -204,6 +204,7 @@ static void run_one(struct vt_venus_run *run)
     struct vt_venus_last *last = run->last;
     const uint8_t *start = in->at;
     in->fault.command = NULL;
+    in->owner = NULL;
     uint32_t number = vt_venus_u32(in);
     uint32_t flags = vt_venus_u32(in);
     if (vt_venus_bad(in)) {

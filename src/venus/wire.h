@@ -131,6 +131,7 @@ static inline uint64_t vt_venus_in_self(struct vt_venus_in *in, VkObjectType typ
         return vt_venus_u64(in);
     }
     *self = vt_venus_in_object(in, type, member);
+    in->owner = *self != NULL ? (*self)->owner : NULL;
     return *self != NULL ? (*self)->handle : 0;
 }
 void *vt_venus_in_links(struct vt_venus_in *in, const struct vn_chain *chain, bool partial);

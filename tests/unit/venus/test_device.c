@@ -390,6 +390,22 @@ static void test_id_in_use(void **state)
     assert_ended(guest, get_queue(guest, DEVICE, GPU, 0, 0, 1, &err), &err, "pQueue");
 }
 
+static void test_object_of_another_device(void **state)
+{
+    struct guest *guest = *state;
+    struct vt_error err;
+    make_queue(guest);
+    assert_int_equal(make_device(guest, DEVICE + 1, NULL), VK_SUCCESS);
+    const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    VkFence fence = ID(VkFence, FENCE);
+    struct vn_vkCreateFence create = {
+        .device = ID(VkDevice, DEVICE + 1), .pCreateInfo = &info, .pFence = &fence};
+    GUEST_CALL(guest, vkCreateFence, &create);
+    struct vn_vkQueueSubmit submit = {.queue = ID(VkQueue, QUEUE), .fence = ID(VkFence, FENCE)};
+    assert_ended(guest, GUEST_SEND(guest, vkQueueSubmit, &submit, &err), &err,
+                 "object of another device");
+}
+
 /* ---- nothing is left behind ---- */
 
 static unsigned open_files(void)
@@ -470,6 +486,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_timeline_that_is_not, setup, teardown),
         cmocka_unit_test_setup_teardown(test_timeline_in_use, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many_queues, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_object_of_another_device, setup, teardown),
         cmocka_unit_test_setup_teardown(test_id_in_use, setup, teardown),
         cmocka_unit_test(test_many_contexts),
     };
