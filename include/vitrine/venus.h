@@ -111,6 +111,11 @@ int vt_venus_context_detach(struct vt_venus_context *context, uint32_t id, struc
 int vt_venus_context_export(struct vt_venus_context *context, uint32_t id, uint64_t blob_id,
                             uint64_t size, int *fd, struct vt_error *err);
 
+/** The guest's socket, borrowed (-1: none, as at first): once it is shut down from either side,
+ * commands of the context's own stream that wait for something give up, and end the context. Before
+ * the first submit. */
+void vt_venus_context_peer(struct vt_venus_context *context, int fd);
+
 /** Carries out a stream (bytes a multiple of 4, copied before it is read): what execbuffer and
  * SUBMIT_CMD bring. May block as long as the commands in it do. VT_E_PROTOCOL: the context has
  * ended, err says why. One thread at a time. */

@@ -490,6 +490,7 @@ static int begin_context(struct vt_vtest *v, struct vt_cursor *in, struct vt_err
     if (rc != 0) {
         return rc;
     }
+    vt_venus_context_peer(context, v->fd);
     pthread_mutex_lock(&v->lock);
     v->context = context;
     pthread_mutex_unlock(&v->lock);

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -50,10 +51,32 @@ bool vt_venus_context_ending(const struct vt_venus_context *context)
     return atomic_load_explicit(&context->ending, memory_order_acquire);
 }
 
+void vt_venus_context_peer(struct vt_venus_context *context, int fd)
+{
+    context->peer = fd;
+}
+
+bool vt_venus_peer_gone(const struct vt_venus_context *context)
+{
+    struct pollfd peer = {.fd = context->peer, .events = POLLRDHUP};
+    return context->peer >= 0 && poll(&peer, 1, 0) > 0;
+}
+
 bool vt_venus_run_ending(const struct vt_venus_run *run)
 {
-    return vt_venus_context_ending(run->context) ||
-           (run->ring != NULL && atomic_load_explicit(&run->ring->stop, memory_order_acquire));
+    struct vt_venus_context *context = run->context;
+    if (vt_venus_context_ending(context)) {
+        return true;
+    }
+    if (run->ring != NULL) {
+        return atomic_load_explicit(&run->ring->stop, memory_order_acquire);
+    }
+    /* The owner is in here and cannot see that nobody is left to wait for. */
+    if (vt_venus_peer_gone(context)) {
+        vt_venus_context_end(context, "the guest went away while its commands waited");
+        return true;
+    }
+    return false;
 }
 
 bool vt_venus_memory_take(struct vt_venus_context *context, uint64_t bytes)
@@ -118,13 +141,18 @@ const char *vt_venus_context_reason(const struct vt_venus_context *context)
     return reason;
 }
 
-/* Half of the period, so that one late turn is not too late. */
-static struct timespec next_report(uint64_t period_ns)
+void vt_venus_context_wait(struct vt_venus_context *context, pthread_cond_t *cond, uint64_t ns)
 {
-    uint64_t half = period_ns / 2 < REPORT_MIN_NS ? REPORT_MIN_NS : period_ns / 2;
-    uint64_t at = vt_now_ns() + half;
-    return (struct timespec){.tv_sec = (time_t)(at / 1000000000u),
+    uint64_t at = vt_now_ns() + ns;
+    struct timespec until = {.tv_sec = (time_t)(at / 1000000000u),
                              .tv_nsec = (long)(at % 1000000000u)};
+    pthread_cond_timedwait(cond, &context->lock, &until);
+}
+
+/* Half of the period, so that one late turn is not too late. */
+static uint64_t next_report(uint64_t period_ns)
+{
+    return period_ns / 2 < REPORT_MIN_NS ? REPORT_MIN_NS : period_ns / 2;
 }
 
 static void *watch(void *arg)
@@ -143,8 +171,7 @@ static void *watch(void *arg)
             pthread_mutex_lock(&context->lock);
         } else if (context->report_ns != 0 && !context->ended) {
             vt_venus_rings_mark(context, VK_RING_STATUS_ALIVE_BIT_MESA, true);
-            struct timespec at = next_report(context->report_ns);
-            pthread_cond_timedwait(&context->watch_wake, &context->lock, &at);
+            vt_venus_context_wait(context, &context->watch_wake, next_report(context->report_ns));
         } else {
             pthread_cond_wait(&context->watch_wake, &context->lock);
         }
@@ -205,15 +232,16 @@ int vt_venus_context_create(struct vt_venus_renderer *renderer, uint32_t id, con
     }
     c->renderer = renderer;
     c->id = id;
+    c->peer = -1;
     snprintf(c->name, sizeof c->name, "%s", name != NULL ? name : "");
     c->events = events != NULL ? *events : (struct vt_venus_events){0};
     const struct vt_venus_observer *observer = &renderer->options.observer;
     c->observed = observer->begin != NULL;
     pthread_mutex_init(&c->lock, NULL);
-    pthread_cond_init(&c->changed, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->changed, &monotonic);
     pthread_cond_init(&c->watch_wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     int rc = make_parts(c, err);

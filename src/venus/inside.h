@@ -49,6 +49,7 @@ struct vt_venus_context {
     struct vt_venus_heap *heap;
     struct vt_venus_timelines *timelines;
     struct vt_venus_run run; /**< the own stream's */
+    int peer;                /**< vt_venus_context_peer */
     uint8_t *copy;           /**< what submit copied, kept for the next */
     size_t copy_bytes;
     _Atomic bool ending;
@@ -68,6 +69,11 @@ struct vt_venus_context {
     pthread_cond_t watch_wake;
     uint64_t report_ns; /**< lock: the shortest period of rings that want reports; 0: none */
 };
+
+/** The guest's socket is shut down. */
+bool vt_venus_peer_gone(const struct vt_venus_context *context);
+/** Waits at most that long. Under the lock. */
+void vt_venus_context_wait(struct vt_venus_context *context, pthread_cond_t *cond, uint64_t ns);
 
 int vt_venus_run_init(struct vt_venus_run *run, struct vt_venus_context *context,
                       struct vt_venus_ring *ring, struct vt_error *err);

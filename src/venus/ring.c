@@ -22,6 +22,8 @@
 #define SPIN_NS 20000u
 #define YIELD_NS 2000000u
 #define NAP_NS 500000
+/* How often a wait of the context's own stream looks whether the guest is still there. */
+#define LOOK_NS 100000000u
 
 static void relax(void)
 {
@@ -436,14 +438,17 @@ const char *vt_venus_ring_wait(struct vt_venus_run *run, struct vt_venus_ring *r
     pthread_mutex_lock(&context->lock);
     vt_venus_visitor_pause(context->objects, &run->visitor);
     atomic_fetch_add_explicit(&ring->waiting, 1, memory_order_seq_cst);
-    while (!done(ring, seqno) && !vt_venus_run_ending(run) && wrong == NULL) {
+    while (!done(ring, seqno) && wrong == NULL && !vt_venus_context_ending(context) &&
+           (run->ring == NULL || !stopping(run->ring))) {
         /* Only the context's own stream, which is here, could let it go on. */
         if (run->ring == NULL && ring->submitted < ring->wanted) {
             wrong = "the ring waits for this stream";
         } else if (atomic_load_explicit(&ring->stop, memory_order_acquire)) {
             wrong = "the ring ends";
+        } else if (run->ring == NULL && vt_venus_peer_gone(context)) {
+            wrong = "the guest went away";
         } else {
-            pthread_cond_wait(&context->changed, &context->lock);
+            vt_venus_context_wait(context, &context->changed, LOOK_NS);
         }
     }
     atomic_fetch_sub_explicit(&ring->waiting, 1, memory_order_seq_cst);

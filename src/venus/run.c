@@ -301,6 +301,7 @@ struct line {
     char text[400];
     size_t used;
     bool first;
+    uint64_t arrays; /* a bit for each that is open, the innermost lowest */
 };
 
 static bool say(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -325,13 +326,16 @@ static bool say_open(struct vt_venus_sink *sink, const char *name, const char *t
     (void)type;
     say_name(line, name);
     line->first = true;
+    line->arrays = line->arrays << 1 | (uint64_t)array;
     return say(line, array ? "[" : "{");
 }
 static bool say_shut(struct vt_venus_sink *sink)
 {
     struct line *line = (struct line *)sink;
     line->first = false;
-    return say(line, "}");
+    bool array = (line->arrays & 1) != 0;
+    line->arrays >>= 1;
+    return say(line, array ? "]" : "}");
 }
 static bool say_number(struct vt_venus_sink *sink, const char *name, const char *type,
                        uint64_t value, bool is_signed)

@@ -168,6 +168,12 @@ void vt_venus_context_commands(const struct vt_venus_context *context,
     row(&count, arg);
 }
 
+void vt_venus_context_peer(struct vt_venus_context *context, int fd)
+{
+    (void)context;
+    assert_true(fd >= 0);
+}
+
 const char *vt_venus_context_reason(const struct vt_venus_context *context)
 {
     (void)context;

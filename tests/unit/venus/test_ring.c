@@ -290,6 +290,98 @@ static void commands_are_counted_by_name(void **state)
     guest_ring_free(&ring);
 }
 
+/* What an observer is told is the stream, command by command, and each reply. */
+struct seen {
+    unsigned begun, ended, wrong, attached, detached, created, destroyed;
+    uint8_t bytes[4096];
+    size_t used, reply_bytes;
+};
+
+static uint64_t see_begin(void *arg, struct vt_venus_context *context,
+                          const struct vt_venus_observed *command)
+{
+    struct seen *seen = arg;
+    (void)context;
+    if (command->ring == 77) {
+        memcpy(seen->bytes + seen->used, command->bytes, command->size);
+        seen->used += command->size;
+    }
+    return ++seen->begun;
+}
+static void see_end(void *arg, struct vt_venus_context *context,
+                    const struct vt_venus_observed *command, uint64_t begun)
+{
+    struct seen *seen = arg;
+    (void)context;
+    seen->wrong += begun != seen->begun || command->size % 4 != 0;
+    seen->ended++;
+    if (command->reply != NULL) {
+        seen->wrong += !is_version_reply(command->reply);
+        seen->reply_bytes += command->reply_bytes;
+    }
+}
+static void see_attached(void *arg, uint32_t context, uint32_t resource, uint64_t size)
+{
+    (void)context, (void)resource, (void)size;
+    ((struct seen *)arg)->attached++;
+}
+static void see_detached(void *arg, uint32_t context, uint32_t resource)
+{
+    (void)context, (void)resource;
+    ((struct seen *)arg)->detached++;
+}
+static void see_created(void *arg, struct vt_venus_context *context, uint32_t id, const char *name)
+{
+    (void)context, (void)id, (void)name;
+    ((struct seen *)arg)->created++;
+}
+static void see_destroyed(void *arg, uint32_t id)
+{
+    (void)id;
+    ((struct seen *)arg)->destroyed++;
+}
+
+static void an_observer_sees_it_all(void **state)
+{
+    (void)state;
+    struct seen seen = {0};
+    const struct vt_venus_options options = {.observer = {.created = see_created,
+                                                          .destroyed = see_destroyed,
+                                                          .begin = see_begin,
+                                                          .end = see_end,
+                                                          .attached = see_attached,
+                                                          .detached = see_detached,
+                                                          .arg = &seen}};
+    struct guest guest;
+    guest_init(&guest, &options);
+    struct guest_memory replies = guest_attach(&guest, 5, 4096);
+    struct guest_ring ring;
+    guest_ring_make(&ring, &guest, 77, 6, NULL);
+    struct vt_venus_out out = out_of();
+    say_reply_stream(&out, 5, 0, 4096);
+    say_version(&out, true);
+    say_extra(&out, 77, 0, 5);
+    say_version(&out, false);
+    say_version(&out, true);
+    guest_ring_send(&ring, &out);
+    assert_true(guest_ring_wait(&ring));
+    assert_int_equal(vt_venus_context_detach(guest.context, 5, NULL), 0);
+    guest_fini(&guest);
+    assert_int_equal(seen.used, out.at - out.start);
+    assert_memory_equal(seen.bytes, out.start, seen.used);
+    assert_int_equal(seen.begun, 6 + ring.notifies);
+    assert_int_equal(seen.ended, seen.begun);
+    assert_int_equal(seen.wrong, 0);
+    assert_int_equal(seen.reply_bytes, 2 * VERSION_REPLY_BYTES);
+    assert_int_equal(seen.attached, 2);
+    assert_int_equal(seen.detached, 1);
+    assert_int_equal(seen.created, 1);
+    assert_int_equal(seen.destroyed, 1);
+    vt_venus_out_fini(&out);
+    guest_memory_free(&replies);
+    guest_ring_free(&ring);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_ring_outlives_its_resource_and_then_ends),
         cmocka_unit_test(a_watched_ring_is_reported_alive),
         cmocka_unit_test(commands_are_counted_by_name),
+        cmocka_unit_test(an_observer_sees_it_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include <sched.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static struct vt_venus_out out_of(void)
 {
@@ -401,6 +402,37 @@ static void the_own_stream_waits_for_no_ring_that_waits_for_it(void **state)
     guest_ring_free(&ring);
 }
 
+/* Nobody is left who could let a wait go on: the owner's thread, which is in it, gets out. */
+static void waits_end_when_the_guest_is_gone(void **state)
+{
+    (void)state;
+    struct guest guest;
+    guest_init(&guest, NULL);
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    vt_venus_context_peer(guest.context, pair[0]);
+    struct guest_ring a;
+    struct guest_ring b;
+    guest_ring_make(&a, &guest, 1, 6, NULL);
+    guest_ring_make(&b, &guest, 2, 7, NULL);
+    struct vt_venus_out out = out_of();
+    say_wait_seqno(&out, 1);
+    guest_ring_send(&b, &out);
+    out.at = out.start;
+    say_wait_ring(&out, 2, b.at);
+    guest_ring_send(&a, &out);
+    out.at = out.start;
+    say_wait_ring(&out, 1, a.at);
+    close(pair[1]);
+    assert_int_equal(guest_submit(&guest, &out), VT_E_PROTOCOL);
+    assert_ended(&guest, "vkWaitRingSeqnoMESA: the guest went away");
+    vt_venus_out_fini(&out);
+    close(pair[0]);
+    guest_fini(&guest);
+    guest_ring_free(&a);
+    guest_ring_free(&b);
+}
+
 static void a_blocked_ring_can_be_destroyed(void **state)
 {
     (void)state;
@@ -472,6 +504,7 @@ int main(void)
         cmocka_unit_test(a_stream_in_a_stream_is_refused),
         cmocka_unit_test(waits_end),
         cmocka_unit_test(the_own_stream_waits_for_no_ring_that_waits_for_it),
+        cmocka_unit_test(waits_end_when_the_guest_is_gone),
         cmocka_unit_test(a_blocked_ring_can_be_destroyed),
         cmocka_unit_test(commands_are_rewritten_while_they_run),
     };
