@@ -109,6 +109,6 @@ by_hand riscv64 virt -device virtio-gpu-device -bios none
 expect_error 1 'not x86_64, aarch64 or riscv64' vitrine run "$prefix-x" --arch sparc --kernel /dev/null
 expect_error 1 'the default guest is for x86_64' vitrine run "$prefix-x" --arch aarch64
 expect_error 1 'neither ramfb nor virtio' vitrine run "$prefix-x" --gpu 'virtio,id=x,y' --kernel "$0"
-expect_error 1 'neither linux nor gpu-card' vitrine run "$prefix-x" --guest plan9
+expect_error 1 'neither linux, mesa nor gpu-card' vitrine run "$prefix-x" --guest plan9
 VITRINE_QEMU_AARCH64=/nonexistent expect_error 3 VITRINE_QEMU_AARCH64 \
     vitrine run "$prefix-x" --arch aarch64 --guest gpu-card
