@@ -4,8 +4,10 @@
 
 extern const struct vt_verb vt_verb_gpu_diff;
 extern const struct vt_verb vt_verb_gpu_dissector;
+extern const struct vt_verb vt_verb_gpu_dump;
 extern const struct vt_verb vt_verb_gpu_export;
 extern const struct vt_verb vt_verb_gpu_log;
+extern const struct vt_verb vt_verb_gpu_replay;
 extern const struct vt_verb vt_verb_gpu_serve;
 extern const struct vt_verb vt_verb_gpu_stat;
 extern const struct vt_verb vt_verb_gpu_state;
@@ -16,8 +18,10 @@ extern const struct vt_verb vt_verb_gpu_watch;
 static const struct vt_verb *const words[] = {
     &vt_verb_gpu_diff,
     &vt_verb_gpu_dissector,
+    &vt_verb_gpu_dump,
     &vt_verb_gpu_export,
     &vt_verb_gpu_log,
+    &vt_verb_gpu_replay,
     &vt_verb_gpu_serve,
     &vt_verb_gpu_stat,
     &vt_verb_gpu_state,

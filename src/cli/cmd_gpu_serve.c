@@ -3,6 +3,7 @@
 #include "cli/gpu_serve.h"
 
 #include "gpu/control.h"
+#include "gpu/venus_record.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct serve {
     struct vt_loop *loop;
     void *servers[N_WAYS]; /* NULL: not asked for */
     struct vt_gpu_control *control;
+    struct vt_vgpu_venus_recorder *recorder; /* or NULL */
 };
 
 /* Each client takes a few descriptors, and one for each memory it shares. */
@@ -65,9 +67,25 @@ static int catch_signals(struct serve *s, struct vt_error *err)
     return rc;
 }
 
+/* What clients do is observed in this process. */
+static int record(struct serve *s, struct vt_gpu_serving *serving, struct vt_error *err)
+{
+    const char *path = vt_args_value(s->args, "record");
+    int rc = 0;
+    if (path != NULL) {
+        rc = vt_vgpu_venus_recorder_create(path, vt_args_flag(s->args, "replace"), "", &s->recorder,
+                                           err);
+    }
+    if (s->recorder != NULL) {
+        serving->venus.observer = vt_vgpu_venus_recorder_observer(s->recorder);
+    }
+    return rc;
+}
+
 static int open_all(struct serve *s, struct vt_gpu_serving *serving, struct vt_error *err)
 {
-    int rc = vt_loop_create(&s->loop, err);
+    int rc = record(s, serving, err);
+    rc = rc != 0 ? rc : vt_loop_create(&s->loop, err);
     rc = rc != 0 ? rc : catch_signals(s, err);
     serving->loop = s->loop;
     for (size_t i = 0; rc == 0 && i < N_WAYS; i++) {
@@ -115,6 +133,10 @@ static int run(const struct vt_args *args)
     if (asked == 0) {
         return vt_usage_error(args, "say how: --vtest PATH or --vhost PATH");
     }
+    if (serving.sandbox && vt_args_value(args, "record") != NULL) {
+        return vt_usage_error(args,
+                              "--record sees what is carried out here, not in --sandbox processes");
+    }
     int result = vt_args_bytes(args, "memory", 0, &serving.venus.memory_max_bytes);
     if (result != 0) {
         return result;
@@ -130,6 +152,11 @@ static int run(const struct vt_args *args)
         ways[i]->destroy(s.servers[i]);
     }
     vt_loop_destroy(s.loop);
+    struct vt_error unwritten;
+    if (vt_vgpu_venus_recorder_close(s.recorder, &unwritten) != 0 && rc == 0) {
+        err = unwritten;
+        rc = unwritten.code;
+    }
     return rc != 0 ? vt_report(args, &err) : result;
 }
 
@@ -139,6 +166,8 @@ static const struct vt_option options[] = {
     {"vtest", "PATH", "on this socket, to Mesa's Venus driver on this host", false},
     {"gpu", "NAME", "only this device: part of its name, or its number (default: all)", false},
     {"memory", "SIZE", "of each client at most (default: half of this host's)", false},
+    {"record", "FILE", "write down all commands, for `gpu dump` and `gpu replay`", false},
+    {"replace", NULL, "replace FILE if it is there", false},
     {"sandbox", NULL, "each client in a process of its own that can do little else", false},
     {0},
 };

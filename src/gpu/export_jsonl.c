@@ -7,6 +7,7 @@
  */
 #include "base/json_writer.h"
 #include "gpu/export_parts.h"
+#include "gpu/venus_show.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,35 @@ static void put_command(struct vt_json_writer *w, const struct vt_vgpu_event_see
     }
 }
 
+static void put_venus(struct vt_json_writer *w, const struct vt_vgpu_event_seen *event)
+{
+    static const char *const kinds[] = {
+        [VT_VGPU_VENUS_CREATED] = "created",   [VT_VGPU_VENUS_DESTROYED] = "destroyed",
+        [VT_VGPU_VENUS_COMMAND] = "command",   [VT_VGPU_VENUS_MEMORY] = "memory",
+        [VT_VGPU_VENUS_ATTACHED] = "attached", [VT_VGPU_VENUS_DETACHED] = "detached",
+    };
+    struct vt_vgpu_venus_memory place;
+    vt_json_kv_string(w, "what", kinds[event->slot]);
+    vt_json_kv_u64(w, "context", event->written);
+    if (event->slot == VT_VGPU_VENUS_COMMAND) {
+        vt_json_kv_hex(w, "ring", event->lost);
+        put_member(w, "answered_ns", event->answered_ns);
+        vt_vgpu_venus_json(w, event, VT_VGPU_VENUS_MAX);
+    } else if (event->slot == VT_VGPU_VENUS_CREATED) {
+        vt_json_key(w, "context_name");
+        vt_json_string_n(w, event->request_bytes > 0 ? (const char *)event->request : "",
+                         event->request_bytes);
+    } else if (vt_vgpu_venus_place(event, &place)) {
+        put_member(w, event->slot == VT_VGPU_VENUS_MEMORY ? "memory" : "resource", place.id);
+        if (event->slot == VT_VGPU_VENUS_MEMORY) {
+            put_member(w, "offset", place.offset);
+            put_member(w, "bytes", event->request_bytes - sizeof place);
+        } else if (event->slot == VT_VGPU_VENUS_ATTACHED) {
+            put_member(w, "size", place.offset);
+        }
+    }
+}
+
 static bool put(struct vt_vgpu_export *x, const struct vt_vgpu_event_seen *event)
 {
     struct vt_json_writer w;
@@ -241,6 +271,9 @@ static bool put(struct vt_vgpu_export *x, const struct vt_vgpu_event_seen *event
         put_member(&w, "lost", event->lost);
         break;
     case VT_VGPU_SEEN_RESET:
+        break;
+    case VT_VGPU_SEEN_VENUS:
+        put_venus(&w, event);
         break;
     case VT_VGPU_SEEN_NOTE:
         vt_json_key(&w, "text");

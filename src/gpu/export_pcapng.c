@@ -196,6 +196,9 @@ static bool put_response(struct vt_vgpu_export *x, const struct vt_vgpu_event_se
 
 static bool put(struct vt_vgpu_export *x, const struct vt_vgpu_event_seen *event)
 {
+    if (event->kind == VT_VGPU_SEEN_VENUS) {
+        return true; /* the dissector knows virtio-gpu's messages */
+    }
     static const uint8_t kinds[] = {
         [VT_VGPU_SEEN_COMMAND] = VT_VGPU_PACKET_REQUEST,
         [VT_VGPU_SEEN_LOST] = VT_VGPU_PACKET_LOST,

@@ -7,6 +7,7 @@
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "gpu/export_parts.h"
+#include "gpu/venus_show.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,6 +18,10 @@
 #define LANES_MAX 1024u
 /** Characters of a message in a slice's arguments. */
 #define LINE_BYTES 512
+/** Rings of a recording that have tracks of their own; what is beyond shares the last one. */
+#define STREAMS_MAX 256u
+/** Of a Venus command's blobs. */
+#define BLOB_BYTES 32u
 
 struct change {
     uint64_t at_ns;
@@ -30,8 +35,16 @@ struct queue {
     size_t n, room;
 };
 
+/** A context's ring, or its own stream, in a recording of Venus. */
+struct stream {
+    uint32_t context;
+    uint64_t ring;
+};
+
 struct perfetto {
     struct queue queues[QUEUES];
+    struct stream streams[STREAMS_MAX];
+    size_t n_streams;
     bool begun; /* an event has been written */
 };
 
@@ -195,6 +208,60 @@ static bool put_command(struct vt_vgpu_export *x, const struct vt_vgpu_event_see
     return true;
 }
 
+/* The track of a ring; a track's first event comes after its name. */
+static uint64_t stream_track(struct vt_vgpu_export *x, const struct vt_vgpu_event_seen *event)
+{
+    struct perfetto *p = x->own;
+    size_t i = 0;
+    while (i < p->n_streams &&
+           (p->streams[i].context != event->written || p->streams[i].ring != event->lost)) {
+        i++;
+    }
+    if (i == STREAMS_MAX) {
+        return QUEUES * LANES_MAX + i; /* the last one: tracks count from 1 */
+    }
+    if (i == p->n_streams) {
+        struct vt_json_writer w;
+        char name[64];
+        p->streams[p->n_streams++] =
+            (struct stream){.context = event->written, .ring = event->lost};
+        snprintf(name, sizeof name,
+                 event->lost != 0 ? "context %" PRIu32 ", ring %" PRIx64
+                                  : "context %" PRIu32 ", its own stream",
+                 event->written, event->lost);
+        begin_event(x, &w, "M", "thread_name");
+        vt_json_kv_u64(&w, "tid", 1 + QUEUES * LANES_MAX + i);
+        vt_json_key(&w, "args");
+        vt_json_object(&w);
+        vt_json_kv_string(&w, "name", name);
+        vt_json_object_end(&w);
+        vt_json_object_end(&w);
+    }
+    return 1 + QUEUES * LANES_MAX + i;
+}
+
+static bool put_venus(struct vt_vgpu_export *x, const struct vt_vgpu_event_seen *event)
+{
+    struct vt_json_writer w;
+    char text[64];
+    if (event->slot != VT_VGPU_VENUS_COMMAND) {
+        return true;
+    }
+    const uint64_t track = stream_track(x, event);
+    begin_event(x, &w, "X", vt_vgpu_venus_name(event, text, sizeof text));
+    vt_json_kv_u64(&w, "tid", track);
+    put_time(&w, "ts", event->submitted_ns);
+    put_time(&w, "dur",
+             event->answered_ns > event->submitted_ns ? event->answered_ns - event->submitted_ns
+                                                      : 0);
+    vt_json_key(&w, "args");
+    vt_json_object(&w);
+    vt_vgpu_venus_json(&w, event, BLOB_BYTES);
+    vt_json_object_end(&w);
+    vt_json_object_end(&w);
+    return true;
+}
+
 static bool put(struct vt_vgpu_export *x, const struct vt_vgpu_event_seen *event)
 {
     struct vt_json_writer w;
@@ -202,6 +269,8 @@ static bool put(struct vt_vgpu_export *x, const struct vt_vgpu_event_seen *event
     switch (event->kind) {
     case VT_VGPU_SEEN_COMMAND:
         return put_command(x, event);
+    case VT_VGPU_SEEN_VENUS:
+        return put_venus(x, event);
     case VT_VGPU_SEEN_LOST:
         snprintf(text, sizeof text, "%" PRIu64 " commands were lost", event->lost);
         break;

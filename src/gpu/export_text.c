@@ -7,11 +7,14 @@
  */
 #include "base/text.h"
 #include "gpu/export_parts.h"
+#include "gpu/venus_show.h"
 
 #include <inttypes.h>
 
 /** A line of one message, at most. */
 #define LINE_BYTES 1024
+/** Of a Venus command's blobs. */
+#define BLOB_BYTES 16
 
 static void put_latency(FILE *out, uint64_t ns)
 {
@@ -66,6 +69,41 @@ static void put_command(FILE *out, const struct vt_vgpu_event_seen *event)
     put_doubts(out, event, &looked);
 }
 
+static void put_venus(FILE *out, const struct vt_vgpu_event_seen *event)
+{
+    struct vt_vgpu_venus_memory place;
+    char text[LINE_BYTES];
+    fprintf(out, "context %" PRIu32 " ", event->written);
+    switch ((enum vt_vgpu_venus)event->slot) {
+    case VT_VGPU_VENUS_COMMAND:
+        fprintf(out, "ring %" PRIx64 " %6" PRIu64 "  ", event->lost, event->sequence);
+        vt_vgpu_venus_line(out, event, BLOB_BYTES);
+        put_latency(out, event->answered_ns - event->submitted_ns);
+        return;
+    case VT_VGPU_VENUS_CREATED:
+        vt_text_printable(text, sizeof text, (const char *)event->request, event->request_bytes);
+        fprintf(out, "created: %s", text);
+        return;
+    case VT_VGPU_VENUS_DESTROYED:
+        fputs("destroyed", out);
+        return;
+    case VT_VGPU_VENUS_MEMORY:
+    case VT_VGPU_VENUS_ATTACHED:
+    case VT_VGPU_VENUS_DETACHED:
+    case VT_VGPU_VENUS_KINDS:
+        break;
+    }
+    if (!vt_vgpu_venus_place(event, &place)) {
+        fputs("an event without a place", out);
+    } else if (event->slot == VT_VGPU_VENUS_MEMORY) {
+        fprintf(out, "memory #%" PRIu64 ": the guest wrote %zu bytes from byte %" PRIu64 " on",
+                place.id, event->request_bytes - sizeof place, place.offset);
+    } else {
+        fprintf(out, "resource %" PRIu64 " %s", place.id,
+                event->slot == VT_VGPU_VENUS_ATTACHED ? "attached" : "detached");
+    }
+}
+
 static bool put(struct vt_vgpu_export *x, const struct vt_vgpu_event_seen *event)
 {
     char text[LINE_BYTES];
@@ -80,6 +118,9 @@ static bool put(struct vt_vgpu_export *x, const struct vt_vgpu_event_seen *event
         break;
     case VT_VGPU_SEEN_RESET:
         fputs("the device was reset", x->out);
+        break;
+    case VT_VGPU_SEEN_VENUS:
+        put_venus(x->out, event);
         break;
     case VT_VGPU_SEEN_NOTE:
         vt_text_printable(text, sizeof text, (const char *)event->request, event->request_bytes);

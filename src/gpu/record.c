@@ -40,8 +40,19 @@ const char *vt_vgpu_seen_name(enum vt_vgpu_seen kind)
         return "reset";
     case VT_VGPU_SEEN_NOTE:
         return "note";
+    case VT_VGPU_SEEN_VENUS:
+        return "venus";
     }
     return "?";
+}
+
+bool vt_vgpu_venus_place(const struct vt_vgpu_event_seen *e, struct vt_vgpu_venus_memory *place)
+{
+    if (e->kind != VT_VGPU_SEEN_VENUS || e->request_bytes < sizeof *place) {
+        return false;
+    }
+    memcpy(place, e->request, sizeof *place);
+    return true;
 }
 
 /* ---------------------------------------------------------------- writing */
@@ -88,10 +99,15 @@ int vt_vgpu_writer_create(const char *path, bool replace, const struct vt_vgpu_o
     return 0;
 }
 
+static uint32_t payload_max(unsigned kind)
+{
+    return kind == VT_VGPU_SEEN_VENUS ? VT_VGPU_VENUS_MAX : VT_VGPU_PAYLOAD_MAX;
+}
+
 int vt_vgpu_writer_put(struct vt_vgpu_writer *w, const struct vt_vgpu_event_seen *e,
                        struct vt_error *err)
 {
-    if (e->request_bytes > VT_VGPU_PAYLOAD_MAX || e->response_bytes > VT_VGPU_PAYLOAD_MAX) {
+    if (e->request_bytes > payload_max(e->kind) || e->response_bytes > payload_max(e->kind)) {
         return vt_fail(err, VT_E_INVAL, "%s: an event of %" PRIu32 " and %" PRIu32 " bytes",
                        w->path, e->request_bytes, e->response_bytes);
     }
@@ -200,7 +216,8 @@ const struct vt_vgpu_origin *vt_vgpu_reader_origin(const struct vt_vgpu_reader *
 /* What is wrong with an event's numbers, or NULL. */
 static const char *fault_of(const struct vt_vgpu_file_event *f)
 {
-    if (f->kind > VT_VGPU_SEEN_NOTE) {
+    if (f->kind > VT_VGPU_SEEN_VENUS ||
+        (f->kind == VT_VGPU_SEEN_VENUS && f->slot >= VT_VGPU_VENUS_KINDS)) {
         return "an unknown kind of event";
     }
     if (f->queue > VT_VGPU_CURSOR_QUEUE) {
@@ -209,7 +226,7 @@ static const char *fault_of(const struct vt_vgpu_file_event *f)
     if ((f->flags & ~(uint32_t)VT_VGPU_SEEN_FLAGS) != 0) {
         return "an event with unknown flags";
     }
-    if (f->request_bytes > VT_VGPU_PAYLOAD_MAX || f->response_bytes > VT_VGPU_PAYLOAD_MAX ||
+    if (f->request_bytes > payload_max(f->kind) || f->response_bytes > payload_max(f->kind) ||
         f->bytes != sizeof *f + f->request_bytes + f->response_bytes) {
         return "an event of an impossible size";
     }

@@ -1,8 +1,9 @@
 /* gpu/record.h - what was seen on a virtio-gpu's queues: events, and the file they are kept in.
  *
  * One internal binary log (NAME.vgpu); JSON lines, pcapng, Perfetto and `gpu diff` are pure
- * functions of it. Events come from three places and look the same: watching a guest's queues from
- * outside (gpu/watch.h), our driver's own log in the guest's RAM (virtio/gpu/log.h), a file.
+ * functions of it. Events come from four places and look the same: watching a guest's queues from
+ * outside (gpu/watch.h), our driver's own log in the guest's RAM (virtio/gpu/log.h), a GPU that we
+ * serve (gpu/venus_record.h), a file.
  *
  * A file is struct vt_vgpu_file_header, then events, each a struct vt_vgpu_file_event and its
  * bytes; little-endian, append-only, whole up to the last complete event. Files are hostile when
@@ -17,6 +18,8 @@
 #define VT_VGPU_FILE_VERSION 1u
 /** Bytes of one request or response that are kept. */
 #define VT_VGPU_PAYLOAD_MAX (1u << 20)
+/** Of a Venus event's: a command may bring a large shader or upload. */
+#define VT_VGPU_VENUS_MAX (64u << 20)
 
 /** The file's beginning; strings are zero-padded. */
 struct vt_vgpu_file_header {
@@ -45,9 +48,27 @@ enum vt_vgpu_seen {
     VT_VGPU_SEEN_LOST,    /**< `lost` commands went by unseen between the one before and this */
     VT_VGPU_SEEN_RESET,   /**< the device was reset or its queues moved */
     VT_VGPU_SEEN_NOTE,    /**< text in `request` */
+    VT_VGPU_SEEN_VENUS,   /**< of a context that we carry out; `slot` is enum vt_vgpu_venus */
 };
-/** "command", "lost", "reset", "note"; never NULL. */
+/** "command", "lost", "reset", "note", "venus"; never NULL. */
 const char *vt_vgpu_seen_name(enum vt_vgpu_seen kind);
+
+/** What a Venus event is. Its context's id is in `written`, its ring's (0: the context's own
+ * stream) in `lost`. */
+enum vt_vgpu_venus {
+    VT_VGPU_VENUS_CREATED,   /**< request: the context's name */
+    VT_VGPU_VENUS_DESTROYED, /**< nothing else */
+    VT_VGPU_VENUS_COMMAND,   /**< request: the command; response: its reply, if there was one */
+    VT_VGPU_VENUS_MEMORY,   /**< request: struct vt_vgpu_venus_memory, then what stands there now */
+    VT_VGPU_VENUS_ATTACHED, /**< request: struct vt_vgpu_venus_memory without bytes */
+    VT_VGPU_VENUS_DETACHED, /**< as above */
+    VT_VGPU_VENUS_KINDS,
+};
+/** A place in memory that a guest writes by itself. */
+struct vt_vgpu_venus_memory {
+    uint64_t id;     /**< of the VkDeviceMemory, of the resource when attached or detached */
+    uint64_t offset; /**< bytes from its beginning; its size when attached */
+};
 
 enum vt_vgpu_seen_flags {
     VT_VGPU_NO_RESPONSE = 1, /**< not answered when it was last looked at */
@@ -86,6 +107,11 @@ struct vt_vgpu_origin {
     uint64_t features;       /**< negotiated */
     uint64_t started_unix_ns;
 };
+
+/** The place that a Venus event speaks of, or false; what stands behind it in `request` are bytes.
+ */
+bool vt_vgpu_venus_place(const struct vt_vgpu_event_seen *event,
+                         struct vt_vgpu_venus_memory *place);
 
 struct vt_vgpu_writer;
 /** Creates the file (mode 0600), with O_EXCL unless `replace`, which empties one that is there. */

@@ -368,6 +368,7 @@ bool vt_vgpu_resources_see(const struct vt_vgpu_event_seen *e, void *resources)
         }
         break;
     case VT_VGPU_SEEN_NOTE:
+    case VT_VGPU_SEEN_VENUS:
         break;
     }
     return true;

@@ -89,7 +89,8 @@ static bool add(struct vt_vgpu_sequence *s, const struct vt_vgpu_event_seen *eve
 bool vt_vgpu_sequence_add(const struct vt_vgpu_event_seen *event, void *sequence)
 {
     struct vt_vgpu_sequence *s = sequence;
-    return s->code == VT_OK && (event->kind == VT_VGPU_SEEN_NOTE || add(s, event));
+    const bool compared = event->kind != VT_VGPU_SEEN_NOTE && event->kind != VT_VGPU_SEEN_VENUS;
+    return s->code == VT_OK && (!compared || add(s, event));
 }
 
 int vt_vgpu_sequence_check(const struct vt_vgpu_sequence *sequence, struct vt_error *err)
