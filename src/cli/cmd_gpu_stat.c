@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "gpu/control.h"
+#include "gpu/vm_gpu.h"
 
 #include <jansson.h>
 #include <limits.h>
@@ -177,6 +178,31 @@ static bool take(const char *text, void *arg)
     return s->rc == 0;
 }
 
+/* GPUs that belong to VMs are asked at the VMs. */
+static int each_vm(struct stat *s, struct vt_error *err)
+{
+    char **names;
+    size_t n;
+    int rc = vt_vm_names(&names, &n, err);
+    for (size_t i = 0; rc == 0 && i < n && s->rc == 0; i++) {
+        struct vt_vm *vm;
+        uint8_t *text;
+        size_t bytes;
+        if ((s->path == NULL || strcmp(s->path, names[i]) == 0) &&
+            vt_vm_open(names[i], &vm, NULL) == 0) {
+            if (vt_vm_gpu_ask(vt_vm_info(vm)->dir, "state", &text, &bytes, NULL) == 0) {
+                take((const char *)text, s);
+                free(text);
+            }
+            vt_vm_close(vm);
+        }
+    }
+    if (rc == 0) {
+        vt_vm_names_free(names, n);
+    }
+    return rc;
+}
+
 static int by_count(const void *a, const void *b)
 {
     const struct by_command *x = a, *y = b;
@@ -210,10 +236,13 @@ static int run(const struct vt_args *args)
         return vt_report(args, &s.err);
     }
     int rc = vt_gpu_control_each(take, &s, &s.err);
+    rc = rc != 0 ? rc : each_vm(&s, &s.err);
     s.rc = rc != 0 ? rc : s.rc;
     if (s.rc == 0 && s.path != NULL && !s.found) {
-        s.rc =
-            vt_fail(&s.err, VT_E_NOT_FOUND, "%s: no 'vitrine gpu serve' of yours serves it", given);
+        s.rc = vt_fail(
+            &s.err, VT_E_NOT_FOUND,
+            "%s: no 'vitrine gpu serve' of yours serves it, nor is it a VM with --gpu venus",
+            given);
     }
     if (s.commands) {
         put_commands(&s);
@@ -236,14 +265,15 @@ const struct vt_verb vt_verb_gpu_stat = {
     .name = "gpu stat",
     .group = "GPU",
     .summary = "Show what clients of 'vitrine gpu serve' do",
-    .operands = "[PATH]",
+    .operands = "[PATH|VM]",
     .max_operands = 1,
     .options = options,
     .columns = columns,
     .n_columns = N_COLUMNS,
-    .description = "A row for each client of the server at PATH, or of all your servers. Counts "
-                   "begin with the\n"
-                   "client; times of commands are estimated from every 64th.",
+    .description =
+        "A row for each client of the server at PATH, or of a VM with --gpu venus, or of "
+        "all that\n"
+        "are yours. Counts begin with the client; times of commands are estimated from every 64th.",
     .examples = "vitrine gpu stat\n"
                 "vitrine gpu stat /tmp/gpu.sock --commands\n"
                 "vitrine gpu stat --ended --json",

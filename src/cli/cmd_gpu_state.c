@@ -10,9 +10,11 @@
 
 #include "base/cell.h"
 #include "base/io.h"
+#include "base/paths.h"
 #include "gpu/driver_log.h"
 #include "gpu/queues.h"
 #include "gpu/resources.h"
+#include "gpu/vm_gpu.h"
 #include "machine/qmp.h"
 #include "virtio/gpu/protocol/formats.h"
 #include "vitrine/memory.h"
@@ -21,6 +23,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---------------------------------------------------------------- what is shown */
 
@@ -244,6 +247,29 @@ static bool ends_with(const char *text, const char *end)
     return n >= k && strcasecmp(text + n - k, end) == 0;
 }
 
+/* A GPU that a process of ours is: QEMU has no screen for it. True: `path` is its business. */
+static bool dump_venus(struct state *s, const char *path, int *rc)
+{
+    const char *device = vt_args_value(s->args, "device"), *dir = vt_vm_info(s->vm)->dir;
+    char sock[PATH_MAX];
+    uint8_t *picture;
+    size_t bytes;
+    if ((device != NULL && strcmp(device, "venus") != 0) ||
+        vt_path_format(sock, NULL, "%s/gpu.sock", dir) != 0 || access(sock, F_OK) != 0) {
+        return false;
+    }
+    if (ends_with(path, ".ppm")) {
+        *rc = vt_fail(s->err, VT_E_UNSUPPORTED, "the GPU 'venus' is written as PNG only");
+        return true;
+    }
+    *rc = vt_vm_gpu_ask(dir, "png", &picture, &bytes, s->err);
+    if (*rc == 0) {
+        *rc = vt_write_file_atomic(path, picture, bytes, 0644, s->err);
+        free(picture);
+    }
+    return true;
+}
+
 static int dump_screen(struct state *s, const char *path, uint64_t head,
                        const struct vt_screen *screens, size_t n)
 {
@@ -408,7 +434,9 @@ static int show_all(struct state *s, uint64_t head)
     if (rc != 0) {
         return rc;
     }
-    rc = path != NULL ? dump_screen(s, path, head, screens, n) : 0;
+    if (path != NULL && !dump_venus(s, path, &rc)) {
+        rc = dump_screen(s, path, head, screens, n);
+    }
     rc = rc != 0 ? rc : show_queues(s);
     rc = rc != 0 ? rc : show_screens(s, screens, n);
     free(screens);
@@ -443,7 +471,8 @@ static int run(const struct vt_args *args)
 static const struct vt_option options[] = {
     {"screendump", "FILE", "write what a screen shows: a PNG, or a PPM when FILE ends in .ppm",
      false},
-    {"device", "ID", "of the screen to write (default: the first device)", false},
+    {"device", "ID", "of the screen to write: QEMU's, or venus (default: that, or the first)",
+     false},
     {"recording", "FILE", "resources and scanouts as of the end of this recording", false},
     {"head", "N", "of the screen to write (default: 0)", false},
     {0},

@@ -88,6 +88,25 @@ static void name_of(const char *path, char id[64])
     snprintf(id, 64, "%.*s", n < 63 ? n : 63, begin);
 }
 
+/* A device that another process is has its queues there, and QEMU up to 11.1.3 dies of the question
+ * where they are. */
+static int check_type(struct vt_qmp *qmp, const char *path, struct vt_error *err)
+{
+    static const char elsewhere[] = "vhost-user";
+    json_t *type;
+    int rc =
+        ask(qmp, "qom-get", json_pack("{s:s, s:s}", "path", path, "property", "type"), &type, err);
+    if (rc != 0) {
+        return rc == VT_E_REFUSED ? 0 : rc;
+    }
+    const char *name = json_string_value(type);
+    if (name != NULL && strncmp(name, elsewhere, sizeof elsewhere - 1) == 0) {
+        rc = vt_fail(err, VT_E_NOT_FOUND, "%s: its queues are another process's", path);
+    }
+    json_decref(type);
+    return rc;
+}
+
 static int describe(struct vt_qmp *qmp, const char *path, struct vt_vgpu_device *device,
                     struct vt_error *err)
 {
@@ -98,8 +117,12 @@ static int describe(struct vt_qmp *qmp, const char *path, struct vt_vgpu_device 
         return vt_fail(err, VT_E_PROTOCOL, "QEMU names a device \"%s\"", d.path);
     }
     name_of(path, d.id);
-    int rc = ask(qmp, "qom-get", json_pack("{s:s, s:s}", "path", path, "property", "packed"),
-                 &packed, err);
+    int rc = check_type(qmp, path, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = ask(qmp, "qom-get", json_pack("{s:s, s:s}", "path", path, "property", "packed"), &packed,
+             err);
     if (rc == 0) {
         d.may_pack = json_is_true(packed);
         json_decref(packed);
@@ -165,7 +188,7 @@ int vt_vgpu_devices(struct vt_qmp *qmp, struct vt_vgpu_device **list, size_t *n,
             n_found < VT_VGPU_DEVICES_MAX) {
             rc = describe(qmp, path, &found[n_found], err);
             n_found += rc == 0;
-            rc = rc == VT_E_NOT_FOUND ? 0 : rc; /* unplugged between the two questions */
+            rc = rc == VT_E_NOT_FOUND ? 0 : rc; /* not QEMU's, or unplugged since */
         }
     }
     json_decref(all);

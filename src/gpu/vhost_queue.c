@@ -127,7 +127,7 @@ static bool gather(struct vt_vhost *v, const struct vt_device_buffer *b)
         v->request_room = b->out_bytes;
     }
     uint8_t *to = v->request;
-    for (unsigned i = 0; i < b->n_out; i++) {
+    for (unsigned i = 0; b->out_bytes > 0 && i < b->n_out; i++) {
         if (!vt_guest_memory_read(&v->memory, b->pieces[i].gpa, to, b->pieces[i].bytes)) {
             return false;
         }
@@ -147,8 +147,9 @@ static void request(struct vt_vhost *v, unsigned index)
     *t = (struct vt_vhost_buffer){.vhost = v, .queue = index, .head = b->head, .n = b->n_in};
     memcpy(t->pieces, b->pieces + b->n_out, b->n_in * sizeof t->pieces[0]);
     const bool whole = gather(v, b);
-    vt_card_request(v->card, index, whole ? v->request : (const void *)"", whole ? b->out_bytes : 0,
-                    b->in_bytes, t);
+    const size_t bytes = whole ? b->out_bytes : 0;
+    vt_card_request(v->card, index, bytes > 0 ? v->request : (const void *)"", bytes, b->in_bytes,
+                    t);
 }
 
 void vt_vhost_queue_drain(struct vt_vhost *v, unsigned index)

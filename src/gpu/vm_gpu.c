@@ -67,7 +67,13 @@ static void answer_state(struct gpu *g, struct picture *p)
     vt_json_init(&w, out, false);
     vt_json_object(&w);
     vt_json_kv_i64(&w, "pid", getpid());
+    vt_json_key(&w, "servers");
+    vt_json_array(&w);
+    vt_json_object(&w);
+    vt_json_kv_string(&w, "path", g->job->vm);
     vt_vhost_server_json(g->server, &w);
+    vt_json_object_end(&w);
+    vt_json_array_end(&w);
     vt_json_object_end(&w);
     vt_json_finish(&w);
     if (fclose(out) == 0) {

@@ -2,7 +2,8 @@
  * (`vitrine run --gpu venus`), and asking that process how it is doing.
  *
  * Who connects to the VM's gpu.sock writes one line and reads to the end: "state" gives a JSON
- * object, "png" what the scanout shows. An answer that cannot be given is empty.
+ * object as gpu/control.h has it, "png" what the scanout shows. An answer that cannot be given is
+ * empty.
  */
 #ifndef VT_GPU_VM_GPU_H
 #define VT_GPU_VM_GPU_H
