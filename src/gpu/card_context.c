@@ -245,6 +245,7 @@ static void free_context(struct vt_card_context *c)
     if (c->context != NULL) {
         pthread_join(c->thread, NULL);
     }
+    free(c->last_work);
     pthread_mutex_destroy(&c->lock);
     pthread_mutex_destroy(&c->alive);
     pthread_cond_destroy(&c->wake);
@@ -272,6 +273,10 @@ static uint32_t start(struct vt_card_context *c)
 {
     struct vt_card *card = c->card;
     struct vt_error err;
+    c->last_work = own_work(card);
+    if (c->last_work == NULL) {
+        return VT_VGPU_RESP_ERR_OUT_OF_MEMORY;
+    }
     const struct vt_venus_events events = {.fence = on_fence, .ended = on_ended, .arg = c};
     int rc = card->contexts.create(card->contexts.arg, c->id, c->name, &events, &c->context, &err);
     if (rc != 0) {
@@ -343,10 +348,15 @@ static void on_context_timer(struct vt_source *source, uint32_t events, void *ar
     }
 }
 
-/* Its thread ends after `last`; it is out of the list of those that a guest can name. */
+/* Its thread ends after `last` (NULL: after work of our own); it is out of the list of those that a
+ * guest can name. */
 static void leave(struct vt_card *card, struct vt_card_context **at, struct vt_card_pending *last)
 {
     struct vt_card_context *c = *at;
+    if (last == NULL) {
+        last = c->last_work;
+        c->last_work = NULL;
+    }
     *at = c->next;
     vt_card_say(card, "context %u (%s) is destroyed", c->id, c->name);
     if (c->context == NULL) {
@@ -396,15 +406,8 @@ uint32_t vt_card_ctx_destroy(struct vt_card *card, struct vt_card_pending *pendi
 
 void vt_card_drop_contexts(struct vt_card *card)
 {
-    struct vt_card_pending *last;
-    for (struct vt_card_context *c; (c = card->context_list) != NULL;) {
-        last = NULL;
-        if (c->context != NULL) {
-            while ((last = own_work(card)) == NULL) { /* it must end, and it will */
-                usleep(1000);
-            }
-        }
-        leave(card, &card->context_list, last);
+    while (card->context_list != NULL) {
+        leave(card, &card->context_list, NULL);
     }
     for (struct vt_card_context *c = card->context_gone; c != NULL; c = c->next) {
         end(c);

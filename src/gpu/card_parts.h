@@ -77,6 +77,7 @@ struct vt_card_context {
     uint32_t id, capset;
     char name[64];
     uint64_t begun_ns;
+    struct vt_card_pending *last_work; /* with which it is ended when the guest does not */
     void *context; /* whoever carries it out; NULL: a context without a capability set */
     pthread_t thread;
     /* below: under the lock */

@@ -153,7 +153,7 @@ static void draw_cursor(const struct vt_card *card, uint8_t *rgb, uint32_t width
             if (at_x >= width || at_y >= height) {
                 continue;
             }
-            const uint8_t *p = &c->pixels[(y * VT_CARD_CURSOR_SIDE + x) * 4];
+            const uint8_t *p = &c->pixels[((size_t)y * VT_CARD_CURSOR_SIDE + x) * 4];
             uint8_t *to = &rgb[(at_y * width + at_x) * 3];
             for (unsigned i = 0; i < 3; i++) {
                 unsigned sum = p[2 - i] + to[i] * (255u - p[3]) / 255u;

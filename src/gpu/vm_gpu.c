@@ -210,7 +210,7 @@ int vt_vm_gpu_ask(const char *dir, const char *question, uint8_t **answer, size_
     FILE *out = open_memstream(&text, &n);
     rc = out != NULL ? vt_write_all(fd, line, (size_t)length, path, err)
                      : vt_fail(err, VT_E_NOMEM, "%s: out of memory", path);
-    const uint64_t deadline = vt_deadline_ms(4 * PATIENCE_MS);
+    const uint64_t deadline = vt_deadline_ms(UINT64_C(4) * PATIENCE_MS);
     for (size_t sum = 0; rc == 0;) {
         char block[16384];
         rc = vt_wait_fd(fd, POLLIN, deadline, NULL, err);

@@ -22,8 +22,8 @@ static unsigned next(struct script *s)
 
 static size_t take(struct script *s, uint8_t *to, size_t most)
 {
-    size_t left = (size_t)(s->end - s->at), n = next(s) * 2;
-    left = (size_t)(s->end - s->at);
+    size_t n = (size_t)next(s) * 2;
+    const size_t left = (size_t)(s->end - s->at);
     n = n < most ? n : most;
     n = n < left ? n : left;
     memcpy(to, s->at, n);
@@ -45,7 +45,7 @@ static void send_any(struct vt_front *f, struct script *s)
 static void write_any(struct vt_front *f, struct script *s)
 {
     uint8_t bytes[512];
-    size_t at = (next(s) | next(s) << 8) * 16u;
+    size_t at = (size_t)(next(s) | next(s) << 8) * 16;
     size_t n = take(s, bytes, sizeof bytes);
     at %= VT_FRONT_BYTES - sizeof bytes;
     memcpy(f->memory + at, bytes, n);

@@ -164,7 +164,7 @@ static void test_shows_what_was_drawn(void **state)
     for (uint32_t y = 0; y < 16; y++) {
         for (uint32_t x = 0; x < 16; x++) {
             uint32_t want = ((y + 8) * side + x + 4) * 16411u;
-            const uint8_t *p = &rgb[(y * 16 + x) * 3];
+            const uint8_t *p = &rgb[((size_t)y * 16 + x) * 3];
             assert_int_equal((uint32_t)(p[0] << 16 | p[1] << 8 | p[2]), want & 0xffffff);
         }
     }

@@ -13,7 +13,10 @@
 #include <unistd.h>
 
 /* Layout of `memory`: a queue's parts in a page each, then a page for each slot of requests. */
-enum { PAGE = 4096, QUEUE_PAGES = 3, SLOTS = 2 * QUEUE_PAGES, SLOT_BYTES = 8192 };
+#define PAGE UINT64_C(4096)
+#define QUEUE_PAGES UINT64_C(3)
+#define SLOTS (2 * QUEUE_PAGES)
+#define SLOT_BYTES UINT64_C(8192)
 
 static void must(bool so, const char *what)
 {
@@ -389,7 +392,7 @@ static size_t slot_at(unsigned slot)
 void vt_front_request(struct vt_front *f, unsigned queue, unsigned slot, const void *request,
                       size_t bytes, size_t room)
 {
-    struct vt_split_desc *d = vt_front_desc(f, queue) + slot * 2;
+    struct vt_split_desc *d = vt_front_desc(f, queue) + (size_t)slot * 2;
     size_t offset = slot_at(slot);
     MUST(bytes <= SLOT_BYTES && room <= SLOT_BYTES && slot * 2 + 1 < VT_FRONT_QUEUE_SIZE);
     memcpy(f->memory + offset, request, bytes);
