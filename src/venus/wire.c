@@ -155,6 +155,62 @@ void *vt_venus_in_links(struct vt_venus_in *in, const struct vn_chain *chain, bo
     return links[0];
 }
 
+/* What the chain of a write holds in place of arrays, NULL unless it is as much as the write says.
+ */
+static const void *chained(const VkWriteDescriptorSet *write)
+{
+    for (const VkBaseInStructure *link = write->pNext; link != NULL; link = link->pNext) {
+        if (link->sType == VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET_INLINE_UNIFORM_BLOCK &&
+            write->descriptorType == VK_DESCRIPTOR_TYPE_INLINE_UNIFORM_BLOCK) {
+            const VkWriteDescriptorSetInlineUniformBlock *block = (const void *)link;
+            return block->dataSize == write->descriptorCount ? block->pData : NULL;
+        }
+        if (link->sType == VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET_ACCELERATION_STRUCTURE_KHR &&
+            write->descriptorType == VK_DESCRIPTOR_TYPE_ACCELERATION_STRUCTURE_KHR) {
+            const VkWriteDescriptorSetAccelerationStructureKHR *array = (const void *)link;
+            return array->accelerationStructureCount == write->descriptorCount
+                       ? array->pAccelerationStructures
+                       : NULL;
+        }
+    }
+    return NULL;
+}
+
+void vt_venus_check_write(struct vt_venus_in *in, const VkWriteDescriptorSet *write)
+{
+    const void *needed;
+    const char *member;
+    switch (write->descriptorType) {
+    case VK_DESCRIPTOR_TYPE_SAMPLER:
+    case VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER:
+    case VK_DESCRIPTOR_TYPE_SAMPLED_IMAGE:
+    case VK_DESCRIPTOR_TYPE_STORAGE_IMAGE:
+    case VK_DESCRIPTOR_TYPE_INPUT_ATTACHMENT:
+        needed = write->pImageInfo;
+        member = "VkWriteDescriptorSet.pImageInfo";
+        break;
+    case VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER:
+    case VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER:
+        needed = write->pTexelBufferView;
+        member = "VkWriteDescriptorSet.pTexelBufferView";
+        break;
+    case VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER:
+    case VK_DESCRIPTOR_TYPE_STORAGE_BUFFER:
+    case VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER_DYNAMIC:
+    case VK_DESCRIPTOR_TYPE_STORAGE_BUFFER_DYNAMIC:
+        needed = write->pBufferInfo;
+        member = "VkWriteDescriptorSet.pBufferInfo";
+        break;
+    default:
+        needed = chained(write);
+        member = "VkWriteDescriptorSet.pNext";
+        break;
+    }
+    if (needed == NULL && write->descriptorCount > 0) {
+        vt_venus_fail(in, VT_VENUS_NULL, member, 0, write->descriptorCount);
+    }
+}
+
 /* ---- writing ---- */
 
 void vt_venus_put_bytes(struct vt_venus_out *out, const void *from, size_t bytes)

@@ -153,6 +153,9 @@ static inline VkStructureType vt_venus_in_type(struct vt_venus_in *in, VkStructu
     return type;
 }
 
+/** Whether the descriptors are there that the type asks for; drivers do not look. */
+void vt_venus_check_write(struct vt_venus_in *in, const VkWriteDescriptorSet *write);
+
 /* ---- writing ---- */
 
 /** Bytes, and zeros up to a multiple of 4. */

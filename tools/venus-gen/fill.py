@@ -284,6 +284,9 @@ static void *chain(struct vn_fill *fill, const struct link *links, uint32_t coun
         # Counts first: some stand behind what they count.
         for member in self.structs.bodies(kind):
             self.variable(out, kind, member, "to->")
+        if kind.name == "VkWriteDescriptorSet":
+            out.line("to->descriptorType = VK_DESCRIPTOR_TYPE_SAMPLER;")
+            out.line("to->descriptorCount = to->pImageInfo != NULL ? to->descriptorCount : 0;")
 
     def command(self, out, command):
         name = command.name

@@ -114,6 +114,15 @@ IGNORABLE = {
         "!(flags & VK_FRAMEBUFFER_CREATE_IMAGELESS_BIT)",
 }
 
+# What drivers read without looking, though the registry leaves checking it to other words.
+REQUIRED = {
+    ("vkCmdClearColorImage", "pColor"), ("vkCmdDrawMultiEXT", "pVertexInfo"),
+    ("vkCmdDrawMultiIndexedEXT", "pIndexInfo"), ("VkRenderPassBeginInfo", "pClearValues"),
+}
+
+# Structures whose members only together make sense, and what looks at that (wire.h).
+CHECKS = {"VkWriteDescriptorSet": "vt_venus_check_write"}
+
 # Counts that the registry does not spell out.
 COUNTS = {
     "ppBuildRangeInfos": "pInfos[i].geometryCount",

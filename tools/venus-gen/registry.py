@@ -280,6 +280,9 @@ class Registry:
 
     def cut(self, required):
         """Keeps what is required and what that is made of; fills chains; numbers commands."""
+        for owner, name in protocol.REQUIRED:
+            variables = self.commands[owner].arguments if owner in self.commands else self.types[owner].members
+            next(v for v in variables if v.name == name).unchecked = False
         todo = [name for name in required] + [n for n, t in self.types.items() if t.mesa]
         todo += [c.name for c in self.commands.values() if c.mesa]
         kept = set()

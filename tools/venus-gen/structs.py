@@ -1,6 +1,7 @@
 """Sources that read and write structures and unions: vn_structs.h, vn_structs_in.c, vn_structs_put.c
 and the chains."""
 import declare
+import protocol
 from cformat import comment
 from wire import FULL
 
@@ -162,6 +163,8 @@ static inline void vt_venus_in_number(struct vt_venus_in *in, uint32_t number, c
             out.line(f"vn_in_{word}body_{kind.name}(in, to);")
         elif body or not kind.stype:
             self.read_members(out, kind, partial)
+        if not partial and kind.name in protocol.CHECKS:
+            out.line(f"{protocol.CHECKS[kind.name]}(in, to);")
         out.shut()
 
     def read_members(self, out, kind, partial):
@@ -256,7 +259,6 @@ static inline void vt_venus_in_number(struct vt_venus_in *in, uint32_t number, c
                 self.wire.write(out, kind, member, "from->", self.partial_mode(kind, member))
 
     def write_union(self, out, kind):
-        import protocol
         tag = self.union_tag(kind)
         out.line()
         out.line(f"void vn_put_{kind.name}(struct vt_venus_out *out, const {kind.name} *from" + (f", {tag} tag)" if tag else ")"))

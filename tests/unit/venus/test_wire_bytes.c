@@ -420,6 +420,36 @@ static void test_geometries(void **state)
     expect(&e);
 }
 
+/* Descriptors that the type asks for and the guest left out: drivers would read them. */
+static void test_write_without_descriptors(void **state)
+{
+    (void)state;
+    VkDescriptorBufferInfo buffer = {.range = 4};
+    VkWriteDescriptorSet write = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                                  .descriptorCount = 1,
+                                  .descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER,
+                                  .pBufferInfo = &buffer};
+    struct vn_vkUpdateDescriptorSets args = {
+        .device = DEVICE, .descriptorWriteCount = 1, .pDescriptorWrites = &write};
+    struct vn_vkUpdateDescriptorSets read;
+    vn_encode_vkUpdateDescriptorSets(&out, 0, &args);
+    in = (struct vt_venus_in){
+        .start = out.start, .at = out.start + 8, .end = out.at, .arena = &arena};
+    assert_true(vn_decode_vkUpdateDescriptorSets(&in, &read));
+    static const VkDescriptorType types[] = {
+        VK_DESCRIPTOR_TYPE_SAMPLER, VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER,
+        VK_DESCRIPTOR_TYPE_INLINE_UNIFORM_BLOCK, VK_DESCRIPTOR_TYPE_ACCELERATION_STRUCTURE_KHR};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        write.descriptorType = types[i];
+        out.at = out.start;
+        vn_encode_vkUpdateDescriptorSets(&out, 0, &args);
+        in = (struct vt_venus_in){
+            .start = out.start, .at = out.start + 8, .end = out.at, .arena = &arena};
+        assert_false(vn_decode_vkUpdateDescriptorSets(&in, &read));
+        assert_int_equal(in.fault.kind, VT_VENUS_NULL);
+    }
+}
+
 int main(void)
 {
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -437,6 +467,7 @@ int main(void)
         test(test_submission),
         test(test_stride),
         test(test_geometries),
+        test(test_write_without_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
