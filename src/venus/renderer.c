@@ -74,16 +74,16 @@ static uint32_t version_of(const char *extension)
 
 /* In order, each little-endian 32 bits. */
 enum capset_word {
-    WIRE_FORMAT,
-    XML_VERSION,
-    SERIALIZATION,
-    PROTOCOL,
-    BLOB_ID_0,
-    EXTENSIONS,
+    WIRE_FORMAT = 0,
+    XML_VERSION = 1,
+    SERIALIZATION = 2,
+    PROTOCOL = 3,
+    BLOB_ID_0 = 4,
+    EXTENSIONS = 5,
     WAIT_SYNCS = EXTENSIONS + 32,
-    TIMELINES,
-    GUEST_VRAM,
-    CAPSET_WORDS,
+    TIMELINES = WAIT_SYNCS + 1,
+    GUEST_VRAM = WAIT_SYNCS + 2,
+    CAPSET_WORDS = WAIT_SYNCS + 3,
 };
 _Static_assert(CAPSET_WORDS * 4 == VT_VENUS_CAPSET_BYTES, "the size that drivers ask for");
 
