@@ -125,7 +125,7 @@ void vt_venus_out_fixed(struct vt_venus_out *out, void *memory, size_t bytes)
 {
     *out = (struct vt_venus_out){.start = memory,
                                  .at = memory,
-                                 .end = (uint8_t *)memory + bytes,
+                                 .end = memory != NULL ? (uint8_t *)memory + bytes : NULL,
                                  .max = bytes,
                                  .fixed = true};
 }

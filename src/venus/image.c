@@ -172,7 +172,8 @@ static bool laid_out(struct vt_venus_object *self, VkImage image, const struct i
     }
     for (uint32_t i = 0; i < plan->n_layouts && i < 3; i++) {
         const VkImageSubresource part = {
-            .aspectMask = aspect_of(&plan->resource, VK_IMAGE_ASPECT_MEMORY_PLANE_0_BIT_EXT << i),
+            .aspectMask = aspect_of(
+                &plan->resource, (VkImageAspectFlags)VK_IMAGE_ASPECT_MEMORY_PLANE_0_BIT_EXT << i),
         };
         VkSubresourceLayout found;
         self->device->GetImageSubresourceLayout((VkDevice)(uintptr_t)self->handle, image, &part,

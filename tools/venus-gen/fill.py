@@ -20,6 +20,10 @@ class Fill:
 struct vn_fill {
     uint64_t state;                /**< the seed; not 0 */
     struct vt_venus_arena *arena;  /**< large enough for anything; never NULL from it */
+    bool small;                    /**< numbers are small more often than not */
+    /** Chooses handles; NULL: any number. */
+    uint64_t (*handle)(struct vn_fill *fill, VkObjectType type);
+    void *arg;                     /**< the caller's */
 };
 
 /** A command that can be written and read, by untyped pointers to its struct vn_<command>. */
@@ -85,7 +89,7 @@ extern const size_t vn_filled_count;
         elif plain is not None:
             out.line(f"{target} = ({kind.name})next(fill);")
         elif kind.category == "handle":
-            out.line(f"{target} = ({kind.name})(uintptr_t)next(fill);")
+            out.line(f"{target} = ({kind.name})(uintptr_t)handle(fill, {kind.object_type});")
         elif kind.category == "union":
             selector = f", {self.prefix}{variable.selector}" if variable.selector else ""
             out.line(f"fill_{kind.name}(fill, {address(target)}{selector});")
@@ -158,16 +162,25 @@ extern const size_t vn_filled_count;
             "Commands with arguments made up from a seed."),
             ['"vn_fill.h"', '"venus/vn_say.h"'])
         out.raw("""
-static uint64_t next(struct vn_fill *fill)
+static uint64_t any(struct vn_fill *fill)
 {
     fill->state ^= fill->state << 13;
     fill->state ^= fill->state >> 7;
     fill->state ^= fill->state << 17;
     return fill->state;
 }
+static uint64_t next(struct vn_fill *fill)
+{
+    uint64_t value = any(fill);
+    return fill->small ? value >> (63 - value % 64 / 4 * 3 % 64) : value;
+}
+static uint64_t handle(struct vn_fill *fill, VkObjectType type)
+{
+    return fill->handle != NULL ? fill->handle(fill, type) : any(fill);
+}
 static uint32_t below(struct vn_fill *fill, uint32_t limit)
 {
-    return (uint32_t)((next(fill) >> 20) % limit);
+    return (uint32_t)((any(fill) >> 20) % limit);
 }
 static void *room(struct vn_fill *fill, size_t bytes)
 {

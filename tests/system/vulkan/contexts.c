@@ -1,4 +1,4 @@
-/* tests/system/vulkan/contexts.c - instances and devices made and destroyed: `contexts [N]` (1000).
+/* tests/system/vulkan/contexts.c - instances and devices made and destroyed: `contexts [N]` (40).
  *
  * Each one does a little work. What this process has open and how much memory it takes must not
  * grow; the runner looks at the server's.
@@ -8,7 +8,7 @@
 #include <dirent.h>
 #include <unistd.h>
 
-static uint32_t count = 1000;
+static uint32_t count = 40;
 
 static unsigned open_files(void)
 {
