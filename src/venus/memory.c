@@ -286,6 +286,11 @@ static VkResult allocate(struct vt_venus_device *device, const struct vt_venus_o
         memory->counted = info->allocationSize;
     }
     if (import) {
+        const VkMemoryOpaqueCaptureAddressAllocateInfo *address = vt_venus_chain_find(
+            info->pNext, VK_STRUCTURE_TYPE_MEMORY_OPAQUE_CAPTURE_ADDRESS_ALLOCATE_INFO);
+        if (address != NULL && address->opaqueCaptureAddress != 0) {
+            return VK_ERROR_INVALID_OPAQUE_CAPTURE_ADDRESS; /* Vulkan has none for imports */
+        }
         return allocate_piece(device, self, info, flags, memory);
     }
     vt_venus_chain_drop(&info->pNext, VK_STRUCTURE_TYPE_IMPORT_MEMORY_RESOURCE_INFO_MESA);
@@ -325,6 +330,11 @@ void vt_venus_vkAllocateMemory(struct vt_venus_run *run, struct vn_vkAllocateMem
     memory->free = args->self->device->FreeMemory;
     memory->type = info.memoryTypeIndex;
     args->ret = memory->result = allocate(device, args->self, &info, memory);
+    if (memory->result != VK_SUCCESS) {
+        vt_venus_memory_give(run->context, memory->counted);
+        memory->counted = 0;
+        memory->handle = VK_NULL_HANDLE;
+    }
     vt_venus_add_with(run, id, VK_OBJECT_TYPE_DEVICE_MEMORY, (uint64_t)memory->handle, args->self,
                       memory, free_memory_state, "pMemory");
 }

@@ -229,6 +229,11 @@ static void sizes_that_cannot_be_are_results(void **state)
             gpu_allocate(guest, GPU_DEVICE, MEMORY, sizes[i], mapped_type(guest), NULL),
             VK_ERROR_OUT_OF_DEVICE_MEMORY);
     }
+    const VkMemoryOpaqueCaptureAddressAllocateInfo address = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_OPAQUE_CAPTURE_ADDRESS_ALLOCATE_INFO,
+        .opaqueCaptureAddress = 4096};
+    assert_int_equal(gpu_allocate(guest, GPU_DEVICE, MEMORY, 4096, mapped_type(guest), &address),
+                     VK_ERROR_INVALID_OPAQUE_CAPTURE_ADDRESS);
     assert_int_equal(gpu_memory(guest), GUEST_REPLY_BYTES);
     /* The id can be used for one that works, and freeing one that did not is nothing. */
     assert_int_equal(gpu_allocate(guest, GPU_DEVICE, MEMORY, 1, mapped_type(guest), NULL),
