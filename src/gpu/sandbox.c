@@ -24,8 +24,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define DESCRIPTORS_MAX 4096u
-
 /* Of newer kernels than the headers that we build with. */
 #define ACCESS_REFER (UINT64_C(1) << 13)
 #define ACCESS_TRUNCATE (UINT64_C(1) << 14)
@@ -242,6 +240,7 @@ static const int calls[] = {
     SYS_setsockopt,
     SYS_getsockopt,
     SYS_shutdown,
+    SYS_accept4, /* of what somebody else made listen */
     SYS_mmap,
     SYS_munmap,
     SYS_mprotect,
@@ -368,9 +367,9 @@ static int enter_seccomp(struct vt_error *err)
     return 0;
 }
 
-int vt_gpu_sandbox_enter(struct vt_error *err)
+int vt_gpu_sandbox_enter(unsigned descriptors_max, struct vt_error *err)
 {
-    const struct rlimit none = {0}, descriptors = {DESCRIPTORS_MAX, DESCRIPTORS_MAX};
+    const struct rlimit none = {0}, descriptors = {descriptors_max, descriptors_max};
     if (setrlimit(RLIMIT_CORE, &none) != 0 || setrlimit(RLIMIT_NOFILE, &descriptors) != 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return vt_fail_errno(err, VT_E_UNSUPPORTED, errno, "the sandbox's limits");

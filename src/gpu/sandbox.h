@@ -12,7 +12,8 @@
 #include "vitrine/base.h"
 
 /** For the calling process, which has one thread and has not loaded Vulkan yet; there is no way
- * back. VT_E_UNSUPPORTED: the kernel has no Landlock or no seccomp. */
-int vt_gpu_sandbox_enter(struct vt_error *err);
+ * back. `descriptors_max` is how many it may have open from then on. VT_E_UNSUPPORTED: the kernel
+ * has no Landlock or no seccomp. */
+int vt_gpu_sandbox_enter(unsigned descriptors_max, struct vt_error *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/paths.h"
 #include "base/text.h"
 #include "gpu/card_venus.h"
+#include "gpu/sandbox.h"
 #include "gpu/vhost_server.h"
 
 #include <errno.h>
@@ -14,11 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ANSWER_MAX ((size_t)256 << 20)
 #define PATIENCE_MS 5000u
+#define DESCRIPTORS_MAX 65536u
 
 /* ---------------------------------------------------------------- being it */
 
@@ -124,7 +127,7 @@ static void on_asker(struct vt_source *source, uint32_t events, void *arg)
 
 /* "venus,window=512M,device=NVIDIA": what stands behind the first word. `words` is cut up. */
 static int read_words(char *words, struct vt_card_options *card, struct vt_venus_options *venus,
-                      struct vt_error *err)
+                      bool *sandbox, struct vt_error *err)
 {
     strsep(&words, ",");
     for (char *word; (word = strsep(&words, ",")) != NULL;) {
@@ -137,6 +140,12 @@ static int read_words(char *words, struct vt_card_options *card, struct vt_venus
         *value++ = '\0';
         if (strcmp(word, "device") == 0) {
             venus->gpu = value;
+        } else if (strcmp(word, "sandbox") == 0) {
+            *sandbox = strcmp(value, "on") == 0;
+            rc = *sandbox || strcmp(value, "off") == 0
+                     ? 0
+                     : vt_fail(err, VT_E_INVAL, "--gpu venus: sandbox is on or off, not '%s'",
+                               value);
         } else if (strcmp(word, "window") == 0) {
             rc = vt_parse_bytes(value, &card->window_bytes, err);
         } else if (strcmp(word, "xres") == 0 || strcmp(word, "yres") == 0) {
@@ -158,7 +167,14 @@ static int serve(struct gpu *g, char *words, struct vt_error *err)
     struct vt_card_options card = {0};
     struct vt_venus_options venus = {0};
     struct vt_venus_renderer *renderer = NULL;
-    int rc = read_words(words, &card, &venus, err);
+    bool sandbox = false;
+    int rc = read_words(words, &card, &venus, &sandbox, err);
+    if (rc == 0 && sandbox) {
+        struct rlimit limit; /* not more than there may be already */
+        const bool known =
+            getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < DESCRIPTORS_MAX;
+        rc = vt_gpu_sandbox_enter(known ? (unsigned)limit.rlim_max : DESCRIPTORS_MAX, err);
+    }
     rc = rc != 0 ? rc : vt_venus_renderer_create(&venus, &renderer, err);
     if (rc == 0) {
         const struct vt_card_contexts contexts = vt_card_venus(renderer);

@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define DESCRIPTORS_MAX 4096u
 #define COMMANDS_MAX 32768u
 #define REPORT_PATIENCE_MS 250
 /* For what runs to end when the parent asks. */
@@ -150,7 +151,7 @@ static int serve_in_child(struct child *c, int client, uint32_t id,
     const struct vt_vtest_options options = {.id = id, .begun = child_begun, .arg = c};
     struct vt_venus_renderer *renderer;
     pthread_t thread;
-    int rc = vt_gpu_sandbox_enter(err);
+    int rc = vt_gpu_sandbox_enter(DESCRIPTORS_MAX, err);
     rc = rc != 0 ? rc : vt_venus_renderer_create(venus, &renderer, err);
     rc = rc != 0 ? rc : vt_vtest_create(client, renderer, &options, &c->vtest, err);
     if (rc == 0) {

@@ -95,10 +95,14 @@ static _Noreturn void be_gpu(const struct vt_keeper *k, const struct vt_keeper_s
     gid_t groups[2];
     const size_t n = gpu_groups(groups);
     sigset_t none;
-    struct rlimit no_core = {0};
+    struct rlimit no_core = {0}, files;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setrlimit(RLIMIT_CORE, &no_core);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* each piece of shared memory is one */
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     if (!keep_only(&sock, &listener, log) || chdir("/") != 0 ||
         vt_identity_become(&k->identity, groups, n) != 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||

@@ -196,11 +196,12 @@ static int check_gpus(const struct vt_vm_config *c, const struct vt_machine *m,
         if (gpu_device(c->gpus[i], m, device, sizeof device) != 0) {
             char shown[80];
             vt_text_printable(shown, sizeof shown, c->gpus[i], strlen(c->gpus[i]));
-            return vt_fail(err, VT_E_INVAL,
-                           "%s: '%s' is neither ramfb nor virtio[,outputs=N][,transport=pci|mmio]"
-                           "[,PROPERTY=VALUE] nor venus[,window=SIZE][,device=NAME] on a machine "
-                           "with PCI",
-                           c->name, shown);
+            return vt_fail(
+                err, VT_E_INVAL,
+                "%s: '%s' is neither ramfb nor virtio[,outputs=N][,transport=pci|mmio]"
+                "[,PROPERTY=VALUE] nor venus[,window=SIZE][,device=NAME][,sandbox=on] on a machine "
+                "with PCI",
+                c->name, shown);
         }
         venus += vt_gpu_is_venus(c->gpus[i]);
         if (venus > 1) {
