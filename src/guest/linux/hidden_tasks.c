@@ -317,6 +317,16 @@ static int accuse(struct suspects *s, struct suspect suspect, struct vt_error *e
     return 0;
 }
 
+/* Memory alone has it: of a slab that a CPU is about to hand out nothing says that its objects are
+ * free, however often one looks while that CPU gets no time. One that was a task has a process. */
+static bool never_was(const struct round *r, const struct vt_sight *sight,
+                      const struct vt_object *o)
+{
+    uint64_t signal = vt_object_uint(o, &r->l->signal), word;
+    return sight->views == MEMORY &&
+           (signal == 0 || vt_space_read_u64(r->w->space, VT_GVA(signal), &word, NULL) != 0);
+}
+
 /* What a task is not in and should be; 0 also when it is no steady task. */
 static unsigned missing_of(const struct round *r, const struct vt_sight *sight,
                            const struct vt_object *o)
@@ -331,7 +341,7 @@ static unsigned missing_of(const struct round *r, const struct vt_sight *sight,
     }
     /* Only a list of children leads to it, and it is no task_struct: the list was torn. */
     bool stray = sight->views == FAMILY && (r->taken & MEMORY) != 0;
-    return stray ? 0 : wanted & r->taken & ~sight->views;
+    return stray || never_was(r, sight, o) ? 0 : wanted & r->taken & ~sight->views;
 }
 
 /* What tells a task from another: not 0. */
