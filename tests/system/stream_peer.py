@@ -494,25 +494,25 @@ CAMERA = {"eye": [1.6, 1.2, 2.2], "target": [0.5, 0.5, 0.5], "up": [0, 1, 0], "f
 
 def video(v: Volume) -> None:
     """The camera goes round, in H.264 where the server can, and a decoder that is not ours agrees."""
-    v.frames.clear()
     turns = 12
     for i in range(turns):
         v.say("view", id=100 + i, width=160, height=96, quality=60, moving=True, codec="h264",
               camera={**CAMERA, "eye": [2.0 - i / 10, 1.0, 2.0]})
-        while not v.frames or v.frames[-1]["id"] != 100 + i:
+        while v.frames[-1]["id"] != 100 + i:
             v.step()
-    codecs = {f["codec"] for f in v.frames}
+    ours = [f for f in v.frames if f["id"] >= 100]  # one that was asked for before may have come meanwhile
+    codecs = {f["codec"] for f in ours}
     if "VITRINE_TEST_VIDEO" not in os.environ:
         expect("the codec without video", {1}, codecs)
         return
     expect("the codec", {2}, codecs)
-    expect("whether the first can be decoded by itself", 1, v.frames[0]["alone"])
-    stream = b"".join(f["picture"] for f in v.frames)
+    expect("whether the first can be decoded by itself", 1, ours[0]["alone"])
+    stream = b"".join(f["picture"] for f in ours)
     decoded = subprocess.run(["ffmpeg", "-v", "error", "-f", "h264", "-i", "-", "-f", "rawvideo",
                               "-pix_fmt", "gray", "-"], input=stream, capture_output=True, check=False)
     if decoded.stderr:
         sys.exit(f"ffmpeg: {decoded.stderr.decode()}")
-    expect("bytes of what ffmpeg decoded", len(v.frames) * 160 * 96, len(decoded.stdout))
+    expect("bytes of what ffmpeg decoded", len(ours) * 160 * 96, len(decoded.stdout))
     if len(set(decoded.stdout)) < 16:
         sys.exit("there is nothing in what ffmpeg decoded")
 
@@ -553,11 +553,13 @@ def frames(port: int, vm: str) -> None:
             expect("the class of that page", classes[v.attributes[page] & 255], picked["class"])
     video(v)
     v.say("view", id=4, width=0)
-    for _ in range(2):  # the first may have been on its way before that was heard
-        v.until("stats")
-    count = len(v.frames)
-    v.until("stats")
-    expect("frames after the end of the view", count, len(v.frames))
+    end, count = time.monotonic() + 120, -1
+    while count != len(v.frames):  # some may be on their way still
+        count = len(v.frames)
+        for _ in range(2):
+            v.until("stats")
+        if time.monotonic() > end:
+            sys.exit("frames go on after the end of the view")
     v.ws.close()
 
 
