@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -202,6 +203,20 @@ static void destroy_parts(struct vt_venus_context *context)
     free(context);
 }
 
+int vt_venus_thread(pthread_t *thread, const char *name, void *(*run)(void *arg), void *arg)
+{
+    sigset_t all;
+    sigset_t old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int no = pthread_create(thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (no == 0) {
+        pthread_setname_np(*thread, name);
+    }
+    return no;
+}
+
 static int make_parts(struct vt_venus_context *context, struct vt_error *err)
 {
     const struct vt_venus_options *options = vt_venus_context_options(context);
@@ -216,7 +231,7 @@ static int make_parts(struct vt_venus_context *context, struct vt_error *err)
         rc = vt_venus_timelines_create(context, &context->events, &context->timelines, err);
     }
     if (rc == 0) {
-        int no = pthread_create(&context->watch, NULL, watch, context);
+        int no = vt_venus_thread(&context->watch, "venus-watch", watch, context);
         rc = no != 0 ? vt_fail_errno(err, VT_E_LIMIT, no, "a thread for a context") : 0;
     }
     return rc;

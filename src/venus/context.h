@@ -34,6 +34,8 @@ struct vt_venus_run {
     uint32_t depth;                       /**< of vkExecuteCommandStreamsMESA: 0 or 1 */
     struct vt_venus_counts *counts;       /**< run.c */
     struct vt_venus_last *last;           /**< run.c */
+    uint8_t *copy; /**< streams.c: what streams in shared memory are copied to */
+    size_t copy_bytes;
 };
 /** True as soon as the context has ended, is being destroyed, or this run's ring is: what waits
  * inside of a command looks here now and then. */

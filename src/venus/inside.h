@@ -70,6 +70,8 @@ struct vt_venus_context {
     uint64_t report_ns; /**< lock: the shortest period of rings that want reports; 0: none */
 };
 
+/** A thread that takes no signal: those are the program's. 0 or an errno. */
+int vt_venus_thread(pthread_t *thread, const char *name, void *(*run)(void *arg), void *arg);
 /** The guest's socket is shut down. */
 bool vt_venus_peer_gone(const struct vt_venus_context *context);
 /** Waits at most that long. Under the lock. */

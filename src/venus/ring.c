@@ -13,7 +13,6 @@
 
 #include <inttypes.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -243,21 +242,6 @@ struct vt_venus_ring *vt_venus_ring_get(struct vt_venus_context *context, uint64
     return ring;
 }
 
-/* Signals are the program's: no thread of ours takes one. */
-static int start(struct vt_venus_ring *ring)
-{
-    sigset_t all;
-    sigset_t old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int no = pthread_create(&ring->thread, NULL, run_ring, ring);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (no == 0) {
-        pthread_setname_np(ring->thread, "venus-ring");
-    }
-    return no;
-}
-
 /* Into the list, and begins. */
 static int publish(struct vt_venus_ring *ring, struct vt_error *err)
 {
@@ -269,7 +253,7 @@ static int publish(struct vt_venus_ring *ring, struct vt_error *err)
     } else if (context->n_rings >= VT_VENUS_RINGS_MAX) {
         rc = vt_fail(err, VT_E_LIMIT, "more than %u rings", VT_VENUS_RINGS_MAX);
     } else {
-        int no = start(ring);
+        int no = vt_venus_thread(&ring->thread, "venus-ring", run_ring, ring);
         rc = no != 0 ? vt_fail_errno(err, VT_E_LIMIT, no, "a thread") : 0;
     }
     if (rc == 0) {

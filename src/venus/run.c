@@ -67,6 +67,7 @@ void vt_venus_run_fini(struct vt_venus_run *run)
     vt_venus_shared_put(run->reply_memory);
     free(run->counts);
     free(run->last);
+    free(run->copy);
     *run = (struct vt_venus_run){0};
 }
 

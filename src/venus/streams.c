@@ -7,6 +7,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* Mesa's streams are of a few hundred KiB at most, but for shaders and caches. */
+#define COPY_MIN_BYTES ((size_t)64 << 10)
+#define COPY_KEPT_BYTES ((size_t)4 << 20)
+
 /* ---- replies ---- */
 
 /* A hold on the range's memory; NULL and a fault. */
@@ -87,6 +91,27 @@ static bool check_dependencies(struct vt_venus_run *run,
     return true;
 }
 
+/* The run's own memory for `bytes`, uninitialised, or NULL; kept up to COPY_KEPT_BYTES. */
+static uint8_t *room_to_copy(struct vt_venus_run *run, size_t bytes)
+{
+    if (bytes > run->copy_bytes) {
+        free(run->copy);
+        run->copy_bytes = bytes < COPY_MIN_BYTES ? COPY_MIN_BYTES : bytes;
+        run->copy = malloc(run->copy_bytes);
+        run->copy_bytes = run->copy != NULL ? run->copy_bytes : 0;
+    }
+    return run->copy;
+}
+
+static void give_back(struct vt_venus_run *run)
+{
+    if (run->copy_bytes > COPY_KEPT_BYTES) {
+        free(run->copy);
+        run->copy = NULL;
+        run->copy_bytes = 0;
+    }
+}
+
 /* Copies and runs one stream; false: the context has ended, or a fault. */
 static bool execute(struct vt_venus_run *run, const VkCommandStreamDescriptionMESA *stream)
 {
@@ -94,7 +119,7 @@ static bool execute(struct vt_venus_run *run, const VkCommandStreamDescriptionME
     if (memory == NULL) {
         return false;
     }
-    uint8_t *copy = malloc(stream->size);
+    uint8_t *copy = room_to_copy(run, stream->size);
     if (copy == NULL) {
         vt_venus_fail(&run->in, VT_VENUS_MEMORY, "VkCommandStreamDescriptionMESA.size",
                       stream->size, 0);
@@ -115,7 +140,7 @@ static bool execute(struct vt_venus_run *run, const VkCommandStreamDescriptionME
     run->arena = arena;
     run->in = in;
     vt_venus_count_add(&run->counts->bytes, stream->size);
-    free(copy);
+    give_back(run);
     return fine;
 }
 

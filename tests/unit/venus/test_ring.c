@@ -43,7 +43,7 @@ static void a_ring_answers_round_and_round(void **state)
     struct guest_ring ring;
     guest_ring_make(&ring, &guest, 77, 6, NULL);
     for (unsigned i = 0; i < 2000; i++) {
-        size_t offset = i % 40 * 100;
+        size_t offset = (size_t)(i % 40) * 100;
         struct vt_venus_out out = out_of();
         for (unsigned j = 0; j < i % 7; j++) {
             say_version(&out, false);
