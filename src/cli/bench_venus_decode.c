@@ -65,10 +65,10 @@ static unsigned write_group(struct vt_venus_out *out)
     static const VkDeviceSize offsets[2] = {0, 4096};
     static const uint32_t dynamic = 256;
     static const VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER};
-    const VkCommandBuffer commands = (VkCommandBuffer)(uintptr_t)COMMANDS;
-    const VkDescriptorSet set = (VkDescriptorSet)(uintptr_t)SET;
+    VkCommandBuffer commands = (VkCommandBuffer)(uintptr_t)COMMANDS;
+    VkDescriptorSet set = (VkDescriptorSet)(uintptr_t)SET;
     const VkBuffer buffers[2] = {(VkBuffer)(uintptr_t)VERTICES, (VkBuffer)(uintptr_t)VERTICES};
-    const VkPipelineLayout layout = (VkPipelineLayout)(uintptr_t)LAYOUT;
+    VkPipelineLayout layout = (VkPipelineLayout)(uintptr_t)LAYOUT;
     vn_encode_vkCmdBindPipeline(
         out, 0,
         &(struct vn_vkCmdBindPipeline){.commandBuffer = commands,

@@ -41,7 +41,7 @@ static uint32_t next(struct guest *g, size_t bytes)
 
 static _Atomic uint32_t *word(struct guest *g, uint32_t ring, uint32_t offset)
 {
-    return (_Atomic uint32_t *)(void *)(g->memory + ring * AREA + offset);
+    return (_Atomic uint32_t *)(void *)(g->memory + (size_t)ring * AREA + offset);
 }
 
 static void submit_out(struct guest *g)
@@ -81,7 +81,7 @@ static void create_ring(struct guest *g, uint32_t ring)
         *member = how & 64 ? SIZE_MAX - what : what >> 8;
     }
     if ((how & 16) == 0) {
-        memset(g->memory + ring * AREA, 0, DATA);
+        memset(g->memory + (size_t)ring * AREA, 0, DATA);
         g->tail[ring] = 0;
     }
     vn_encode_vkCreateRingMESA(
@@ -100,7 +100,7 @@ static void into_buffer(struct guest *g, uint32_t ring, const uint8_t *bytes, si
 {
     for (size_t i = 0; i < count; i++) {
         /* Another thread reads: each byte is written as one. */
-        uint8_t *to = g->memory + ring * AREA + DATA + (g->tail[ring] + i) % BUFFER;
+        uint8_t *to = g->memory + (size_t)ring * AREA + DATA + (g->tail[ring] + i) % BUFFER;
         __atomic_store_n(to, bytes[i], __ATOMIC_RELAXED);
     }
     g->tail[ring] += (uint32_t)count;
@@ -183,8 +183,8 @@ static void step(struct guest *g)
         break;
     case 8: /* changes what may be being read */
         for (uint32_t i = 0, at = next(g, 2), what = next(g, 1); i < 256; i++) {
-            __atomic_store_n(g->memory + ring * AREA + DATA + (at + i) % BUFFER, (uint8_t)what,
-                             __ATOMIC_RELAXED);
+            __atomic_store_n(g->memory + (size_t)ring * AREA + DATA + (at + i) % BUFFER,
+                             (uint8_t)what, __ATOMIC_RELAXED);
         }
         break;
     case 9:

@@ -100,7 +100,8 @@ static void be_client(int fd, const uint8_t *bytes, size_t count)
     for (unsigned n = 0; n < MESSAGES_MAX && end - at >= 2; n++) {
         uint32_t kind = *at++, words = *at++ % 64, id = kinds[kind % sizeof kinds];
         uint32_t length = words, body[64] = {0};
-        size_t left = (size_t)(end - at), have = words * 4 < left ? words * 4 : left;
+        size_t left = (size_t)(end - at), wants = (size_t)words * 4;
+        size_t have = wants < left ? wants : left;
         memcpy(body, at, have);
         at += have;
         if ((kind & 0xf0) == 0xf0) {
@@ -112,7 +113,7 @@ static void be_client(int fd, const uint8_t *bytes, size_t count)
         } else if (id == VT_VTEST_SYNC_WAIT) {
             body[1] %= 3; /* ms: it is answered at once, the descriptor says when */
         }
-        if (!message(fd, id, length, body, words * 4)) {
+        if (!message(fd, id, length, body, wants)) {
             return;
         }
     }

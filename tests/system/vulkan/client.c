@@ -417,9 +417,11 @@ int client_main(const char *const *extensions, const struct client_case *cases, 
 void keep(struct client *c, VkObjectType type, uint64_t handle)
 {
     if (c->n_kept == c->room_kept) {
-        c->room_kept = c->room_kept * 2 + 64;
-        c->kept = realloc(c->kept, c->room_kept * sizeof *c->kept);
-        EXPECT(c->kept != NULL);
+        size_t room = c->room_kept * 2 + 64;
+        struct kept *more = realloc(c->kept, room * sizeof *more);
+        EXPECT(more != NULL);
+        c->kept = more;
+        c->room_kept = room;
     }
     c->kept[c->n_kept++] = (struct kept){type, handle};
 }

@@ -190,7 +190,7 @@ static void dynamic_offsets(struct client *c)
     memory_barrier(commands);
     commands_run(c, commands);
     const uint32_t *got = out.at;
-    EXPECT(got[0] == words[STEP / 4 * (PARTS - 1)] && got[16] == 0);
+    EXPECT(got[0] == words[(size_t)STEP / 4 * (PARTS - 1)] && got[16] == 0);
     print_checksum("parts", got, STEP * PARTS);
 }
 

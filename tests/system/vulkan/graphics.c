@@ -295,7 +295,7 @@ static void many_targets(struct client *c)
         outs[i] = read_image(c, commands, &images[i], targets[i].texel);
     }
     commands_run(c, commands);
-    EXPECT(((uint32_t *)outs[1].at)[4 * (3 * SIDE + 2)] == 1);
+    EXPECT(((uint32_t *)outs[1].at)[(size_t)4 * (3 * SIDE + 2)] == 1);
     for (uint32_t i = 0; i < 4; i++) {
         print_checksum("target", outs[i].at, (size_t)outs[i].size);
     }
@@ -320,7 +320,7 @@ static void instances(struct client *c)
     const uint16_t indices[] = {9, 9, 0, 1, 2, 1, 3, 2};
     for (uint32_t i = 0; i < 20; i++) {
         places[i].offset[0] = (float)(i % 5) * 0.4F - 0.8F;
-        places[i].offset[1] = (float)(i / 5) * 0.45F - 0.7F;
+        places[i].offset[1] = (float)(i - i % 5) * 0.09F - 0.7F;
         places[i].offset[2] = 0.5F;
         places[i].size = 0.05F + (float)i * 0.01F;
     }

@@ -123,7 +123,7 @@ static void copies(struct client *c)
     download(commands, &b, &down);
     commands_run(c, commands);
     const uint32_t *from = up.at, *to = down.at;
-    EXPECT(to[0] == 0x12345678 && to[33] == from[2 * 4096]);
+    EXPECT(to[0] == 0x12345678 && to[33] == from[(size_t)2 * 4096]);
     EXPECT(to[4096 + 30 * 64 + 20] == from[4 * 64 + 8]);
     print_checksum("copied", down.at, (size_t)down.size);
 }

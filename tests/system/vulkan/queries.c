@@ -166,8 +166,8 @@ static struct scene scene_create(struct client *c)
     const uint32_t indices[] = {0, 1, 2, 1, 3, 2};
     float places[32][4];
     for (uint32_t i = 0; i < 32; i++) {
-        const float place[4] = {(float)(i % 8) * 0.24F - 0.85F, (float)(i / 8) * 0.45F - 0.7F, 0.5F,
-                                0.1F};
+        const float place[4] = {(float)(i % 8) * 0.24F - 0.85F,
+                                (float)(i - i % 8) * 0.05625F - 0.7F, 0.5F, 0.1F};
         memcpy(places[i], place, sizeof place);
     }
     static const VkVertexInputBindingDescription bindings[] = {
@@ -268,7 +268,7 @@ static void conditional(struct client *c)
         const VkConditionalRenderingBeginInfoEXT begin = {
             .sType = VK_STRUCTURE_TYPE_CONDITIONAL_RENDERING_BEGIN_INFO_EXT,
             .buffer = predicate.buffer,
-            .offset = (i & 1) * 4,
+            .offset = (i & 1) != 0 ? 4 : 0,
             .flags = i >= 2 ? VK_CONDITIONAL_RENDERING_INVERTED_BIT_EXT : 0};
         VkCommandBuffer commands = commands_begin(c);
         target_begin(&t, commands, VK_SUBPASS_CONTENTS_INLINE);
@@ -313,7 +313,7 @@ static void dynamic_1_0(struct client *c)
     vkCmdSetDepthBias(commands, 0.5F, 0, 0.5F);
     for (uint32_t i = 0; i < 4; i++) {
         const VkViewport viewport = {
-            (float)(i % 2) * 20, (float)(i / 2) * 30, 40, 30 - (float)i, 0, 1};
+            (float)(i % 2) * 20, (float)(i - i % 2) * 15, 40, 30 - (float)i, 0, 1};
         const VkRect2D scissor = {{(int32_t)(i * 8), 4}, {30, 50}};
         const float constants[4] = {0.1F * (float)i, 0.5F, 1, 0.75F};
         vkCmdSetViewport(commands, 0, 1, &viewport);

@@ -113,7 +113,7 @@ static void views(struct client *c)
                                              VK_IMAGE_USAGE_TRANSFER_SRC_BIT};
     struct image layers =
         image_create(c, &info, VK_IMAGE_ASPECT_COLOR_BIT, VK_IMAGE_VIEW_TYPE_2D_ARRAY);
-    struct buffer out = buffer_host(c, VIEWS * SIDE * SIDE * 4);
+    struct buffer out = buffer_host(c, (VkDeviceSize)VIEWS * SIDE * SIDE * 4);
     VkPipeline pipeline =
         graphics_pipeline(c, &(struct graphics){.vert = CODE(views_vert),
                                                 .frag = CODE(flat_frag),
@@ -255,7 +255,7 @@ static void transform_feedback(struct client *c)
     vkCmdDrawIndirectByteCountEXT_(commands, 1, 0, counter.buffer, counter_offset, 0, 16);
     vkCmdEndTransformFeedbackEXT_(commands, 0, 0, NULL, NULL);
     target_finish(c, &t, commands, "nothing drawn");
-    EXPECT(got[4 * 35] == 35 && got[4 * 36] == 0);
+    EXPECT(got[(size_t)4 * 35] == 35 && got[(size_t)4 * 36] == 0);
     print_checksum("kept", kept.at, 4096);
 }
 
