@@ -25,8 +25,14 @@ build-fuzz/build.ninja: setup-words = lint
 
 .PRECIOUS: %/build.ninja
 
-build-asan build-tsan build-cov: %: %/build.ninja
+build-cov: %: %/build.ninja
 	@ninja -C $* --quiet
+
+# Of these, what their tests run.
+suite-build-asan = unit
+suite-build-tsan = threads
+build-asan build-tsan: %: %/build.ninja
+	@targets=$$(tools/suite-targets $* $(suite-$*)) && ninja -C $* --quiet $$targets
 
 build-fuzz: build-fuzz/build.ninja
 	@ninja -C build-fuzz --quiet fuzzers
