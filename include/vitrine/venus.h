@@ -158,6 +158,11 @@ struct vt_venus_command_count {
 void vt_venus_context_commands(const struct vt_venus_context *context,
                                bool (*row)(const struct vt_venus_command_count *count, void *arg),
                                void *arg);
+/** The host's name of the device that its last VkDevice was made on; empty: there was none. Read at
+ * any time, from any thread. */
+#define VT_VENUS_DEVICE_BYTES 256u
+void vt_venus_context_device(const struct vt_venus_context *context,
+                             char device[VT_VENUS_DEVICE_BYTES]);
 /** Why it ended, or NULL; valid as long as the context. */
 const char *vt_venus_context_reason(const struct vt_venus_context *context);
 

@@ -12,7 +12,7 @@
 
 struct row {
     uint64_t id;
-    const char *name, *path;
+    const char *name, *device, *path;
     int64_t pid;
     double seconds, busy_s;
     uint64_t commands, unknown, failed, objects, memory_bytes, stream_bytes, reply_bytes;
@@ -39,6 +39,7 @@ static const struct vt_column columns[] = {
     {VT_COLUMN(row, resources, VT_CELL_U64, "resources", NULL, "shared memory it has now")},
     {VT_COLUMN(row, objects_created, VT_CELL_U64, "objects_created", NULL, "since it began")},
     {VT_COLUMN(row, state, VT_CELL_TEXT, "state", "STATE", "'runs', or why it ended")},
+    {VT_COLUMN(row, device, VT_CELL_TEXT, "device", "DEVICE", "of this host, that it uses")},
     {VT_COLUMN(row, path, VT_CELL_TEXT, "path", NULL, "the socket it came through")},
 };
 #define N_COLUMNS ((unsigned)(sizeof columns / sizeof columns[0]))
@@ -87,6 +88,7 @@ static void put_context(struct stat *s, const json_t *c, const char *path, const
     const struct row row = {
         .id = number(c, "id"),
         .name = json_string_value(json_object_get(c, "name")),
+        .device = json_string_value(json_object_get(c, "device")),
         .path = path,
         .pid = (int64_t)number(c, "pid"),
         .seconds = real(c, "seconds"),

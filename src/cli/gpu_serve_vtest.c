@@ -54,9 +54,9 @@ static void say_text(const struct vt_vtest_news *news)
         printf("%" PRIu32 ": %s (pid %d) begins\n", r->id, name, (int)news->pid);
         break;
     case VT_VTEST_ENDED:
-        printf("%" PRIu32 ": %s (pid %d) %s after %.3f s and %" PRIu64 " commands: %s\n", r->id,
+        printf("%" PRIu32 ": %s (pid %d) %s after %.3f s and %" PRIu64 " commands%s%s: %s\n", r->id,
                name, (int)news->pid, r->failed ? "is ended" : "ends", news->seconds,
-               r->venus.commands, r->reason);
+               r->venus.commands, r->device[0] != '\0' ? " on " : "", r->device, r->reason);
         if (r->failed && news->commands != NULL && news->commands[0] != '\0') {
             print_commands(stdout, news->commands);
         }
@@ -85,6 +85,7 @@ static void say_json(const struct vt_vtest_news *news)
         vt_json_kv_string(&w, "problem", news->problem);
     }
     if (news->kind == VT_VTEST_ENDED) {
+        vt_json_kv_string(&w, "device", r->device);
         vt_json_kv_bool(&w, "broken", r->failed);
         vt_json_kv_string(&w, "reason", r->reason);
         vt_json_kv_u64(&w, "commands", r->venus.commands);
@@ -141,9 +142,12 @@ static void tell_use(void *server, struct vt_json_writer *w)
     const struct vtest *v = server;
     const char *path = vt_vtest_server_path(v->server);
     char manifest[PATH_MAX];
+    char capset[128];
     bool known = find_manifest(manifest);
+    vt_vtest_server_capset(v->server, capset, sizeof capset);
     if (w != NULL) {
         vt_json_kv_string(w, "path", path);
+        vt_json_kv_string(w, "capset", capset);
         vt_json_key(w, "environment");
         vt_json_object(w);
         vt_json_kv_string(w, "VN_DEBUG", "vtest");
@@ -154,9 +158,9 @@ static void tell_use(void *server, struct vt_json_writer *w)
         vt_json_object_end(w);
         return;
     }
-    printf("listening on %s\n"
+    printf("listening on %s: %s\n"
            "run a client: VN_DEBUG=vtest VTEST_SOCKET_NAME=%s VK_DRIVER_FILES=%s vulkaninfo\n",
-           path, path, known ? manifest : "/usr/share/vulkan/icd.d/virtio_icd.x86_64.json");
+           path, capset, path, known ? manifest : "/usr/share/vulkan/icd.d/virtio_icd.x86_64.json");
 }
 
 static void destroy(void *server)

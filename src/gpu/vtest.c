@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DWORD sizeof(uint32_t)
@@ -35,6 +36,7 @@
 #define BLOB_MAX (UINT64_C(1) << 30)
 #define SEND_PATIENCE_S 30
 #define SEEN_BYTES 1024u
+#define TOLD_PATIENCE_S 5
 
 struct vt_vtest {
     int fd;
@@ -53,6 +55,7 @@ struct vt_vtest {
     uint32_t *free_ids;
     uint32_t resources_room, used, n_free;
 
+    pthread_cond_t told;  /* lock: `ended` */
     pthread_mutex_t lock; /* of what is below, and of the report */
     struct vt_venus_context *context;
     char name[VT_VTEST_NAME_BYTES];
@@ -91,6 +94,7 @@ int vt_vtest_create(int fd, struct vt_venus_renderer *renderer,
         v->options.memory_max_bytes = BLOB_MAX;
     }
     pthread_mutex_init(&v->lock, NULL);
+    pthread_cond_init(&v->told, NULL);
     *vtest = v;
     return 0;
 }
@@ -107,6 +111,7 @@ void vt_vtest_destroy(struct vt_vtest *v)
     free(v->resources);
     free(v->free_ids);
     free(v->commands);
+    pthread_cond_destroy(&v->told);
     pthread_mutex_destroy(&v->lock);
     free(v);
 }
@@ -128,6 +133,7 @@ static void end(struct vt_vtest *v, bool failed, const char *reason, const char 
         v->failed = failed;
         vt_text_printable(v->reason, sizeof v->reason, reason, strlen(reason));
         v->commands = commands != NULL ? strdup(commands) : NULL;
+        pthread_cond_signal(&v->told);
     }
     pthread_mutex_unlock(&v->lock);
 }
@@ -173,6 +179,10 @@ void vt_vtest_report(struct vt_vtest *v, struct vt_vtest_report *report)
     report->messages = v->messages;
     report->resources = v->n_resources;
     if (v->context != NULL) {
+        char device[VT_VENUS_DEVICE_BYTES];
+        vt_venus_context_device(v->context, device);
+        vt_text_printable(report->device, sizeof report->device, device,
+                          strnlen(device, sizeof device));
         vt_venus_context_statistics(v->context, &report->venus);
         vt_venus_context_commands(v->context, add_command, report);
     }
@@ -768,6 +778,18 @@ static int serve_message(struct vt_vtest *v, struct vt_error *err)
     return m->run(v, &in, err);
 }
 
+/* A context that has ended tells so from another thread, with its last commands. */
+static void await_end(struct vt_vtest *v)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += TOLD_PATIENCE_S;
+    pthread_mutex_lock(&v->lock);
+    while (!v->ended && pthread_cond_timedwait(&v->told, &v->lock, &until) == 0) {
+    }
+    pthread_mutex_unlock(&v->lock);
+}
+
 void vt_vtest_run(struct vt_vtest *v)
 {
     struct vt_error err;
@@ -775,6 +797,9 @@ void vt_vtest_run(struct vt_vtest *v)
     do {
         rc = serve_message(v, &err);
     } while (rc == 0);
+    if (v->context != NULL && vt_venus_context_reason(v->context) != NULL) {
+        await_end(v);
+    }
     pthread_mutex_lock(&v->lock);
     bool stopped = v->stopped;
     pthread_mutex_unlock(&v->lock);

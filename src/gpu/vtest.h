@@ -17,8 +17,9 @@
 /** All that is known of a client, at one moment. Plain data without pointers. */
 struct vt_vtest_report {
     uint32_t id;
-    char name[VT_VTEST_NAME_BYTES]; /**< empty: not told yet */
-    bool begun;                     /**< it has a context */
+    char name[VT_VTEST_NAME_BYTES];     /**< empty: not told yet */
+    char device[VT_VENUS_DEVICE_BYTES]; /**< of the host; empty: none was used */
+    bool begun;                         /**< it has a context */
     bool ended;
     bool failed; /**< it ended for another reason than that it wanted to */
     char reason[VT_VTEST_REASON_BYTES];

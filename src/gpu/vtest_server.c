@@ -44,7 +44,7 @@ struct vt_vtest_server {
     struct vt_vtest_server_options options;
     struct vt_gpu_listener listener;
     struct vt_source *source;
-    struct vt_venus_renderer *renderer; /* NULL: each process has its own */
+    struct vt_venus_renderer *renderer; /* of threads: each process has its own */
     struct client *clients;
     uint32_t n, next_id;
     uint64_t served;
@@ -140,8 +140,8 @@ static int add_client(struct vt_vtest_server *s, int fd, struct vt_error *err)
     }
     (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
     *c = (struct client){.server = s, .pid = peer.pid, .since_ns = vt_now_ns()};
-    int rc =
-        vt_vtest_worker_start(fd, ++s->next_id, s->renderer, &s->options.venus, &c->worker, err);
+    int rc = vt_vtest_worker_start(fd, ++s->next_id, s->options.sandbox ? NULL : s->renderer,
+                                   &s->options.venus, &c->worker, err);
     if (rc != 0) {
         free(c);
         return rc;
@@ -197,7 +197,7 @@ int vt_vtest_server_create(struct vt_loop *loop, const struct vt_vtest_server_op
         s->options.clients_max = CLIENTS_MAX;
     }
     s->listener.fd = -1;
-    int rc = options->sandbox ? 0 : vt_venus_renderer_create(&options->venus, &s->renderer, err);
+    int rc = vt_venus_renderer_create(&options->venus, &s->renderer, err);
     rc = rc != 0 ? rc : vt_gpu_listen(&s->listener, options->path, err);
     rc =
         rc != 0 ? rc : vt_loop_add_fd(loop, s->listener.fd, EPOLLIN, on_client, s, &s->source, err);
@@ -214,6 +214,11 @@ const char *vt_vtest_server_path(const struct vt_vtest_server *s)
     return s->listener.path;
 }
 
+void vt_vtest_server_capset(const struct vt_vtest_server *s, char *out, size_t bytes)
+{
+    vt_vtest_describe_capset(s->renderer, out, bytes);
+}
+
 /* ---------------------------------------------------------------- statistics */
 
 static void write_report(struct vt_json_writer *w, const struct vt_vtest_report *r, pid_t pid,
@@ -223,6 +228,7 @@ static void write_report(struct vt_json_writer *w, const struct vt_vtest_report 
     vt_json_kv_u64(w, "id", r->id);
     vt_json_kv_string(w, "name", r->name);
     vt_json_kv_i64(w, "pid", pid);
+    vt_json_kv_string(w, "device", r->device);
     vt_json_kv_f64(w, "seconds", seconds, 6);
     vt_json_kv_u64(w, "messages", r->messages);
     vt_json_kv_u64(w, "resources", r->resources);
@@ -280,13 +286,11 @@ void vt_vtest_server_json(struct vt_vtest_server *s, struct vt_json_writer *w)
 {
     char capset[128];
     struct vt_vtest_report *report = malloc(sizeof *report);
+    vt_vtest_server_capset(s, capset, sizeof capset);
     vt_json_kv_string(w, "way", "vtest");
     vt_json_kv_string(w, "path", s->listener.path);
     vt_json_kv_bool(w, "sandbox", s->options.sandbox);
-    if (s->renderer != NULL) {
-        vt_vtest_describe_capset(s->renderer, capset, sizeof capset);
-        vt_json_kv_string(w, "capset", capset);
-    }
+    vt_json_kv_string(w, "capset", capset);
     vt_json_kv_u64(w, "served", s->served);
     vt_json_key(w, "contexts");
     vt_json_array(w);

@@ -270,6 +270,9 @@ static void take_report(struct vt_vtest_worker *w, struct vt_vtest_report *r)
     memcpy(reason, r->reason, sizeof reason);
     vt_text_printable(r->name, sizeof r->name, name, strnlen(name, sizeof name));
     vt_text_printable(r->reason, sizeof r->reason, reason, strnlen(reason, sizeof reason));
+    char device[sizeof r->device];
+    memcpy(device, r->device, sizeof device);
+    vt_text_printable(r->device, sizeof r->device, device, strnlen(device, sizeof device));
     r->id = w->id;
     r->n_commands =
         r->n_commands < VT_VTEST_REPORT_COMMANDS ? r->n_commands : VT_VTEST_REPORT_COMMANDS;

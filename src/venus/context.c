@@ -142,6 +142,22 @@ const char *vt_venus_context_reason(const struct vt_venus_context *context)
     return reason;
 }
 
+void vt_venus_context_uses(struct vt_venus_context *context, const char *device)
+{
+    pthread_mutex_lock(&context->lock);
+    snprintf(context->device, sizeof context->device, "%s", device);
+    pthread_mutex_unlock(&context->lock);
+}
+
+void vt_venus_context_device(const struct vt_venus_context *context,
+                             char device[VT_VENUS_DEVICE_BYTES])
+{
+    struct vt_venus_context *locked = (struct vt_venus_context *)context;
+    pthread_mutex_lock(&locked->lock);
+    memcpy(device, context->device, VT_VENUS_DEVICE_BYTES);
+    pthread_mutex_unlock(&locked->lock);
+}
+
 void vt_venus_context_wait(struct vt_venus_context *context, pthread_cond_t *cond, uint64_t ns)
 {
     uint64_t at = vt_now_ns() + ns;

@@ -78,6 +78,8 @@ struct vt_venus_renderer *vt_venus_context_renderer(struct vt_venus_context *con
 struct vt_venus_timelines *vt_venus_context_timelines(struct vt_venus_context *context);
 /** True as soon as the context has ended or is being destroyed: who waits stops waiting. */
 bool vt_venus_context_ending(const struct vt_venus_context *context);
+/** It makes a VkDevice on the host's device of that name. */
+void vt_venus_context_uses(struct vt_venus_context *context, const char *device);
 /** Counts allocated bytes against memory_max_bytes; false: too many, nothing is counted. */
 bool vt_venus_memory_take(struct vt_venus_context *context, uint64_t bytes);
 void vt_venus_memory_give(struct vt_venus_context *context, uint64_t bytes);

@@ -175,6 +175,9 @@ void vt_venus_vkCreateDevice(struct vt_venus_run *run, struct vn_vkCreateDevice 
             .state = made,
             .free_state = free_device,
         };
+        VkPhysicalDeviceProperties properties;
+        gpu->call->GetPhysicalDeviceProperties(gpu->handle, &properties);
+        vt_venus_context_uses(run->context, properties.deviceName);
         args->ret = vt_venus_object_made(run, &object, args->self, "pDevice");
         if (args->ret != VK_SUCCESS) {
             made->table.DestroyDevice(made->handle, NULL);

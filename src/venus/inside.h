@@ -60,10 +60,11 @@ struct vt_venus_context {
     bool ended;             /**< lock: `reason` stands */
     bool destroying;        /**< lock */
     char *reason, *commands;
-    struct vt_venus_ring *rings; /**< lock */
-    uint32_t n_rings;            /**< lock */
-    void *shared;                /**< lock: a tree of struct vt_venus_shared by id */
-    struct vt_venus_counts past; /**< lock: of rings that have ended */
+    char device[VT_VENUS_DEVICE_BYTES]; /**< lock */
+    struct vt_venus_ring *rings;        /**< lock */
+    uint32_t n_rings;                   /**< lock */
+    void *shared;                       /**< lock: a tree of struct vt_venus_shared by id */
+    struct vt_venus_counts past;        /**< lock: of rings that have ended */
 
     pthread_t watch; /**< tells of the end, and tells guests that rings are alive */
     pthread_cond_t watch_wake;

@@ -174,6 +174,13 @@ void vt_venus_context_peer(struct vt_venus_context *context, int fd)
     assert_true(fd >= 0);
 }
 
+void vt_venus_context_device(const struct vt_venus_context *context,
+                             char device[VT_VENUS_DEVICE_BYTES])
+{
+    (void)context;
+    memset(device, 0, VT_VENUS_DEVICE_BYTES);
+}
+
 const char *vt_venus_context_reason(const struct vt_venus_context *context)
 {
     (void)context;
