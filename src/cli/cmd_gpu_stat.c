@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PATIENCE_MS 5000
+
 struct row {
     uint64_t id;
     const char *name, *device, *path;
@@ -237,7 +239,7 @@ static int run(const struct vt_args *args)
     if (s.rc != 0) {
         return vt_report(args, &s.err);
     }
-    int rc = vt_gpu_control_each(take, &s, &s.err);
+    int rc = vt_gpu_control_each(PATIENCE_MS, take, &s, &s.err);
     rc = rc != 0 ? rc : each_vm(&s, &s.err);
     s.rc = rc != 0 ? rc : s.rc;
     if (s.rc == 0 && s.path != NULL && !s.found) {

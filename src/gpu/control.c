@@ -22,7 +22,6 @@
 
 #define ASKERS_MAX 8u
 #define DOCUMENT_MAX (UINT32_C(64) << 20)
-#define PATIENCE_MS 5000
 
 struct asker {
     struct vt_gpu_control *control;
@@ -149,7 +148,7 @@ void vt_gpu_control_destroy(struct vt_gpu_control *c)
 /* ---------------------------------------------------------------- asking */
 
 /* The whole document, or NULL; the caller frees. A socket without a server is removed. */
-static char *ask(const char *path)
+static char *ask(const char *path, uint64_t patience_ms)
 {
     struct vt_error err;
     int fd;
@@ -162,7 +161,7 @@ static char *ask(const char *path)
     }
     char *text = NULL;
     size_t bytes = 0, room = 0;
-    uint64_t deadline = vt_deadline_ms(PATIENCE_MS);
+    uint64_t deadline = vt_deadline_ms(patience_ms);
     for (;;) {
         if (bytes + 1 >= room) {
             room = room == 0 ? 65536 : room * 2;
@@ -198,7 +197,8 @@ static int ours(const struct dirent *entry)
            end > 0;
 }
 
-int vt_gpu_control_each(bool (*each)(const char *json, void *arg), void *arg, struct vt_error *err)
+int vt_gpu_control_each(uint64_t patience_ms, bool (*each)(const char *json, void *arg), void *arg,
+                        struct vt_error *err)
 {
     char runtime[PATH_MAX], path[PATH_MAX];
     struct dirent **entries;
@@ -214,7 +214,7 @@ int vt_gpu_control_each(bool (*each)(const char *json, void *arg), void *arg, st
     bool more = true;
     for (int i = 0; i < n; i++) {
         if (more && vt_path_format(path, NULL, "%s/%s", runtime, entries[i]->d_name) == 0) {
-            char *text = ask(path);
+            char *text = ask(path, patience_ms);
             more = text == NULL || each(text, arg);
             free(text);
         }

@@ -15,8 +15,9 @@ int vt_gpu_control_create(struct vt_loop *loop, void (*tell)(struct vt_json_writ
 /** Takes NULL. */
 void vt_gpu_control_destroy(struct vt_gpu_control *control);
 
-/** The documents of all servers of this user, in order of their pids; false stops. Sockets that
- * nobody serves are removed on the way. */
-int vt_gpu_control_each(bool (*each)(const char *json, void *arg), void *arg, struct vt_error *err);
+/** The documents of all servers of this user, in order of their pids, of those that answer within
+ * `patience_ms`; false stops. Sockets that nobody serves are removed on the way. */
+int vt_gpu_control_each(uint64_t patience_ms, bool (*each)(const char *json, void *arg), void *arg,
+                        struct vt_error *err);
 
 #endif

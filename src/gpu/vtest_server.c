@@ -50,6 +50,7 @@ struct vt_vtest_server {
     uint64_t served;
     struct past past[ENDED_KEPT]; /* [served % ENDED_KEPT] is the oldest */
     uint64_t n_past;
+    struct vt_venus_statistics totals; /* of all that have ended */
 };
 
 static void tell_problem(struct vt_vtest_server *s, const char *problem)
@@ -90,6 +91,11 @@ static void keep(struct vt_vtest_server *s, const struct client *c,
                  const struct vt_vtest_report *report)
 {
     struct past *p = &s->past[s->n_past % ENDED_KEPT];
+    s->totals.commands += report->venus.commands;
+    s->totals.unknown += report->venus.unknown;
+    s->totals.failed += report->venus.failed;
+    s->totals.bytes += report->venus.bytes;
+    s->totals.busy_ns += report->venus.busy_ns;
     /* Its report of commands is most of it, and not shown any more. */
     struct vt_vtest_report *copy = malloc(offsetof(struct vt_vtest_report, commands));
     if (copy != NULL) {
@@ -292,6 +298,14 @@ void vt_vtest_server_json(struct vt_vtest_server *s, struct vt_json_writer *w)
     vt_json_kv_bool(w, "sandbox", s->options.sandbox);
     vt_json_kv_string(w, "capset", capset);
     vt_json_kv_u64(w, "served", s->served);
+    vt_json_key(w, "past");
+    vt_json_object(w);
+    vt_json_kv_u64(w, "commands", s->totals.commands);
+    vt_json_kv_u64(w, "unknown", s->totals.unknown);
+    vt_json_kv_u64(w, "failed", s->totals.failed);
+    vt_json_kv_u64(w, "stream_bytes", s->totals.bytes);
+    vt_json_kv_f64(w, "busy_s", (double)s->totals.busy_ns / 1e9, 9);
+    vt_json_object_end(w);
     vt_json_key(w, "contexts");
     vt_json_array(w);
     for (struct client *c = s->clients; report != NULL && c != NULL; c = c->next) {

@@ -39,7 +39,8 @@ int vt_vtest_server_create(struct vt_loop *loop, const struct vt_vtest_server_op
 const char *vt_vtest_server_path(const struct vt_vtest_server *server);
 /** What clients are offered, as text. */
 void vt_vtest_server_capset(const struct vt_vtest_server *server, char *out, size_t bytes);
-/** Members of an open JSON object: "path", "sandbox", "contexts", "ended". */
+/** Members of an open JSON object: "path", "sandbox", "past" (sums of all that have ended),
+ * "contexts", "ended". */
 void vt_vtest_server_json(struct vt_vtest_server *server, struct vt_json_writer *w);
 /** Ends all clients, which have five seconds for what they do just now. Takes NULL. */
 void vt_vtest_server_destroy(struct vt_vtest_server *server);

@@ -320,6 +320,69 @@ static void write_samplers(const struct vt_metrics *m, const struct looks *l, FI
     }
 }
 
+struct gpus {
+    size_t n;
+    struct vt_gpu_served all[VT_GPUS_SERVED_MAX];
+};
+
+static void add_gpu(const struct vt_gpu_served *gpu, void *arg)
+{
+    struct gpus *g = arg;
+    g->all[g->n++] = *gpu;
+}
+
+/* A path may hold anything. */
+static void write_path(const char *path, FILE *out)
+{
+    for (const char *c = path; *c != '\0'; c++) {
+        if (*c == '\\' || *c == '"') {
+            putc('\\', out);
+        }
+        fputs(*c == '\n' ? "\\n" : (char[]){*c, '\0'}, out);
+    }
+}
+
+static void write_gpus(struct vt_watch *watch, FILE *out)
+{
+    static const struct {
+        const char *name, *type, *unit, *help;
+        size_t offset;
+    } all[] = {
+        {"vitrine_gpu_contexts", "gauge", NULL, "Contexts of guests on a GPU that is served.",
+         offsetof(struct vt_gpu_served, contexts)},
+        {"vitrine_gpu_objects", "gauge", NULL, "Vulkan objects that they have.",
+         offsetof(struct vt_gpu_served, objects)},
+        {"vitrine_gpu_memory_bytes", "gauge", "bytes", "Memory that they have allocated.",
+         offsetof(struct vt_gpu_served, memory_bytes)},
+        {"vitrine_gpu_commands", "counter", NULL, "Commands of theirs that were carried out.",
+         offsetof(struct vt_gpu_served, commands)},
+        {"vitrine_gpu_commands_unknown", "counter", NULL, "Commands of a number nobody knows.",
+         offsetof(struct vt_gpu_served, unknown)},
+        {"vitrine_gpu_commands_failed", "counter", NULL, "Commands that ended with an error.",
+         offsetof(struct vt_gpu_served, failed)},
+        {"vitrine_gpu_stream_bytes", "counter", "bytes", "Bytes of their commands.",
+         offsetof(struct vt_gpu_served, stream_bytes)},
+    };
+    struct gpus g = {.n = 0};
+    vt_watch_gpus(watch, add_gpu, &g);
+    for (size_t f = 0; f < sizeof all / sizeof all[0]; f++) {
+        family(out, all[f].name, all[f].type, all[f].unit, all[f].help);
+        for (size_t i = 0; i < g.n; i++) {
+            uint64_t value;
+            memcpy(&value, (const char *)&g.all[i] + all[f].offset, sizeof value);
+            fprintf(out, "%s%s{socket=\"", all[f].name, *all[f].type == 'c' ? "_total" : "");
+            write_path(g.all[i].path, out);
+            fprintf(out, "\"} %" PRIu64 "\n", value);
+        }
+    }
+    family(out, "vitrine_gpu_busy_seconds", "counter", "seconds", "Time spent on their commands.");
+    for (size_t i = 0; i < g.n; i++) {
+        fputs("vitrine_gpu_busy_seconds_total{socket=\"", out);
+        write_path(g.all[i].path, out);
+        fprintf(out, "\"} %.6f\n", g.all[i].busy_s);
+    }
+}
+
 static void write_requests(const struct vt_metrics *m, FILE *out)
 {
     family(out, "vitrine_http_requests", "counter", NULL, "Answers by operation and status.");
@@ -448,6 +511,9 @@ void vt_metrics_write(const struct vt_metrics *m, const struct vt_metrics_now *n
         write_traces(l, out);
         write_samplers(m, l, out);
         free(l);
+    }
+    if (now->watch != NULL) {
+        write_gpus(now->watch, out);
     }
     write_requests(m, out);
     write_now(m, now, out);

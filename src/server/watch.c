@@ -43,6 +43,8 @@ struct vt_watch {
     bool stop;
     unsigned n;
     struct vt_watched vms[VT_WATCH_VMS_MAX];
+    size_t n_gpus;
+    struct vt_gpu_served gpus[VT_GPUS_SERVED_MAX];
     unsigned n_wishes;
     struct wish wishes[WANTS_MAX];
     /* the thread's */
@@ -224,6 +226,25 @@ static void look_at_pages(struct vt_watch *w)
     }
 }
 
+static void look_at_gpus(struct vt_watch *w, struct vt_gpu_served *room)
+{
+    size_t n = vt_gpus_served(room);
+    pthread_mutex_lock(&w->lock);
+    memcpy(w->gpus, room, n * sizeof *room);
+    w->n_gpus = n;
+    pthread_mutex_unlock(&w->lock);
+}
+
+void vt_watch_gpus(struct vt_watch *w, void (*fn)(const struct vt_gpu_served *gpu, void *arg),
+                   void *arg)
+{
+    pthread_mutex_lock(&w->lock);
+    for (size_t i = 0; i < w->n_gpus; i++) {
+        fn(&w->gpus[i], arg);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
 /* ---------------------------------------------------------------- the thread */
 
 /* Until `deadline_ns`, or somebody wants something; false: to the end. */
@@ -244,12 +265,14 @@ static void *run(void *arg)
 {
     struct vt_watch *w = arg;
     struct vt_watched *room = calloc(VT_WATCH_VMS_MAX, sizeof *room);
+    struct vt_gpu_served *gpus = calloc(VT_GPUS_SERVED_MAX, sizeof *gpus);
     uint64_t next_look = 0, next_pages = 0;
-    bool go_on = room != NULL;
+    bool go_on = room != NULL && gpus != NULL;
     while (go_on) {
         uint64_t now = vt_now_ns();
         if (now >= next_look) {
             look_around(w, room);
+            look_at_gpus(w, gpus);
             next_look = vt_now_ns() + LOOK_NS;
         }
         pthread_mutex_lock(&w->lock);
@@ -264,6 +287,7 @@ static void *run(void *arg)
     while (w->n_tracked > 0) {
         forget(w, w->n_tracked - 1);
     }
+    free(gpus);
     free(room);
     return NULL;
 }

@@ -8,6 +8,7 @@
 
 #include "machine/usage.h"
 #include "server/feed.h"
+#include "server/gpus.h"
 #include "server/host.h"
 #include "trace/status.h"
 
@@ -33,6 +34,10 @@ struct vt_watched {
 };
 /** From any thread; `fn` must be quick. */
 void vt_watch_each(struct vt_watch *watch, void (*fn)(const struct vt_watched *vm, void *arg),
+                   void *arg);
+
+/** The same for the GPUs that are served. */
+void vt_watch_gpus(struct vt_watch *watch, void (*fn)(const struct vt_gpu_served *gpu, void *arg),
                    void *arg);
 
 /** One more (or less) who wants to know which pages change in `vm`, NULL: in all. From any thread;
