@@ -228,13 +228,15 @@ static void part(struct peer *p, bool failed, const char *reason)
     assert_int_equal(p->report.failed, failed);
 }
 
+/* In one piece: the server may end it after any part. */
 static void say(struct peer *p, uint32_t length, uint32_t id, const void *bytes, size_t n)
 {
-    const uint32_t header[] = {length, id};
-    assert_int_equal(vt_write_all(p->fd, header, sizeof header, "header", NULL), 0);
+    uint32_t message[64] = {length, id};
+    assert_true(n <= sizeof message - 8);
     if (n > 0) {
-        assert_int_equal(vt_write_all(p->fd, bytes, n, "payload", NULL), 0);
+        memcpy(message + 2, bytes, n);
     }
+    assert_int_equal(vt_write_all(p->fd, message, 8 + n, "a message", NULL), 0);
 }
 
 static void say_dwords(struct peer *p, uint32_t id, const uint32_t *dwords, uint32_t n)
@@ -397,7 +399,6 @@ static void test_syncs(void **state)
     EXPECT(&p, VT_VTEST_SYNC_READ, 1, 0);
     SAY(&p, VT_VTEST_SYNC_UNREF, 2);
     sync_up(&p);
-    assert_int_equal(noted->submitted, 8);
     close(all);
     close(any);
     close(now);
