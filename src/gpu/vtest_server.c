@@ -106,12 +106,10 @@ static void keep(struct vt_vtest_server *s, const struct client *c,
     }
 }
 
-static void on_news(struct vt_source *source, uint32_t events, void *arg)
+/* True: it has ended, and is gone. */
+static bool take_news(struct client *c)
 {
-    struct client *c = arg;
     struct vt_vtest_server *s = c->server;
-    (void)source;
-    (void)events;
     bool ended = vt_vtest_worker_ended(c->worker);
     struct vt_vtest_report *report = malloc(sizeof *report);
     if (report != NULL) {
@@ -133,6 +131,14 @@ static void on_news(struct vt_source *source, uint32_t events, void *arg)
     if (ended) {
         drop(c);
     }
+    return ended;
+}
+
+static void on_news(struct vt_source *source, uint32_t events, void *arg)
+{
+    (void)source;
+    (void)events;
+    take_news(arg);
 }
 
 static int add_client(struct vt_vtest_server *s, int fd, struct vt_error *err)
@@ -343,11 +349,10 @@ void vt_vtest_server_destroy(struct vt_vtest_server *s)
     }
     uint64_t deadline = vt_deadline_ms(END_PATIENCE_MS);
     bool all = true;
-    while (s->clients != NULL) {
-        struct client *c = s->clients;
+    for (struct client *c = s->clients, *next; c != NULL; c = next) {
+        next = c->next;
         await(c, deadline);
-        on_news(NULL, 0, c);
-        if (s->clients == c) {
+        if (!take_news(c)) {
             tell_problem(s, "a client is still inside the host's driver after five seconds");
             all = drop(c) && all;
         }
