@@ -10,8 +10,9 @@ expect_match 'device' 'deviceName *= Virtio-GPU Venus \(llvmpipe' "$(cat "$scrat
 expect_match 'driver' 'driverID *= DRIVER_ID_MESA_VENUS' "$(cat "$scratch/summary")"
 expect_match 'version' 'apiVersion *= 1\.[34]\.' "$(cat "$scratch/summary")"
 
-(cd "$scratch" && native vulkaninfo >native 2>native.err && venus vulkaninfo >venus 2>venus.err) ||
-    fail "vulkaninfo: $(tail -n 5 "$scratch/venus.err")"
+for how in native venus; do
+    "$how" vulkaninfo >"$scratch/$how" 2>"$scratch/$how.err" || fail "vulkaninfo ($how): $(tail -n 5 "$scratch/$how.err")"
+done
 # Extensions of the device, one a line. What Venus has no commands for is in docs/venus.md.
 extensions() {
     sed -n '/^Device Extensions: count/,/^$/s/^\t*\(VK_[A-Za-z0-9_]*\).*/\1/p' "$1" | LC_ALL=C sort -u

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # lib.sh comes first
 # tests/system/venus/lib.sh - sourced after lib.sh by tests of Venus with Mesa's driver: a server of
 # the lavapipe that tools/setup unpacked, and programs run on it natively or through the server.
 #
