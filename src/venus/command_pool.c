@@ -38,6 +38,10 @@ void vt_venus_vkFreeCommandBuffers(struct vt_venus_run *run, struct vn_vkFreeCom
     if (pool == NULL || buffers == NULL) {
         return;
     }
+    if (args->pCommandBuffers == NULL && args->commandBufferCount != 0) {
+        vt_venus_fail(&run->in, VT_VENUS_NULL, "pCommandBuffers", 0, 0);
+        return;
+    }
     uint32_t n = 0;
     for (uint32_t i = 0; i < args->commandBufferCount; i++) {
         uint64_t id = (uint64_t)(uintptr_t)args->pCommandBuffers[i];

@@ -37,6 +37,10 @@ void vt_venus_vkFreeDescriptorSets(struct vt_venus_run *run, struct vn_vkFreeDes
     if (pool == NULL || sets == NULL) {
         return;
     }
+    if (args->pDescriptorSets == NULL && args->descriptorSetCount != 0) {
+        vt_venus_fail(&run->in, VT_VENUS_NULL, "pDescriptorSets", 0, 0);
+        return;
+    }
     uint32_t n = 0;
     for (uint32_t i = 0; i < args->descriptorSetCount; i++) {
         uint64_t id = (uint64_t)args->pDescriptorSets[i];

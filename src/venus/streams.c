@@ -62,7 +62,9 @@ static bool seek(struct vt_venus_run *run, size_t position, const char *member)
         vt_venus_fail(&run->in, VT_VENUS_VALUE, member, position, run->reply.max);
         return false;
     }
-    run->reply.at = run->reply.start + position;
+    if (run->reply.start != NULL) { /* else there is no stream, and this is its beginning */
+        run->reply.at = run->reply.start + position;
+    }
     return true;
 }
 
