@@ -337,6 +337,21 @@ static void command_buffers_end_with_their_pool(void **state)
     GUEST_ENDS(guest, "vkEndCommandBuffer", vkEndCommandBuffer, .commandBuffer = more[20]);
 }
 
+static void lists_that_are_counted_and_not_there(void **state)
+{
+    struct guest *guest = *state;
+    GUEST_ENDS(guest, "pCommandBuffers", vkFreeCommandBuffers, .device = DEVICE,
+               .commandPool = ID(VkCommandPool, GPU_POOL), .commandBufferCount = 2);
+}
+
+static void sets_that_are_counted_and_not_there(void **state)
+{
+    struct guest *guest = *state;
+    make_pool(guest);
+    GUEST_ENDS(guest, "pDescriptorSets", vkFreeDescriptorSets, .device = DEVICE,
+               .descriptorPool = ID(VkDescriptorPool, POOL), .descriptorSetCount = 2);
+}
+
 static void pipelines_that_are_made_together(void **state)
 {
     struct guest *guest = *state;
@@ -444,6 +459,8 @@ int main(void)
         TEST(a_pool_that_is_reset_or_ends_takes_its_sets),
         TEST(ends_of_freeing_a_set_of_another_pool),
         TEST(command_buffers_end_with_their_pool),
+        TEST(lists_that_are_counted_and_not_there),
+        TEST(sets_that_are_counted_and_not_there),
         TEST(pipelines_that_are_made_together),
         TEST(queries_that_are_not_there),
         TEST(queries_that_do_not_fit),
