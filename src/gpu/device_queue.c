@@ -6,6 +6,8 @@
  */
 #include "gpu/device_queue.h"
 
+#include "virtio/barrier.h"
+
 #include <string.h>
 
 static int broken(struct vt_device_queue *q, const char *fault)
@@ -42,7 +44,7 @@ static void ask(struct vt_device_queue *q, uint16_t at)
     } else {
         __atomic_store_n(&q->used->flags, 0, __ATOMIC_RELAXED);
     }
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    vt_virtio_barrier();
 }
 
 static int add_piece(struct vt_device_queue *q, struct vt_device_buffer *b,
@@ -176,7 +178,7 @@ bool vt_device_queue_interrupts(struct vt_device_queue *q)
     if (q->used == NULL || q->fault != NULL) {
         return false;
     }
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    vt_virtio_barrier();
     uint16_t before = q->told;
     bool first = !q->told_valid;
     if (!first && before == q->returned) {
