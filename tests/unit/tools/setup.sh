@@ -26,6 +26,8 @@ complain() {
 new_machine() {
     case=$1
     rm -rf "$top/cache" "$calls"
+    mkdir -p "$top/cache/vulkan/share/vulkan/registry"
+    touch "$top/cache/vulkan/share/vulkan/registry/vk.xml"
     : >"$calls"
     echo 61000 >"$top/uid"
     echo 'Debian|bookworm|bookworm|main|http://mirror/debian/' >"$top/targets"
@@ -50,7 +52,8 @@ for i in "\${!words[@]}"; do
 done
 lib=\$dir/usr/lib/x86_64-linux-gnu
 [ \$suite != bookworm ] || lib=\$dir/lib/x86_64-linux-gnu
-mkdir -p \$lib \$dir/usr/bin
+mkdir -p \$lib \$dir/usr/bin \$dir/usr/include/{vulkan,vk_video} \$dir/usr/share/vulkan/registry
+touch \$dir/usr/share/vulkan/registry/vk.xml
 read -r _ version < <(grep "^\$suite " $top/suites)
 case \$version in
     '') echo "E: \$suite does not have a Release file."; exit 1 ;;
@@ -86,6 +89,12 @@ version_is() {
 new_machine 'all there'
 run 0 build test lint
 not_called '^(sudo|apt-get)'
+
+new_machine 'no registry of Vulkan'
+rm -r "$top/cache/vulkan"
+run 0 build
+called "trixie $top/cache/vulkan.unpacking-tree"
+[ -e "$top/cache/vulkan/share/vulkan/registry/vk.xml" ] || complain 'did not keep the registry'
 
 new_machine 'a package missing, no root'
 echo scdoc >"$top/missing"

@@ -295,6 +295,8 @@ struct seen {
     unsigned begun, ended, wrong, attached, detached, created, destroyed;
     uint8_t bytes[4096];
     size_t used, reply_bytes;
+    uint64_t by_ring[2];  /* begun on the context's own stream, on the ring */
+    pthread_mutex_t lock; /* which are two threads */
 };
 
 static uint64_t see_begin(void *arg, struct vt_venus_context *context,
@@ -302,23 +304,29 @@ static uint64_t see_begin(void *arg, struct vt_venus_context *context,
 {
     struct seen *seen = arg;
     (void)context;
+    pthread_mutex_lock(&seen->lock);
     if (command->ring == 77) {
         memcpy(seen->bytes + seen->used, command->bytes, command->size);
         seen->used += command->size;
     }
-    return ++seen->begun;
+    uint64_t begun = ++seen->by_ring[command->ring == 77];
+    seen->begun++;
+    pthread_mutex_unlock(&seen->lock);
+    return begun;
 }
 static void see_end(void *arg, struct vt_venus_context *context,
                     const struct vt_venus_observed *command, uint64_t begun)
 {
     struct seen *seen = arg;
     (void)context;
-    seen->wrong += begun != seen->begun || command->size % 4 != 0;
+    pthread_mutex_lock(&seen->lock);
+    seen->wrong += begun != seen->by_ring[command->ring == 77] || command->size % 4 != 0;
     seen->ended++;
     if (command->reply != NULL) {
         seen->wrong += !is_version_reply(command->reply);
         seen->reply_bytes += command->reply_bytes;
     }
+    pthread_mutex_unlock(&seen->lock);
 }
 static void see_attached(void *arg, uint32_t context, uint32_t resource, uint64_t size)
 {
@@ -344,7 +352,7 @@ static void see_destroyed(void *arg, uint32_t id)
 static void an_observer_sees_it_all(void **state)
 {
     (void)state;
-    struct seen seen = {0};
+    struct seen seen = {.lock = PTHREAD_MUTEX_INITIALIZER};
     const struct vt_venus_options options = {.observer = {.created = see_created,
                                                           .destroyed = see_destroyed,
                                                           .begin = see_begin,
