@@ -176,13 +176,19 @@ static void describe(const struct vt_vgpu_event_seen *e, bool reply, struct vt_v
     const uint32_t size = reply ? e->response_bytes : e->request_bytes;
     const uint32_t header = reply ? 0 : 8; /* a reply's describer begins with its number */
     struct vt_venus_in in = {.start = bytes, .at = bytes, .end = bytes + size, .arena = arena};
+    bool (*read)(struct vt_venus_in *, struct vt_venus_sink *) = command == NULL ? NULL
+                                                                 : reply ? command->describe_reply
+                                                                         : command->describe;
     if (command == NULL || size < header) {
         vt_venus_fail(&in, command == NULL ? VT_VENUS_UNKNOWN : VT_VENUS_TRUNCATED, NULL,
                       word_at(bytes, size, 0), 0);
+    } else if (read == NULL) { /* its arguments cannot be sent: nobody reads them */
+        in.fault.command = command->name;
+        vt_venus_fail(&in, VT_VENUS_REFUSED, NULL, command->id, 0);
     } else {
         in.at += header;
         in.fault.command = command->name;
-        (void)(reply ? command->describe_reply : command->describe)(&in, sink);
+        (void)read(&in, sink);
     }
     *fault = in.fault;
     vt_venus_arena_reset(arena);
