@@ -1,0 +1,65 @@
+/* synth/kernel.c - kernels: a loop's bytes put in order, and thrown away. See vitrine/synth.h.
+ */
+#include "vitrine/synth.h"
+
+#include <stdlib.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+static int compare(const void *a, const void *b)
+{
+    const struct vt_synth_block *x = a, *y = b;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+int vt_synth_loop_finish(struct vt_synth_loop *loop, struct vt_error *err)
+{
+    if (loop->n_blocks == 0 || loop->n_blocks > VT_SYNTH_BLOCKS_MAX ||
+        loop->n_bytes > VT_SYNTH_BYTES_MAX) {
+        return vt_fail(err, VT_E_INVAL, "a loop of %u blocks and %u bytes", loop->n_blocks,
+                       loop->n_bytes);
+    }
+    qsort(loop->blocks, loop->n_blocks, sizeof loop->blocks[0], compare);
+    bool head = false;
+    XXH3_state_t *state = XXH3_createState();
+    if (state == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "a loop");
+    }
+    XXH3_128bits_reset(state);
+    for (uint32_t i = 0; i < loop->n_blocks; i++) {
+        const struct vt_synth_block *b = &loop->blocks[i];
+        bool overlaps = i > 0 && b->at < b[-1].at + (int64_t)b[-1].n;
+        if (overlaps || b->n == 0 || b->n > loop->n_bytes || b->first > loop->n_bytes - b->n) {
+            XXH3_freeState(state);
+            return vt_fail(err, VT_E_INVAL, "block %u of a loop overlaps another or has no bytes",
+                           i);
+        }
+        head = head || b->at == 0;
+        uint64_t words[2] = {(uint64_t)b->at, b->n};
+        XXH3_128bits_update(state, words, sizeof words);
+        XXH3_128bits_update(state, loop->bytes + b->first, b->n);
+    }
+    XXH128_hash_t hash = XXH3_128bits_digest(state);
+    XXH3_freeState(state);
+    if (!head) {
+        return vt_fail(err, VT_E_INVAL, "a loop without its head");
+    }
+    snprintf(loop->hash, sizeof loop->hash, "%016llx%016llx", (unsigned long long)hash.high64,
+             (unsigned long long)hash.low64);
+    return 0;
+}
+
+void vt_synth_kernel_destroy(struct vt_synth_kernel *k)
+{
+    if (k == NULL) {
+        return;
+    }
+    vt_pixel_fini(&k->program);
+    if (k->trips != NULL) {
+        vt_pixel_fini(k->trips);
+    }
+    free(k->trips);
+    free(k->obligations);
+    free(k);
+}

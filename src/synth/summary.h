@@ -1,0 +1,88 @@
+/* synth/summary.h - what one iteration of a loop does, in terms of the state at its head.
+ *
+ *   summary.c        control flow: blocks in order, merging where ways meet, inner loops
+ *   summary_memory.c accesses: cells, and the list of all others
+ *   summary_pixel.c  the same of a Pixel program with its places
+ *   analyse.c        streams, strides, windows, inductions, trips: from a summary to a kernel
+ *   obligations.c    two summaries to be equal, and all that a kernel claims besides
+ *
+ * A summary is of x86 code, or of a Pixel program in the shoes of that code; a proof holds one
+ * against the other. The state at the head is symbols. Memory operations are listed in program
+ * order; a load's value is a fresh symbol. A *cell* is memory at an address that no iteration moves
+ * and that nothing else overlaps (a guard): it is a variable, and accesses to it are not listed.
+ * Inner loops are summarised from the inside out: variables are symbols within, results are symbols
+ * after it. The iteration that leaves the loop is not described but for what it must not depend on.
+ */
+#ifndef VT_SYNTH_SUMMARY_H
+#define VT_SYNTH_SUMMARY_H
+
+#include "synth/lift.h"
+#include "vitrine/synth.h"
+
+struct vt_cell {
+    struct vt_linear address;
+    uint8_t bytes;
+    vt_term before, after; /**< 8 × bytes wide */
+    bool written;
+};
+
+struct vt_memory_operation {
+    bool store;
+    uint8_t bytes; /**< 1, 2, 4, 8 */
+    int32_t loop;  /**< the innermost inner loop it is in, or -1 */
+    vt_term when;  /**< 1 bit */
+    vt_term address;
+    vt_term value; /**< stored; or the symbol that was loaded */
+};
+
+struct vt_inner_loop {
+    int32_t parent; /**< -1: none */
+    uint32_t n;
+    vt_term variable[VT_PIXEL_VARIABLES_MAX]; /**< symbols, as a trip begins */
+    vt_term initial[VT_PIXEL_VARIABLES_MAX];
+    vt_term next[VT_PIXEL_VARIABLES_MAX];
+    vt_term result[VT_PIXEL_VARIABLES_MAX]; /**< symbols, as it has ended */
+    vt_term condition;                      /**< again */
+    vt_term when; /**< whether it is run at all; else results are the initial values */
+};
+
+struct vt_summary {
+    struct vt_lift_state before, after; /**< flags of `after` as the iteration comes back */
+    vt_term comes_back; /**< 1 bit: this iteration comes back to the head, and nothing in it faults
+                             but for pages */
+    uint32_t n_operations, room;
+    struct vt_memory_operation *operations;
+    uint32_t n_cells;
+    struct vt_cell cells[VT_SYNTH_CELLS_MAX];
+    uint32_t n_loops;
+    struct vt_inner_loop *loops; /**< outermost first; or NULL */
+    /** Bit per enum vt_lift_flag: flags of the head's state on which anything of this iteration
+     * depends, the state in which it leaves the loop included; flags that it leaves as they were on
+     * every way back. A flag that is read and not kept makes the loop refused. */
+    uint8_t flags_read, flags_kept;
+    uint32_t n_aligned; /**< addresses that must be multiples of 16 */
+    vt_term aligned[32];
+    uint32_t instructions;
+};
+void vt_summary_fini(struct vt_summary *s);
+
+/** Of x86 code, with these cells (address, bytes; the rest is filled in). VT_E_UNSUPPORTED. */
+int vt_summary_of_code(struct vt_terms *terms, const struct vt_synth_loop *loop,
+                       const struct vt_cell *cells, uint32_t n_cells, struct vt_summary *s,
+                       struct vt_error *err);
+/** Of k's program: `s` gets before's symbols from `code`, which was made of k->loop with the cells
+ * that k's places name, in their order (inputs, then carries). Loads and inner loops get symbols of
+ * their own; obligations.c pairs them. VT_E_CORRUPT: places do not fit. */
+int vt_summary_of_pixel(struct vt_terms *terms, const struct vt_synth_kernel *k,
+                        const struct vt_summary *code, struct vt_summary *s, struct vt_error *err);
+/** The cells that k's places name, each once. */
+uint32_t vt_kernel_cells(const struct vt_synth_kernel *k, struct vt_cell cells[VT_SYNTH_CELLS_MAX]);
+
+/** A linear sum as a term over a state. */
+vt_term vt_linear_term(struct vt_terms *terms, const struct vt_linear *linear,
+                       const struct vt_lift_state *state);
+/** The other way; false: it is none, or has more than four registers. */
+bool vt_linear_of(struct vt_terms *terms, vt_term term, const struct vt_lift_state *state,
+                  struct vt_linear *linear);
+
+#endif
