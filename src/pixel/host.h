@@ -26,7 +26,7 @@ typedef uint64_t vt_pixel_entry(const struct vt_pixel_call *call);
 int vt_pixel_compile(const struct vt_pixel_program *p, unsigned optimise,
                      struct vt_pixel_image *image, struct vt_error *err);
 void vt_pixel_image_fini(struct vt_pixel_image *image);
-/** What vt_pixel_compile used, for people: "libgccjit 12.2, -O3 -march=znver4". Static. */
+/** What vt_pixel_compile used, for people: "libgccjit 12.2.0, -march=x86-64-v3". Static. */
 const char *vt_pixel_compiler(void);
 
 /** An image that can be called here. NULL: no memory. */
