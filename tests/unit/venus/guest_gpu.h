@@ -81,7 +81,7 @@ static inline void gpu_device(struct guest *guest, uint64_t id)
 }
 
 /* A device, its queue on timeline 1, a command pool and a command buffer. */
-static inline void gpu_ready(struct guest *guest)
+static inline void gpu_device_ready(struct guest *guest)
 {
     gpu_device(guest, GPU_DEVICE);
     const VkDeviceQueueTimelineInfoMESA timeline = {
@@ -103,6 +103,16 @@ static inline void gpu_ready(struct guest *guest)
     VkCommandBuffer commands = ID(VkCommandBuffer, GPU_COMMANDS);
     GUEST_DO(guest, vkAllocateCommandBuffers, .device = DEVICE, .pAllocateInfo = &buffer_info,
              .pCommandBuffers = &commands);
+}
+
+/* The same of the first device; false: there is no driver. */
+static inline bool gpu_ready(struct guest *guest)
+{
+    if (!gpu_open(guest)) {
+        return false;
+    }
+    gpu_device_ready(guest);
+    return true;
 }
 
 static inline uint32_t gpu_type(struct guest *guest, VkMemoryPropertyFlags flags, uint32_t bits)

@@ -2,27 +2,7 @@
 #include "tests/unit/harness.h"
 
 #include "tests/unit/venus/guest_gpu.h"
-
-static struct vt_venus_renderer *renderer;
-
-static int setup(void **state)
-{
-    struct guest *guest = malloc(sizeof *guest);
-    *state = guest;
-    guest_init(guest, renderer);
-    if (!gpu_open(guest)) {
-        return -1;
-    }
-    gpu_ready(guest);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    guest_fini(*state);
-    free(*state);
-    return 0;
-}
+#include "tests/unit/venus/guest_group.h"
 
 /* OpCapability Shader, memory model, an entry point that returns. */
 static const uint32_t shader[] = {
@@ -439,34 +419,19 @@ static void queries_of_a_stride_round_the_world(void **state)
 
 int main(void)
 {
-    struct vt_error err;
-    if (vt_venus_renderer_create(NULL, &renderer, &err) != 0) {
-        return 1;
-    }
-    struct guest probe;
-    guest_init(&probe, renderer);
-    bool driver = gpu_open(&probe);
-    guest_fini(&probe);
-    if (!driver) {
-        fprintf(stderr, "no Vulkan driver here\n");
-        return 77;
-    }
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(each_is_made_and_ended),
-        TEST(images_and_views),
-        TEST(modifiers_are_linear),
-        TEST(a_pool_that_is_reset_or_ends_takes_its_sets),
-        TEST(ends_of_freeing_a_set_of_another_pool),
-        TEST(command_buffers_end_with_their_pool),
-        TEST(lists_that_are_counted_and_not_there),
-        TEST(sets_that_are_counted_and_not_there),
-        TEST(pipelines_that_are_made_together),
-        TEST(queries_that_are_not_there),
-        TEST(queries_that_do_not_fit),
-        TEST(queries_of_a_stride_round_the_world),
+        GROUP_TEST(each_is_made_and_ended),
+        GROUP_TEST(images_and_views),
+        GROUP_TEST(modifiers_are_linear),
+        GROUP_TEST(a_pool_that_is_reset_or_ends_takes_its_sets),
+        GROUP_TEST(ends_of_freeing_a_set_of_another_pool),
+        GROUP_TEST(command_buffers_end_with_their_pool),
+        GROUP_TEST(lists_that_are_counted_and_not_there),
+        GROUP_TEST(sets_that_are_counted_and_not_there),
+        GROUP_TEST(pipelines_that_are_made_together),
+        GROUP_TEST(queries_that_are_not_there),
+        GROUP_TEST(queries_that_do_not_fit),
+        GROUP_TEST(queries_of_a_stride_round_the_world),
     };
-    int rc = cmocka_run_group_tests(tests, NULL, NULL);
-    vt_venus_renderer_destroy(renderer);
-    return rc;
+    return group_begin(gpu_ready) ? group_end(cmocka_run_group_tests(tests, NULL, NULL)) : 77;
 }

@@ -1,18 +1,16 @@
 /* Instances, physical devices, devices and queues of a context, on whichever driver is here. */
 #include "tests/unit/harness.h"
 
-#include "tests/unit/venus/guest.h"
+#include "tests/unit/venus/guest_group.h"
 
 #include <dirent.h>
-
-static struct vt_venus_renderer *renderer;
 
 enum { INSTANCE = 10, GPU = 20, DEVICE = 100, QUEUE = 200, OTHER_QUEUE, SEMAPHORE = 300, FENCE };
 
 #define ID(type, id) ((type)(uintptr_t)(id))
 
-/* The host's first device; 0 when there is none. */
-static uint32_t make_instance(struct guest *guest)
+/* The host's first device; false: there is none. */
+static bool make_instance(struct guest *guest)
 {
     VkInstance instance = ID(VkInstance, INSTANCE);
     const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
@@ -22,7 +20,7 @@ static uint32_t make_instance(struct guest *guest)
     struct vn_vkCreateInstance create = {.pCreateInfo = &info, .pInstance = &instance};
     GUEST_CALL(guest, vkCreateInstance, &create);
     if (create.ret != VK_SUCCESS) {
-        return 0;
+        return false;
     }
     uint32_t n = 0;
     struct vn_vkEnumeratePhysicalDevices list = {.instance = ID(VkInstance, INSTANCE),
@@ -31,7 +29,7 @@ static uint32_t make_instance(struct guest *guest)
     assert_int_equal(list.ret, VK_SUCCESS);
     n = *list.pPhysicalDeviceCount;
     if (n == 0) {
-        return 0;
+        return false;
     }
     VkPhysicalDevice first = ID(VkPhysicalDevice, GPU);
     uint32_t one = 1;
@@ -40,7 +38,7 @@ static uint32_t make_instance(struct guest *guest)
     GUEST_CALL(guest, vkEnumeratePhysicalDevices, &list);
     assert_int_equal(list.ret, n > 1 ? VK_INCOMPLETE : VK_SUCCESS);
     assert_int_equal(*list.pPhysicalDeviceCount, 1);
-    return n;
+    return true;
 }
 
 static VkDeviceQueueCreateInfo one_queue = {
@@ -88,21 +86,6 @@ static void make_queue(struct guest *guest)
 }
 
 /* ---- tests ---- */
-
-static int setup(void **state)
-{
-    struct guest *guest = malloc(sizeof *guest);
-    *state = guest;
-    guest_init(guest, renderer);
-    return make_instance(guest) == 0 ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    guest_fini(*state);
-    free(*state);
-    return 0;
-}
 
 static bool has(struct guest *guest, const char *name)
 {
@@ -462,35 +445,21 @@ static void test_many_contexts(void **state)
 
 int main(void)
 {
-    struct vt_error err;
-    if (vt_venus_renderer_create(NULL, &renderer, &err) != 0) {
-        return 1;
-    }
-    struct guest probe;
-    guest_init(&probe, renderer);
-    uint32_t devices = make_instance(&probe);
-    guest_fini(&probe);
-    if (devices == 0) {
-        fprintf(stderr, "no Vulkan driver here\n");
-        return 77;
-    }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_extensions, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory_types, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_fences_of_a_timeline, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_imported_payloads, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_exported_fence, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_wait_without_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_queue_that_is_not, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_queue_index_that_is_not, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_timeline_that_is_not, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_timeline_in_use, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_too_many_queues, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_object_of_another_device, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_id_in_use, setup, teardown),
+        GROUP_TEST(test_extensions),
+        GROUP_TEST(test_memory_types),
+        GROUP_TEST(test_fences_of_a_timeline),
+        GROUP_TEST(test_imported_payloads),
+        GROUP_TEST(test_exported_fence),
+        GROUP_TEST(test_wait_without_end),
+        GROUP_TEST(test_queue_that_is_not),
+        GROUP_TEST(test_queue_index_that_is_not),
+        GROUP_TEST(test_timeline_that_is_not),
+        GROUP_TEST(test_timeline_in_use),
+        GROUP_TEST(test_too_many_queues),
+        GROUP_TEST(test_object_of_another_device),
+        GROUP_TEST(test_id_in_use),
         cmocka_unit_test(test_many_contexts),
     };
-    int rc = cmocka_run_group_tests(tests, NULL, NULL);
-    vt_venus_renderer_destroy(renderer);
-    return rc;
+    return group_begin(make_instance) ? group_end(cmocka_run_group_tests(tests, NULL, NULL)) : 77;
 }

@@ -4,14 +4,13 @@
 #include "tests/unit/harness.h"
 
 #include "tests/unit/venus/guest_gpu.h"
+#include "tests/unit/venus/guest_group.h"
 
 #define IMAGE (GUEST_FREE_ID + 0)
 #define MEMORY (GUEST_FREE_ID + 1)
 #define HOST_DEVICE (GUEST_FREE_ID + 2)
 #define WIDTH 8u
 #define HEIGHT 4u
-
-static struct vt_venus_renderer *renderer;
 
 /* A device that copies; false: the driver cannot. */
 static bool make_device(struct guest *guest)
@@ -91,23 +90,13 @@ static void make_image(struct guest *guest)
     assert_int_equal(change.ret, VK_SUCCESS);
 }
 
-static int setup(void **state)
+static bool ready(struct guest *guest)
 {
-    struct guest *guest = malloc(sizeof *guest);
-    *state = guest;
-    guest_init(guest, renderer);
     if (!gpu_open(guest) || !make_device(guest)) {
-        return -1;
+        return false;
     }
     make_image(guest);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    guest_fini(*state);
-    free(*state);
-    return 0;
+    return true;
 }
 
 /* Both layers; rows of 11 texels, of which 8 count: the last row ends with its eighth. */
@@ -192,25 +181,10 @@ static void too_little_room_is_refused(void **state)
 
 int main(void)
 {
-    struct vt_error err;
-    const struct vt_venus_options options = {0};
-    if (vt_venus_renderer_create(&options, &renderer, &err) != 0) {
-        (void)fprintf(stderr, "%s\n", err.message);
-        return 1;
-    }
-    struct guest probe;
-    guest_init(&probe, renderer);
-    bool can = gpu_open(&probe) && make_device(&probe);
-    guest_fini(&probe);
-    int failed = 77;
-    if (can) {
-        const struct CMUnitTest tests[] = {
-            cmocka_unit_test_setup_teardown(what_is_copied_in_comes_out, setup, teardown),
-            cmocka_unit_test_setup_teardown(too_few_bytes_are_refused, setup, teardown),
-            cmocka_unit_test_setup_teardown(too_little_room_is_refused, setup, teardown),
-        };
-        failed = cmocka_run_group_tests(tests, NULL, NULL);
-    }
-    vt_venus_renderer_destroy(renderer);
-    return failed;
+    const struct CMUnitTest tests[] = {
+        GROUP_TEST(what_is_copied_in_comes_out),
+        GROUP_TEST(too_few_bytes_are_refused),
+        GROUP_TEST(too_little_room_is_refused),
+    };
+    return group_begin(ready) ? group_end(cmocka_run_group_tests(tests, NULL, NULL)) : 77;
 }

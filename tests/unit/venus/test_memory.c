@@ -2,6 +2,7 @@
 #include "tests/unit/harness.h"
 
 #include "tests/unit/venus/guest_gpu.h"
+#include "tests/unit/venus/guest_group.h"
 
 #include <sys/stat.h>
 
@@ -12,27 +13,6 @@
 #define OTHER_BUFFER (GUEST_FREE_ID + 3)
 #define OTHER_DEVICE (GUEST_FREE_ID + 4)
 #define RESOURCE 77u
-
-static struct vt_venus_renderer *renderer;
-
-static int setup(void **state)
-{
-    struct guest *guest = malloc(sizeof *guest);
-    *state = guest;
-    guest_init(guest, renderer);
-    if (!gpu_open(guest)) {
-        return -1;
-    }
-    gpu_ready(guest);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    guest_fini(*state);
-    free(*state);
-    return 0;
-}
 
 static uint32_t mapped_type(struct guest *guest)
 {
@@ -252,8 +232,7 @@ static void budgets_are_kept(void **state)
     assert_int_equal(vt_venus_renderer_create(&options, &small, &err), 0);
     struct guest guest;
     guest_init(&guest, small);
-    assert_true(gpu_open(&guest));
-    gpu_ready(&guest);
+    assert_true(gpu_ready(&guest));
     uint32_t type = mapped_type(&guest);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(gpu_allocate(&guest, GPU_DEVICE, MEMORY, 100 * KIB, type, NULL),
@@ -443,7 +422,7 @@ static void a_device_takes_its_memory_with_it(void **state)
     assert_int_equal(vt_venus_context_detach(guest->context, RESOURCE, &err), 0);
     assert_int_equal(gpu_memory(guest), GUEST_REPLY_BYTES);
     /* A kept piece serves the next device. */
-    gpu_ready(guest);
+    gpu_device_ready(guest);
     uint32_t *at = make_mapped(guest);
     make_bound(guest);
     gpu_fill(guest, BUFFER, 0, 64 * KIB, 3);
@@ -453,42 +432,27 @@ static void a_device_takes_its_memory_with_it(void **state)
 
 int main(void)
 {
-    struct vt_error err;
-    if (vt_venus_renderer_create(NULL, &renderer, &err) != 0) {
-        return 1;
-    }
-    struct guest probe;
-    guest_init(&probe, renderer);
-    bool driver = gpu_open(&probe);
-    guest_fini(&probe);
-    if (!driver) {
-        fprintf(stderr, "no Vulkan driver here\n");
-        return 77;
-    }
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(both_sides_see_what_the_other_writes),
-        TEST(what_is_bound_outlives_a_free),
-        TEST(freed_memory_is_used_again_by_the_same_guest),
-        TEST(a_resource_is_imported_and_outlives_its_detaching),
-        TEST(resources_that_do_not_fit_are_refused),
-        TEST(sizes_that_cannot_be_are_results),
+        GROUP_TEST(both_sides_see_what_the_other_writes),
+        GROUP_TEST(what_is_bound_outlives_a_free),
+        GROUP_TEST(freed_memory_is_used_again_by_the_same_guest),
+        GROUP_TEST(a_resource_is_imported_and_outlives_its_detaching),
+        GROUP_TEST(resources_that_do_not_fit_are_refused),
+        GROUP_TEST(sizes_that_cannot_be_are_results),
         cmocka_unit_test(budgets_are_kept),
-        TEST(exports_are_checked),
-        TEST(ends_of_a_type_that_is_not),
-        TEST(ends_of_an_id_in_use),
-        TEST(ends_of_a_double_free),
-        TEST(ends_of_freeing_what_is_no_memory),
-        TEST(ends_of_binding_behind_the_end),
-        TEST(ends_of_binding_far_behind_the_end),
-        TEST(ends_of_binding_twice),
-        TEST(ends_of_binding_nothing),
-        TEST(ends_of_binding_what_failed),
-        TEST(ends_of_binding_memory_of_another_device),
-        TEST(ends_of_sparse_binding_without_memory_of_its_own),
-        TEST(a_device_takes_its_memory_with_it),
+        GROUP_TEST(exports_are_checked),
+        GROUP_TEST(ends_of_a_type_that_is_not),
+        GROUP_TEST(ends_of_an_id_in_use),
+        GROUP_TEST(ends_of_a_double_free),
+        GROUP_TEST(ends_of_freeing_what_is_no_memory),
+        GROUP_TEST(ends_of_binding_behind_the_end),
+        GROUP_TEST(ends_of_binding_far_behind_the_end),
+        GROUP_TEST(ends_of_binding_twice),
+        GROUP_TEST(ends_of_binding_nothing),
+        GROUP_TEST(ends_of_binding_what_failed),
+        GROUP_TEST(ends_of_binding_memory_of_another_device),
+        GROUP_TEST(ends_of_sparse_binding_without_memory_of_its_own),
+        GROUP_TEST(a_device_takes_its_memory_with_it),
     };
-    int rc = cmocka_run_group_tests(tests, NULL, NULL);
-    vt_venus_renderer_destroy(renderer);
-    return rc;
+    return group_begin(gpu_ready) ? group_end(cmocka_run_group_tests(tests, NULL, NULL)) : 77;
 }
