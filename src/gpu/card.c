@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/json_writer.h"
 #include "base/text.h"
+#include "gpu/venus_counts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -564,33 +565,8 @@ void vt_card_statistics(const struct vt_card *card, struct vt_card_statistics *s
 
 static bool write_command(const struct vt_venus_command_count *count, void *arg)
 {
-    struct vt_json_writer *w = arg;
-    vt_json_object(w);
-    vt_json_kv_string(w, "name", count->name);
-    vt_json_kv_u64(w, "id", count->id);
-    vt_json_kv_u64(w, "count", count->count);
-    vt_json_kv_u64(w, "failed", count->failed);
-    vt_json_kv_f64(w, "seconds", (double)count->ns / 1e9, 6);
-    vt_json_object_end(w);
+    vt_gpu_command_json(count, arg);
     return true;
-}
-
-static void write_counts(const struct vt_venus_statistics *v, struct vt_json_writer *w)
-{
-    vt_json_kv_u64(w, "commands", v->commands);
-    vt_json_kv_u64(w, "unknown", v->unknown);
-    vt_json_kv_u64(w, "failed", v->failed);
-    vt_json_kv_u64(w, "stream_bytes", v->bytes);
-    vt_json_kv_u64(w, "replies", v->replies);
-    vt_json_kv_u64(w, "reply_bytes", v->reply_bytes);
-    vt_json_kv_u64(w, "objects", v->objects);
-    vt_json_kv_u64(w, "objects_created", v->objects_created);
-    vt_json_kv_u64(w, "objects_destroyed", v->objects_destroyed);
-    vt_json_kv_u64(w, "memory_bytes", v->memory_bytes);
-    vt_json_kv_u64(w, "rings", v->rings);
-    vt_json_kv_u64(w, "notifies", v->notifies);
-    vt_json_kv_u64(w, "waits", v->waits);
-    vt_json_kv_f64(w, "busy_s", (double)v->busy_ns / 1e9, 6);
 }
 
 void vt_card_contexts_json(const struct vt_card *card, unsigned gpu, struct vt_json_writer *w)
@@ -607,7 +583,7 @@ void vt_card_contexts_json(const struct vt_card *card, unsigned gpu, struct vt_j
         vt_json_kv_u64(w, "gpu", gpu);
         vt_json_kv_f64(w, "seconds", (double)(vt_now_ns() - c->begun_ns) / 1e9, 6);
         vt_json_kv_bool(w, "ended", v.ended);
-        write_counts(&v, w);
+        vt_gpu_counts_json(&v, w);
         vt_json_key(w, "by_command");
         vt_json_array(w);
         card->contexts.commands(c->context, write_command, w);

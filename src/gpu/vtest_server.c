@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/json_writer.h"
 #include "gpu/listen.h"
+#include "gpu/venus_counts.h"
 #include "gpu/vtest_worker.h"
 
 #include <errno.h>
@@ -236,7 +237,6 @@ void vt_vtest_server_capset(const struct vt_vtest_server *s, char *out, size_t b
 static void write_report(struct vt_json_writer *w, const struct vt_vtest_report *r, pid_t pid,
                          double seconds)
 {
-    const struct vt_venus_statistics *v = &r->venus;
     vt_json_kv_u64(w, "id", r->id);
     vt_json_kv_string(w, "name", r->name);
     vt_json_kv_i64(w, "pid", pid);
@@ -245,20 +245,7 @@ static void write_report(struct vt_json_writer *w, const struct vt_vtest_report 
     vt_json_kv_u64(w, "messages", r->messages);
     vt_json_kv_u64(w, "resources", r->resources);
     vt_json_kv_u64(w, "syncs", r->syncs);
-    vt_json_kv_u64(w, "commands", v->commands);
-    vt_json_kv_u64(w, "unknown", v->unknown);
-    vt_json_kv_u64(w, "failed", v->failed);
-    vt_json_kv_u64(w, "stream_bytes", v->bytes);
-    vt_json_kv_u64(w, "replies", v->replies);
-    vt_json_kv_u64(w, "reply_bytes", v->reply_bytes);
-    vt_json_kv_u64(w, "objects", v->objects);
-    vt_json_kv_u64(w, "objects_created", v->objects_created);
-    vt_json_kv_u64(w, "objects_destroyed", v->objects_destroyed);
-    vt_json_kv_u64(w, "memory_bytes", v->memory_bytes);
-    vt_json_kv_u64(w, "rings", v->rings);
-    vt_json_kv_u64(w, "notifies", v->notifies);
-    vt_json_kv_u64(w, "waits", v->waits);
-    vt_json_kv_f64(w, "busy_s", (double)v->busy_ns / 1e9, 6);
+    vt_gpu_counts_json(&r->venus, w);
 }
 
 static void write_commands(struct vt_json_writer *w, const struct vt_vtest_report *r)
@@ -267,13 +254,8 @@ static void write_commands(struct vt_json_writer *w, const struct vt_vtest_repor
     vt_json_array(w);
     for (uint32_t i = 0; i < r->n_commands; i++) {
         const struct vt_vtest_count *c = &r->commands[i];
-        vt_json_object(w);
-        vt_json_kv_string(w, "name", c->name);
-        vt_json_kv_u64(w, "id", c->id);
-        vt_json_kv_u64(w, "count", c->count);
-        vt_json_kv_u64(w, "failed", c->failed);
-        vt_json_kv_f64(w, "seconds", (double)c->ns / 1e9, 6);
-        vt_json_object_end(w);
+        const struct vt_venus_command_count count = {c->name, c->id, c->count, c->failed, c->ns};
+        vt_gpu_command_json(&count, w);
     }
     vt_json_array_end(w);
 }
