@@ -9,7 +9,6 @@
 #include "venus/vn_commands.h"
 #include "venus/vn_tables.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 struct buffer_plan {
@@ -170,35 +169,21 @@ void vt_venus_vkGetDeviceBufferMemoryRequirements(
 
 /* ---- binding ---- */
 
-/* Puts the host's handles into `info`; what was bound before keeps its hold when the driver
- * refuses. */
-static struct vt_venus_allocation *
-prepare(struct vt_venus_run *run, const struct vt_venus_object *self, VkBindBufferMemoryInfo *info)
+/* Puts the host's handles into `info`. */
+static bool prepare(struct vt_venus_run *run, const struct vt_venus_object *self,
+                    VkBindBufferMemoryInfo *info)
 {
     struct vt_venus_object *object = vt_venus_object_of(
         run, self, (uint64_t)info->buffer, VK_OBJECT_TYPE_BUFFER, "VkBindBufferMemoryInfo.buffer");
     if (object == NULL) {
-        return NULL;
+        return false;
     }
-    struct vt_venus_resource *resource = object->state;
     VkMemoryRequirements requirements;
     self->device->GetBufferMemoryRequirements((VkDevice)(uintptr_t)self->handle,
                                               (VkBuffer)object->handle, &requirements);
-    struct vt_venus_allocation *memory =
-        vt_venus_allocation_hold(run, object, (uint64_t)info->memory, info->memoryOffset,
-                                 &requirements, "VkBindBufferMemoryInfo.memory");
-    if (memory == NULL) {
-        return NULL;
-    }
-    struct vt_venus_allocation *none = NULL;
-    if (!atomic_compare_exchange_strong(&resource->bound[0], &none, memory)) {
-        vt_venus_allocation_put(memory);
-        vt_venus_fail(&run->in, VT_VENUS_VALUE, "a buffer that is bound already", object->id, 0);
-        return NULL;
-    }
     info->buffer = (VkBuffer)object->handle;
-    info->memory = memory->handle;
-    return memory;
+    return vt_venus_resource_bind(run, object, 0, &requirements, &info->memory, info->memoryOffset,
+                                  "VkBindBufferMemoryInfo.memory");
 }
 
 void vt_venus_vkBindBufferMemory2(struct vt_venus_run *run, struct vn_vkBindBufferMemory2 *args)
@@ -210,7 +195,7 @@ void vt_venus_vkBindBufferMemory2(struct vt_venus_run *run, struct vn_vkBindBuff
     }
     for (uint32_t i = 0; i < args->bindInfoCount; i++) {
         infos[i] = args->pBindInfos[i];
-        if (prepare(run, args->self, &infos[i]) == NULL) {
+        if (!prepare(run, args->self, &infos[i])) {
             return;
         }
     }
@@ -223,7 +208,7 @@ void vt_venus_vkBindBufferMemory(struct vt_venus_run *run, struct vn_vkBindBuffe
                                    .buffer = args->buffer,
                                    .memory = args->memory,
                                    .memoryOffset = args->memoryOffset};
-    if (prepare(run, args->self, &info) != NULL) {
+    if (prepare(run, args->self, &info)) {
         args->ret = args->self->device->BindBufferMemory(args->device, info.buffer, info.memory,
                                                          info.memoryOffset);
     }

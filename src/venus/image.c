@@ -11,7 +11,6 @@
 #include "venus/vn_commands.h"
 #include "venus/vn_tables.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #define MODIFIER_LINEAR UINT64_C(0)
@@ -350,13 +349,13 @@ void vt_venus_vkGetImageDrmFormatModifierPropertiesEXT(
 
 /* ---- binding ---- */
 
-static struct vt_venus_allocation *
-prepare(struct vt_venus_run *run, const struct vt_venus_object *self, VkBindImageMemoryInfo *info)
+static bool prepare(struct vt_venus_run *run, const struct vt_venus_object *self,
+                    VkBindImageMemoryInfo *info)
 {
     struct vt_venus_object *object = vt_venus_object_of(
         run, self, (uint64_t)info->image, VK_OBJECT_TYPE_IMAGE, "VkBindImageMemoryInfo.image");
     if (object == NULL) {
-        return NULL;
+        return false;
     }
     struct vt_venus_resource *resource = object->state;
     VkBindImagePlaneMemoryInfo *plane =
@@ -378,21 +377,9 @@ prepare(struct vt_venus_run *run, const struct vt_venus_object *self, VkBindImag
                                                                    : 0;
     }
     self->device->GetImageMemoryRequirements2((VkDevice)(uintptr_t)self->handle, &ask, &answer);
-    struct vt_venus_allocation *memory =
-        vt_venus_allocation_hold(run, object, (uint64_t)info->memory, info->memoryOffset,
-                                 &answer.memoryRequirements, "VkBindImageMemoryInfo.memory");
-    if (memory == NULL) {
-        return NULL;
-    }
-    struct vt_venus_allocation *none = NULL;
-    if (!atomic_compare_exchange_strong(&resource->bound[slot], &none, memory)) {
-        vt_venus_allocation_put(memory);
-        vt_venus_fail(&run->in, VT_VENUS_VALUE, "an image that is bound already", object->id, 0);
-        return NULL;
-    }
     info->image = (VkImage)object->handle;
-    info->memory = memory->handle;
-    return memory;
+    return vt_venus_resource_bind(run, object, slot, &answer.memoryRequirements, &info->memory,
+                                  info->memoryOffset, "VkBindImageMemoryInfo.memory");
 }
 
 void vt_venus_vkBindImageMemory2(struct vt_venus_run *run, struct vn_vkBindImageMemory2 *args)
@@ -404,7 +391,7 @@ void vt_venus_vkBindImageMemory2(struct vt_venus_run *run, struct vn_vkBindImage
     }
     for (uint32_t i = 0; i < args->bindInfoCount; i++) {
         infos[i] = args->pBindInfos[i];
-        if (prepare(run, args->self, &infos[i]) == NULL) {
+        if (!prepare(run, args->self, &infos[i])) {
             return;
         }
     }
@@ -417,7 +404,7 @@ void vt_venus_vkBindImageMemory(struct vt_venus_run *run, struct vn_vkBindImageM
                                   .image = args->image,
                                   .memory = args->memory,
                                   .memoryOffset = args->memoryOffset};
-    if (prepare(run, args->self, &info) != NULL) {
+    if (prepare(run, args->self, &info)) {
         args->ret = args->self->device->BindImageMemory(args->device, info.image, info.memory,
                                                         info.memoryOffset);
     }

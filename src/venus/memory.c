@@ -97,7 +97,7 @@ static void drop_hold(struct vt_venus_allocation *memory)
     }
 }
 
-void vt_venus_allocation_put(struct vt_venus_allocation *memory)
+static void put(struct vt_venus_allocation *memory)
 {
     if (memory != NULL) {
         drop_hold(memory);
@@ -114,42 +114,49 @@ void vt_venus_resource_end(struct vt_venus_object *object)
 {
     struct vt_venus_resource *resource = object->state;
     for (size_t i = 0; i < sizeof resource->bound / sizeof *resource->bound; i++) {
-        vt_venus_allocation_put(atomic_exchange(&resource->bound[i], NULL));
+        put(atomic_exchange(&resource->bound[i], NULL));
     }
 }
 
-struct vt_venus_allocation *vt_venus_allocation_hold(struct vt_venus_run *run,
-                                                     const struct vt_venus_object *resource,
-                                                     uint64_t id, uint64_t offset,
-                                                     const VkMemoryRequirements *requirements,
-                                                     const char *member)
+bool vt_venus_resource_bind(struct vt_venus_run *run, const struct vt_venus_object *resource,
+                            size_t slot, const VkMemoryRequirements *requirements,
+                            VkDeviceMemory *memory, uint64_t offset, const char *member)
 {
-    const struct vt_venus_object *object =
-        vt_venus_object_of(run, resource->owner, id, VK_OBJECT_TYPE_DEVICE_MEMORY, member);
+    const struct vt_venus_object *object = vt_venus_object_of(
+        run, resource->owner, (uint64_t)*memory, VK_OBJECT_TYPE_DEVICE_MEMORY, member);
     if (object == NULL) {
-        return NULL;
+        return false;
     }
-    struct vt_venus_allocation *memory = object->state;
-    if (memory->result != VK_SUCCESS) {
-        vt_venus_fail(&run->in, VT_VENUS_REFUSED, "memory whose allocation failed", id, 0);
-        return NULL;
+    struct vt_venus_allocation *allocation = object->state;
+    if (allocation->result != VK_SUCCESS) {
+        vt_venus_fail(&run->in, VT_VENUS_REFUSED, "memory whose allocation failed", object->id, 0);
+        return false;
     }
-    if (offset > memory->size || requirements->size > memory->size - offset ||
+    if (offset > allocation->size || requirements->size > allocation->size - offset ||
         (requirements->alignment != 0 && offset % requirements->alignment != 0)) {
-        vt_venus_fail(&run->in, VT_VENUS_VALUE, "memoryOffset", offset,
-                      requirements->size > memory->size ? 0 : memory->size - requirements->size);
-        return NULL;
+        vt_venus_fail(
+            &run->in, VT_VENUS_VALUE, "memoryOffset", offset,
+            requirements->size > allocation->size ? 0 : allocation->size - requirements->size);
+        return false;
     }
-    if ((requirements->memoryTypeBits >> memory->type & 1) == 0) {
+    if ((requirements->memoryTypeBits >> allocation->type & 1) == 0) {
         vt_venus_fail(&run->in, VT_VENUS_VALUE, "memory of a type that cannot be bound",
-                      memory->type, requirements->memoryTypeBits);
-        return NULL;
+                      allocation->type, requirements->memoryTypeBits);
+        return false;
     }
-    if (!hold(memory)) { /* another ring is just freeing it */
-        vt_venus_fail(&run->in, VT_VENUS_NO_OBJECT, member, id, 0);
-        return NULL;
+    if (!hold(allocation)) { /* another ring is just freeing it */
+        vt_venus_fail(&run->in, VT_VENUS_NO_OBJECT, member, object->id, 0);
+        return false;
     }
-    return memory;
+    struct vt_venus_resource *state = resource->state;
+    struct vt_venus_allocation *none = NULL;
+    if (!atomic_compare_exchange_strong(&state->bound[slot], &none, allocation)) {
+        put(allocation);
+        vt_venus_fail(&run->in, VT_VENUS_VALUE, "what is bound already", resource->id, 0);
+        return false;
+    }
+    *memory = allocation->handle;
+    return true;
 }
 
 /* ---- allocating ---- */
@@ -436,7 +443,7 @@ static int export_memory(struct vt_venus_context *context, const struct vt_venus
             }
         }
     }
-    vt_venus_allocation_put(memory);
+    put(memory);
     return rc;
 }
 

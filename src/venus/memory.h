@@ -57,15 +57,12 @@ static inline bool vt_venus_types_sparse(const struct vt_venus_types *types)
 uint32_t vt_venus_types_shown(const struct vt_venus_types *types,
                               const struct vt_venus_resource *resource, uint32_t bits);
 
-/** Takes a hold on memory `id` for binding it: same device, `requirements` met at `offset`. NULL
- * and a fault otherwise. */
-struct vt_venus_allocation *vt_venus_allocation_hold(struct vt_venus_run *run,
-                                                     const struct vt_venus_object *resource,
-                                                     uint64_t id, uint64_t offset,
-                                                     const VkMemoryRequirements *requirements,
-                                                     const char *member);
-/** Gives the hold back; takes NULL. */
-void vt_venus_allocation_put(struct vt_venus_allocation *memory);
+/** Binds `memory`, the guest's id, to plane `slot` of a buffer or image: same device,
+ * `requirements` met at `offset`, nothing bound there before. Then the resource holds it, also when
+ * the driver refuses, and `memory` is the host's handle; false and a fault otherwise. */
+bool vt_venus_resource_bind(struct vt_venus_run *run, const struct vt_venus_object *resource,
+                            size_t slot, const VkMemoryRequirements *requirements,
+                            VkDeviceMemory *memory, uint64_t offset, const char *member);
 /** The end of a buffer's or image's state. */
 void vt_venus_resource_end(struct vt_venus_object *object);
 
