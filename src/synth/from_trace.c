@@ -1,0 +1,60 @@
+/* synth/from_trace.c - a loop that a trace showed, as synthesis takes it. See from_trace.h.
+ */
+#include "synth/from_trace.h"
+
+#include <string.h>
+
+static bool is_in(const struct vt_trace_loop *loops, uint32_t inner, uint32_t outer)
+{
+    while (inner != VT_TRACE_NONE && inner != outer) {
+        inner = loops[inner].parent;
+    }
+    return inner == outer;
+}
+
+/* Appends the bytes of a block; false: not all are known, or they do not fit. */
+static bool append(const struct vt_trace_graph *graph, uint32_t block, uint32_t n,
+                   struct vt_synth_loop *loop)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct vt_trace_block one;
+        vt_trace_graph_instruction(graph, block, i, &one);
+        if (one.code_bytes != one.sizes[0] || one.code_bytes > sizeof loop->bytes - loop->n_bytes) {
+            return false;
+        }
+        memcpy(loop->bytes + loop->n_bytes, one.code, one.code_bytes);
+        loop->n_bytes += one.code_bytes;
+    }
+    return true;
+}
+
+int vt_synth_loop_of_trace(const struct vt_trace_graph *graph, uint32_t index,
+                           struct vt_synth_loop *loop, struct vt_error *err)
+{
+    uint32_t n_loops, n_blocks;
+    const struct vt_trace_loop *loops = vt_trace_graph_loops(graph, &n_loops);
+    const struct vt_trace_basic_block *blocks = vt_trace_graph_blocks(graph, &n_blocks);
+    struct vt_synth_loop made = {.head = blocks[loops[index].header].pc};
+    for (uint32_t i = 0; i < n_blocks; i++) {
+        if (!is_in(loops, blocks[i].loop, index)) {
+            continue;
+        }
+        if (made.n_blocks == VT_SYNTH_BLOCKS_MAX) {
+            return vt_fail(err, VT_E_UNSUPPORTED, "a loop of more than %u blocks",
+                           VT_SYNTH_BLOCKS_MAX);
+        }
+        struct vt_synth_block *b = &made.blocks[made.n_blocks++];
+        b->at = (int64_t)(blocks[i].pc - made.head);
+        b->first = made.n_bytes;
+        if (!append(graph, i, blocks[i].n, &made)) {
+            return vt_fail(err, VT_E_UNSUPPORTED, "a loop of unknown bytes, or of more than %u",
+                           VT_SYNTH_BYTES_MAX);
+        }
+        b->n = made.n_bytes - b->first;
+    }
+    int rc = vt_synth_loop_finish(&made, err);
+    if (rc == 0) {
+        *loop = made;
+    }
+    return rc;
+}
