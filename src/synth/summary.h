@@ -3,6 +3,7 @@
  *   summary.c        control flow: blocks in order, merging where ways meet, inner loops
  *   summary_memory.c accesses: cells, and the list of all others
  *   summary_pixel.c  the same of a Pixel program with its places
+ *   linear.c         sums of registers, as terms and back
  *   analyse.c        streams, strides, windows, inductions, trips: from a summary to a kernel
  *   obligations.c    two summaries to be equal, and all that a kernel claims besides
  *
@@ -30,13 +31,14 @@ struct vt_memory_operation {
     bool store;
     uint8_t bytes; /**< 1, 2, 4, 8 */
     int32_t loop;  /**< the innermost inner loop it is in, or -1 */
-    vt_term when;  /**< 1 bit */
+    vt_term when;  /**< 1 bit; in an inner loop: within a trip of it */
     vt_term address;
     vt_term value; /**< stored; or the symbol that was loaded */
 };
 
 struct vt_inner_loop {
     int32_t parent; /**< -1: none */
+    uint32_t at;    /**< memory operations that are listed before it is run */
     uint32_t n;
     vt_term variable[VT_PIXEL_VARIABLES_MAX]; /**< symbols, as a trip begins */
     vt_term initial[VT_PIXEL_VARIABLES_MAX];
@@ -55,7 +57,7 @@ struct vt_summary {
     uint32_t n_cells;
     struct vt_cell cells[VT_SYNTH_CELLS_MAX];
     uint32_t n_loops;
-    struct vt_inner_loop *loops; /**< outermost first; or NULL */
+    struct vt_inner_loop *loops; /**< in the order in which they are begun; or NULL */
     /** Bit per enum vt_lift_flag: flags of the head's state on which anything of this iteration
      * depends, the state in which it leaves the loop included; flags that it leaves as they were on
      * every way back. A flag that is read and not kept makes the loop refused. */

@@ -1,0 +1,50 @@
+/* synth/linear.c - sums of registers, as terms and back. See summary.h.
+ */
+#include "synth/summary.h"
+
+static vt_term register_of(const struct vt_lift_state *state, uint32_t reg)
+{
+    return reg < VT_LINEAR_FS    ? state->r[reg]
+           : reg == VT_LINEAR_FS ? state->fs_base
+           : reg == VT_LINEAR_GS ? state->gs_base
+                                 : 0;
+}
+
+vt_term vt_linear_term(struct vt_terms *terms, const struct vt_linear *linear,
+                       const struct vt_lift_state *state)
+{
+    vt_term sum = vt_term_const(terms, 64, linear->constant);
+    for (uint32_t i = 0; i < linear->n; i++) {
+        vt_term product = vt_term_2(terms, VT_PIXEL_MUL, register_of(state, linear->part[i].reg),
+                                    vt_term_const(terms, 64, linear->part[i].coefficient));
+        sum = vt_term_2(terms, VT_PIXEL_ADD, sum, product);
+    }
+    return sum;
+}
+
+bool vt_linear_of(struct vt_terms *terms, vt_term term, const struct vt_lift_state *state,
+                  struct vt_linear *linear)
+{
+    struct vt_term_sum sum;
+    struct vt_linear found = {0};
+    if (!vt_term_linear(terms, term, &sum)) {
+        return false;
+    }
+    found.constant = sum.constant;
+    for (uint32_t reg = 0; reg <= VT_LINEAR_GS; reg++) {
+        for (unsigned i = 0; i < sum.n; i++) {
+            if (sum.part[i].atom == register_of(state, reg)) {
+                if (found.n == sizeof found.part / sizeof *found.part) {
+                    return false;
+                }
+                found.part[found.n].reg = reg;
+                found.part[found.n++].coefficient = sum.part[i].coefficient;
+            }
+        }
+    }
+    if (found.n != sum.n) {
+        return false;
+    }
+    *linear = found;
+    return true;
+}
