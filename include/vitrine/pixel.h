@@ -119,12 +119,13 @@ enum vt_pixel_op {
     VT_PIXEL_CHECK,
 
     /* Inner loops: do { … } while (condition). What lies between LOOP and END is run at least once;
-     * values of it are not visible outside. Neither STORE nor CHECK in it. A loop whose condition
-     * still holds after its `max_trips` acts as a CHECK that failed. */
+     * values of it are not visible outside. Neither STORE nor CHECK in it, and no STORE before it.
+     * A loop whose condition still holds after its `max_trips` acts as a CHECK that failed. */
     VT_PIXEL_LOOP,     /**< imm: which. No value */
     VT_PIXEL_VARIABLE, /**< imm: variable of the innermost loop; as this trip begins */
     VT_PIXEL_END,      /**< imm: which. No value */
-    VT_PIXEL_RESULT,   /**< a: a loop (its number) that ended; imm: variable, as it ended */
+    VT_PIXEL_RESULT,   /**< a: a loop (its number) that ended here or in a loop around here; imm:
+                            variable, as its last trip's `next` left it */
     VT_PIXEL_OPS
 };
 
@@ -144,8 +145,10 @@ struct vt_pixel_input {
 
 enum vt_pixel_carry_kind {
     VT_PIXEL_ANY,       /**< next is any function: iterations depend on each other */
-    VT_PIXEL_INDUCTION, /**< next = carry + step, modulo 2^bits */
-    /* next = carry OP something that does not depend on the carry, which nothing else reads: */
+    VT_PIXEL_INDUCTION, /**< next = carry + step */
+    /* next = carry OP e1 OP e2 …, where no e depends on the carry, and nothing else reads the carry
+     * or what is on the way to next (select of a compare is one OP; SUB counts as adding -e): an
+     * iteration that is run with OP's identity in place of the carry gives e1 OP e2 … */
     VT_PIXEL_REDUCE_ADD,
     VT_PIXEL_REDUCE_XOR,
     VT_PIXEL_REDUCE_AND,
@@ -154,22 +157,24 @@ enum vt_pixel_carry_kind {
     VT_PIXEL_REDUCE_UMAX,
     VT_PIXEL_REDUCE_SMIN,
     VT_PIXEL_REDUCE_SMAX,
-    /** next does not depend on any ANY carry and nothing reads the carry: the last iteration's
-     * value is what is left. */
-    VT_PIXEL_LAST,
+    VT_PIXEL_LAST, /**< nothing reads the carry: the last iteration's next is what is left */
 };
 struct vt_pixel_carry {
     char name[24];
     uint8_t bits;
-    uint8_t kind;  /**< enum vt_pixel_carry_kind; vt_pixel_validate finds it out */
+    uint8_t kind; /**< enum vt_pixel_carry_kind; found out */
+    /** Found out, for INDUCTION and REDUCE: what is said of them holds for the carry's low `narrow`
+     * bits, and the bits of next above them are 0, as x86's 32-bit operations have it. Else bits.
+     */
+    uint8_t narrow;
     uint32_t next; /**< value, of its width, outside of loops */
-    uint64_t step; /**< INDUCTION */
+    uint64_t step; /**< found out, for INDUCTION; below 2^narrow */
 };
 
 struct vt_pixel_stream {
     char name[24];
     bool reads, writes;    /**< found out */
-    int32_t low, high;     /**< the window: bytes [low, high) from the position on */
+    int32_t low, high;     /**< the window: bytes [low, high) from the position on, one at least */
     int64_t stride;        /**< bytes from an iteration's position to the next one's; if */
     uint32_t stride_input; /**< is not VT_PIXEL_NONE, that input (64 bits) is it instead */
 };
@@ -177,8 +182,8 @@ struct vt_pixel_stream {
 struct vt_pixel_loop {
     uint32_t n;                               /**< variables */
     uint32_t initial[VT_PIXEL_VARIABLES_MAX]; /**< values from before the loop; say the width */
-    uint32_t next[VT_PIXEL_VARIABLES_MAX];    /**< values of its body */
-    uint32_t condition;                       /**< of its body, 1 bit: again */
+    uint32_t next[VT_PIXEL_VARIABLES_MAX];    /**< visible at its END */
+    uint32_t condition;                       /**< visible at its END, 1 bit: again */
     uint32_t max_trips;                       /**< 1 … VT_PIXEL_TRIPS_MAX */
 };
 
@@ -189,12 +194,13 @@ struct vt_pixel_program {
     struct vt_pixel_input inputs[VT_PIXEL_INPUTS_MAX];
     struct vt_pixel_carry carries[VT_PIXEL_CARRIES_MAX];
     struct vt_pixel_stream streams[VT_PIXEL_STREAMS_MAX];
-    struct vt_pixel_loop *loops; /**< VT_PIXEL_LOOPS_MAX of them, or NULL */
+    struct vt_pixel_loop *loops; /**< room for VT_PIXEL_LOOPS_MAX, or NULL */
     /** Found out: no CHECK and no inner loop: all iterations of a call
      * happen. */
     bool counted;
     /** Found out: no ANY carry and no CHECK. If, besides, no two iterations touch the same byte of
-     * which one writes it, they may run in any order; that is the caller's to know. */
+     * which one writes it, they may run in any order; that is the caller's to know. Inner loops'
+     * trips may still run out: then the iterations that follow must not be seen to have run. */
     bool independent;
 };
 
@@ -203,8 +209,12 @@ void vt_pixel_fini(struct vt_pixel_program *p);
 /** Appends; returns the value's number, or VT_PIXEL_NONE without memory or beyond
  * VT_PIXEL_VALUES_MAX. Checks nothing else. */
 uint32_t vt_pixel_emit(struct vt_pixel_program *p, struct vt_pixel_insn insn);
-/** Whether it is a program: all rules above. Finds out kinds of carries, reads, writes, `counted`,
- * `independent`. VT_E_CORRUPT, with the operation's number and why. */
+/** Appends an inner loop without variables; returns its number, or VT_PIXEL_NONE without memory or
+ * beyond VT_PIXEL_LOOPS_MAX. Only once in the program may it LOOP and END. */
+uint32_t vt_pixel_add_loop(struct vt_pixel_program *p);
+/** Whether it is a program: all rules above. Finds out what is found out, and clears what has no
+ * meaning: operands, lane, stream and imm that an operation does not have, names behind their end,
+ * the stride beside a stride_input. VT_E_CORRUPT, with the operation's number and why. */
 int vt_pixel_validate(struct vt_pixel_program *p, struct vt_error *err);
 
 const char *vt_pixel_op_name(enum vt_pixel_op op); /**< "add", "mul.high.unsigned"…; or NULL */
@@ -223,6 +233,12 @@ struct vt_pixel_call {
                                   All windows of all iterations are memory that may be read, and
                                   written where the stream writes; they may overlap */
 };
+
+/** The meaning of an operation from ADD to PASHR: its result, of insn->bits. `a`, `b` and `c` are
+ * the operands' values, of which a has `bits_a` bits; bits above an operand's width are ignored.
+ * Any widths from 1 to 64 will do (an element of packed operations: 8, 16, 32). */
+uint64_t vt_pixel_evaluate(const struct vt_pixel_insn *insn, unsigned bits_a, uint64_t a,
+                           uint64_t b, uint64_t c);
 
 /** The meaning of a program. Returns how many iterations happened: `count`, or fewer if a CHECK
  * failed or an inner loop's trips ran out. Carries and memory are as after the last that happened.

@@ -33,6 +33,19 @@ uint32_t vt_pixel_emit(struct vt_pixel_program *p, struct vt_pixel_insn insn)
     return p->n_insns++;
 }
 
+uint32_t vt_pixel_add_loop(struct vt_pixel_program *p)
+{
+    if (p->loops == NULL) {
+        p->loops = calloc(VT_PIXEL_LOOPS_MAX, sizeof *p->loops);
+    }
+    if (p->loops == NULL || p->n_loops >= VT_PIXEL_LOOPS_MAX) {
+        return VT_PIXEL_NONE;
+    }
+    p->loops[p->n_loops] =
+        (struct vt_pixel_loop){.condition = VT_PIXEL_NONE, .max_trips = VT_PIXEL_TRIPS_MAX};
+    return p->n_loops++;
+}
+
 const char *vt_pixel_op_name(enum vt_pixel_op op)
 {
     static const char *const names[VT_PIXEL_OPS] = {
