@@ -68,9 +68,12 @@ struct vt_vm_info {
     uint64_t ram_bytes;
     unsigned n_regions;
     struct vt_ram_region regions[VT_RAM_REGIONS_MAX]; /**< ascending gpa, no overlap */
-    bool tracking;               /**< QEMU carries the dirty-tracking preload */
-    char trace_path[64];         /**< trace segment that its plugin serves, or empty */
-    char trace_why[256];         /**< when trace_path is empty: why, in words */
+    bool tracking;       /**< QEMU carries the dirty-tracking preload */
+    char trace_path[64]; /**< trace segment that its plugin serves, or empty */
+    char trace_why[256]; /**< when trace_path is empty: why, in words */
+    char
+        hybrid_path[64]; /**< segment of its plugin that runs kernels in place of loops, or empty */
+    char hybrid_why[256];        /**< when hybrid_path is empty: why, in words */
     char kernel[VT_VM_PATH_MAX]; /**< -kernel, or empty */
     uint64_t started_unix_ns;    /**< CLOCK_REALTIME */
 };
@@ -92,8 +95,9 @@ struct vt_gpu_job {
  *  table is given to vt_vm_start and outlives the keeper; callbacks run on the keeper's loop. */
 struct vt_keeper_service {
     const char *name; /**< the word a client asks for: "track" */
-    /** NULL: none. Lays out the file that QEMU's trace plugin is to share with its readers: `fd` is
-     *  new, empty and writable, for a VM of that many CPUs. Called before QEMU starts. */
+    /** NULL: none. Lays out the file that QEMU's plugin of this name ("trace", "hybrid") shares
+     * with others: `fd` is new, empty and writable, for a VM of that many CPUs. Called before QEMU
+     *  starts. */
     int (*segment)(int fd, unsigned cpus, struct vt_error *err);
     /** QEMU is up, `info` is complete. Returns 0 or fails the start. *state is the service's own.
      *  NULL: a service without clients; it has neither of the other two. */
@@ -131,6 +135,7 @@ struct vt_vm_config {
     uint64_t memory_limit_bytes; /**< of the QEMU process with its RAM; 0: none */
     bool paused;                 /**< do not start the CPUs */
     bool no_trace;               /**< without the trace plugin, which only TCG can have */
+    bool no_accel;               /**< without the plugin of `vitrine accel`, the same */
     int incoming_fd;             /**< restore: a file positioned at QEMU's stream; -1 or 0: none */
     uint64_t timeout_ms;         /**< for QEMU to answer; default 30 000 */
 };

@@ -65,6 +65,8 @@ static void print_json(const struct vt_args *args, const struct vt_vm_info *info
     vt_json_kv_string(&w, "tracking_why", tracking->why[0] != '\0' ? tracking->why : NULL);
     vt_json_kv_string(&w, "trace_path", info->trace_path[0] != '\0' ? info->trace_path : NULL);
     vt_json_kv_string(&w, "trace_why", info->trace_path[0] != '\0' ? NULL : info->trace_why);
+    vt_json_kv_string(&w, "hybrid_path", info->hybrid_path[0] != '\0' ? info->hybrid_path : NULL);
+    vt_json_kv_string(&w, "hybrid_why", info->hybrid_path[0] != '\0' ? NULL : info->hybrid_why);
     vt_json_kv_string(&w, "kernel", info->kernel[0] != '\0' ? info->kernel : NULL);
     vt_json_kv_f64(&w, "started_unix_s", (double)info->started_unix_ns / 1e9, 16);
     vt_json_object_end(&w);
@@ -114,6 +116,9 @@ static void print_text(const struct vt_vm_info *info, const struct tracking *tra
     snprintf(text, sizeof text, "%s%s", info->trace_path[0] != '\0' ? "" : "none: ",
              info->trace_path[0] != '\0' ? info->trace_path : info->trace_why);
     line("trace", text);
+    snprintf(text, sizeof text, "%s%s", info->hybrid_path[0] != '\0' ? "" : "none: ",
+             info->hybrid_path[0] != '\0' ? info->hybrid_path : info->hybrid_why);
+    line("kernels", text);
     struct tm tm;
     time_t started = (time_t)(info->started_unix_ns / 1000000000u);
     if (localtime_r(&started, &tm) != NULL && strftime(text, sizeof text, "%F %T %z", &tm) > 0) {

@@ -179,6 +179,7 @@ static int run(const struct vt_args *args)
         .user = vt_args_value(args, "user"),
         .paused = vt_args_flag(args, "paused"),
         .no_trace = vt_args_flag(args, "no-trace"),
+        .no_accel = vt_args_flag(args, "no-accel"),
     };
     int rc = read_numbers(args, &config);
     if (rc != 0) {
@@ -241,6 +242,7 @@ static const struct vt_option options[] = {
     {"net", "NAME", "user or none (default: none)", false},
     {"paused", NULL, "do not start the CPUs: 'vitrine resume' does", false},
     {"no-trace", NULL, "without the plugin that 'vitrine trace' works with", false},
+    {"no-accel", NULL, "without the plugin that 'vitrine accel' works with", false},
     {"user", "NAME", "run QEMU as this user (root only; default: a uid of its own)", false},
     {"cpu-quota", "PERCENT", "at most this much of one core (cgroup v2)", false},
     {"memory-limit", "SIZE", "at most this much memory for QEMU and its RAM (cgroup v2)", false},

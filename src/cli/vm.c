@@ -2,6 +2,7 @@
 #include "cli/vm.h"
 
 #include "gpu/vm_gpu.h"
+#include "hybrid/service.h"
 #include "vitrine/memory.h"
 #include "vitrine/trace.h"
 
@@ -10,7 +11,7 @@
 static const struct vt_keeper_service gpu_service = {.name = "gpu", .gpu = vt_vm_gpu};
 
 const struct vt_keeper_service *const vt_cli_services[] = {&vt_track_service, &vt_trace_service,
-                                                           &gpu_service, NULL};
+                                                           &vt_hybrid_service, &gpu_service, NULL};
 
 int vt_cli_open_vm(const struct vt_args *args, struct vt_vm **vm)
 {

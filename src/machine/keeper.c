@@ -201,9 +201,7 @@ static void take_back(struct vt_keeper *k, bool ran)
     if (k->ram_made) {
         unlink(k->info.ram_path);
     }
-    if (k->trace_made) {
-        unlink(k->info.trace_path);
-    }
+    vt_keeper_remove_segments(k);
     vt_vmdir_remove(&k->dir);
 }
 

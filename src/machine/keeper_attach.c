@@ -69,6 +69,7 @@ int vt_keeper_find_qemu(struct vt_keeper *k, struct vt_error *err)
     strcpy(info->qmp_path, k->job->qmp_path);
     info->attached = true;
     strcpy(info->trace_why, "started by somebody else, without the plugin");
+    strcpy(info->hybrid_why, info->trace_why);
     int rc = ask(k, err);
     if (rc != 0) {
         return rc;

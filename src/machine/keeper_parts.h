@@ -38,7 +38,7 @@ struct vt_keeper {
 
     /* A QEMU of our own. */
     struct vt_identity identity;
-    bool ram_made, trace_made;
+    bool ram_made, segment_made[VT_PLUGINS];
     int ram_fd, log_fd, preload_fd;
     struct vt_launch_fds fds; /* QEMU's ends, until it is started */
     int qmp_fd, serial_fd;    /* our ends */
@@ -58,9 +58,10 @@ struct vt_keeper {
 /** Makes RAM, sockets and logs, starts QEMU, greets it and loads a saved state. What was made is
  *  taken back by the keeper, also after a failure. */
 int vt_keeper_start_qemu(struct vt_keeper *k, struct vt_error *err);
-/** A QEMU to be that can be traced gets its segment and its plugin; one that cannot goes without,
- *  and k->info says why. */
-int vt_keeper_prepare_trace(struct vt_keeper *k, const char *qemu, struct vt_error *err);
+/** A QEMU to be that can load them gets the plugins and their segments; one that cannot goes
+ *  without, and k->info says why. */
+int vt_keeper_prepare_plugins(struct vt_keeper *k, const char *qemu, struct vt_error *err);
+void vt_keeper_remove_segments(struct vt_keeper *k);
 /** A GPU that a service is: its process, and QEMU's end of the connection. */
 int vt_keeper_start_gpu(struct vt_keeper *k, const char *qemu, struct vt_error *err);
 void vt_keeper_end_gpu(struct vt_keeper *k);

@@ -191,12 +191,14 @@ static size_t list_fds(struct vt_launch_fds *f, int **out)
     int *all[] = {&f->qmp_keeper,   &f->serial,       &f->qmp_public,   &f->qmp_tools[0],
                   &f->qmp_tools[1], &f->qmp_tools[2], &f->qmp_tools[3], &f->kernel,
                   &f->initrd,       &f->disk,         &f->iso,          &f->kvm,
-                  &f->plugin,       &f->segment,      &f->gpu};
+                  &f->plugin[0],    &f->segment[0],   &f->plugin[1],    &f->segment[1],
+                  &f->gpu};
+    _Static_assert(VT_PLUGINS == 2, "each is named");
     memcpy(out, all, sizeof all);
     return sizeof all / sizeof all[0];
 }
 
-#define LAUNCH_FDS_MAX 16
+#define LAUNCH_FDS_MAX 20
 
 static void close_launch_fds(struct vt_keeper *k)
 {
@@ -222,7 +224,7 @@ static int start_qemu(struct vt_keeper *k, struct vt_error *err)
     char program[PATH_MAX];
     char **argv;
     int rc = vt_qemu_find(k->job->config->arch, program, err);
-    rc = rc != 0 ? rc : vt_keeper_prepare_trace(k, program, err);
+    rc = rc != 0 ? rc : vt_keeper_prepare_plugins(k, program, err);
     rc = rc != 0 ? rc : vt_keeper_start_gpu(k, program, err);
     struct vt_launch launch = {.config = k->job->config,
                                .qemu = program,

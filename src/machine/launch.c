@@ -236,8 +236,10 @@ int vt_launch_argv(const struct vt_launch *l, char ***argv, struct vt_error *err
     } else {
         add(&b, "-accel", "%s", c->accel);
     }
-    if (l->fds.plugin >= 0) {
-        add(&b, "-plugin", "/proc/self/fd/%d,fd=%d", l->fds.plugin, l->fds.segment);
+    for (int i = 0; i < VT_PLUGINS; i++) {
+        if (l->fds.plugin[i] >= 0) {
+            add(&b, "-plugin", "/proc/self/fd/%d,fd=%d", l->fds.plugin[i], l->fds.segment[i]);
+        }
     }
     add(&b, "-cpu", "%s", c->cpu_model);
     add(&b, "-smp", "%u", c->cpus);

@@ -7,22 +7,26 @@
 #include "machine/vmdir.h"
 #include "vitrine/machine.h"
 
+/** What QEMU loads to see or steer what TCG executes (plugins/). */
+enum vt_plugin { VT_PLUGIN_TRACE, VT_PLUGIN_HYBRID, VT_PLUGINS };
+
 /** Descriptors QEMU inherits; -1: not used. */
 struct vt_launch_fds {
-    int qmp_keeper;                /**< a connected socket: the keeper's own QMP */
-    int serial;                    /**< a connected socket: the first serial port */
-    int qmp_public;                /**< listening: qmp.sock */
-    int qmp_tools[VT_QMP_SOCKETS]; /**< listening: qmp-N.sock */
-    int kernel, initrd;            /**< read-only */
-    int disk;                      /**< read-write */
-    int iso;                       /**< read-only */
-    int kvm;                       /**< /dev/kvm, for a QEMU that may not open it */
-    int plugin, segment;           /**< the trace plugin and what it writes to; both or neither */
-    int gpu;                       /**< a connected socket: who serves the GPU "venus" */
+    int qmp_keeper;                              /**< a connected socket: the keeper's own QMP */
+    int serial;                                  /**< a connected socket: the first serial port */
+    int qmp_public;                              /**< listening: qmp.sock */
+    int qmp_tools[VT_QMP_SOCKETS];               /**< listening: qmp-N.sock */
+    int kernel, initrd;                          /**< read-only */
+    int disk;                                    /**< read-write */
+    int iso;                                     /**< read-only */
+    int kvm;                                     /**< /dev/kvm, for a QEMU that may not open it */
+    int plugin[VT_PLUGINS], segment[VT_PLUGINS]; /**< each and what it writes to; both or neither */
+    int gpu; /**< a connected socket: who serves the GPU "venus" */
 };
 
 #define VT_LAUNCH_FDS_NONE                                                                         \
-    ((struct vt_launch_fds){-1, -1, -1, {-1, -1, -1, -1}, -1, -1, -1, -1, -1, -1, -1, -1})
+    ((struct vt_launch_fds){                                                                       \
+        -1, -1, -1, {-1, -1, -1, -1}, -1, -1, -1, -1, -1, {-1, -1}, {-1, -1}, -1})
 
 /** The fd sets block devices are opened from. */
 enum { VT_FDSET_DISK = 1, VT_FDSET_ISO = 2, VT_FDSET_KVM = 3 };

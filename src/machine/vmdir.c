@@ -38,9 +38,9 @@ void vt_vmdir_ram_path(const char *name, char *path, size_t size)
     snprintf(path, size, "/dev/shm/qemu_ram_%s", name);
 }
 
-void vt_vmdir_trace_path(const char *name, char *path, size_t size)
+void vt_vmdir_segment_path(const char *plugin, const char *name, char *path, size_t size)
 {
-    snprintf(path, size, "/dev/shm/qemu_trace_%s", name);
+    snprintf(path, size, "/dev/shm/qemu_%s_%s", plugin, name);
 }
 
 /* As text: its device and inode. */
@@ -51,12 +51,12 @@ static bool identify(int fd, char *text, size_t size)
                                            (unsigned long long)st.st_ino) > 0;
 }
 
-int vt_vmdir_mark_trace(const char *dir, int fd, struct vt_error *err)
+int vt_vmdir_mark_segment(const char *dir, const char *plugin, int fd, struct vt_error *err)
 {
     char mark[PATH_MAX], text[64];
-    int rc = vt_vmdir_file(dir, "trace", mark, err);
+    int rc = vt_vmdir_file(dir, plugin, mark, err);
     if (rc == 0 && !identify(fd, text, sizeof text)) {
-        rc = vt_fail_errno(err, VT_E_IO, errno, "a trace segment");
+        rc = vt_fail_errno(err, VT_E_IO, errno, "a segment");
     }
     return rc != 0 ? rc : vt_write_file_atomic(mark, text, strlen(text), 0600, err);
 }
@@ -137,18 +137,18 @@ static void remove_orphaned_ram(const char *dir, const char *name)
 }
 
 /* Its lock belongs to whoever steers it, so the file itself must be the one that was marked. */
-static void remove_orphaned_trace(const char *dir, const char *name)
+static void remove_orphaned_segment(const char *dir, const char *plugin, const char *name)
 {
-    char trace[64], mark[PATH_MAX], found[64];
+    char segment[64], mark[PATH_MAX], found[64];
     char *text;
-    vt_vmdir_trace_path(name, trace, sizeof trace);
-    if (vt_vmdir_file(dir, "trace", mark, NULL) != 0 ||
+    vt_vmdir_segment_path(plugin, name, segment, sizeof segment);
+    if (vt_vmdir_file(dir, plugin, mark, NULL) != 0 ||
         vt_read_file(mark, sizeof found, &text, NULL, NULL) != 0) {
         return;
     }
-    int fd = open(trace, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(segment, O_PATH | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0 && identify(fd, found, sizeof found) && strcmp(found, text) == 0) {
-        unlink(trace);
+        unlink(segment);
     }
     vt_close(&fd);
     free(text);
@@ -175,7 +175,8 @@ static int clean_if_stale(const char *dir, const char *name, struct vt_error *er
     rc = rc != 0 ? rc : vt_lock_file(lock, &fd, err);
     if (rc == 0) {
         remove_orphaned_ram(dir, name);
-        remove_orphaned_trace(dir, name);
+        remove_orphaned_segment(dir, "trace", name);
+        remove_orphaned_segment(dir, "hybrid", name);
         remove_orphaned_cgroup(dir);
         remove_tree(dir);
         close(fd);

@@ -30,11 +30,11 @@ int vt_vmdir_path(const char *name, char path[PATH_MAX], struct vt_error *err);
 int vt_vmdir_file(const char *dir, const char *file, char path[PATH_MAX], struct vt_error *err);
 /** "/dev/shm/qemu_ram_<name>"; 64 bytes are enough for a valid name. */
 void vt_vmdir_ram_path(const char *name, char *path, size_t size);
-/** "/dev/shm/qemu_trace_<name>", the same. */
-void vt_vmdir_trace_path(const char *name, char *path, size_t size);
+/** "/dev/shm/qemu_<plugin>_<name>", the same; of a plugin "trace" or "hybrid". */
+void vt_vmdir_segment_path(const char *plugin, const char *name, char *path, size_t size);
 /** Says in the directory which file that is, so that what is left of it can be told from
  *  another's. */
-int vt_vmdir_mark_trace(const char *dir, int fd, struct vt_error *err);
+int vt_vmdir_mark_segment(const char *dir, const char *plugin, int fd, struct vt_error *err);
 
 /** Makes the directory and takes its lock; a stale one is cleaned first. VT_E_EXISTS when the VM
  *  lives. */

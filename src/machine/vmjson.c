@@ -26,7 +26,7 @@ int vt_vmdir_write(const char *dir, const struct vt_vm_info *info, json_t *confi
     }
     json_t *j = json_pack(
         "{s:i, s:s, s:b, s:s, s:i, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:I, "
-        "s:o, s:b, s:s, s:I, s:s, s:s, s:O*}",
+        "s:o, s:b, s:s, s:I, s:s, s:s, s:s, s:s, s:O*}",
         "vitrine", 1, "name", info->name, "attached", info->attached, "qmp_path", info->qmp_path,
         "qemu_pid", (int)info->qemu_pid, "keeper_pid", (int)info->keeper_pid, "qemu_uid",
         (json_int_t)info->qemu_uid, "qemu_version", info->qemu_version, "accel", info->accel,
@@ -34,7 +34,8 @@ int vt_vmdir_write(const char *dir, const struct vt_vm_info *info, json_t *confi
         info->ram_path, "ram_why", info->ram_why, "ram_bytes", (json_int_t)info->ram_bytes,
         "regions", regions, "tracking", info->tracking, "kernel", info->kernel, "started_unix_ns",
         (json_int_t)info->started_unix_ns, "trace_path", info->trace_path, "trace_why",
-        info->trace_why, "config", config);
+        info->trace_why, "hybrid_path", info->hybrid_path, "hybrid_why", info->hybrid_why, "config",
+        config);
     char *text = j != NULL ? json_dumps(j, JSON_INDENT(2)) : NULL;
     json_decref(j);
     if (text == NULL) {
@@ -100,6 +101,14 @@ static bool get_trace(json_t *j, struct vt_vm_info *info)
             get_string(j, "trace_why", info->trace_why, sizeof info->trace_why));
 }
 
+/* Those of before kernels ran in place of loops have neither. */
+static bool get_hybrid(json_t *j, struct vt_vm_info *info)
+{
+    return json_object_get(j, "hybrid_path") == NULL ||
+           (get_string(j, "hybrid_path", info->hybrid_path, sizeof info->hybrid_path) &&
+            get_string(j, "hybrid_why", info->hybrid_why, sizeof info->hybrid_why));
+}
+
 static bool get_info(json_t *j, struct vt_vm_info *info)
 {
     uint64_t version, qemu_pid, keeper_pid, uid, cpus;
@@ -118,6 +127,7 @@ static bool get_info(json_t *j, struct vt_vm_info *info)
               get_string(j, "ram_why", info->ram_why, sizeof info->ram_why) &&
               get_u64(j, "ram_bytes", INT64_MAX, &info->ram_bytes) && get_regions(j, info) &&
               get_string(j, "kernel", info->kernel, sizeof info->kernel) && get_trace(j, info) &&
+              get_hybrid(j, info) &&
               get_u64(j, "started_unix_ns", INT64_MAX, &info->started_unix_ns) &&
               json_is_boolean(attached) && json_is_boolean(tracking);
     if (!ok) {
@@ -171,14 +181,14 @@ json_t *vt_vm_config_to_json(const struct vt_vm_config *c, const struct vt_vm_in
 {
     json_t *extra = to_array(c->qemu_args);
     return json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, "
-                     "s:b, s:o, s:o}",
+                     "s:b, s:b, s:o, s:o}",
                      "kernel", c->kernel, "initrd", c->initrd, "append", c->append, "disk", c->disk,
                      "iso", c->iso, "memory_bytes", (json_int_t)c->memory_bytes, "cpus",
                      (json_int_t)c->cpus, "cpu_quota_percent", (json_int_t)c->cpu_quota_percent,
                      "memory_limit_bytes", (json_int_t)c->memory_limit_bytes, "arch", info->arch,
                      "machine", info->machine, "accel", info->accel, "cpu_model", c->cpu_model,
-                     "net", c->net, "trace", !c->no_trace, "gpus", to_array(c->gpus), "qemu_args",
-                     extra);
+                     "net", c->net, "trace", !c->no_trace, "hybrid", !c->no_accel, "gpus",
+                     to_array(c->gpus), "qemu_args", extra);
 }
 
 #define QEMU_ARGS_MAX 1024
@@ -206,15 +216,16 @@ int vt_vm_config_from_json(const json_t *json, struct vt_vm_config *config, cons
     json_t *extra, *gpus = NULL;
     json_int_t memory, cpus, quota, limit;
     json_error_t why;
-    int trace = 1;
-    if (json_unpack_ex(
-            (json_t *)(uintptr_t)json, &why, 0,
-            "{s?s, s?s, s?s, s?s, s?s, s?s, s?o, s?b, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o}",
-            "kernel", &c.kernel, "initrd", &c.initrd, "append", &c.append, "disk", &c.disk, "iso",
-            &c.iso, "arch", &c.arch, "gpus", &gpus, "trace", &trace, "memory_bytes", &memory,
-            "cpus", &cpus, "cpu_quota_percent", &quota, "memory_limit_bytes", &limit, "machine",
-            &c.machine, "accel", &c.accel, "cpu_model", &c.cpu_model, "net", &c.net, "qemu_args",
-            &extra) != 0) {
+    int trace = 1, hybrid = 1;
+    if (json_unpack_ex((json_t *)(uintptr_t)json, &why, 0,
+                       "{s?s, s?s, s?s, s?s, s?s, s?s, s?o, s?b, s?b, s:I, s:I, s:I, s:I, s:s, "
+                       "s:s, s:s, s:s, s:o}",
+                       "kernel", &c.kernel, "initrd", &c.initrd, "append", &c.append, "disk",
+                       &c.disk, "iso", &c.iso, "arch", &c.arch, "gpus", &gpus, "trace", &trace,
+                       "hybrid", &hybrid, "memory_bytes", &memory, "cpus", &cpus,
+                       "cpu_quota_percent", &quota, "memory_limit_bytes", &limit, "machine",
+                       &c.machine, "accel", &c.accel, "cpu_model", &c.cpu_model, "net", &c.net,
+                       "qemu_args", &extra) != 0) {
         return vt_fail(err, VT_E_CORRUPT, "configuration: %s", why.text);
     }
     if (memory <= 0 || cpus <= 0 || cpus > UINT8_MAX || quota < 0 || quota > 100 * UINT8_MAX ||
@@ -235,6 +246,7 @@ int vt_vm_config_from_json(const json_t *json, struct vt_vm_config *config, cons
     c.cpu_quota_percent = (unsigned)quota;
     c.memory_limit_bytes = (uint64_t)limit;
     c.no_trace = trace == 0;
+    c.no_accel = hybrid == 0;
     c.qemu_args = list;
     c.gpus = list + QEMU_ARGS_MAX + 1;
     *config = c;

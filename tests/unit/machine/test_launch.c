@@ -86,11 +86,17 @@ static void a_plugin(void **state)
 {
     (void)state;
     struct vt_launch launch = base_launch();
-    launch.fds.plugin = 20;
-    launch.fds.segment = 21;
+    launch.fds.plugin[VT_PLUGIN_TRACE] = 20;
+    launch.fds.segment[VT_PLUGIN_TRACE] = 21;
     check(&launch, &(struct vt_vm_config){.name = "p"},
           BEFORE("p", "q35", "tcg\n-plugin\n/proc/self/fd/20,fd=21", "max", "1", "256") MONITORS
           "-S\n");
+    launch.fds.plugin[VT_PLUGIN_HYBRID] = 22;
+    launch.fds.segment[VT_PLUGIN_HYBRID] = 23;
+    check(&launch, &(struct vt_vm_config){.name = "p"},
+          BEFORE("p", "q35",
+                 "tcg\n-plugin\n/proc/self/fd/20,fd=21\n-plugin\n/proc/self/fd/22,fd=23", "max",
+                 "1", "256") MONITORS "-S\n");
 }
 
 static void everything_given(void **state)

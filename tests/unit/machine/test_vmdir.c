@@ -20,7 +20,7 @@ static int setup(void **state)
     strcpy(root, "/tmp/vitrine-test-XXXXXX");
     snprintf(name, sizeof name, "unit-%d", (int)getpid());
     vt_vmdir_ram_path(name, ram, sizeof ram);
-    vt_vmdir_trace_path(name, trace, sizeof trace);
+    vt_vmdir_segment_path("trace", name, trace, sizeof trace);
     return mkdtemp(root) == NULL || setenv("VITRINE_RUNTIME_DIR", root, 1) != 0;
 }
 
@@ -130,7 +130,7 @@ static void a_segment_goes_and_another_stays(void **state)
         touch(trace);
         assert_int_equal(vt_vmdir_create(name, &dir, NULL), 0);
         int fd = open(trace, O_RDONLY | O_CLOEXEC);
-        assert_int_equal(vt_vmdir_mark_trace(dir.path, fd, NULL), 0);
+        assert_int_equal(vt_vmdir_mark_segment(dir.path, "trace", fd, NULL), 0);
         if (!ours) { /* while the marked one is there, so that it is another file for sure */
             assert_int_equal(unlink(trace), 0);
             touch(trace);
@@ -177,6 +177,8 @@ static void vm_json_comes_back(void **state)
                                     .tracking = true,
                                     .trace_path = "/dev/shm/t",
                                     .trace_why = "",
+                                    .hybrid_path = "/dev/shm/h",
+                                    .hybrid_why = "",
                                     .kernel = "/k\xc3\xa9",
                                     .started_unix_ns = 1795232937716014067};
     strcpy(info.name, name);
