@@ -107,6 +107,12 @@ static void keep(struct vt_vtest_server *s, const struct client *c,
     }
 }
 
+/* It went without a word: it looked whether the socket is served, as another server does. */
+static bool only_looked(const struct vt_vtest_report *report)
+{
+    return report->ended && !report->failed && report->messages == 0;
+}
+
 /* True: it has ended, and is gone. */
 static bool take_news(struct client *c)
 {
@@ -121,7 +127,9 @@ static bool take_news(struct client *c)
             news.kind = VT_VTEST_BEGUN;
             s->options.news(s->options.arg, &news);
         }
-        if (ended) {
+        if (ended && only_looked(report)) {
+            s->served--;
+        } else if (ended) {
             news.kind = VT_VTEST_ENDED;
             news.commands = vt_vtest_worker_commands(c->worker);
             s->options.news(s->options.arg, &news);

@@ -11,7 +11,8 @@
 
 struct vt_json_writer;
 
-/** Something that happened to a client, told on the loop's thread; borrowed for the call. */
+/** Something that happened to a client, told on the loop's thread; borrowed for the call. Nothing
+ * is told of one that connects and goes without having said anything. */
 struct vt_vtest_news {
     enum { VT_VTEST_BEGUN, VT_VTEST_ENDED, VT_VTEST_PROBLEM } kind;
     const struct vt_vtest_report *report; /**< NULL for a problem of the server's own */

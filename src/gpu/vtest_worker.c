@@ -108,6 +108,7 @@ static int start_thread(struct vt_vtest_worker *w, int client, struct vt_venus_r
 struct child {
     int pair;
     struct vt_vtest *vtest;
+    pthread_mutex_t lock; /* of `shared`; the one that ends this process keeps it */
     struct vt_vtest_report *shared;
 };
 
@@ -125,13 +126,16 @@ static void *obey_parent(void *arg)
     struct child *c = arg;
     char byte;
     while (recv(c->pair, &byte, 1, 0) == 1) {
+        pthread_mutex_lock(&c->lock);
         vt_vtest_report(c->vtest, c->shared);
+        pthread_mutex_unlock(&c->lock);
         const char done = RENEW;
         (void)send(c->pair, &done, 1, MSG_NOSIGNAL);
     }
     vt_vtest_stop(c->vtest);
     const struct timespec patience = {.tv_sec = END_PATIENCE_NS / 1000000000u};
     nanosleep(&patience, NULL);
+    pthread_mutex_lock(&c->lock);
     _exit(0);
 }
 
@@ -160,6 +164,9 @@ static int serve_in_child(struct child *c, int client, uint32_t id,
     }
     if (rc == 0) {
         vt_vtest_run(c->vtest);
+        /* The last word: an answer to the parent that began now would be cut short, half written.
+         */
+        pthread_mutex_lock(&c->lock);
         vt_vtest_report(c->vtest, c->shared);
         say_end(c, vt_vtest_last_commands(c->vtest));
     }
@@ -170,7 +177,7 @@ static _Noreturn void be_child(pid_t parent, int client, int pair, uint32_t id,
                                const struct vt_venus_options *venus, struct vt_vtest_report *shared)
 {
     struct vt_error err;
-    struct child c = {.shared = shared};
+    struct child c = {.lock = PTHREAD_MUTEX_INITIALIZER, .shared = shared};
     /* Nothing of the parent's and of other clients' stays open: only standard output and the rest
      * below 3, then these two. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent ||
