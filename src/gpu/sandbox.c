@@ -235,6 +235,7 @@ static const int calls[] = {
     SYS_pipe2,
     SYS_recvmsg,
     SYS_recvfrom,
+    SYS_sendmmsg,
     SYS_sendmsg,
     SYS_sendto,
     SYS_setsockopt,

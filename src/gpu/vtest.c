@@ -36,6 +36,7 @@
 #define BLOB_MAX (UINT64_C(1) << 30)
 #define SEND_PATIENCE_S 30
 #define SEEN_BYTES 1024u
+#define ANSWER_FD_DWORDS 1u
 #define TOLD_PATIENCE_S 5
 
 struct vt_vtest {
@@ -216,7 +217,7 @@ static int take(struct vt_vtest *v, void *bytes, size_t count, struct vt_error *
     return 0;
 }
 
-/* The last message has been answered: it leaves the socket. */
+/* The messages up to here have been answered: they leave the socket. */
 static int settle(struct vt_vtest *v, struct vt_error *err)
 {
     uint8_t used[SEEN_BYTES];
@@ -301,10 +302,37 @@ static int answer(struct vt_vtest *v, enum vt_vtest_message id, const uint32_t *
     return give(v, message, (2 + n) * DWORD, err);
 }
 
-/* A descriptor travels with a byte of its own, behind its message. */
-static int give_fd(struct vt_vtest *v, int fd, struct vt_error *err)
+/* A descriptor travels with a byte of its own, behind its message. Both leave in one call where
+ * that can be: the client, which reads one after the other, then waits once. */
+static int answer_fd(struct vt_vtest *v, enum vt_vtest_message id, const uint32_t *dwords,
+                     uint32_t n, int fd, struct vt_error *err)
 {
-    return vt_send_fds(v->fd, "", 1, &fd, 1, err);
+    uint32_t message[2 + ANSWER_FD_DWORDS] = {htole32(n), htole32(id)};
+    union {
+        char space[CMSG_SPACE(sizeof fd)];
+        struct cmsghdr head;
+    } control = {.head = {.cmsg_level = SOL_SOCKET,
+                          .cmsg_type = SCM_RIGHTS,
+                          .cmsg_len = CMSG_LEN(sizeof fd)}};
+    for (uint32_t i = 0; i < n; i++) {
+        message[2 + i] = htole32(dwords[i]);
+    }
+    memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
+    struct iovec parts[] = {{message, (2 + n) * DWORD}, {(char[]){0}, 1}};
+    struct mmsghdr both[] = {
+        {.msg_hdr = {.msg_iov = &parts[0], .msg_iovlen = 1}},
+        {.msg_hdr = {.msg_iov = &parts[1],
+                     .msg_iovlen = 1,
+                     .msg_control = &control,
+                     .msg_controllen = sizeof control.space}},
+    };
+    int sent = sendmmsg(v->fd, both, 2, MSG_NOSIGNAL);
+    if (sent == 2) {
+        return 0;
+    }
+    size_t done = sent > 0 ? both[0].msg_len : 0;
+    int rc = give(v, (const char *)message + done, parts[0].iov_len - done, err);
+    return rc != 0 ? rc : vt_send_fds(v->fd, "", 1, &fd, 1, err);
 }
 
 /* ---------------------------------------------------------------- resources */
@@ -406,8 +434,7 @@ static int create_blob(struct vt_vtest *v, struct vt_cursor *in, struct vt_error
         return rc;
     }
     keep_resource(v, id);
-    rc = answer(v, VT_VTEST_RESOURCE_CREATE_BLOB, &id, 1, err);
-    rc = rc != 0 ? rc : give_fd(v, fd, err);
+    rc = answer_fd(v, VT_VTEST_RESOURCE_CREATE_BLOB, &id, 1, fd, err);
     close(fd);
     return rc;
 }
@@ -566,8 +593,7 @@ static int wait_syncs(struct vt_vtest *v, struct vt_cursor *in, struct vt_error 
     if (rc != 0) {
         return rc;
     }
-    rc = answer(v, VT_VTEST_SYNC_WAIT, NULL, 0, err);
-    rc = rc != 0 ? rc : give_fd(v, fd, err);
+    rc = answer_fd(v, VT_VTEST_SYNC_WAIT, NULL, 0, fd, err);
     close(fd);
     return rc;
 }
@@ -751,8 +777,7 @@ static int make_room(struct vt_vtest *v, size_t bytes, struct vt_error *err)
 static int serve_message(struct vt_vtest *v, struct vt_error *err)
 {
     uint8_t header[2 * DWORD];
-    int rc = settle(v, err);
-    rc = rc != 0 ? rc : take_but_last(v, header, sizeof header, err);
+    int rc = take_but_last(v, header, sizeof header, err);
     if (rc != 0) {
         return rc;
     }

@@ -16,9 +16,12 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* How a ring looks for work: at once, then letting others run, then now and then. */
-#define SPIN_TURNS 64u
-#define SPIN_NS 20000u
+/* How a ring looks for work: at once, then letting others run, then now and then. Whom it waits for
+ * may be next on this very CPU, so that it must not keep it for long. */
+#define SPIN_TURNS 16u
+#define SPIN_NS 1000u
+/* How long another stream looks for a ring's progress before it sleeps. */
+#define WAIT_NS 20000u
 #define YIELD_NS 2000000u
 #define NAP_NS 500000
 /* How often a wait of the context's own stream looks whether the guest is still there. */
@@ -414,9 +417,14 @@ const char *vt_venus_ring_wait(struct vt_venus_run *run, struct vt_venus_ring *r
     if (!reached(load_tail(ring), seqno)) {
         return "what is waited for was not submitted";
     }
-    uint64_t until = vt_now_ns() + SPIN_NS;
-    while (!done(ring, seqno) && vt_now_ns() < until) {
-        relax();
+    uint64_t began = vt_now_ns(), passed = 0;
+    while (!done(ring, seqno) && passed < WAIT_NS) {
+        if (passed < SPIN_NS) {
+            relax();
+        } else {
+            sched_yield();
+        }
+        passed = vt_now_ns() - began;
     }
     const char *wrong = NULL;
     pthread_mutex_lock(&context->lock);
