@@ -161,6 +161,27 @@ bool guest_ring_wait(const struct guest_ring *ring)
     return true;
 }
 
+struct vt_venus_out guest_out(void)
+{
+    struct vt_venus_out out;
+    vt_venus_out_init(&out, 1 << 20);
+    return out;
+}
+
+void guest_bench_init(struct guest_bench *bench)
+{
+    guest_init(&bench->guest, NULL);
+    guest_ring_make(&bench->ring, &bench->guest, 77, 6, NULL);
+    bench->out = guest_out();
+}
+
+void guest_bench_fini(struct guest_bench *bench)
+{
+    vt_venus_out_fini(&bench->out);
+    guest_fini(&bench->guest);
+    guest_ring_free(&bench->ring);
+}
+
 int guest_submit(struct guest *guest, const struct vt_venus_out *commands)
 {
     return vt_venus_context_submit(guest->context, commands->start,

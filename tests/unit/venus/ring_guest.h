@@ -70,6 +70,17 @@ void guest_ring_send(struct guest_ring *ring, const struct vt_venus_out *command
 /** Until all that was sent has been carried out; false: the ring is FATAL. */
 bool guest_ring_wait(const struct guest_ring *ring);
 
+/** What most tests need: ring 77 in resource 6, and room for commands. */
+struct guest_bench {
+    struct guest guest;
+    struct guest_ring ring;
+    struct vt_venus_out out;
+};
+void guest_bench_init(struct guest_bench *bench);
+void guest_bench_fini(struct guest_bench *bench);
+/** 1 MiB for commands. */
+struct vt_venus_out guest_out(void);
+
 /** Sends on the context's own stream; what vt_venus_context_submit says. */
 int guest_submit(struct guest *guest, const struct vt_venus_out *commands);
 

@@ -7,20 +7,13 @@
 #include <sched.h>
 #include <string.h>
 
-static struct vt_venus_out out_of(void)
-{
-    struct vt_venus_out out;
-    vt_venus_out_init(&out, 1 << 20);
-    return out;
-}
-
 static void the_own_stream_answers(void **state)
 {
     (void)state;
     struct guest guest;
     guest_init(&guest, NULL);
     struct guest_memory replies = guest_attach(&guest, 5, 4096);
-    struct vt_venus_out out = out_of();
+    struct vt_venus_out out = guest_out();
     say_reply_stream(&out, 5, 64, 100);
     say_version(&out, true);
     say_version(&out, false);
@@ -37,34 +30,30 @@ static void the_own_stream_answers(void **state)
 static void a_ring_answers_round_and_round(void **state)
 {
     (void)state;
-    struct guest guest;
-    guest_init(&guest, NULL);
-    struct guest_memory replies = guest_attach(&guest, 5, 4096);
-    struct guest_ring ring;
-    guest_ring_make(&ring, &guest, 77, 6, NULL);
+    struct guest_bench b;
+    guest_bench_init(&b);
+    struct guest_memory replies = guest_attach(&b.guest, 5, 4096);
     for (unsigned i = 0; i < 2000; i++) {
         size_t offset = (size_t)(i % 40) * 100;
-        struct vt_venus_out out = out_of();
+        b.out.at = b.out.start;
         for (unsigned j = 0; j < i % 7; j++) {
-            say_version(&out, false);
+            say_version(&b.out, false);
         }
-        say_reply_stream(&out, 5, offset, VERSION_REPLY_BYTES);
-        say_version(&out, true);
+        say_reply_stream(&b.out, 5, offset, VERSION_REPLY_BYTES);
+        say_version(&b.out, true);
         memset(replies.at + offset, 0, VERSION_REPLY_BYTES);
-        guest_ring_send(&ring, &out);
-        assert_true(guest_ring_wait(&ring));
+        guest_ring_send(&b.ring, &b.out);
+        assert_true(guest_ring_wait(&b.ring));
         assert_true(is_version_reply(replies.at + offset));
-        vt_venus_out_fini(&out);
     }
     struct vt_venus_statistics statistics;
-    vt_venus_context_statistics(guest.context, &statistics);
+    vt_venus_context_statistics(b.guest.context, &statistics);
     assert_int_equal(statistics.replies, 2000);
     assert_int_equal(statistics.reply_bytes, 2000 * (uint64_t)VERSION_REPLY_BYTES);
     assert_int_equal(statistics.rings, 1);
     assert_int_equal(statistics.unknown, 0);
     guest_memory_free(&replies);
-    guest_fini(&guest);
-    guest_ring_free(&ring);
+    guest_bench_fini(&b);
 }
 
 /* With no timeout the ring falls asleep whenever it can: every wake-up must come through. */
@@ -80,7 +69,7 @@ static void no_wake_up_is_lost(void **state)
     ring.tail = (_Atomic uint32_t *)(ring.memory.at + info.tailOffset);
     ring.status = (_Atomic uint32_t *)(ring.memory.at + info.statusOffset);
     ring.buffer = ring.memory.at + info.bufferOffset;
-    struct vt_venus_out out = out_of();
+    struct vt_venus_out out = guest_out();
     say_create_ring(&out, 9, &info);
     assert_int_equal(guest_submit(&guest, &out), 0);
     out.at = out.start;
@@ -107,12 +96,10 @@ static void no_wake_up_is_lost(void **state)
 static void streams_lie_in_shared_memory(void **state)
 {
     (void)state;
-    struct guest guest;
-    guest_init(&guest, NULL);
-    struct guest_memory memory = guest_attach(&guest, 5, 1 << 16);
-    struct guest_ring ring;
-    guest_ring_make(&ring, &guest, 77, 6, NULL);
-    struct vt_venus_out stream = out_of();
+    struct guest_bench b;
+    guest_bench_init(&b);
+    struct guest_memory memory = guest_attach(&b.guest, 5, 1 << 16);
+    struct vt_venus_out stream = guest_out();
     say_version(&stream, true);
     size_t bytes = (size_t)(stream.at - stream.start);
     memcpy(memory.at + 4096, stream.start, bytes);
@@ -125,49 +112,41 @@ static void streams_lie_in_shared_memory(void **state)
         {.resourceId = 5, .offset = 8192, .size = 100 * bytes},
     };
     const size_t positions[] = {400, 0, 500};
-    struct vt_venus_out out = out_of();
-    say_reply_stream(&out, 5, 0, 4096);
-    say_execute(&out, 3, streams, positions);
-    say_version(&out, true);
-    guest_ring_send(&ring, &out);
-    assert_true(guest_ring_wait(&ring));
+    say_reply_stream(&b.out, 5, 0, 4096);
+    say_execute(&b.out, 3, streams, positions);
+    say_version(&b.out, true);
+    guest_ring_send(&b.ring, &b.out);
+    assert_true(guest_ring_wait(&b.ring));
     assert_true(is_version_reply(memory.at + 400));
     for (unsigned i = 0; i < 101; i++) {
         assert_true(is_version_reply(memory.at + 500 + (size_t)i * VERSION_REPLY_BYTES));
     }
     assert_int_equal(memory.at[420], 0);
-    vt_venus_out_fini(&out);
     vt_venus_out_fini(&stream);
     guest_memory_free(&memory);
-    guest_fini(&guest);
-    guest_ring_free(&ring);
+    guest_bench_fini(&b);
 }
 
 /* Mesa's roundtrip: submitted on the own stream, waited for on the ring. */
 static void a_ring_waits_for_the_own_stream(void **state)
 {
     (void)state;
-    struct guest guest;
-    guest_init(&guest, NULL);
-    struct guest_ring ring;
-    guest_ring_make(&ring, &guest, 77, 6, NULL);
-    struct vt_venus_out out = out_of();
+    struct guest_bench b;
+    guest_bench_init(&b);
     for (uint64_t seqno = 1; seqno <= 200; seqno++) {
-        out.at = out.start;
-        say_wait_seqno(&out, seqno);
-        say_extra(&out, 77, 0, (uint32_t)seqno);
-        guest_ring_send(&ring, &out);
-        assert_int_equal(*(volatile uint32_t *)ring.extra, seqno - 1);
-        out.at = out.start;
-        say_submit_seqno(&out, 77, seqno);
-        say_wait_ring(&out, 77, ring.at);
-        assert_int_equal(guest_submit(&guest, &out), 0);
-        assert_int_equal(*(volatile uint32_t *)ring.extra, seqno);
-        assert_int_equal(atomic_load(ring.head), ring.at);
+        b.out.at = b.out.start;
+        say_wait_seqno(&b.out, seqno);
+        say_extra(&b.out, 77, 0, (uint32_t)seqno);
+        guest_ring_send(&b.ring, &b.out);
+        assert_int_equal(*(volatile uint32_t *)b.ring.extra, seqno - 1);
+        b.out.at = b.out.start;
+        say_submit_seqno(&b.out, 77, seqno);
+        say_wait_ring(&b.out, 77, b.ring.at);
+        assert_int_equal(guest_submit(&b.guest, &b.out), 0);
+        assert_int_equal(*(volatile uint32_t *)b.ring.extra, seqno);
+        assert_int_equal(atomic_load(b.ring.head), b.ring.at);
     }
-    vt_venus_out_fini(&out);
-    guest_fini(&guest);
-    guest_ring_free(&ring);
+    guest_bench_fini(&b);
 }
 
 /* One ring waits for another's position, which its own thread waits for in turn. */
@@ -180,7 +159,7 @@ static void rings_wait_for_one_another(void **state)
     struct guest_ring b;
     guest_ring_make(&a, &guest, 1, 6, NULL);
     guest_ring_make(&b, &guest, 2, 7, NULL);
-    struct vt_venus_out out = out_of();
+    struct vt_venus_out out = guest_out();
     for (uint64_t seqno = 1; seqno <= 200; seqno++) {
         out.at = out.start;
         say_wait_seqno(&out, seqno);
@@ -203,26 +182,21 @@ static void rings_wait_for_one_another(void **state)
 static void a_ring_outlives_its_resource_and_then_ends(void **state)
 {
     (void)state;
-    struct guest guest;
-    guest_init(&guest, NULL);
-    struct guest_ring ring;
-    guest_ring_make(&ring, &guest, 77, 6, NULL);
-    assert_int_equal(vt_venus_context_detach(guest.context, 6, NULL), 0);
-    assert_int_equal(vt_venus_context_detach(guest.context, 6, NULL), -3);
-    struct vt_venus_out out = out_of();
-    say_version(&out, false);
-    guest_ring_send(&ring, &out);
-    assert_true(guest_ring_wait(&ring));
-    out.at = out.start;
-    say_destroy_ring(&out, 77);
-    assert_int_equal(guest_submit(&guest, &out), 0);
+    struct guest_bench b;
+    guest_bench_init(&b);
+    assert_int_equal(vt_venus_context_detach(b.guest.context, 6, NULL), 0);
+    assert_int_equal(vt_venus_context_detach(b.guest.context, 6, NULL), -3);
+    say_version(&b.out, false);
+    guest_ring_send(&b.ring, &b.out);
+    assert_true(guest_ring_wait(&b.ring));
+    b.out.at = b.out.start;
+    say_destroy_ring(&b.out, 77);
+    assert_int_equal(guest_submit(&b.guest, &b.out), 0);
     struct vt_venus_statistics statistics;
-    vt_venus_context_statistics(guest.context, &statistics);
+    vt_venus_context_statistics(b.guest.context, &statistics);
     assert_int_equal(statistics.rings, 0);
     assert_int_equal(statistics.commands, 3); /* of an ended ring too */
-    vt_venus_out_fini(&out);
-    guest_fini(&guest);
-    guest_ring_free(&ring);
+    guest_bench_fini(&b);
 }
 
 /* Also while a command blocks. */
@@ -235,7 +209,7 @@ static void a_watched_ring_is_reported_alive(void **state)
     const VkRingMonitorInfoMESA monitor = {.sType = VK_STRUCTURE_TYPE_RING_MONITOR_INFO_MESA,
                                            .maxReportingPeriodMicroseconds = 1000};
     guest_ring_make(&ring, &guest, 77, 6, &monitor);
-    struct vt_venus_out out = out_of();
+    struct vt_venus_out out = guest_out();
     say_wait_seqno(&out, 1);
     guest_ring_send(&ring, &out);
     for (unsigned i = 0; i < 3; i++) {
@@ -267,27 +241,22 @@ static bool note_row(const struct vt_venus_command_count *count, void *arg)
 static void commands_are_counted_by_name(void **state)
 {
     (void)state;
-    struct guest guest;
-    guest_init(&guest, NULL);
-    struct guest_ring ring;
-    guest_ring_make(&ring, &guest, 77, 6, NULL);
-    struct vt_venus_out out = out_of();
+    struct guest_bench b;
+    guest_bench_init(&b);
     for (unsigned i = 0; i < 70; i++) {
-        say_version(&out, false);
+        say_version(&b.out, false);
     }
-    guest_ring_send(&ring, &out);
-    assert_true(guest_ring_wait(&ring));
-    out.at = out.start;
-    say_notify(&out, 77);
-    say_version(&out, false);
-    assert_int_equal(guest_submit(&guest, &out), 0);
+    guest_ring_send(&b.ring, &b.out);
+    assert_true(guest_ring_wait(&b.ring));
+    b.out.at = b.out.start;
+    say_notify(&b.out, 77);
+    say_version(&b.out, false);
+    assert_int_equal(guest_submit(&b.guest, &b.out), 0);
     uint64_t seen[2] = {0};
-    vt_venus_context_commands(guest.context, note_row, seen);
+    vt_venus_context_commands(b.guest.context, note_row, seen);
     assert_int_equal(seen[0], 71);
-    assert_int_equal(seen[1], 1 + ring.notifies);
-    vt_venus_out_fini(&out);
-    guest_fini(&guest);
-    guest_ring_free(&ring);
+    assert_int_equal(seen[1], 1 + b.ring.notifies);
+    guest_bench_fini(&b);
 }
 
 /* What an observer is told is the stream, command by command, and each reply. */
@@ -365,7 +334,7 @@ static void an_observer_sees_it_all(void **state)
     struct guest_memory replies = guest_attach(&guest, 5, 4096);
     struct guest_ring ring;
     guest_ring_make(&ring, &guest, 77, 6, NULL);
-    struct vt_venus_out out = out_of();
+    struct vt_venus_out out = guest_out();
     say_reply_stream(&out, 5, 0, 4096);
     say_version(&out, true);
     say_extra(&out, 77, 0, 5);

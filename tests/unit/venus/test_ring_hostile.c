@@ -8,13 +8,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static struct vt_venus_out out_of(void)
-{
-    struct vt_venus_out out;
-    vt_venus_out_init(&out, 1 << 20);
-    return out;
-}
-
 static void assert_ended(struct guest *guest, const char *why)
 {
     guest_wait_end(guest);
@@ -31,32 +24,27 @@ static void assert_ended(struct guest *guest, const char *why)
 static void ends(void (*say)(struct vt_venus_out *out), const char *why)
 {
     for (int on_ring = 0; on_ring < 2; on_ring++) {
-        struct guest guest;
-        guest_init(&guest, NULL);
-        struct guest_memory memory = guest_attach(&guest, 5, 4096);
-        struct guest_ring ring;
-        guest_ring_make(&ring, &guest, 77, 6, NULL);
-        struct vt_venus_out out = out_of();
-        say_version(&out, false);
-        say(&out);
-        say_version(&out, false);
+        struct guest_bench b;
+        guest_bench_init(&b);
+        struct guest_memory memory = guest_attach(&b.guest, 5, 4096);
+        say_version(&b.out, false);
+        say(&b.out);
+        say_version(&b.out, false);
         if (on_ring) {
-            guest_ring_send(&ring, &out);
+            guest_ring_send(&b.ring, &b.out);
         } else {
-            assert_int_equal(guest_submit(&guest, &out), VT_E_PROTOCOL);
+            assert_int_equal(guest_submit(&b.guest, &b.out), VT_E_PROTOCOL);
         }
-        assert_ended(&guest, why);
-        assert_non_null(strstr(guest.end.commands, "vkEnumerateInstanceVersion"));
-        while ((atomic_load(ring.status) & VK_RING_STATUS_FATAL_BIT_MESA) == 0) {
+        assert_ended(&b.guest, why);
+        assert_non_null(strstr(b.guest.end.commands, "vkEnumerateInstanceVersion"));
+        while ((atomic_load(b.ring.status) & VK_RING_STATUS_FATAL_BIT_MESA) == 0) {
             sched_yield();
         }
-        out.at = out.start;
-        say_version(&out, false);
-        assert_int_equal(guest_submit(&guest, &out), VT_E_PROTOCOL);
-        vt_venus_out_fini(&out);
+        b.out.at = b.out.start;
+        say_version(&b.out, false);
+        assert_int_equal(guest_submit(&b.guest, &b.out), VT_E_PROTOCOL);
         guest_memory_free(&memory);
-        guest_fini(&guest);
-        guest_ring_free(&ring);
+        guest_bench_fini(&b);
     }
 }
 
@@ -179,15 +167,12 @@ static void the_tail_is_held_to_the_buffer(void **state)
     (void)state;
     static const uint32_t tails[] = {GUEST_RING_BYTES + 4, 2, UINT32_MAX, 0x80000000u};
     for (unsigned i = 0; i < 4; i++) {
-        struct guest guest;
-        guest_init(&guest, NULL);
-        struct guest_ring ring;
-        guest_ring_make(&ring, &guest, 77, 6, NULL);
-        ring.at = tails[i];
-        guest_ring_flush(&ring);
-        assert_ended(&guest, "ring 77: tail");
-        guest_fini(&guest);
-        guest_ring_free(&ring);
+        struct guest_bench b;
+        guest_bench_init(&b);
+        b.ring.at = tails[i];
+        guest_ring_flush(&b.ring);
+        assert_ended(&b.guest, "ring 77: tail");
+        guest_bench_fini(&b);
     }
 }
 
@@ -195,26 +180,21 @@ static void the_tail_is_held_to_the_buffer(void **state)
 static void other_words_do_not_matter(void **state)
 {
     (void)state;
-    struct guest guest;
-    guest_init(&guest, NULL);
-    struct guest_ring ring;
-    guest_ring_make(&ring, &guest, 77, 6, NULL);
-    struct vt_venus_out out = out_of();
-    say_version(&out, false);
+    struct guest_bench b;
+    guest_bench_init(&b);
+    say_version(&b.out, false);
     for (unsigned i = 0; i < 1000; i++) {
-        guest_ring_write(&ring, out.start, (size_t)(out.at - out.start));
-        atomic_store(ring.status, (i * 77777u & ~(uint32_t)VK_RING_STATUS_FATAL_BIT_MESA) |
-                                      VK_RING_STATUS_IDLE_BIT_MESA);
-        guest_ring_flush(&ring);
-        assert_true(guest_ring_wait(&ring));
-        atomic_store(ring.head, i * 12345u);
-        ring.memory.at[2000] = (uint8_t)i;
-        atomic_store(ring.head, ring.at);
+        guest_ring_write(&b.ring, b.out.start, (size_t)(b.out.at - b.out.start));
+        atomic_store(b.ring.status, (i * 77777u & ~(uint32_t)VK_RING_STATUS_FATAL_BIT_MESA) |
+                                        VK_RING_STATUS_IDLE_BIT_MESA);
+        guest_ring_flush(&b.ring);
+        assert_true(guest_ring_wait(&b.ring));
+        atomic_store(b.ring.head, i * 12345u);
+        b.ring.memory.at[2000] = (uint8_t)i;
+        atomic_store(b.ring.head, b.ring.at);
     }
-    assert_null(vt_venus_context_reason(guest.context));
-    vt_venus_out_fini(&out);
-    guest_fini(&guest);
-    guest_ring_free(&ring);
+    assert_null(vt_venus_context_reason(b.guest.context));
+    guest_bench_fini(&b);
 }
 
 static void layouts_are_checked(void **state)
@@ -286,7 +266,7 @@ static void layouts_are_checked(void **state)
         struct guest guest;
         guest_init(&guest, NULL);
         struct guest_memory memory = guest_attach(&guest, 6, 8192);
-        struct vt_venus_out out = out_of();
+        struct vt_venus_out out = guest_out();
         say_create_ring(&out, 1, &info);
         assert_int_equal(guest_submit(&guest, &out), VT_E_PROTOCOL);
         assert_ended(&guest, why);
@@ -299,42 +279,32 @@ static void layouts_are_checked(void **state)
 static void a_ring_id_is_given_once(void **state)
 {
     (void)state;
-    struct guest guest;
-    guest_init(&guest, NULL);
-    struct guest_ring ring;
-    guest_ring_make(&ring, &guest, 77, 6, NULL);
+    struct guest_bench b;
+    guest_bench_init(&b);
     const VkRingCreateInfoMESA info = guest_ring_info(6);
-    struct vt_venus_out out = out_of();
     /* Over the same memory, too: both write the same words, and read what both wrote. */
-    say_create_ring(&out, 78, &info);
-    say_create_ring(&out, 77, &info);
-    assert_int_equal(guest_submit(&guest, &out), VT_E_PROTOCOL);
-    assert_ended(&guest, "ring 77: the ring exists");
-    vt_venus_out_fini(&out);
-    guest_fini(&guest);
-    guest_ring_free(&ring);
+    say_create_ring(&b.out, 78, &info);
+    say_create_ring(&b.out, 77, &info);
+    assert_int_equal(guest_submit(&b.guest, &b.out), VT_E_PROTOCOL);
+    assert_ended(&b.guest, "ring 77: the ring exists");
+    guest_bench_fini(&b);
 }
 
 static void rings_make_and_end_no_rings(void **state)
 {
     (void)state;
     for (int create = 0; create < 2; create++) {
-        struct guest guest;
-        guest_init(&guest, NULL);
-        struct guest_ring ring;
-        guest_ring_make(&ring, &guest, 77, 6, NULL);
+        struct guest_bench b;
+        guest_bench_init(&b);
         const VkRingCreateInfoMESA info = guest_ring_info(6);
-        struct vt_venus_out out = out_of();
         if (create) {
-            say_create_ring(&out, 78, &info);
+            say_create_ring(&b.out, 78, &info);
         } else {
-            say_destroy_ring(&out, 77);
+            say_destroy_ring(&b.out, 77);
         }
-        guest_ring_send(&ring, &out);
-        assert_ended(&guest, "on a ring: not carried out by this host");
-        vt_venus_out_fini(&out);
-        guest_fini(&guest);
-        guest_ring_free(&ring);
+        guest_ring_send(&b.ring, &b.out);
+        assert_ended(&b.guest, "on a ring: not carried out by this host");
+        guest_bench_fini(&b);
     }
 }
 
@@ -346,7 +316,7 @@ static void a_stream_in_a_stream_is_refused(void **state)
     guest_init(&guest, NULL);
     struct guest_memory memory = guest_attach(&guest, 5, 4096);
     const VkCommandStreamDescriptionMESA stream = {.resourceId = 5, .size = 4096};
-    struct vt_venus_out out = out_of();
+    struct vt_venus_out out = guest_out();
     say_execute(&out, 1, &stream, NULL);
     memcpy(memory.at, out.start, (size_t)(out.at - out.start));
     assert_int_equal(guest_submit(&guest, &out), VT_E_PROTOCOL);
@@ -367,7 +337,7 @@ static void waits_end(void **state)
     struct guest_ring b;
     guest_ring_make(&a, &guest, 1, 6, NULL);
     guest_ring_make(&b, &guest, 2, 7, NULL);
-    struct vt_venus_out out = out_of();
+    struct vt_venus_out out = guest_out();
     say_wait_ring(&out, 2, 32);
     say_version(&out, false);
     memcpy(b.buffer, out.start, 32);
@@ -386,20 +356,15 @@ static void waits_end(void **state)
 static void the_own_stream_waits_for_no_ring_that_waits_for_it(void **state)
 {
     (void)state;
-    struct guest guest;
-    guest_init(&guest, NULL);
-    struct guest_ring ring;
-    guest_ring_make(&ring, &guest, 77, 6, NULL);
-    struct vt_venus_out out = out_of();
-    say_wait_seqno(&out, 1);
-    guest_ring_send(&ring, &out);
-    out.at = out.start;
-    say_wait_ring(&out, 77, ring.at);
-    assert_int_equal(guest_submit(&guest, &out), VT_E_PROTOCOL);
-    assert_ended(&guest, "the ring waits for this stream");
-    vt_venus_out_fini(&out);
-    guest_fini(&guest);
-    guest_ring_free(&ring);
+    struct guest_bench b;
+    guest_bench_init(&b);
+    say_wait_seqno(&b.out, 1);
+    guest_ring_send(&b.ring, &b.out);
+    b.out.at = b.out.start;
+    say_wait_ring(&b.out, 77, b.ring.at);
+    assert_int_equal(guest_submit(&b.guest, &b.out), VT_E_PROTOCOL);
+    assert_ended(&b.guest, "the ring waits for this stream");
+    guest_bench_fini(&b);
 }
 
 /* Nobody is left who could let a wait go on: the owner's thread, which is in it, gets out. */
@@ -415,7 +380,7 @@ static void waits_end_when_the_guest_is_gone(void **state)
     struct guest_ring b;
     guest_ring_make(&a, &guest, 1, 6, NULL);
     guest_ring_make(&b, &guest, 2, 7, NULL);
-    struct vt_venus_out out = out_of();
+    struct vt_venus_out out = guest_out();
     say_wait_seqno(&out, 1);
     guest_ring_send(&b, &out);
     out.at = out.start;
@@ -436,19 +401,14 @@ static void waits_end_when_the_guest_is_gone(void **state)
 static void a_blocked_ring_can_be_destroyed(void **state)
 {
     (void)state;
-    struct guest guest;
-    guest_init(&guest, NULL);
-    struct guest_ring ring;
-    guest_ring_make(&ring, &guest, 77, 6, NULL);
-    struct vt_venus_out out = out_of();
-    say_wait_seqno(&out, 1);
-    guest_ring_send(&ring, &out);
-    out.at = out.start;
-    say_destroy_ring(&out, 77);
-    assert_int_equal(guest_submit(&guest, &out), 0);
-    vt_venus_out_fini(&out);
-    guest_fini(&guest);
-    guest_ring_free(&ring);
+    struct guest_bench b;
+    guest_bench_init(&b);
+    say_wait_seqno(&b.out, 1);
+    guest_ring_send(&b.ring, &b.out);
+    b.out.at = b.out.start;
+    say_destroy_ring(&b.out, 77);
+    assert_int_equal(guest_submit(&b.guest, &b.out), 0);
+    guest_bench_fini(&b);
 }
 
 /* Somebody writes into the buffer all the time: commands come out as they were or as no commands,
@@ -468,27 +428,22 @@ static void commands_are_rewritten_while_they_run(void **state)
 {
     (void)state;
     for (unsigned turn = 0; turn < 5; turn++) {
-        struct guest guest;
-        guest_init(&guest, NULL);
-        struct guest_ring ring;
-        guest_ring_make(&ring, &guest, 77, 6, NULL);
-        struct vt_venus_out out = out_of();
+        struct guest_bench b;
+        guest_bench_init(&b);
         for (unsigned i = 0; i < 100; i++) {
-            say_version(&out, false);
+            say_version(&b.out, false);
         }
         pthread_t thread;
         atomic_store(&stop_scribbling, false);
-        assert_int_equal(pthread_create(&thread, NULL, scribble, &ring), 0);
+        assert_int_equal(pthread_create(&thread, NULL, scribble, &b.ring), 0);
         bool alive = true;
         for (unsigned i = 0; i < 200 && alive; i++) {
-            guest_ring_send(&ring, &out);
-            alive = guest_ring_wait(&ring);
+            guest_ring_send(&b.ring, &b.out);
+            alive = guest_ring_wait(&b.ring);
         }
         atomic_store(&stop_scribbling, true);
         pthread_join(thread, NULL);
-        vt_venus_out_fini(&out);
-        guest_fini(&guest);
-        guest_ring_free(&ring);
+        guest_bench_fini(&b);
     }
 }
 
