@@ -67,7 +67,7 @@ check-long: setup-check all fuzz-all
 	@tools/run-tests $(BUILD):long:1
 
 setup-check:
-	@tools/setup build test lint qemu guest node mesa
+	@tools/setup build test lint qemu guest node mesa mesa-guest
 
 lint: all
 	@tools/setup lint
