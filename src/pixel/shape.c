@@ -2,7 +2,8 @@
  */
 #include "pixel/shape.h"
 
-#define NO VT_OPERAND_NONE
+#include <string.h>
+
 #define SAME VT_OPERAND_SAME
 #define BIT VT_OPERAND_BIT
 #define ANY VT_OPERAND_ANY
@@ -77,4 +78,61 @@ bool vt_pixel_width_in(unsigned bits, uint8_t set)
 {
     bool one_of = bits == 0 || bits == 1 || bits == 8 || bits == 16 || bits == 32 || bits == 64;
     return one_of && (VT_WIDTH(bits) & set) != 0;
+}
+
+unsigned vt_pixel_op_of_name(const char *name)
+{
+    unsigned op = 0;
+    while (op < VT_PIXEL_OPS && strcmp(vt_pixel_op_name(op), name) != 0) {
+        op++;
+    }
+    return op;
+}
+
+uint32_t vt_pixel_find_input(const struct vt_pixel_program *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->n_inputs; i++) {
+        if (strcmp(p->inputs[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return VT_PIXEL_NONE;
+}
+
+uint32_t vt_pixel_find_carry(const struct vt_pixel_program *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->n_carries; i++) {
+        if (strcmp(p->carries[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return VT_PIXEL_NONE;
+}
+
+uint32_t vt_pixel_find_stream(const struct vt_pixel_program *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->n_streams; i++) {
+        if (strcmp(p->streams[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return VT_PIXEL_NONE;
+}
+
+const char *vt_pixel_kind_name(enum vt_pixel_carry_kind kind)
+{
+    static const char *const names[] = {
+        [VT_PIXEL_ANY] = "any",
+        [VT_PIXEL_INDUCTION] = "induction",
+        [VT_PIXEL_REDUCE_ADD] = "sum",
+        [VT_PIXEL_REDUCE_XOR] = "reduce.xor",
+        [VT_PIXEL_REDUCE_AND] = "reduce.and",
+        [VT_PIXEL_REDUCE_OR] = "reduce.or",
+        [VT_PIXEL_REDUCE_UMIN] = "least.unsigned",
+        [VT_PIXEL_REDUCE_UMAX] = "most.unsigned",
+        [VT_PIXEL_REDUCE_SMIN] = "least.signed",
+        [VT_PIXEL_REDUCE_SMAX] = "most.signed",
+        [VT_PIXEL_LAST] = "last",
+    };
+    return names[kind];
 }

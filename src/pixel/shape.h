@@ -50,6 +50,13 @@ struct vt_pixel_shape {
 };
 /** NULL: no such operation. */
 const struct vt_pixel_shape *vt_pixel_shape(unsigned op);
+/** VT_PIXEL_OPS: there is none of this name. */
+unsigned vt_pixel_op_of_name(const char *name);
+/** VT_PIXEL_NONE: there is none of this name. */
+uint32_t vt_pixel_find_input(const struct vt_pixel_program *p, const char *name);
+uint32_t vt_pixel_find_carry(const struct vt_pixel_program *p, const char *name);
+uint32_t vt_pixel_find_stream(const struct vt_pixel_program *p, const char *name);
+const char *vt_pixel_kind_name(enum vt_pixel_carry_kind kind); /**< "induction", "sum", … */
 
 static inline bool vt_pixel_touches_memory(unsigned op)
 {
