@@ -48,6 +48,10 @@ struct shader {
         uint64_t value;
     } constants[CONSTANTS_MAX];
     uint32_t n_constants;
+    struct {
+        uint32_t types[5], n, id;
+    } functions[9]; /* of four loads, four stores, main */
+    uint32_t n_functions;
 };
 
 /* ---------------------------------------------------------------- words */
@@ -238,11 +242,28 @@ static id resolve(struct shader *s, id table, id at)
     return add(s, base, MAKE(s, SpvOpBitwiseAnd, s->u64, at, wide(s, 4095)));
 }
 
-static id begin_function(struct shader *s, id result, unsigned n, const id *types, id *parameters)
+/* Each once: two equal ones are not allowed. */
+static id function_type(struct shader *s, id result, unsigned n, const id *types)
 {
     uint32_t all[5] = {result};
-    memcpy(all + 1, types, n * sizeof *types);
-    id type = new_type(s, SpvOpTypeFunction, n + 1, all), f = fresh(s);
+    if (n > 0) {
+        memcpy(all + 1, types, n * sizeof *types);
+    }
+    for (uint32_t i = 0; i < s->n_functions; i++) {
+        if (s->functions[i].n == n && memcmp(s->functions[i].types, all, sizeof all) == 0) {
+            return s->functions[i].id;
+        }
+    }
+    id type = new_type(s, SpvOpTypeFunction, n + 1, all);
+    memcpy(s->functions[s->n_functions].types, all, sizeof all);
+    s->functions[s->n_functions].n = n;
+    s->functions[s->n_functions++].id = type;
+    return type;
+}
+
+static id begin_function(struct shader *s, id result, unsigned n, const id *types, id *parameters)
+{
+    id type = function_type(s, result, n, types), f = fresh(s);
     PUT(s, &s->code, SpvOpFunction, result, f, SpvFunctionControlMaskNone, type);
     for (unsigned i = 0; i < n; i++) {
         parameters[i] = fresh(s);
@@ -577,8 +598,8 @@ static id reduced(struct shader *s, uint32_t c, id a, id b)
     default:
         break;
     }
-    if (is_signed && carry->bits < 64) {
-        id by = wide(s, 64U - carry->bits);
+    if (is_signed && carry->narrow < 64) {
+        id by = wide(s, 64U - carry->narrow);
         x = MAKE(s, SpvOpShiftLeftLogical, s->u64, a, by);
         y = MAKE(s, SpvOpShiftLeftLogical, s->u64, b, by);
     }
@@ -603,6 +624,19 @@ static id as_value(struct shader *s, unsigned bits, id argument)
     return trimmed(s, bits, resized(s, 64, bits, argument));
 }
 
+/* Beyond the first iteration the bits above the narrow ones are 0. */
+static id induction(struct shader *s, const struct vt_pixel_carry *carry, id initial)
+{
+    id step = MAKE(s, SpvOpIMul, s->u64, s->k, wide(s, carry->step));
+    id v = add(s, initial, step);
+    if (carry->narrow < carry->bits) {
+        id low = MAKE(s, SpvOpBitwiseAnd, s->u64, v, wide(s, ((uint64_t)1 << carry->narrow) - 1));
+        id first = MAKE(s, SpvOpIEqual, s->bool_, s->k, wide(s, 0));
+        v = MAKE(s, SpvOpSelect, s->u64, first, initial, low);
+    }
+    return as_value(s, carry->bits, v);
+}
+
 /* The values that the program begins with, in this lane. */
 static void take_arguments(struct shader *s)
 {
@@ -612,13 +646,12 @@ static void take_arguments(struct shader *s)
         s->inputs[i] = as_value(s, p->inputs[i].bits, argument(s, at));
     }
     for (uint32_t c = 0; c < p->n_carries; c++, at++) {
-        unsigned bits = p->carries[c].bits;
+        const struct vt_pixel_carry *carry = &p->carries[c];
         if (reduces(s, c)) {
-            s->carries[c] = number(s, bits, vt_pixel_identity(p->carries[c].kind, bits));
-        } else {
-            id step = MAKE(s, SpvOpIMul, s->u64, s->k, wide(s, p->carries[c].step));
-            s->carries[c] = as_value(s, bits, add(s, argument(s, at), step));
-        }
+            s->carries[c] = number(s, carry->bits, vt_pixel_identity(carry->kind, carry->narrow));
+        } else if (carry->kind == VT_PIXEL_INDUCTION) {
+            s->carries[c] = induction(s, carry, argument(s, at));
+        } /* LAST: nobody reads it */
     }
     for (uint32_t i = 0; i < p->n_streams; i++, at += 2) {
         s->tables[i] = argument(s, at);
@@ -687,7 +720,7 @@ static id make_main(struct shader *s)
     for (uint32_t c = 0; c < p->n_carries; c++) {
         if (reduces(s, c)) {
             PUT(s, &s->code, SpvOpStore, s->reduced[c],
-                wide(s, vt_pixel_identity(p->carries[c].kind, p->carries[c].bits)));
+                wide(s, vt_pixel_identity(p->carries[c].kind, p->carries[c].narrow)));
         }
     }
     s->arguments = push_member(s, PUSH_ARGUMENTS);
