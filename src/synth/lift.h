@@ -2,7 +2,8 @@
  *
  * The state before is terms, the state after is terms of them. Memory is the caller's: it is asked
  * for what a load brings and told what a store writes, in the order in which the processor does it.
- * Integer instructions of 64-bit code, with 8, 16, 32 and 64 bits, and SSE2's integer ones; what is
+ * Integer instructions of 64-bit code, with 8, 16, 32 and 64 bits, and the integer ones of SSE2 to
+ * SSE4.1 on xmm0 … xmm15; what is
  * undefined in the Intel SDM (volume 2) is a havoc term. Every form is compared with the processor
  * that runs tests/unit/synth/test_lift, thousands of random states each. What is not known is
  * refused: VT_E_UNSUPPORTED, with the instruction as text and the reason.
@@ -52,13 +53,18 @@ struct vt_lifted {
     vt_term aligned; /**< address whose lowest four bits must be 0 */
     uint64_t target, next;
     uint16_t registers; /**< GPRs written (also partly) */
-    uint8_t flags_read; /**< bit per enum vt_lift_flag */
+    uint16_t vectors;   /**< xmm registers written (also partly) */
+    uint8_t flags_read; /**< bit per enum vt_lift_flag: their old value is asked for, also where
+                             that is for some counts of a shift only */
     uint8_t flags_written;
     vt_term must; /**< 1 bit, or 0: else it faults (division) */
 };
 
 struct vt_lifter {
     struct vt_terms *terms;
+    /** The processor has tzcnt and lzcnt (BMI1, LZCNT): known of it, or else assumed of none. One
+     * without takes them for bsf and bsr: then tzcnt of 0 is havoc and lzcnt refused. */
+    bool counts_zeros;
     ZydisDecoder decoder; /**< vt_lifter_init */
 };
 void vt_lifter_init(struct vt_lifter *l, struct vt_terms *terms);

@@ -1,0 +1,437 @@
+/* synth/lift.c - one instruction: decoding, operands, and what is refused. See lift.h,
+ * lift_parts.h.
+ */
+#include "synth/lift_parts.h"
+
+#include <string.h>
+
+void vt_lifter_init(struct vt_lifter *l, struct vt_terms *terms)
+{
+    *l = (struct vt_lifter){.terms = terms};
+    ZydisDecoderInit(&l->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+}
+
+void vt_lift_symbols(struct vt_terms *terms, struct vt_lift_state *state)
+{
+    static const char *const registers[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp",
+                                              "rsi", "rdi", "r8",  "r9",  "r10", "r11",
+                                              "r12", "r13", "r14", "r15"};
+    static const char *const flags[VT_LIFT_FLAGS] = {"cf", "pf", "af", "zf", "sf", "of"};
+    for (unsigned i = 0; i < 16; i++) {
+        state->r[i] = vt_term_symbol(terms, 64, registers[i]);
+    }
+    for (unsigned i = 0; i < VT_LIFT_FLAGS; i++) {
+        state->flag[i] = vt_term_symbol(terms, 1, flags[i]);
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        for (unsigned half = 0; half < 2; half++) {
+            char name[24];
+            (void)snprintf(name, sizeof name, "xmm%u.%s", i, half == 0 ? "low" : "high");
+            state->xmm[i][half] = vt_term_symbol(terms, 64, name);
+        }
+    }
+    state->fs_base = vt_term_symbol(terms, 64, "fs.base");
+    state->gs_base = vt_term_symbol(terms, 64, "gs.base");
+}
+
+void vt_lift_refuse(struct vt_lift_run *x, const char *why)
+{
+    x->refused = x->refused != NULL ? x->refused : why;
+}
+
+/* ---------------------------------------------------------------- registers */
+
+/* A general register's number, or -1; *first is 8 of ah, ch, dh, bh. */
+static int general(ZydisRegister reg, unsigned *first)
+{
+    *first = reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH ? 8 : 0;
+    switch (ZydisRegisterGetClass(reg)) {
+    case ZYDIS_REGCLASS_GPR8:
+    case ZYDIS_REGCLASS_GPR16:
+    case ZYDIS_REGCLASS_GPR32:
+    case ZYDIS_REGCLASS_GPR64:
+        break;
+    default:
+        return -1;
+    }
+    ZydisRegister full = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
+    return full >= ZYDIS_REGISTER_RAX && full <= ZYDIS_REGISTER_R15
+               ? (int)(full - ZYDIS_REGISTER_RAX)
+               : -1;
+}
+
+vt_term vt_lift_register(struct vt_lift_run *x, unsigned reg, unsigned bits)
+{
+    return vt_term_extract(x->t, x->s->r[reg], 0, bits);
+}
+
+static void set_part(struct vt_lift_run *x, unsigned reg, unsigned first, vt_term value)
+{
+    unsigned bits = vt_term_bits(x->t, value);
+    vt_term old = x->s->r[reg], all = value;
+    if (bits == 32) {
+        all = vt_term_zext(x->t, value, 64);
+    } else if (bits < 32 && bits != 0) {
+        if (first != 0) {
+            all = vt_term_concat(x->t, all, vt_term_extract(x->t, old, 0, first));
+        }
+        unsigned rest = first + bits;
+        all = vt_term_concat(x->t, vt_term_extract(x->t, old, rest, 64 - rest), all);
+    }
+    x->s->r[reg] = all;
+    x->out.registers |= (uint16_t)(1U << reg);
+}
+
+void vt_lift_set_register(struct vt_lift_run *x, unsigned reg, unsigned bits, vt_term value)
+{
+    set_part(x, reg, 0, vt_term_zext(x->t, value, bits));
+}
+
+/* ---------------------------------------------------------------- memory */
+
+/* base + index × scale + displacement, in the size of an address. */
+static vt_term address_of(struct vt_lift_run *x, const ZydisDecodedOperand *o)
+{
+    unsigned bits = x->insn.address_width, ignored;
+    uint64_t constant = o->mem.disp.has_displacement ? (uint64_t)o->mem.disp.value : 0;
+    vt_term sum = 0;
+    if (o->mem.base == ZYDIS_REGISTER_RIP || o->mem.base == ZYDIS_REGISTER_EIP) {
+        constant += x->pc + x->insn.length;
+    } else if (o->mem.base != ZYDIS_REGISTER_NONE) {
+        int base = general(o->mem.base, &ignored);
+        if (base < 0) {
+            vt_lift_refuse(x, "an address of no general register");
+            return 0;
+        }
+        sum = vt_lift_register(x, (unsigned)base, bits);
+    }
+    if (o->mem.index != ZYDIS_REGISTER_NONE) {
+        int index = general(o->mem.index, &ignored);
+        if (index < 0) {
+            vt_lift_refuse(x, "an address of no general register");
+            return 0;
+        }
+        vt_term scaled = vt_lift_2(x, VT_PIXEL_MUL, vt_lift_register(x, (unsigned)index, bits),
+                                   vt_lift_const(x, bits, o->mem.scale != 0 ? o->mem.scale : 1));
+        sum = sum != 0 ? vt_lift_2(x, VT_PIXEL_ADD, sum, scaled) : scaled;
+    }
+    vt_term last = vt_lift_const(x, bits, constant);
+    return sum != 0 ? vt_lift_2(x, VT_PIXEL_ADD, sum, last) : last;
+}
+
+vt_term vt_lift_address(struct vt_lift_run *x, unsigned k)
+{
+    const ZydisDecodedOperand *o = &x->o[k];
+    if (x->address != 0) {
+        return x->address;
+    }
+    vt_term address = address_of(x, o);
+    address = address != 0 ? vt_term_zext(x->t, address, 64) : 0;
+    if (o->mem.type != ZYDIS_MEMOP_TYPE_AGEN) {
+        vt_term base = o->mem.segment == ZYDIS_REGISTER_FS   ? x->s->fs_base
+                       : o->mem.segment == ZYDIS_REGISTER_GS ? x->s->gs_base
+                                                             : 0;
+        address = base != 0 ? vt_lift_2(x, VT_PIXEL_ADD, base, address) : address;
+    }
+    return x->address = address;
+}
+
+vt_term vt_lift_load(struct vt_lift_run *x, vt_term address, unsigned bytes)
+{
+    if (x->refused != NULL) {
+        return 0;
+    }
+    vt_term value = x->memory->load(x->memory->arg, address, bytes);
+    if (value == 0 && !vt_terms_broken(x->t)) {
+        vt_lift_refuse(x, x->memory->why);
+    }
+    return value;
+}
+
+void vt_lift_store(struct vt_lift_run *x, vt_term address, vt_term value)
+{
+    if (x->refused == NULL && value != 0 && !x->memory->store(x->memory->arg, address, value)) {
+        vt_lift_refuse(x, x->memory->why);
+    }
+}
+
+/* ---------------------------------------------------------------- operands */
+
+uint64_t vt_lift_immediate(const struct vt_lift_run *x, unsigned k)
+{
+    return x->o[k].imm.value.u;
+}
+
+vt_term vt_lift_read(struct vt_lift_run *x, unsigned k)
+{
+    const ZydisDecodedOperand *o = &x->o[k];
+    unsigned first;
+    int reg;
+    switch (o->type) {
+    case ZYDIS_OPERAND_TYPE_REGISTER:
+        if ((reg = general(o->reg.value, &first)) >= 0) {
+            return vt_term_extract(x->t, x->s->r[reg], first, o->size);
+        }
+        break;
+    case ZYDIS_OPERAND_TYPE_MEMORY:
+        if (o->size == 8 || o->size == 16 || o->size == 32 || o->size == 64) {
+            return vt_lift_load(x, vt_lift_address(x, k), o->size / 8U);
+        }
+        break;
+    case ZYDIS_OPERAND_TYPE_IMMEDIATE:
+        return vt_lift_const(x, x->insn.operand_width, o->imm.value.u);
+    default:
+        break;
+    }
+    vt_lift_refuse(x, "an operand that is no general register, memory or number");
+    return 0;
+}
+
+void vt_lift_write(struct vt_lift_run *x, unsigned k, vt_term value)
+{
+    const ZydisDecodedOperand *o = &x->o[k];
+    unsigned first;
+    int reg = o->type == ZYDIS_OPERAND_TYPE_REGISTER ? general(o->reg.value, &first) : -1;
+    if (reg >= 0) {
+        set_part(x, (unsigned)reg, first, value);
+    } else if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
+        vt_lift_store(x, vt_lift_address(x, k), value);
+    } else {
+        vt_lift_refuse(x, "a destination that is no general register or memory");
+    }
+}
+
+int vt_lift_xmm(const struct vt_lift_run *x, unsigned k)
+{
+    const ZydisDecodedOperand *o = &x->o[k];
+    if (o->type != ZYDIS_OPERAND_TYPE_REGISTER ||
+        ZydisRegisterGetClass(o->reg.value) != ZYDIS_REGCLASS_XMM) {
+        return -1;
+    }
+    int id = ZydisRegisterGetId(o->reg.value);
+    return id < 16 ? id : -1;
+}
+
+void vt_lift_read_vector(struct vt_lift_run *x, unsigned k, vt_term v[2])
+{
+    int reg = vt_lift_xmm(x, k);
+    v[0] = v[1] = 0;
+    if (reg >= 0) {
+        memcpy(v, x->s->xmm[reg], 2 * sizeof v[0]);
+    } else if (vt_lift_is_memory(x, k) && x->o[k].size == 128) {
+        vt_term address = vt_lift_address(x, k);
+        v[0] = vt_lift_load(x, address, 8);
+        v[1] = vt_lift_load(x, vt_lift_2(x, VT_PIXEL_ADD, address, vt_lift_const(x, 64, 8)), 8);
+    } else {
+        vt_lift_refuse(x, "an operand that is no xmm register or memory of 16 bytes");
+    }
+}
+
+void vt_lift_write_vector(struct vt_lift_run *x, unsigned k, const vt_term v[2])
+{
+    int reg = vt_lift_xmm(x, k);
+    if (reg >= 0) {
+        memcpy(x->s->xmm[reg], v, 2 * sizeof v[0]);
+        x->out.vectors |= (uint16_t)(1U << reg);
+    } else if (vt_lift_is_memory(x, k)) {
+        vt_term address = vt_lift_address(x, k);
+        vt_lift_store(x, address, v[0]);
+        vt_lift_store(x, vt_lift_2(x, VT_PIXEL_ADD, address, vt_lift_const(x, 64, 8)), v[1]);
+    } else {
+        vt_lift_refuse(x, "a destination that is no xmm register or memory");
+    }
+}
+
+/* ---------------------------------------------------------------- flags */
+
+vt_term vt_lift_flag(struct vt_lift_run *x, enum vt_lift_flag flag)
+{
+    if ((x->out.flags_written >> flag & 1) == 0) {
+        x->out.flags_read |= (uint8_t)(1U << flag);
+    }
+    return x->s->flag[flag];
+}
+
+void vt_lift_set_flag(struct vt_lift_run *x, enum vt_lift_flag flag, vt_term bit)
+{
+    x->s->flag[flag] = bit;
+    x->out.flags_written |= (uint8_t)(1U << flag);
+}
+
+void vt_lift_forget_flag(struct vt_lift_run *x, enum vt_lift_flag flag)
+{
+    vt_lift_set_flag(x, flag, vt_term_havoc(x->t, 1));
+}
+
+void vt_lift_flags_of(struct vt_lift_run *x, vt_term result)
+{
+    unsigned bits = vt_term_bits(x->t, result);
+    vt_term low = vt_term_extract(x->t, result, 0, 8);
+    vt_lift_set_flag(x, VT_LIFT_SF, vt_lift_bit(x, result, bits - 1));
+    vt_lift_set_flag(x, VT_LIFT_ZF, vt_lift_is_zero(x, result));
+    vt_lift_set_flag(x, VT_LIFT_PF,
+                     vt_lift_not(x, vt_lift_bit(x, vt_term_1(x->t, VT_PIXEL_POPCNT, low), 0)));
+}
+
+vt_term vt_lift_condition(struct vt_lift_run *x, unsigned condition)
+{
+    vt_term is = 0;
+    switch (condition >> 1) {
+    case 0:
+        is = vt_lift_flag(x, VT_LIFT_OF);
+        break;
+    case 1:
+        is = vt_lift_flag(x, VT_LIFT_CF);
+        break;
+    case 2:
+        is = vt_lift_flag(x, VT_LIFT_ZF);
+        break;
+    case 3:
+        is = vt_lift_2(x, VT_PIXEL_OR, vt_lift_flag(x, VT_LIFT_CF), vt_lift_flag(x, VT_LIFT_ZF));
+        break;
+    case 4:
+        is = vt_lift_flag(x, VT_LIFT_SF);
+        break;
+    case 5:
+        is = vt_lift_flag(x, VT_LIFT_PF);
+        break;
+    default:
+        is = vt_lift_2(x, VT_PIXEL_XOR, vt_lift_flag(x, VT_LIFT_SF), vt_lift_flag(x, VT_LIFT_OF));
+        if (condition >> 1 == 7) {
+            is = vt_lift_2(x, VT_PIXEL_OR, vt_lift_flag(x, VT_LIFT_ZF), is);
+        }
+        break;
+    }
+    return (condition & 1) != 0 ? vt_lift_not(x, is) : is;
+}
+
+/* ---------------------------------------------------------------- one instruction */
+
+static const struct vt_lift_semantics *find(const ZydisDecodedInstruction *insn)
+{
+    static const struct vt_lift_semantics *const tables[] = {
+        vt_lift_moves, vt_lift_arithmetic, vt_lift_shifts, vt_lift_vector, vt_lift_lanes};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        for (const struct vt_lift_semantics *s = tables[i]; s->execute != NULL; s++) {
+            if (s->mnemonic == insn->mnemonic) {
+                return s;
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool touches(const struct vt_lift_run *x, ZydisRegisterClass class)
+{
+    for (unsigned k = 0; k < x->insn.operand_count; k++) {
+        if (x->o[k].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+            ZydisRegisterGetClass(x->o[k].reg.value) == class) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the decoder already says of instructions that are not for us; or NULL. */
+static const char *why_not(const struct vt_lift_run *x)
+{
+    const ZydisDecodedInstruction *i = &x->insn;
+    if ((i->attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0) {
+        return "a locked access";
+    }
+    if (i->meta.category == ZYDIS_CATEGORY_STRINGOP ||
+        i->meta.category == ZYDIS_CATEGORY_IOSTRINGOP) {
+        return "a string instruction";
+    }
+    switch (i->meta.category) {
+    case ZYDIS_CATEGORY_CALL:
+        return "a call";
+    case ZYDIS_CATEGORY_RET:
+        return "a return";
+    case ZYDIS_CATEGORY_SYSCALL:
+    case ZYDIS_CATEGORY_SYSRET:
+    case ZYDIS_CATEGORY_INTERRUPT:
+        return "a way into or out of the kernel";
+    case ZYDIS_CATEGORY_SYSTEM:
+    case ZYDIS_CATEGORY_IO:
+    case ZYDIS_CATEGORY_VTX:
+        return "a system instruction";
+    case ZYDIS_CATEGORY_X87_ALU:
+        return "floating point";
+    default:
+        break;
+    }
+    if (touches(x, ZYDIS_REGCLASS_YMM) || touches(x, ZYDIS_REGCLASS_ZMM) ||
+        touches(x, ZYDIS_REGCLASS_MASK)) {
+        return "vectors of more than 128 bits";
+    }
+    if (touches(x, ZYDIS_REGCLASS_MMX)) {
+        return "MMX registers";
+    }
+    if (i->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY && touches(x, ZYDIS_REGCLASS_XMM)) {
+        return "AVX, which clears the upper halves of vector registers";
+    }
+    if (touches(x, ZYDIS_REGCLASS_SEGMENT)) {
+        return "a segment register";
+    }
+    return find(i) == NULL ? "an instruction whose meaning is not known" : NULL;
+}
+
+static int refuse(const struct vt_lift_run *x, const char *why, struct vt_error *err)
+{
+    ZydisFormatter formatter;
+    char text[96] = "?";
+    ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
+    ZydisFormatterFormatInstruction(&formatter, &x->insn, x->o, x->insn.operand_count_visible, text,
+                                    sizeof text, x->pc, NULL);
+    return vt_fail(err, VT_E_UNSUPPORTED, "%s: %s", text, why);
+}
+
+/* A legacy SSE instruction faults on a vector in memory that is not aligned, but for movdqu and
+ * its like. */
+static void find_alignment(struct vt_lift_run *x)
+{
+    switch (x->insn.mnemonic) {
+    case ZYDIS_MNEMONIC_MOVDQU:
+    case ZYDIS_MNEMONIC_MOVUPS:
+    case ZYDIS_MNEMONIC_MOVUPD:
+    case ZYDIS_MNEMONIC_LDDQU:
+        return;
+    default:
+        break;
+    }
+    for (unsigned k = 0; k < x->insn.operand_count_visible; k++) {
+        if (vt_lift_is_memory(x, k) && x->o[k].size == 128) {
+            x->out.alignment = true;
+            x->out.aligned = vt_lift_address(x, k);
+        }
+    }
+}
+
+int vt_lift(struct vt_lifter *l, struct vt_lift_state *state, struct vt_lift_memory *memory,
+            uint64_t pc, const uint8_t *code, size_t bytes, struct vt_lifted *out,
+            struct vt_error *err)
+{
+    struct vt_lift_run x = {.l = l, .t = l->terms, .s = state, .memory = memory, .pc = pc};
+    if (!ZYAN_SUCCESS(
+            ZydisDecoderDecodeFull(&l->decoder, code, bytes < 15 ? bytes : 15, &x.insn, x.o))) {
+        return vt_fail(err, VT_E_CORRUPT, "no instruction at 0x%llx", (unsigned long long)pc);
+    }
+    const char *why = why_not(&x);
+    if (why != NULL) {
+        return refuse(&x, why, err);
+    }
+    x.how = find(&x.insn);
+    x.out.bytes = x.insn.length;
+    x.out.next = pc + x.insn.length;
+    find_alignment(&x);
+    x.how->execute(&x);
+    if (vt_terms_broken(l->terms)) {
+        return vt_fail(err, VT_E_NOMEM, "no room for more terms");
+    }
+    if (x.refused != NULL) {
+        return refuse(&x, x.refused, err);
+    }
+    *out = x.out;
+    return 0;
+}

@@ -1,0 +1,277 @@
+/* synth/lift_lanes.c - SSE2 and its like, where lanes are taken apart and put together. See
+ * lift_parts.h.
+ */
+#include "synth/lift_parts.h"
+
+struct lanes {
+    unsigned bits, n;
+    vt_term of[16];
+};
+
+static struct lanes split(struct vt_lift_run *x, const vt_term v[2], unsigned bits)
+{
+    struct lanes l = {.bits = bits, .n = 128 / bits};
+    for (unsigned i = 0; i < l.n; i++) {
+        unsigned first = i * bits;
+        l.of[i] = vt_term_extract(x->t, v[first / 64], first % 64, bits);
+    }
+    return l;
+}
+
+static struct lanes lanes_of(struct vt_lift_run *x, unsigned k, unsigned bits)
+{
+    vt_term v[2];
+    vt_lift_read_vector(x, k, v);
+    return split(x, v, bits);
+}
+
+/* Neighbours first, so that what lay side by side is whole again. */
+static vt_term joined(struct vt_lift_run *x, const vt_term *lanes, unsigned n)
+{
+    vt_term row[16];
+    for (unsigned i = 0; i < n; i++) {
+        row[i] = lanes[i];
+    }
+    for (; n > 1; n /= 2) {
+        for (unsigned i = 0; i < n / 2; i++) {
+            row[i] = vt_term_concat(x->t, row[2 * i + 1], row[2 * i]);
+        }
+    }
+    return row[0];
+}
+
+static void write_lanes(struct vt_lift_run *x, unsigned k, const struct lanes *l)
+{
+    vt_term v[2] = {joined(x, l->of, l->n / 2), joined(x, l->of + l->n / 2, l->n / 2)};
+    vt_lift_write_vector(x, k, v);
+}
+
+/* ---------------------------------------------------------------- orders */
+
+enum { LOW, HIGH };
+
+static void interleave(struct vt_lift_run *x)
+{
+    unsigned bits = x->how->lane;
+    struct lanes a = lanes_of(x, 0, bits), b = lanes_of(x, 1, bits), r = a;
+    unsigned from = x->how->kind == HIGH ? a.n / 2 : 0;
+    for (unsigned i = 0; i < a.n / 2; i++) {
+        r.of[2 * i] = a.of[from + i];
+        r.of[2 * i + 1] = b.of[from + i];
+    }
+    write_lanes(x, 0, &r);
+}
+
+/* Four lanes from `first` on, by two bits each. */
+static void shuffle(struct vt_lift_run *x)
+{
+    unsigned first = x->how->kind;
+    struct lanes a = lanes_of(x, 1, x->how->lane), r = a;
+    uint64_t order = vt_lift_immediate(x, 2);
+    for (unsigned i = 0; i < 4; i++) {
+        r.of[first + i] = a.of[first + (order >> 2 * i & 3)];
+    }
+    write_lanes(x, 0, &r);
+}
+
+/* The lower half out of the first operand, the upper out of the second. */
+static void shuffle_two(struct vt_lift_run *x)
+{
+    unsigned bits = x->how->lane, n = 128 / bits, each = n == 4 ? 2 : 1;
+    struct lanes a = lanes_of(x, 0, bits), b = lanes_of(x, 1, bits), r = a;
+    uint64_t order = vt_lift_immediate(x, 2);
+    for (unsigned i = 0; i < n; i++) {
+        unsigned which = (unsigned)(order >> each * i) & (n - 1);
+        r.of[i] = i < n / 2 ? a.of[which] : b.of[which];
+    }
+    write_lanes(x, 0, &r);
+}
+
+static void blend_words(struct vt_lift_run *x)
+{
+    struct lanes r = lanes_of(x, 0, 16), b = lanes_of(x, 1, 16);
+    for (unsigned i = 0; i < 8; i++) {
+        r.of[i] = (vt_lift_immediate(x, 2) >> i & 1) != 0 ? b.of[i] : r.of[i];
+    }
+    write_lanes(x, 0, &r);
+}
+
+/* ---------------------------------------------------------------- narrower, wider */
+
+enum { TO_UNSIGNED, TO_SIGNED };
+
+/* Each lane brought between the bounds, and its lower half taken. */
+static void narrow(struct vt_lift_run *x, unsigned k, vt_term *to)
+{
+    unsigned bits = x->how->lane, half = bits / 2;
+    bool is_signed = x->how->kind == TO_SIGNED;
+    uint64_t least = is_signed ? UINT64_MAX << (half - 1) : 0;
+    uint64_t greatest = (UINT64_C(1) << (is_signed ? half - 1 : half)) - 1;
+    uint64_t mask = (UINT64_C(1) << bits) - 1, low = 0, high = 0;
+    for (unsigned at = 0; at < 64; at += bits) {
+        low |= (least & mask) << at;
+        high |= greatest << at;
+    }
+    vt_term v[2];
+    vt_lift_read_vector(x, k, v);
+    for (unsigned i = 0; i < 2; i++) {
+        v[i] = vt_term_make(x->t, VT_PIXEL_PMAXS, 64, bits, v[i], vt_lift_const(x, 64, low), 0, 0);
+        v[i] = vt_term_make(x->t, VT_PIXEL_PMINS, 64, bits, v[i], vt_lift_const(x, 64, high), 0, 0);
+    }
+    struct lanes wide = split(x, v, bits);
+    for (unsigned i = 0; i < wide.n; i++) {
+        to[i] = vt_term_extract(x->t, wide.of[i], 0, half);
+    }
+}
+
+static void pack(struct vt_lift_run *x)
+{
+    struct lanes r = {.bits = x->how->lane / 2U, .n = 256 / x->how->lane};
+    narrow(x, 0, r.of);
+    narrow(x, 1, r.of + r.n / 2);
+    write_lanes(x, 0, &r);
+}
+
+/* pmovzx, pmovsx: kind is the width to go to, and whether it is signed. */
+#define SIGNED_TO(bits) ((bits) | 1)
+
+static void widen(struct vt_lift_run *x)
+{
+    unsigned from = x->how->lane, to = x->how->kind & ~1U, n = 128 / to;
+    bool is_signed = (x->how->kind & 1) != 0;
+    struct lanes r = {.bits = to, .n = n};
+    int reg = vt_lift_xmm(x, 1);
+    vt_term row = reg >= 0 ? x->s->xmm[reg][0] : vt_lift_read(x, 1);
+    for (unsigned i = 0; i < n; i++) {
+        vt_term one = vt_term_extract(x->t, row, i * from, from);
+        r.of[i] = is_signed ? vt_term_sext(x->t, one, to) : vt_term_zext(x->t, one, to);
+    }
+    write_lanes(x, 0, &r);
+}
+
+/* ---------------------------------------------------------------- products, sums */
+
+static void multiply_high(struct vt_lift_run *x)
+{
+    struct lanes a = lanes_of(x, 0, 16), b = lanes_of(x, 1, 16);
+    for (unsigned i = 0; i < a.n; i++) {
+        a.of[i] = vt_lift_2(x, x->how->kind, a.of[i], b.of[i]);
+    }
+    write_lanes(x, 0, &a);
+}
+
+static void multiply_and_add(struct vt_lift_run *x)
+{
+    struct lanes a = lanes_of(x, 0, 16), b = lanes_of(x, 1, 16), r = {.bits = 32, .n = 4};
+    for (unsigned i = 0; i < 8; i++) {
+        vt_term product = vt_lift_2(x, VT_PIXEL_MUL, vt_term_sext(x->t, a.of[i], 32),
+                                    vt_term_sext(x->t, b.of[i], 32));
+        r.of[i / 2] = i % 2 == 0 ? product : vt_lift_2(x, VT_PIXEL_ADD, r.of[i / 2], product);
+    }
+    write_lanes(x, 0, &r);
+}
+
+/* Absolute differences of bytes, and the sum of each eight. */
+static void sum_of_differences(struct vt_lift_run *x)
+{
+    vt_term a[2], b[2], r[2];
+    vt_lift_read_vector(x, 0, a);
+    vt_lift_read_vector(x, 1, b);
+    for (unsigned half = 0; half < 2; half++) {
+        vt_term more = vt_term_make(x->t, VT_PIXEL_PSUBUS, 64, 8, a[half], b[half], 0, 0);
+        vt_term less = vt_term_make(x->t, VT_PIXEL_PSUBUS, 64, 8, b[half], a[half], 0, 0);
+        vt_term d = vt_lift_2(x, VT_PIXEL_OR, more, less);
+        r[half] = vt_lift_const(x, 64, 0);
+        for (unsigned i = 0; i < 64; i += 8) {
+            r[half] = vt_lift_2(x, VT_PIXEL_ADD, r[half],
+                                vt_term_zext(x->t, vt_term_extract(x->t, d, i, 8), 64));
+        }
+    }
+    vt_lift_write_vector(x, 0, r);
+}
+
+/* ---------------------------------------------------------------- lanes and registers */
+
+/* The sign of each lane, as bits of a register. */
+static void signs(struct vt_lift_run *x)
+{
+    struct lanes a = lanes_of(x, 1, x->how->lane);
+    for (unsigned i = 0; i < a.n; i++) {
+        a.of[i] = vt_lift_bit(x, a.of[i], a.bits - 1);
+    }
+    vt_lift_write(x, 0, vt_term_zext(x->t, joined(x, a.of, a.n), vt_lift_width(x, 0)));
+}
+
+static void insert(struct vt_lift_run *x)
+{
+    unsigned bits = x->how->lane;
+    struct lanes a = lanes_of(x, 0, bits);
+    vt_term value = vt_term_zext(x->t, vt_lift_read(x, 1), bits);
+    a.of[vt_lift_immediate(x, 2) & (a.n - 1)] = value;
+    write_lanes(x, 0, &a);
+}
+
+static void extract(struct vt_lift_run *x)
+{
+    struct lanes a = lanes_of(x, 1, x->how->lane);
+    vt_lift_write(
+        x, 0, vt_term_zext(x->t, a.of[vt_lift_immediate(x, 2) & (a.n - 1)], vt_lift_width(x, 0)));
+}
+
+#define M(name) ZYDIS_MNEMONIC_##name
+
+const struct vt_lift_semantics vt_lift_lanes[] = {
+    {M(PUNPCKLBW), interleave, LOW, 8},
+    {M(PUNPCKLWD), interleave, LOW, 16},
+    {M(PUNPCKLDQ), interleave, LOW, 32},
+    {M(PUNPCKLQDQ), interleave, LOW, 64},
+    {M(PUNPCKHBW), interleave, HIGH, 8},
+    {M(PUNPCKHWD), interleave, HIGH, 16},
+    {M(PUNPCKHDQ), interleave, HIGH, 32},
+    {M(PUNPCKHQDQ), interleave, HIGH, 64},
+    {M(UNPCKLPS), interleave, LOW, 32},
+    {M(UNPCKLPD), interleave, LOW, 64},
+    {M(UNPCKHPS), interleave, HIGH, 32},
+    {M(UNPCKHPD), interleave, HIGH, 64},
+    {M(PSHUFD), shuffle, 0, 32},
+    {M(PSHUFLW), shuffle, 0, 16},
+    {M(PSHUFHW), shuffle, 4, 16},
+    {M(SHUFPS), shuffle_two, 0, 32},
+    {M(SHUFPD), shuffle_two, 0, 64},
+    {M(PBLENDW), blend_words, 0, 0},
+
+    {M(PACKUSWB), pack, TO_UNSIGNED, 16},
+    {M(PACKSSWB), pack, TO_SIGNED, 16},
+    {M(PACKUSDW), pack, TO_UNSIGNED, 32},
+    {M(PACKSSDW), pack, TO_SIGNED, 32},
+    {M(PMOVZXBW), widen, 16, 8},
+    {M(PMOVZXBD), widen, 32, 8},
+    {M(PMOVZXBQ), widen, 64, 8},
+    {M(PMOVZXWD), widen, 32, 16},
+    {M(PMOVZXWQ), widen, 64, 16},
+    {M(PMOVZXDQ), widen, 64, 32},
+    {M(PMOVSXBW), widen, SIGNED_TO(16), 8},
+    {M(PMOVSXBD), widen, SIGNED_TO(32), 8},
+    {M(PMOVSXBQ), widen, SIGNED_TO(64), 8},
+    {M(PMOVSXWD), widen, SIGNED_TO(32), 16},
+    {M(PMOVSXWQ), widen, SIGNED_TO(64), 16},
+    {M(PMOVSXDQ), widen, SIGNED_TO(64), 32},
+
+    {M(PMULHW), multiply_high, VT_PIXEL_SMULH, 0},
+    {M(PMULHUW), multiply_high, VT_PIXEL_UMULH, 0},
+    {M(PMADDWD), multiply_and_add, 0, 0},
+    {M(PSADBW), sum_of_differences, 0, 0},
+
+    {M(PMOVMSKB), signs, 0, 8},
+    {M(MOVMSKPS), signs, 0, 32},
+    {M(MOVMSKPD), signs, 0, 64},
+    {M(PINSRB), insert, 0, 8},
+    {M(PINSRW), insert, 0, 16},
+    {M(PINSRD), insert, 0, 32},
+    {M(PINSRQ), insert, 0, 64},
+    {M(PEXTRB), extract, 0, 8},
+    {M(PEXTRW), extract, 0, 16},
+    {M(PEXTRD), extract, 0, 32},
+    {M(PEXTRQ), extract, 0, 64},
+    {ZYDIS_MNEMONIC_INVALID, NULL, 0, 0},
+};

@@ -1,0 +1,242 @@
+/* synth/lift_moves.c - moves, the stack, conditions, jumps. See lift_parts.h.
+ */
+#include "synth/lift_parts.h"
+
+/* ---------------------------------------------------------------- moves */
+
+static void move(struct vt_lift_run *x)
+{
+    vt_lift_write(x, 0, vt_lift_read(x, 1));
+}
+
+static void move_zero_extended(struct vt_lift_run *x)
+{
+    vt_lift_write(x, 0, vt_term_zext(x->t, vt_lift_read(x, 1), vt_lift_width(x, 0)));
+}
+
+static void move_sign_extended(struct vt_lift_run *x)
+{
+    vt_lift_write(x, 0, vt_term_sext(x->t, vt_lift_read(x, 1), vt_lift_width(x, 0)));
+}
+
+static void load_address(struct vt_lift_run *x)
+{
+    vt_lift_write(x, 0, vt_term_zext(x->t, vt_lift_address(x, 1), vt_lift_width(x, 0)));
+}
+
+static void exchange(struct vt_lift_run *x)
+{
+    if (vt_lift_is_memory(x, 0) || vt_lift_is_memory(x, 1)) {
+        vt_lift_refuse(x, "a locked access");
+        return;
+    }
+    vt_term a = vt_lift_read(x, 0), b = vt_lift_read(x, 1);
+    vt_lift_write(x, 0, b);
+    vt_lift_write(x, 1, a);
+}
+
+/* bswap, and movbe, which moves at the same time. */
+static void swap_bytes(struct vt_lift_run *x)
+{
+    bool moves = x->insn.operand_count_visible == 2;
+    if (!moves && vt_lift_width(x, 0) == 16) {
+        vt_lift_refuse(x, "what it does to 16 bits is not defined");
+        return;
+    }
+    vt_lift_write(x, 0, vt_term_1(x->t, VT_PIXEL_BSWAP, vt_lift_read(x, moves)));
+}
+
+/* cbw, cwde, cdqe: rax out of its lower half. */
+static void widen(struct vt_lift_run *x)
+{
+    unsigned bits = x->how->kind;
+    vt_lift_set_register(x, VT_LIFT_RAX, bits,
+                         vt_term_sext(x->t, vt_lift_register(x, VT_LIFT_RAX, bits / 2), bits));
+}
+
+/* cwd, cdq, cqo: rdx is the sign of rax. */
+static void widen_into_rdx(struct vt_lift_run *x)
+{
+    unsigned bits = x->how->kind;
+    vt_term sign = vt_lift_bit(x, x->s->r[VT_LIFT_RAX], bits - 1);
+    vt_lift_set_register(x, VT_LIFT_RDX, bits, vt_term_sext(x->t, sign, bits));
+}
+
+static void nothing(struct vt_lift_run *x)
+{
+    (void)x;
+}
+
+/* ---------------------------------------------------------------- the stack */
+
+static void push_value(struct vt_lift_run *x, vt_term value)
+{
+    vt_term rsp = vt_lift_2(x, VT_PIXEL_SUB, x->s->r[VT_LIFT_RSP], vt_lift_const(x, 64, 8));
+    vt_lift_store(x, rsp, value);
+    vt_lift_set_register(x, VT_LIFT_RSP, 64, rsp);
+}
+
+static vt_term pop_value(struct vt_lift_run *x)
+{
+    vt_term rsp = x->s->r[VT_LIFT_RSP], value = vt_lift_load(x, rsp, 8);
+    vt_lift_set_register(x, VT_LIFT_RSP, 64,
+                         vt_lift_2(x, VT_PIXEL_ADD, rsp, vt_lift_const(x, 64, 8)));
+    return value;
+}
+
+static void push(struct vt_lift_run *x)
+{
+    if (x->insn.operand_width != 64) {
+        vt_lift_refuse(x, "16 bits on the stack");
+        return;
+    }
+    push_value(x, vt_lift_read(x, 0));
+}
+
+static void pop(struct vt_lift_run *x)
+{
+    if (x->insn.operand_width != 64) {
+        vt_lift_refuse(x, "16 bits on the stack");
+        return;
+    }
+    vt_lift_write(x, 0, pop_value(x)); /* an address of rsp is one of the new rsp */
+}
+
+static void leave(struct vt_lift_run *x)
+{
+    if (x->insn.operand_width != 64) {
+        vt_lift_refuse(x, "16 bits on the stack");
+        return;
+    }
+    vt_lift_set_register(x, VT_LIFT_RSP, 64, x->s->r[VT_LIFT_RBP]);
+    vt_lift_set_register(x, VT_LIFT_RBP, 64, pop_value(x));
+}
+
+/* ---------------------------------------------------------------- flags */
+
+enum { CLEAR, SET, COMPLEMENT };
+
+static void change_carry(struct vt_lift_run *x)
+{
+    unsigned kind = x->how->kind;
+    vt_lift_set_flag(x, VT_LIFT_CF,
+                     kind == COMPLEMENT ? vt_lift_not(x, vt_lift_flag(x, VT_LIFT_CF))
+                                        : vt_lift_const(x, 1, kind == SET));
+}
+
+/* ---------------------------------------------------------------- conditions */
+
+static void move_if(struct vt_lift_run *x)
+{
+    vt_term condition = vt_lift_condition(x, x->how->kind);
+    vt_term value = vt_lift_read(x, 1);
+    vt_lift_write(x, 0, vt_term_select(x->t, condition, value, vt_lift_read(x, 0)));
+}
+
+static void set_if(struct vt_lift_run *x)
+{
+    vt_lift_write(x, 0, vt_term_zext(x->t, vt_lift_condition(x, x->how->kind), 8));
+}
+
+/* ---------------------------------------------------------------- jumps */
+
+static bool find_target(struct vt_lift_run *x)
+{
+    ZyanU64 target;
+    if (x->o[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE || !x->o[0].imm.is_relative ||
+        !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&x->insn, &x->o[0], x->pc, &target))) {
+        vt_lift_refuse(x, "a jump whose target is computed");
+        return false;
+    }
+    if (x->insn.operand_width == 16) {
+        vt_lift_refuse(x, "a jump of 16 bits");
+        return false;
+    }
+    x->out.target = target;
+    return true;
+}
+
+static void jump(struct vt_lift_run *x)
+{
+    x->out.way = VT_LIFT_JUMP;
+    find_target(x);
+}
+
+static void jump_if(struct vt_lift_run *x)
+{
+    x->out.way = VT_LIFT_CONDITIONAL;
+    if (find_target(x)) {
+        x->out.taken = vt_lift_condition(x, x->how->kind);
+    }
+}
+
+/* jrcxz, and loop, which counts rcx down first: no flags either way. */
+enum { JRCXZ, LOOP };
+
+static void jump_by_count(struct vt_lift_run *x)
+{
+    x->out.way = VT_LIFT_CONDITIONAL;
+    if (x->insn.address_width != 64) {
+        vt_lift_refuse(x, "a count of less than 64 bits");
+        return;
+    }
+    if (!find_target(x)) {
+        return;
+    }
+    if (x->how->kind == LOOP) {
+        vt_lift_set_register(
+            x, VT_LIFT_RCX, 64,
+            vt_lift_2(x, VT_PIXEL_SUB, x->s->r[VT_LIFT_RCX], vt_lift_const(x, 64, 1)));
+    }
+    vt_term zero = vt_lift_is_zero(x, x->s->r[VT_LIFT_RCX]);
+    x->out.taken = x->how->kind == LOOP ? vt_lift_not(x, zero) : zero;
+}
+
+#define M(name) ZYDIS_MNEMONIC_##name
+/* In the order of their encoding. */
+#define CONDITIONS(prefix, f)                                                                      \
+    {M(prefix##O), f, 0, 0}, {M(prefix##NO), f, 1, 0}, {M(prefix##B), f, 2, 0},                    \
+        {M(prefix##NB), f, 3, 0}, {M(prefix##Z), f, 4, 0}, {M(prefix##NZ), f, 5, 0},               \
+        {M(prefix##BE), f, 6, 0}, {M(prefix##NBE), f, 7, 0}, {M(prefix##S), f, 8, 0},              \
+        {M(prefix##NS), f, 9, 0}, {M(prefix##P), f, 10, 0}, {M(prefix##NP), f, 11, 0},             \
+        {M(prefix##L), f, 12, 0}, {M(prefix##NL), f, 13, 0}, {M(prefix##LE), f, 14, 0},            \
+        {M(prefix##NLE), f, 15, 0}
+
+const struct vt_lift_semantics vt_lift_moves[] = {
+    {M(MOV), move, 0, 0},
+    {M(MOVNTI), move, 0, 0},
+    {M(MOVZX), move_zero_extended, 0, 0},
+    {M(MOVSX), move_sign_extended, 0, 0},
+    {M(MOVSXD), move_sign_extended, 0, 0},
+    {M(LEA), load_address, 0, 0},
+    {M(XCHG), exchange, 0, 0},
+    {M(BSWAP), swap_bytes, 0, 0},
+    {M(MOVBE), swap_bytes, 0, 0},
+    {M(CBW), widen, 16, 0},
+    {M(CWDE), widen, 32, 0},
+    {M(CDQE), widen, 64, 0},
+    {M(CWD), widen_into_rdx, 16, 0},
+    {M(CDQ), widen_into_rdx, 32, 0},
+    {M(CQO), widen_into_rdx, 64, 0},
+    {M(NOP), nothing, 0, 0},
+    {M(ENDBR64), nothing, 0, 0},
+    {M(PREFETCH), nothing, 0, 0},
+    {M(PREFETCHW), nothing, 0, 0},
+    {M(PREFETCHT0), nothing, 0, 0},
+    {M(PREFETCHT1), nothing, 0, 0},
+    {M(PREFETCHT2), nothing, 0, 0},
+    {M(PREFETCHNTA), nothing, 0, 0},
+    {M(PUSH), push, 0, 0},
+    {M(POP), pop, 0, 0},
+    {M(LEAVE), leave, 0, 0},
+    {M(CLC), change_carry, CLEAR, 0},
+    {M(STC), change_carry, SET, 0},
+    {M(CMC), change_carry, COMPLEMENT, 0},
+    {M(JMP), jump, 0, 0},
+    {M(JRCXZ), jump_by_count, JRCXZ, 0},
+    {M(LOOP), jump_by_count, LOOP, 0},
+    CONDITIONS(CMOV, move_if),
+    CONDITIONS(SET, set_if),
+    CONDITIONS(J, jump_if),
+    {ZYDIS_MNEMONIC_INVALID, NULL, 0, 0},
+};
