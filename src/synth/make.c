@@ -1,0 +1,403 @@
+/* synth/make.c - a loop's bytes to a kernel that is not proven yet. See make_parts.h.
+ *
+ * A first summary tells which memory is variables, the next one knows them. Registers, vector
+ * registers and cells that an iteration changes are carries; those that it only reads are inputs.
+ */
+#include "synth/make_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUNDS 4U
+
+static int refuse(struct vt_making *m, const char *why)
+{
+    return vt_fail(m->err, VT_E_UNSUPPORTED, "%s", why);
+}
+
+/* ---------------------------------------------------------------- what is used */
+
+#define STATE_TERMS (sizeof(struct vt_lift_state) / sizeof(vt_term))
+
+struct uses {
+    const struct vt_making *m;
+    bool state[STATE_TERMS]; /* of s->before */
+    bool cells[VT_SYNTH_CELLS_MAX];
+    bool havoc;
+};
+
+static void use_symbol(void *arg, vt_term symbol)
+{
+    struct uses *u = arg;
+    const vt_term *state = (const vt_term *)&u->m->s->before;
+    for (size_t i = 0; i < STATE_TERMS; i++) {
+        u->state[i] |= state[i] == symbol;
+    }
+    for (uint32_t i = 0; i < u->m->s->n_cells; i++) {
+        u->cells[i] |= u->m->s->cells[i].before == symbol;
+    }
+    u->havoc |= vt_term_node(u->m->terms, symbol)->kind == VT_TERM_HAVOC;
+}
+
+static void use(struct vt_making *m, struct uses *u, vt_term term)
+{
+    if (term != 0) {
+        vt_term_symbols(m->terms, vt_narrow(m, term), use_symbol, u);
+    }
+}
+
+static void find_uses(struct vt_making *m, struct uses *u)
+{
+    const struct vt_summary *s = m->s;
+    for (uint32_t i = 0; i < m->n_carries; i++) {
+        use(m, u, m->carries[i].after);
+    }
+    for (uint32_t i = 0; i < s->n_operations; i++) {
+        use(m, u, m->accesses[i].index_term);
+        use(m, u, s->operations[i].store ? s->operations[i].value : 0);
+        use(m, u, s->operations[i].store ? s->operations[i].when : 0);
+    }
+    for (uint32_t i = 0; i < s->n_loops; i++) {
+        const struct vt_inner_loop *l = &s->loops[i];
+        for (uint32_t v = 0; v < l->n; v++) {
+            use(m, u, l->initial[v]);
+            use(m, u, l->next[v]);
+        }
+        use(m, u, l->condition);
+        use(m, u, l->when);
+    }
+    use(m, u, m->trips != 0 ? m->trips : s->comes_back);
+}
+
+/* ---------------------------------------------------------------- places */
+
+static int add_carry(struct vt_making *m, struct vt_place place, vt_term before, vt_term after)
+{
+    if (m->n_carries == VT_PIXEL_CARRIES_MAX) {
+        return refuse(m, "too many registers and variables that change");
+    }
+    m->carries[m->n_carries++] =
+        (struct vt_value_place){.before = before, .after = after, .place = place};
+    return 0;
+}
+
+static int add_input(struct vt_making *m, struct vt_place place, vt_term before)
+{
+    if (m->n_inputs == VT_PIXEL_INPUTS_MAX) {
+        return refuse(m, "too many registers and variables that are read");
+    }
+    m->inputs[m->n_inputs++] = (struct vt_value_place){.before = before, .place = place};
+    return 0;
+}
+
+static struct vt_place register_place(enum vt_place_kind kind, unsigned reg)
+{
+    return (struct vt_place){.kind = (uint8_t)kind, .reg = (uint8_t)reg};
+}
+
+static struct vt_place cell_place(const struct vt_cell *c)
+{
+    return (struct vt_place){.kind = VT_PLACE_CELL, .bytes = c->bytes, .address = c->address};
+}
+
+static int find_carries(struct vt_making *m)
+{
+    const struct vt_lift_state *b = &m->s->before, *a = &m->s->after;
+    int rc = 0;
+    for (unsigned i = 0; i < 16 && rc == 0; i++) {
+        if (a->r[i] != b->r[i]) {
+            rc = add_carry(m, register_place(VT_PLACE_GPR, i), b->r[i], a->r[i]);
+        }
+    }
+    for (unsigned i = 0; i < 32 && rc == 0; i++) {
+        vt_term before = b->xmm[i / 2][i % 2], after = a->xmm[i / 2][i % 2];
+        if (after != before) {
+            rc = add_carry(m,
+                           register_place(i % 2 == 0 ? VT_PLACE_XMM_LOW : VT_PLACE_XMM_HIGH, i / 2),
+                           before, after);
+        }
+    }
+    for (uint32_t i = 0; i < m->s->n_cells && rc == 0; i++) {
+        const struct vt_cell *c = &m->s->cells[i];
+        if (c->written) {
+            rc = add_carry(m, cell_place(c), c->before, c->after);
+        }
+    }
+    return rc;
+}
+
+static bool is_carry(const struct vt_making *m, vt_term before)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < m->n_carries; i++) {
+        found |= m->carries[i].before == before;
+    }
+    return found;
+}
+
+static int find_inputs(struct vt_making *m, const struct uses *u)
+{
+    const struct vt_lift_state *b = &m->s->before;
+    const vt_term *state = (const vt_term *)b;
+    int rc = 0;
+    for (size_t i = 0; i < STATE_TERMS && rc == 0; i++) {
+        const vt_term *t = state + i;
+        if (!u->state[i] || is_carry(m, *t)) {
+            continue;
+        }
+        if (t >= b->r && t < b->r + 16) {
+            rc = add_input(m, register_place(VT_PLACE_GPR, (unsigned)(t - b->r)), *t);
+        } else if (t >= &b->xmm[0][0] && t < &b->xmm[0][0] + 32) {
+            unsigned half = (unsigned)(t - &b->xmm[0][0]);
+            rc = add_input(
+                m, register_place(half % 2 == 0 ? VT_PLACE_XMM_LOW : VT_PLACE_XMM_HIGH, half / 2),
+                *t);
+        } else if (t == &b->fs_base || t == &b->gs_base) {
+            rc = add_input(
+                m, register_place(t == &b->fs_base ? VT_PLACE_FS_BASE : VT_PLACE_GS_BASE, 0), *t);
+        } else {
+            rc = refuse(m, "it computes with a flag from before");
+        }
+    }
+    for (uint32_t i = 0; i < m->s->n_cells && rc == 0; i++) {
+        const struct vt_cell *c = &m->s->cells[i];
+        if (!c->written) {
+            rc = add_input(m, cell_place(c), c->before);
+        }
+    }
+    return rc;
+}
+
+static void name(struct vt_value_place *p, uint32_t number)
+{
+    static const char *const registers[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp",
+                                              "rsi", "rdi", "r8",  "r9",  "r10", "r11",
+                                              "r12", "r13", "r14", "r15"};
+    switch (p->place.kind) {
+    case VT_PLACE_GPR:
+        (void)snprintf(p->name, sizeof p->name, "%s", registers[p->place.reg]);
+        break;
+    case VT_PLACE_XMM_LOW:
+    case VT_PLACE_XMM_HIGH:
+        (void)snprintf(p->name, sizeof p->name, "xmm%u.%s", p->place.reg,
+                       p->place.kind == VT_PLACE_XMM_LOW ? "low" : "high");
+        break;
+    case VT_PLACE_FS_BASE:
+    case VT_PLACE_GS_BASE:
+        (void)snprintf(p->name, sizeof p->name, "%s",
+                       p->place.kind == VT_PLACE_FS_BASE ? "fs.base" : "gs.base");
+        break;
+    default:
+        (void)snprintf(p->name, sizeof p->name, "cell%u", number);
+        break;
+    }
+}
+
+static void name_all(struct vt_making *m)
+{
+    for (uint32_t i = 0; i < m->n_inputs; i++) {
+        name(&m->inputs[i], i);
+        m->k->inputs[i] = m->inputs[i].place;
+    }
+    for (uint32_t i = 0; i < m->n_carries; i++) {
+        name(&m->carries[i], m->n_inputs + i);
+        m->k->carries[i] = m->carries[i].place;
+    }
+}
+
+/* Strides that are registers are inputs, whether or not anything else reads them. */
+static int find_strides(struct vt_making *m, const int32_t *stride_register)
+{
+    for (uint32_t i = 0; i < m->k->program.n_streams; i++) {
+        if (stride_register[i] < 0) {
+            continue;
+        }
+        vt_term before = m->s->before.r[stride_register[i]];
+        uint32_t at = 0;
+        while (at < m->n_inputs && m->inputs[at].before != before) {
+            at++;
+        }
+        if (at == m->n_inputs) {
+            int rc =
+                add_input(m, register_place(VT_PLACE_GPR, (unsigned)stride_register[i]), before);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+        m->k->program.streams[i].stride_input = at;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- guards */
+
+static int add_pair(struct vt_making *m, uint32_t a, uint32_t b, bool only_parallel)
+{
+    struct vt_synth_kernel *k = m->k;
+    if (k->n_disjoint == sizeof k->disjoint / sizeof *k->disjoint) {
+        return refuse(m, "too much memory that must not overlap");
+    }
+    k->disjoint[k->n_disjoint++] =
+        (struct vt_disjoint){.a = (uint8_t)a, .b = (uint8_t)b, .only_parallel = only_parallel};
+    return 0;
+}
+
+/* The cell that is number `i` among inputs and then carries, or NULL. */
+static const struct vt_place *cell_at(const struct vt_synth_kernel *k, uint32_t i)
+{
+    const struct vt_place *p =
+        i < k->program.n_inputs ? &k->inputs[i] : &k->carries[i - k->program.n_inputs];
+    return p->kind == VT_PLACE_CELL ? p : NULL;
+}
+
+/* Cells of the same registers lie side by side, as they are. */
+static bool known_apart(const struct vt_linear *a, const struct vt_linear *b)
+{
+    bool same = a->n == b->n;
+    for (uint32_t i = 0; i < a->n && same; i++) {
+        same = a->part[i].reg == b->part[i].reg && a->part[i].coefficient == b->part[i].coefficient;
+    }
+    return same;
+}
+
+static int guard_cell(struct vt_making *m, uint32_t i)
+{
+    const struct vt_pixel_program *p = &m->k->program;
+    const struct vt_place *cell = cell_at(m->k, i);
+    bool written = i >= p->n_inputs;
+    int rc = 0;
+    for (uint32_t s = 0; s < p->n_streams && rc == 0; s++) {
+        if (written || p->streams[s].writes) {
+            rc = add_pair(m, s, p->n_streams + i, false);
+        }
+    }
+    for (uint32_t other = 0; other < i && written && rc == 0; other++) {
+        const struct vt_place *with = cell_at(m->k, other);
+        if (with != NULL && !known_apart(&with->address, &cell->address)) {
+            rc = add_pair(m, p->n_streams + other, p->n_streams + i, false);
+        }
+    }
+    return rc;
+}
+
+static int find_guards(struct vt_making *m)
+{
+    const struct vt_pixel_program *p = &m->k->program;
+    int rc = 0;
+    for (uint32_t i = 0; i < p->n_inputs + p->n_carries && rc == 0; i++) {
+        rc = cell_at(m->k, i) != NULL ? guard_cell(m, i) : 0;
+    }
+    for (uint32_t a = 0; a < p->n_streams && p->independent; a++) {
+        for (uint32_t b = 0; b < a && rc == 0; b++) {
+            if (p->streams[a].writes || p->streams[b].writes) {
+                rc = add_pair(m, a, b, true);
+            }
+        }
+    }
+    return rc;
+}
+
+/* ---------------------------------------------------------------- all */
+
+static int summarise(struct vt_terms *terms, const struct vt_synth_loop *loop, struct vt_summary *s,
+                     struct vt_error *err)
+{
+    struct vt_cell cells[VT_SYNTH_CELLS_MAX];
+    uint32_t n = 0;
+    int rc = vt_summary_of_code(terms, loop, cells, 0, s, err);
+    for (unsigned round = 0; rc == 0 && round < ROUNDS; round++) {
+        uint32_t before = n;
+        rc = vt_make_find_cells(terms, s, cells, &n, err);
+        if (rc < 0 || n == before) {
+            break;
+        }
+        vt_summary_fini(s);
+        *s = (struct vt_summary){0};
+        rc = vt_summary_of_code(terms, loop, cells, n, s, err);
+    }
+    return rc;
+}
+
+static int check_flags(struct vt_making *m)
+{
+    static const char *const names[VT_LIFT_FLAGS] = {"CF", "PF", "AF", "ZF", "SF", "OF"};
+    unsigned wrong = m->s->flags_read & ~(unsigned)m->s->flags_kept;
+    return wrong == 0 ? 0
+                      : vt_fail(m->err, VT_E_UNSUPPORTED,
+                                "an iteration reads %s as the one before it leaves it",
+                                names[__builtin_ctz(wrong)]);
+}
+
+static int make(struct vt_making *m)
+{
+    int32_t stride_register[VT_PIXEL_STREAMS_MAX];
+    struct uses uses = {.m = m};
+    m->accesses = calloc(m->s->n_operations + 1, sizeof *m->accesses);
+    m->narrow = calloc(VT_TERMS_MAX + 1, sizeof *m->narrow);
+    if (m->accesses == NULL || m->narrow == NULL) {
+        return vt_fail(m->err, VT_E_NOMEM, "a kernel");
+    }
+    int rc = check_flags(m);
+    if (rc == 0) {
+        rc = vt_analyse_accesses(m, stride_register);
+    }
+    if (rc == 0) {
+        rc = find_carries(m);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    vt_analyse_trips(m);
+    find_uses(m, &uses);
+    if (uses.havoc) {
+        return refuse(m, "it computes with what x86 leaves undefined");
+    }
+    rc = find_inputs(m, &uses);
+    if (rc == 0) {
+        rc = find_strides(m, stride_register);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    name_all(m);
+    rc = vt_generate(m);
+    m->k->instructions = m->s->instructions;
+    return rc < 0 ? rc : find_guards(m);
+}
+
+int vt_synth_make(const struct vt_synth_loop *loop, struct vt_synth_kernel **k,
+                  struct vt_error *err)
+{
+    struct vt_synth_kernel *made = calloc(1, sizeof *made);
+    struct vt_terms *terms = vt_terms_create();
+    struct vt_summary s = {0};
+    int rc;
+    if (made == NULL || terms == NULL) {
+        free(made);
+        vt_terms_destroy(terms);
+        return vt_fail(err, VT_E_NOMEM, "a kernel");
+    }
+    vt_pixel_init(&made->program);
+    made->loop = *loop;
+    rc = vt_synth_loop_finish(&made->loop, err);
+    if (rc == 0) {
+        rc = summarise(terms, &made->loop, &s, err);
+    }
+    if (rc == 0) {
+        struct vt_making m = {.terms = terms, .s = &s, .k = made, .err = err};
+        rc = make(&m);
+        if (rc == 0 && vt_terms_broken(terms)) {
+            rc = refuse(&m, "more terms than there is room for");
+        }
+        free(m.accesses);
+        free(m.narrow);
+    }
+    vt_summary_fini(&s);
+    vt_terms_destroy(terms);
+    if (rc < 0) {
+        vt_synth_kernel_destroy(made);
+        return rc;
+    }
+    *k = made;
+    return 0;
+}
