@@ -24,7 +24,6 @@ done
 first=$prefix-a
 for name in a b; do
     wait_console 'shell ready' "$prefix-$name"
-    guest_exec 'until [ -e /dev/dri/renderD128 ]; do sleep 0.1; done' "$prefix-$name"
 done
 
 # Both at once.
