@@ -159,7 +159,7 @@ static void tell_use(void *server, struct vt_json_writer *w)
         return;
     }
     printf("listening on %s: %s\n"
-           "run a client: VN_DEBUG=vtest VTEST_SOCKET_NAME=%s VK_DRIVER_FILES=%s vulkaninfo\n",
+           "run a client: VN_DEBUG=vtest VTEST_SOCKET_NAME=%s VK_DRIVER_FILES=%s PROGRAM\n",
            path, capset, path, known ? manifest : "/usr/share/vulkan/icd.d/virtio_icd.x86_64.json");
 }
 
