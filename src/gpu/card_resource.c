@@ -365,8 +365,9 @@ bool vt_card_memory(struct vt_card *card, struct vt_card_resource *r,
     }
     if (r->blob_mem != VT_VGPU_BLOB_MEM_HOST3D ||
         (r->blob_flags & VT_VGPU_BLOB_USE_MAPPABLE) != 0 ||
+        card->statistics.mapped_bytes > card->window_bytes ||
         r->size > card->window_bytes - card->statistics.mapped_bytes) {
-        return false;
+        return false; /* blobs that are mapped may overlap, and be more than the window */
     }
     if (r->fd < 0) { /* nobody but the context will see it */
         int fd = memfd_create("vitrine-gpu-blob", MFD_CLOEXEC);

@@ -287,6 +287,27 @@ static void test_blobs_lie_where_the_guest_maps_them(void **state)
     assert_int_equal(f->contexts.memory.offset, 0x1000);
 }
 
+/* Blobs that only the device sees take memory of their own: with what is mapped, even twice, never
+ * more than the window has. */
+static void test_blobs_of_their_own_are_bounded(void **state)
+{
+    struct vt_front *f = *state;
+    const uint32_t mappable = VT_VGPU_BLOB_USE_MAPPABLE, host = VT_VGPU_BLOB_MEM_HOST3D;
+    const uint32_t attach = VT_VGPU_CMD_CTX_ATTACH_RESOURCE, all = 1u << 20;
+    assert_int_equal(context(f, 1, 4), VT_VGPU_RESP_OK_NODATA);
+    assert_int_equal(blob(f, 1, host, 0, all), VT_VGPU_RESP_OK_NODATA);
+    assert_int_equal(of_context(f, attach, 1, 1), VT_VGPU_RESP_OK_NODATA);
+    assert_int_equal(f->contexts.attached, 1);
+    for (uint32_t id = 2; id < 4; id++) {
+        assert_int_equal(blob(f, id, host, mappable, all), VT_VGPU_RESP_OK_NODATA);
+        assert_int_equal(map(f, id, 0), VT_VGPU_RESP_OK_MAP_INFO);
+    }
+    assert_int_equal(blob(f, 4, host, 0, UINT64_C(1) << 45), VT_VGPU_RESP_OK_NODATA);
+    assert_int_equal(of_context(f, attach, 1, 4), VT_VGPU_RESP_OK_NODATA);
+    assert_int_equal(f->contexts.attached, 1);
+    assert_int_equal(f->contexts.memory.id, 1);
+}
+
 static void test_blobs_that_cannot_be(void **state)
 {
     struct vt_front *f = *state;
@@ -452,6 +473,7 @@ int main(void)
         TEST(test_says_what_its_monitor_is),
         TEST(test_has_one_set_of_capabilities),
         TEST(test_blobs_lie_where_the_guest_maps_them),
+        TEST(test_blobs_of_their_own_are_bounded),
         TEST(test_blobs_that_cannot_be),
         TEST(test_contexts_that_cannot_be),
         TEST(test_a_context_without_capabilities_takes_no_commands),

@@ -35,58 +35,73 @@ static void capset(void *arg, uint8_t bytes[VT_VENUS_CAPSET_BYTES])
     memset(bytes, 0x5a, VT_VENUS_CAPSET_BYTES);
 }
 
+struct front_context {
+    struct vt_front_contexts *all;
+    struct vt_venus_events events;
+};
+
 static int create(void *arg, uint32_t id, const char *name, const struct vt_venus_events *events,
                   void **context, struct vt_error *err)
 {
-    struct vt_front_contexts *c = arg;
+    struct vt_front_contexts *all = arg;
+    struct front_context *c = malloc(sizeof *c);
     (void)id;
     (void)name;
     (void)err;
-    __atomic_add_fetch(&c->created, 1, __ATOMIC_SEQ_CST);
-    c->events = *events;
+    MUST(c != NULL);
+    __atomic_add_fetch(&all->created, 1, __ATOMIC_SEQ_CST);
+    *c = (struct front_context){.all = all, .events = *events};
     *context = c;
     return 0;
 }
 
 static void end(void *context)
 {
-    struct vt_front_contexts *c = context;
-    __atomic_add_fetch(&c->ended, 1, __ATOMIC_SEQ_CST);
+    struct front_context *c = context;
+    __atomic_add_fetch(&c->all->ended, 1, __ATOMIC_SEQ_CST);
 }
 
 static void destroy(void *context)
 {
-    struct vt_front_contexts *c = context;
-    __atomic_add_fetch(&c->destroyed, 1, __ATOMIC_SEQ_CST);
+    struct front_context *c = context;
+    pthread_mutex_lock(&c->all->lock);
+    for (unsigned i = 0; i < 64; i++) {
+        c->all->owner[i] = c->all->owner[i] == c ? NULL : c->all->owner[i];
+    }
+    pthread_mutex_unlock(&c->all->lock);
+    __atomic_add_fetch(&c->all->destroyed, 1, __ATOMIC_SEQ_CST);
+    free(c);
 }
 
 static int attach(void *context, const struct vt_venus_memory *memory, struct vt_error *err)
 {
-    struct vt_front_contexts *c = context;
+    struct vt_front_contexts *all = ((struct front_context *)context)->all;
     MUST(fcntl(memory->fd, F_GETFD) >= 0);
-    c->memory = *memory;
-    __atomic_add_fetch(&c->attached, 1, __ATOMIC_SEQ_CST);
+    pthread_mutex_lock(&all->lock);
+    all->memory = *memory;
+    pthread_mutex_unlock(&all->lock);
+    __atomic_add_fetch(&all->attached, 1, __ATOMIC_SEQ_CST);
     return memory->size == 0 ? vt_fail(err, VT_E_INVAL, "empty") : 0;
 }
 
 static int detach(void *context, uint32_t id, struct vt_error *err)
 {
-    struct vt_front_contexts *c = context;
+    struct front_context *c = context;
     (void)id;
     (void)err;
-    __atomic_add_fetch(&c->detached, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&c->all->detached, 1, __ATOMIC_SEQ_CST);
     return 0;
 }
 
 static int submit(void *context, const void *stream, size_t bytes, struct vt_error *err)
 {
-    struct vt_front_contexts *c = context;
+    struct front_context *c = context;
     volatile uint8_t sum = 0;
     for (size_t i = 0; i < bytes; i++) {
         sum = (uint8_t)(sum + ((const uint8_t *)stream)[i]);
     }
-    __atomic_add_fetch(&c->submitted, 1, __ATOMIC_SEQ_CST);
-    if (c->refuse) {
+    __atomic_add_fetch(&c->all->submitted, 1, __ATOMIC_SEQ_CST);
+    if (c->all->refuse) {
         c->events.ended(c->events.arg, "it was refused", "one\ntwo");
         return vt_fail(err, VT_E_PROTOCOL, "it was refused");
     }
@@ -95,15 +110,19 @@ static int submit(void *context, const void *stream, size_t bytes, struct vt_err
 
 static int fence(void *context, uint32_t timeline, uint64_t id, struct vt_error *err)
 {
-    struct vt_front_contexts *c = context;
+    struct front_context *c = context;
+    struct vt_front_contexts *all = c->all;
     if (timeline >= VT_VENUS_TIMELINES) {
         return vt_fail(err, VT_E_INVAL, "no such timeline");
     }
-    unsigned i = __atomic_load_n(&c->fences, __ATOMIC_SEQ_CST) % 64;
-    c->fence[i] = id;
-    c->timeline[i] = timeline;
-    __atomic_add_fetch(&c->fences, 1, __ATOMIC_SEQ_CST);
-    if (!c->hold_fences) {
+    pthread_mutex_lock(&all->lock);
+    unsigned i = all->fences % 64;
+    all->fence[i] = id;
+    all->timeline[i] = timeline;
+    all->owner[i] = c;
+    __atomic_add_fetch(&all->fences, 1, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&all->lock);
+    if (!all->hold_fences) {
         c->events.fence(c->events.arg, timeline, id);
     }
     return 0;
@@ -125,8 +144,13 @@ static void commands(void *context,
 
 void vt_front_signal(struct vt_front *f, unsigned which)
 {
-    f->contexts.events.fence(f->contexts.events.arg, f->contexts.timeline[which],
-                             f->contexts.fence[which]);
+    struct vt_front_contexts *all = &f->contexts;
+    pthread_mutex_lock(&all->lock);
+    const struct front_context *c = all->owner[which];
+    if (c != NULL) {
+        c->events.fence(c->events.arg, all->timeline[which], all->fence[which]);
+    }
+    pthread_mutex_unlock(&all->lock);
 }
 
 /* ---------------------------------------------------------------- the connection */
@@ -150,6 +174,7 @@ void vt_front_begin(struct vt_front *f, bool with_contexts)
     int pair[2];
     memset(f, 0, sizeof *f);
     f->backend = -1;
+    MUST(pthread_mutex_init(&f->contexts.lock, NULL) == 0);
     const struct vt_card_contexts contexts = {.capset = capset,
                                               .create = create,
                                               .end = end,
@@ -183,6 +208,7 @@ void vt_front_end(struct vt_front *f)
 {
     vt_vhost_destroy(f->vhost);
     vt_loop_destroy(f->loop);
+    pthread_mutex_destroy(&f->contexts.lock);
     munmap(f->memory, VT_FRONT_BYTES);
     vt_close(&f->memory_fd);
     vt_close(&f->sock);

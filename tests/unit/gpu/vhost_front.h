@@ -11,6 +11,8 @@
 #include "gpu/vhost_protocol.h"
 #include "virtio/layout.h"
 
+#include <pthread.h>
+
 #define VT_FRONT_BYTES (1u << 20)
 #define VT_FRONT_GPA UINT64_C(0x100000)
 #define VT_FRONT_ADDRESS UINT64_C(0x7000000000)
@@ -22,9 +24,10 @@ struct vt_front_contexts {
     struct vt_venus_memory memory; /* attached last; its descriptor is not valid any more */
     bool hold_fences;              /* until vt_front_signal */
     bool refuse;                   /* streams end the context */
-    struct vt_venus_events events; /* of the one created last */
+    pthread_mutex_t lock;          /* of what follows */
     uint64_t fence[64];
     uint32_t timeline[64];
+    void *owner[64]; /* the context that it was asked of, NULL: which is no more */
 };
 
 struct vt_front {
@@ -82,7 +85,7 @@ long vt_front_answer(struct vt_front *f, unsigned queue, unsigned *slot, void *a
 /** A request and its answer: its type, 0 when there is none. */
 uint32_t vt_front_do(struct vt_front *f, const void *request, size_t bytes, void *answer,
                      size_t room);
-/** Signals a fence that is held. */
+/** Signals a fence that is held, if its context is still there. */
 void vt_front_signal(struct vt_front *f, unsigned which);
 
 #endif
