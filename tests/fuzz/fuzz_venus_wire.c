@@ -1,9 +1,9 @@
 /* tests/fuzz/fuzz_venus_wire.c - the generated readers and writers of every command and reply.
  *
  * The first byte says what the others are: commands one after another, as a stream brings them; one
- * command's arguments or reply as they are; or a seed for arguments that are right, and what to
- * change of their bytes. Nothing is looked up. What is accepted lies inside of the input, and is
- * the same when it is written and read again.
+ * command's arguments or reply as they are; or a seed for a command or a reply that is right, and
+ * what to change of its bytes. Nothing is looked up. What is accepted lies inside of the input, and
+ * is the same when it is written and read again.
  */
 #include "tests/fuzz/fuzz.h"
 #include "vn_fill.h"
@@ -83,10 +83,11 @@ static const struct vn_filled *command_of(const uint8_t *bytes)
     return &vn_filled[(size_t)(bytes[0] | bytes[1] << 8) % vn_filled_count];
 }
 
-/* A command from a seed; then triples {where, where, what} change its bytes. */
-static void mutate(struct room *r, const uint8_t *bytes, size_t count)
+/* A command, or its reply, from a seed; then triples {where, where, what} change its bytes. */
+static void mutate(struct room *r, bool reply, const uint8_t *bytes, size_t count)
 {
     const struct vn_filled *command = command_of(bytes);
+    const size_t head = reply ? 0 : 8;
     uint64_t args[ARGUMENTS] = {0};
     uint32_t seed;
     memcpy(&seed, bytes + 2, sizeof seed);
@@ -96,23 +97,31 @@ static void mutate(struct room *r, const uint8_t *bytes, size_t count)
     vt_venus_arena_reset(&r->seed);
     command->fill(&fill, args);
     r->once.at = r->once.start;
-    command->encode(&r->once, 0, args);
+    if (reply) {
+        command->reply(&r->once, args);
+    } else {
+        command->encode(&r->once, 0, args);
+    }
     size_t n = (size_t)(r->once.at - r->once.start);
-    if (r->once.overflow || n <= 8) {
+    if (r->once.overflow || n <= head) {
         return;
     }
-    n -= 8;
+    n -= head;
     uint8_t *exact = malloc(n);
     if (exact == NULL) {
         return;
     }
-    memcpy(exact, r->once.start + 8, n);
+    memcpy(exact, r->once.start + head, n);
     for (size_t i = 6; i + 3 <= count; i += 3) {
         exact[(size_t)(bytes[i] | bytes[i + 1] << 8) % n] ^= bytes[i + 2];
     }
-    const uint8_t *at = exact;
-    bool read = read_one(r, command, &at, exact + n);
-    FUZZ_CHECK(count >= 9 || (read && at == exact + n));
+    if (reply) {
+        read_reply(r, command, exact, n);
+    } else {
+        const uint8_t *at = exact;
+        bool read = read_one(r, command, &at, exact + n);
+        FUZZ_CHECK(count >= 9 || (read && at == exact + n));
+    }
     free(exact);
 }
 
@@ -156,7 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         read_reply(r, command_of(bytes + 1), at, (size_t)(end - at));
         break;
     default:
-        mutate(r, bytes + 1, count - 1);
+        mutate(r, (bytes[0] & 4) != 0, bytes + 1, count - 1);
         break;
     }
     return 0;
