@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define WINDOW_PAGES 256u
+#define BLOB_PAGES 512u
 
 struct script {
     const uint8_t *at, *end;
@@ -105,7 +106,7 @@ static void tame(union command *r)
     case VT_VGPU_CMD_RESOURCE_CREATE_BLOB:
         r->blob.blob_mem = 1 + r->blob.blob_mem % 2;
         r->blob.blob_flags %= 8;
-        r->blob.size = (r->blob.size % (2 * WINDOW_PAGES)) << 12;
+        r->blob.size = (r->blob.size % BLOB_PAGES) << 12;
         tame_entries(r, sizeof r->blob, &r->blob.nr_entries);
         break;
     case VT_VGPU_CMD_RESOURCE_ATTACH_BACKING:
@@ -171,7 +172,7 @@ static void request_any(struct vt_front *f, struct script *s)
 /* A table of regions that are there: the memory in one or two pieces, perhaps less of it. */
 static void set_memory(struct vt_front *f, struct script *s)
 {
-    const unsigned cut = next(s) % WINDOW_PAGES, n = 1 + (cut > 0 && next(s) % 2 == 1);
+    const unsigned cut = next(s) % WINDOW_PAGES, n = cut > 0 && next(s) % 2 == 1 ? 2 : 1;
     const uint64_t first = cut > 0 ? cut * UINT64_C(4096) : VT_FRONT_BYTES;
     const int fds[] = {f->memory_fd, f->memory_fd};
     struct vt_vhost_table table = {.n = n};
