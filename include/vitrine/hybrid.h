@@ -79,6 +79,69 @@ struct vt_accel_slot {
 /** Counters as they are now: not of one moment. */
 void vt_accel_read(const struct vt_accel *accel, uint32_t slot, struct vt_accel_slot *out);
 
+/* ---------------------------------------------------------------- by itself
+ *
+ * An accelerator looks again and again at what a VM executes, makes kernels of its hottest loops,
+ * puts them in, measures each against the guest's own code, and keeps those that win. What it did
+ * is its ledger. */
+
+enum vt_loop_fate {
+    VT_FATE_UNSUPPORTED, /**< no kernel can be made of it */
+    VT_FATE_UNPROVEN,    /**< it was made and not proven */
+    VT_FATE_REFUSED,     /**< proven, and the plugin or the compiler will not */
+    VT_FATE_WAITING,     /**< installed; too few iterations came to measure it */
+    VT_FATE_KEPT,        /**< measured, faster, in use */
+    VT_FATE_SLOWER,      /**< measured, and removed again */
+    VT_FATE_DISABLED,    /**< a canary failed */
+};
+const char *vt_loop_fate_name(enum vt_loop_fate fate);
+
+struct vt_ledger_row {
+    char hash[33];
+    char place[96];      /**< "xor8", "memset+0x12", an address */
+    char process[32];    /**< or "kernel" */
+    uint64_t head;       /**< where it was seen */
+    uint64_t iterations; /**< in the recording that found it */
+    double percent;      /**< of that recording's instructions */
+    enum vt_loop_fate fate;
+    char why[320];                     /**< unless WAITING or KEPT */
+    bool cached;                       /**< the kernel was there already, and was proven again */
+    uint32_t instructions, operations; /**< of an iteration: x86's, Pixel's; 0: no kernel */
+    uint64_t make_us, proof_us, compile_us;
+    enum vt_accel_backend backend;
+    uint32_t slot;               /**< WAITING, KEPT, DISABLED */
+    double tcg_rate, rate;       /**< iterations a second without and with; 0: not measured */
+    char file[256];              /**< the kernel in the cache; "": none */
+    struct vt_accel_slot counts; /**< as they were when the ledger was asked for */
+};
+
+struct vt_accelerator_options {
+    uint64_t threshold;  /**< iterations in a recording that make a loop hot, at first; 0: 10000 */
+    uint64_t record_ms;  /**< of each look; 0: 300 */
+    uint64_t measure_ms; /**< of each of ten windows; 0: 40 */
+    uint32_t canary_period; /**< 0: 256 */
+    uint32_t proof_ms;      /**< for each obligation; 0: 20000 */
+    enum vt_accel_backend backend;
+    const char *cache;       /**< directory of kernels; NULL: the user's own */
+    bool (*stop)(void *arg); /**< asked now and then; or NULL */
+    void (*tell)(void *arg, const struct vt_ledger_row *row); /**< each change; or NULL */
+    void *arg;
+};
+
+struct vt_accelerator;
+int vt_accelerator_create(struct vt_target *target, const struct vt_accelerator_options *options,
+                          struct vt_accelerator **accelerator, struct vt_error *err);
+/** Kernels stay in unless `remove`. */
+void vt_accelerator_destroy(struct vt_accelerator *accelerator, bool remove);
+/** One look, and all that follows from it. *found: loops that were not known. VT_E_INTERRUPTED:
+ * asked to stop; VT_E_GONE. */
+int vt_accelerator_round(struct vt_accelerator *accelerator, uint32_t *found, struct vt_error *err);
+uint64_t vt_accelerator_threshold(const struct vt_accelerator *accelerator); /**< as it is now */
+/** Rows, oldest first, with counts as they are now; the accelerator's until its next call. */
+const struct vt_ledger_row *vt_accelerator_ledger(struct vt_accelerator *accelerator, uint32_t *n);
+/** The ledger as JSON beside the VM's other files, for `vitrine accel status`. */
+int vt_accelerator_save(struct vt_accelerator *accelerator, struct vt_error *err);
+
 #ifdef __cplusplus
 }
 #endif
