@@ -130,11 +130,22 @@ struct vt_proof_options {
 int vt_synth_prove(struct vt_synth_kernel *k, const struct vt_proof_options *options,
                    struct vt_error *err);
 
+/** Whether iterations may be run in any order wherever all of `disjoint` holds, what is
+ * only_parallel included: the program is independent, and what it writes in one iteration no other
+ * one of the same stream touches. */
+bool vt_synth_any_order(const struct vt_synth_kernel *k);
+
 /** <directory>/<content hash>.json, replaced as a whole. */
 int vt_synth_save(const struct vt_synth_kernel *k, const char *directory, char *path, size_t room,
                   struct vt_error *err);
 /** Reads a file that anybody may have written; nothing is proven. VT_E_CORRUPT. */
 int vt_synth_load(const char *path, struct vt_synth_kernel **k, struct vt_error *err);
+/** The same from its text. */
+int vt_synth_read(const char *text, size_t bytes, struct vt_synth_kernel **k, struct vt_error *err);
+/** Proves a loaded kernel, and that the obligations its file claims are those. VT_E_REFUSED,
+ * VT_E_CORRUPT. */
+int vt_synth_verify(struct vt_synth_kernel *k, const struct vt_proof_options *options,
+                    struct vt_error *err);
 /** The proven kernel of a loop with this hash, or VT_E_NOT_FOUND. Proven again before it is given.
  */
 int vt_synth_find(const char *directory, const char *hash, const struct vt_proof_options *options,

@@ -33,7 +33,9 @@ struct vt_memory_operation {
     int32_t loop;  /**< the innermost inner loop it is in, or -1 */
     vt_term when;  /**< 1 bit; in an inner loop: within a trip of it */
     vt_term address;
-    vt_term value; /**< stored; or the symbol that was loaded */
+    vt_term value;  /**< stored; or the symbol that was loaded */
+    uint8_t stream; /**< of a Pixel program: which, */
+    vt_term offset; /**< and where from its position on, 64 bits */
 };
 
 struct vt_inner_loop {
@@ -45,7 +47,8 @@ struct vt_inner_loop {
     vt_term next[VT_PIXEL_VARIABLES_MAX];
     vt_term result[VT_PIXEL_VARIABLES_MAX]; /**< symbols, as it has ended */
     vt_term condition;                      /**< again */
-    vt_term when; /**< whether it is run at all; else results are the initial values */
+    vt_term when;       /**< whether it is run at all; else results are the initial values */
+    uint32_t max_trips; /**< of a Pixel program */
 };
 
 struct vt_summary {
@@ -72,13 +75,18 @@ void vt_summary_fini(struct vt_summary *s);
 int vt_summary_of_code(struct vt_terms *terms, const struct vt_synth_loop *loop,
                        const struct vt_cell *cells, uint32_t n_cells, struct vt_summary *s,
                        struct vt_error *err);
-/** Of k's program: `s` gets before's symbols from `code`, which was made of k->loop with the cells
- * that k's places name, in their order (inputs, then carries). Loads and inner loops get symbols of
- * their own; obligations.c pairs them. VT_E_CORRUPT: places do not fit. */
+/** Of k's validated program: `s` gets before's symbols from `code`, which was made of k->loop with
+ * vt_kernel_cells. Its n-th access and its n-th inner loop are taken to be the code's n-th ones and
+ * get their symbols (where widths agree, else their own): that they are the same is for
+ * obligations.c to prove. `when` of loads and stores: CHECKs before it held, and a store's own
+ * condition. VT_E_CORRUPT: places do not fit. */
 int vt_summary_of_pixel(struct vt_terms *terms, const struct vt_synth_kernel *k,
                         const struct vt_summary *code, struct vt_summary *s, struct vt_error *err);
 /** The cells that k's places name, each once. */
 uint32_t vt_kernel_cells(const struct vt_synth_kernel *k, struct vt_cell cells[VT_SYNTH_CELLS_MAX]);
+
+/** What stands in a place, before or after; 0: a cell that the summary does not have. */
+vt_term vt_place_term(const struct vt_summary *s, const struct vt_place *place, bool after);
 
 /** A linear sum as a term over a state. */
 vt_term vt_linear_term(struct vt_terms *terms, const struct vt_linear *linear,
