@@ -48,22 +48,20 @@ static void print_commands(FILE *out, const char *commands)
 static void say_text(const struct vt_vtest_news *news)
 {
     const struct vt_vtest_report *r = news->report;
-    const char *name = r == NULL || r->name[0] == '\0' ? "a client" : r->name;
-    switch (news->kind) {
-    case VT_VTEST_BEGUN:
-        printf("%" PRIu32 ": %s (pid %d) begins\n", r->id, name, (int)news->pid);
-        break;
-    case VT_VTEST_ENDED:
-        printf("%" PRIu32 ": %s (pid %d) %s after %.3f s and %" PRIu64 " commands%s%s: %s\n", r->id,
-               name, (int)news->pid, r->failed ? "is ended" : "ends", news->seconds,
-               r->venus.commands, r->device[0] != '\0' ? " on " : "", r->device, r->reason);
-        if (r->failed && news->commands != NULL && news->commands[0] != '\0') {
-            print_commands(stdout, news->commands);
-        }
-        break;
-    case VT_VTEST_PROBLEM:
+    if (r == NULL) {
         fprintf(stderr, "vitrine gpu serve: %s\n", news->problem);
-        break;
+        return;
+    }
+    const char *name = r->name[0] == '\0' ? "a client" : r->name;
+    if (news->kind == VT_VTEST_BEGUN) {
+        printf("%" PRIu32 ": %s (pid %d) begins\n", r->id, name, (int)news->pid);
+        return;
+    }
+    printf("%" PRIu32 ": %s (pid %d) %s after %.3f s and %" PRIu64 " commands%s%s: %s\n", r->id,
+           name, (int)news->pid, r->failed ? "is ended" : "ends", news->seconds, r->venus.commands,
+           r->device[0] != '\0' ? " on " : "", r->device, r->reason);
+    if (r->failed && news->commands != NULL && news->commands[0] != '\0') {
+        print_commands(stdout, news->commands);
     }
 }
 
@@ -84,7 +82,7 @@ static void say_json(const struct vt_vtest_news *news)
     } else {
         vt_json_kv_string(&w, "problem", news->problem);
     }
-    if (news->kind == VT_VTEST_ENDED) {
+    if (r != NULL && news->kind == VT_VTEST_ENDED) {
         vt_json_kv_string(&w, "device", r->device);
         vt_json_kv_bool(&w, "broken", r->failed);
         vt_json_kv_string(&w, "reason", r->reason);
