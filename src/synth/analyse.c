@@ -123,7 +123,8 @@ static int find_index(struct vt_making *m, const struct vt_memory_operation *o, 
         struct vt_range r = vt_range_of(m->terms, a->index.part[i].atom);
         int64_t times = (int64_t)a->index.part[i].coefficient;
         __int128 x = (__int128)times * r.least, y = (__int128)times * r.most;
-        if (r.most > UINT32_MAX || times > VT_PIXEL_WINDOW_MAX || times < -VT_PIXEL_WINDOW_MAX) {
+        if (r.most > UINT32_MAX || times > VT_PIXEL_WINDOW_MAX ||
+            times < -(int64_t)VT_PIXEL_WINDOW_MAX) {
             return refuse(m, o, "an index without bounds");
         }
         least += x < y ? x : y;

@@ -1,0 +1,350 @@
+/* tests/unit/synth/test_make.c - loops that a compiler made become kernels, and what those compute
+ * is what the processor does.
+ *
+ * Functions of loops.c run on the processor step by step; whenever it is at a loop's head,
+ * registers and memory are noted. From one such state the kernel is run for some iterations:
+ * registers and memory are to be those of the later one. No more iterations happen than the
+ * processor made.
+ */
+#include "tests/unit/synth/loops.h"
+#include "tests/unit/synth/processor.h"
+#include "vitrine/synth.h"
+
+#include "tests/unit/harness.h"
+
+#include <string.h>
+
+#define ARRIVALS 40u
+#define STACK 8192u
+#define ARENA (3 * LOOPS_REGION + STACK)
+#define TRIALS 6u
+#define STARTS 5u
+
+static _Alignas(4096) uint8_t arena[ARENA];
+
+/* ---------------------------------------------------------------- the processor */
+
+struct arrival {
+    struct processor_state state;
+    bool came_back; /* from the one before it */
+    uint8_t memory[ARENA];
+};
+
+struct recording {
+    const struct processor_loop *loop;
+    uint32_t n;
+    bool outside, cut;
+    struct arrival arrivals[ARRIVALS];
+};
+
+static bool record(void *arg, const struct processor_state *state)
+{
+    struct recording *r = arg;
+    bool inside = false;
+    for (uint32_t i = 0; i < r->loop->n; i++) {
+        inside |= state->rip - r->loop->run[i].at < r->loop->run[i].bytes;
+    }
+    r->outside |= !inside;
+    if (state->rip != r->loop->head) {
+        return true;
+    }
+    if (r->n == ARRIVALS) {
+        r->cut = true;
+        return false;
+    }
+    struct arrival *a = &r->arrivals[r->n++];
+    a->state = *state;
+    a->came_back = !r->outside;
+    memcpy(a->memory, arena, sizeof arena);
+    r->outside = false;
+    return true;
+}
+
+/* ---------------------------------------------------------------- kernels */
+
+static uint64_t seed = 1;
+static uint64_t any(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+static uint64_t sum(const struct vt_linear *l, const struct processor_state *s)
+{
+    uint64_t value = l->constant;
+    for (uint32_t i = 0; i < l->n; i++) {
+        assert_true(l->part[i].reg < 16);
+        value += l->part[i].coefficient * s->r[l->part[i].reg];
+    }
+    return value;
+}
+
+static uint64_t read_place(const struct vt_place *p, const struct processor_state *s)
+{
+    uint64_t value = 0;
+    switch (p->kind) {
+    case VT_PLACE_GPR:
+        return s->r[p->reg];
+    case VT_PLACE_XMM_LOW:
+        return s->xmm[p->reg][0];
+    case VT_PLACE_XMM_HIGH:
+        return s->xmm[p->reg][1];
+    case VT_PLACE_CELL:
+        memcpy(&value, (const void *)(uintptr_t)sum(&p->address, s), p->bytes);
+        return value;
+    default:
+        fail_msg("a place that no loop here has");
+        return 0;
+    }
+}
+
+static void write_place(const struct vt_place *p, struct processor_state *s, uint64_t value)
+{
+    switch (p->kind) {
+    case VT_PLACE_GPR:
+        s->r[p->reg] = value;
+        break;
+    case VT_PLACE_XMM_LOW:
+        s->xmm[p->reg][0] = value;
+        break;
+    case VT_PLACE_XMM_HIGH:
+        s->xmm[p->reg][1] = value;
+        break;
+    default:
+        memcpy((void *)(uintptr_t)sum(&p->address, s), &value, p->bytes);
+        break;
+    }
+}
+
+/* From this state and the arena; *s is the state after. Returns how many iterations happened. */
+static uint64_t run_kernel(const struct vt_synth_kernel *k, struct processor_state *s,
+                           uint64_t count)
+{
+    const struct vt_pixel_program *p = &k->program;
+    uint64_t inputs[VT_PIXEL_INPUTS_MAX], carries[VT_PIXEL_CARRIES_MAX];
+    uint8_t *streams[VT_PIXEL_STREAMS_MAX];
+    for (uint32_t i = 0; i < p->n_inputs; i++) {
+        inputs[i] = read_place(&k->inputs[i], s);
+    }
+    for (uint32_t i = 0; i < p->n_carries; i++) {
+        carries[i] = read_place(&k->carries[i], s);
+    }
+    for (uint32_t i = 0; i < p->n_streams; i++) {
+        streams[i] =
+            (uint8_t *)(uintptr_t)sum(&k->streams[i], s); // NOLINT(performance-no-int-to-ptr)
+    }
+    struct vt_pixel_call call = {
+        .count = count, .inputs = inputs, .carries = carries, .streams = streams};
+    uint64_t n = vt_pixel_interpret(p, &call);
+    struct processor_state before = *s;
+    for (uint32_t i = 0; i < p->n_carries; i++) {
+        write_place(&k->carries[i], k->carries[i].kind == VT_PLACE_CELL ? &before : s, carries[i]);
+    }
+    return n;
+}
+
+static uint64_t trips(const struct vt_synth_kernel *k, const struct processor_state *s)
+{
+    uint64_t inputs[VT_PIXEL_INPUTS_MAX], carry = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < k->program.n_inputs; i++) {
+        inputs[n++] = read_place(&k->inputs[i], s);
+    }
+    for (uint32_t i = 0; i < k->program.n_carries; i++) {
+        inputs[n++] = read_place(&k->carries[i], s);
+    }
+    /* The last value, as a carry's next. */
+    struct vt_pixel_program p = *k->trips;
+    p.n_carries = 1;
+    p.carries[0] = (struct vt_pixel_carry){.name = "trips", .bits = 64, .next = p.n_insns - 1};
+    struct vt_pixel_call call = {.count = 1, .inputs = inputs, .carries = &carry};
+    assert_int_equal(vt_pixel_interpret(&p, &call), 1);
+    return carry;
+}
+
+/* ---------------------------------------------------------------- comparing */
+
+struct totals {
+    uint32_t loops, kernels, counted, independent, runs;
+    uint64_t iterations;
+};
+
+static void compare(const char *what, const struct vt_synth_kernel *k, const struct recording *r,
+                    uint32_t first, struct totals *totals)
+{
+    struct processor_state s = r->arrivals[first].state;
+    uint32_t more = 0;
+    while (first + more + 1 < r->n && r->arrivals[first + more + 1].came_back) {
+        more++;
+    }
+    bool cut = first + more + 1 == r->n && r->cut;
+    memcpy(arena, r->arrivals[first].memory, sizeof arena);
+    uint64_t wanted = cut ? (more > 0 ? 1 + any() % more : 0) : more + 3;
+    if (k->trips != NULL) {
+        uint64_t known = trips(k, &s);
+        if (!cut && known > more) {
+            fail_msg("%s: %llu iterations are said to come back, %u do", what,
+                     (unsigned long long)known, more);
+        }
+        if (!cut && known == 0 && more > 3) {
+            fail_msg("%s: no iteration is said to come back, %u do", what, more);
+        }
+        wanted = wanted < known ? wanted : known;
+    }
+    uint64_t n = run_kernel(k, &s, wanted);
+    if (n > more || (n < wanted && k->trips != NULL) || (n != more && !cut && k->trips == NULL)) {
+        fail_msg("%s: %llu iterations of %u happened", what, (unsigned long long)n, more);
+    }
+    const struct arrival *after = &r->arrivals[first + n];
+    for (int i = 0; i < 16; i++) {
+        if (s.r[i] != after->state.r[i]) {
+            fail_msg("%s: register %d is %#llx, not %#llx, after %llu iterations", what, i,
+                     (unsigned long long)s.r[i], (unsigned long long)after->state.r[i],
+                     (unsigned long long)n);
+        }
+        if (memcmp(s.xmm[i], after->state.xmm[i], 16) != 0) {
+            fail_msg("%s: xmm%d differs after %llu iterations", what, i, (unsigned long long)n);
+        }
+    }
+    for (uint32_t i = 0; i < ARENA; i++) {
+        if (arena[i] != after->memory[i]) {
+            fail_msg("%s: byte %u of memory differs after %llu iterations", what, i,
+                     (unsigned long long)n);
+        }
+    }
+    totals->runs++;
+    totals->iterations += n;
+}
+
+static void try_loop(const struct loop_case *c, const char *what, const struct processor_loop *loop,
+                     const struct vt_synth_kernel *k, struct totals *totals)
+{
+    static struct recording r;
+    for (uint32_t trial = 0; trial < TRIALS; trial++) {
+        for (uint32_t i = 0; i < ARENA; i++) {
+            arena[i] = (uint8_t)any();
+        }
+        for (uint32_t i = 0; i < 2; i++) { /* strings end */
+            memset(arena + (i + 1) * LOOPS_REGION - 3000, 0, 8);
+        }
+        uint64_t arguments[6] = {(uintptr_t)arena,
+                                 (uintptr_t)arena + LOOPS_REGION,
+                                 (uintptr_t)arena + 2 * (uintptr_t)LOOPS_REGION,
+                                 1 + any() % 60,
+                                 any(),
+                                 any()};
+        r.loop = loop;
+        r.n = 0;
+        r.outside = true;
+        r.cut = false;
+        assert_true(processor_run((const void *)(uintptr_t)c->run, arguments, arena + ARENA - 64,
+                                  record, &r));
+        for (uint32_t i = 0; i < STARTS && r.n > 0; i++) {
+            compare(what, k, &r, i == 0 ? 0 : (uint32_t)(any() % r.n), totals);
+        }
+    }
+}
+
+static void loop_of(const struct processor_loop *from, struct vt_synth_loop *loop)
+{
+    memset(loop, 0, sizeof *loop);
+    loop->head = from->head;
+    for (uint32_t i = 0; i < from->n; i++) {
+        assert_true(loop->n_bytes + from->run[i].bytes <= VT_SYNTH_BYTES_MAX);
+        loop->blocks[loop->n_blocks++] =
+            (struct vt_synth_block){.at = (int64_t)(from->run[i].at - from->head),
+                                    .first = loop->n_bytes,
+                                    .n = from->run[i].bytes};
+        memcpy(loop->bytes + loop->n_bytes, (const void *)(uintptr_t)from->run[i].at,
+               from->run[i].bytes);
+        loop->n_bytes += from->run[i].bytes;
+    }
+}
+
+static void try_all(const char *how, const struct loop_case *cases)
+{
+    struct totals totals = {0};
+    uint32_t missing = 0;
+    for (const struct loop_case *c = cases; c->name != NULL; c++) {
+        struct processor_loop loops[8];
+        uint32_t n = processor_loops((const void *)(uintptr_t)c->run, loops, 8), made = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            static struct vt_synth_loop loop;
+            struct vt_synth_kernel *k = NULL;
+            struct vt_error err = {0};
+            char what[64];
+            (void)snprintf(what, sizeof what, "%s %s loop %u", how, c->name, i);
+            loop_of(&loops[i], &loop);
+            totals.loops++;
+            int rc = vt_synth_make(&loop, &k, &err);
+            if (rc < 0) {
+                print_message("%s: %s\n", what, err.message);
+                assert_int_equal(rc, VT_E_UNSUPPORTED);
+                continue;
+            }
+            if (getenv("VITRINE_TEST_SHOW") != NULL) {
+                print_message("%s: %u operations, %u streams, %s%s%s\n", what, k->program.n_insns,
+                              k->program.n_streams, k->trips != NULL ? "trips " : "",
+                              k->program.counted ? "counted " : "",
+                              k->program.independent ? "independent" : "");
+                (void)vt_pixel_write(&k->program, stderr, NULL);
+            }
+            made++;
+            totals.kernels++;
+            totals.counted += k->program.counted;
+            totals.independent += k->program.independent;
+            try_loop(c, what, &loops[i], k, &totals);
+            vt_synth_kernel_destroy(k);
+        }
+        if (c->needed && made == 0) {
+            print_message("%s %s: no kernel\n", how, c->name);
+            missing++;
+        }
+    }
+    print_message("%s: %u kernels of %u loops, %u counted, %u independent; %u runs, %llu "
+                  "iterations\n",
+                  how, totals.kernels, totals.loops, totals.counted, totals.independent,
+                  totals.runs, (unsigned long long)totals.iterations);
+    assert_int_equal(missing, 0);
+}
+
+static void test_o1(void **state)
+{
+    (void)state;
+    try_all("-O1", loops_o1);
+}
+
+static void test_o2(void **state)
+{
+    (void)state;
+    try_all("-O2", loops_o2);
+}
+
+static void test_o2_scalar(void **state)
+{
+    (void)state;
+    try_all("-O2 without vectors", loops_o2_scalar);
+}
+
+static void test_o3(void **state)
+{
+    (void)state;
+    try_all("-O3", loops_o3);
+}
+
+static void test_os(void **state)
+{
+    (void)state;
+    try_all("-Os", loops_os);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_o1), cmocka_unit_test(test_o2), cmocka_unit_test(test_o2_scalar),
+        cmocka_unit_test(test_o3), cmocka_unit_test(test_os),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
