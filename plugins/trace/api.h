@@ -59,14 +59,15 @@ typedef struct {
 
 typedef uint32_t qemu_plugin_meminfo_t;
 
-enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_CB_R_REGS };
+enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_CB_RW_REGS };
 enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_W = 2, QEMU_PLUGIN_MEM_RW };
 enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64, QEMU_PLUGIN_INLINE_STORE_U64 };
 enum qemu_plugin_cond {
     QEMU_PLUGIN_COND_NEVER,
     QEMU_PLUGIN_COND_ALWAYS,
     QEMU_PLUGIN_COND_EQ,
-    QEMU_PLUGIN_COND_NE
+    QEMU_PLUGIN_COND_NE,
+    QEMU_PLUGIN_COND_LT /* unsigned */
 };
 enum qemu_plugin_discon_type { QEMU_PLUGIN_DISCON_ALL = 7 };
 
@@ -97,7 +98,10 @@ typedef void (*vt_plugin_discon_cb)(unsigned vcpu, enum qemu_plugin_discon_type 
 #define VT_WITH_UDATA , void *udata
 void qemu_plugin_register_vcpu_discon_cb(qemu_plugin_id_t id, enum qemu_plugin_discon_type type,
                                          vt_plugin_discon_cb cb, void *udata);
+void qemu_plugin_register_flush_cb(qemu_plugin_id_t id, vt_plugin_cb cb, void *udata);
 bool qemu_plugin_translate_vaddr(uint64_t address, uint64_t *physical);
+bool qemu_plugin_write_register(struct qemu_plugin_register *handle, GByteArray *from);
+int qemu_plugin_write_memory_hwaddr(uint64_t address, GByteArray *from); /* 0: written */
 #else
 typedef void (*vt_plugin_vcpu_cb)(qemu_plugin_id_t id, unsigned vcpu);
 typedef void (*vt_plugin_cb)(qemu_plugin_id_t id);
@@ -125,6 +129,7 @@ struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *to, size_t bytes);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn); /* NULL: no RAM */
 
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_plugin_vcpu_udata_cb_t cb,
                                           enum qemu_plugin_cb_flags flags, void *udata);

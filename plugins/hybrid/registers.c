@@ -1,0 +1,262 @@
+/* plugins/hybrid/registers.c - where QEMU keeps the vCPU's registers.
+ *
+ * The interface gives one register in thirty nanoseconds, as text-like bytes, and not all of what a
+ * guard has to know. QEMU keeps them as words of its vCPU: the general ones in their order and the
+ * PC right after, then the flags and what they are computed from, then the segments, then the
+ * control registers. So they are looked for there: a run of words that agrees with everything the
+ * interface says, and is the only one. Until it is found no kernel runs. At a block's beginning all
+ * of them are there, and what is written there is what the block reads (docs/hybrid.md).
+ *
+ * Sources: Intel SDM volume 3 (CR0, CR4, EFER, segment descriptors); the behaviour of QEMU 11.1.
+ */
+#include "plugin.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define WINDOW 131072 /* of QEMU's vCPU, from its beginning on */
+#define WORDS (WINDOW / 8)
+#define ATTEMPTS 64
+#define SEGMENT_WORDS 3 /* selector; base; limit and flags */
+
+enum { RAX, RSP = 4, RIP = 16, CS = 17, SS, DS, ES, FS, GS, FS_BASE, GS_BASE, CR0, CR2, CR3, CR4 };
+static const char *const names[] = {"rax",     "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                    "r8",      "r9",  "r10", "r11", "r12", "r13", "r14", "r15",
+                                    "rip",     "cs",  "ss",  "ds",  "es",  "fs",  "gs",  "fs_base",
+                                    "gs_base", "cr0", "cr2", "cr3", "cr4"};
+#define NAMES (sizeof names / sizeof *names)
+
+static struct qemu_plugin_register *handles[NAMES], *vectors[16];
+static GByteArray *bytes;
+
+static struct {
+    bool found;
+    unsigned attempts, skip;
+    uint64_t *gpr, *pc, *segments, *control;
+    uint64_t *xmm; /* of xmm0; NULL: not found (yet) */
+    unsigned xmm_attempts;
+} at;
+
+/* hflags: QEMU's summary of the vCPU's mode, right before the segments. */
+#define HFLAGS(segments) ((uint32_t)(segments)[-1])
+#define DF(segments) ((int32_t)((segments)[-2] >> 32))
+#define H_INHIBIT ((uint32_t)1 << 3)
+#define H_PE ((uint32_t)1 << 7)
+#define H_TF ((uint32_t)1 << 8)
+#define H_LMA ((uint32_t)1 << 14)
+#define H_CS64 ((uint32_t)1 << 15)
+#define H_SMM ((uint32_t)1 << 19)
+#define H_GUEST ((uint32_t)1 << 21)
+#define DESCRIPTOR_L ((uint32_t)1 << 21)
+#define CR0_PG ((uint64_t)1 << 31)
+#define CR4_LA57 ((uint64_t)1 << 12)
+#define CR4_PKE ((uint64_t)1 << 22)
+#define CR4_PKS ((uint64_t)1 << 24)
+
+static bool read_bytes(struct qemu_plugin_register *handle, void *to, size_t n)
+{
+    memset(to, 0, n);
+    if (handle == NULL) {
+        return false;
+    }
+    g_byte_array_set_size(bytes, 0);
+    (void)qemu_plugin_read_register(handle, bytes);
+    if (bytes->len == 0 || bytes->len > n) {
+        return false;
+    }
+    memcpy(to, bytes->data, bytes->len);
+    return true;
+}
+
+void vt_registers_init(void)
+{
+    bytes = g_byte_array_new();
+    GArray *all = qemu_plugin_get_registers();
+    unsigned stride = g_array_get_element_size(all);
+    for (unsigned i = 0; i < all->len; i++) {
+        qemu_plugin_reg_descriptor one;
+        memcpy(&one, all->data + (size_t)i * stride, sizeof one);
+        for (unsigned n = 0; n < NAMES; n++) {
+            if (strcmp(one.name, names[n]) == 0) {
+                handles[n] = one.handle;
+            }
+        }
+        for (unsigned n = 0; n < 16 && strncmp(one.name, "xmm", 3) == 0; n++) {
+            char name[8] = {'x', 'm', 'm', (char)(n < 10 ? '0' + n : '1'),
+                            (char)(n < 10 ? 0 : '0' + n - 10)};
+            if (strcmp(one.name, name) == 0) {
+                vectors[n] = one.handle;
+            }
+        }
+    }
+    g_array_free(all, 1);
+}
+
+/* What of the window is memory, page by page. */
+static size_t copy_window(const uint8_t *from, uint64_t *to)
+{
+    size_t n = 0;
+    while (n < WINDOW) {
+        size_t here = 4096 - ((uintptr_t)(from + n) & 4095);
+        here = here < WINDOW - n ? here : WINDOW - n;
+        struct iovec local = {.iov_base = (uint8_t *)to + n, .iov_len = here};
+        struct iovec remote = {.iov_base = (void *)(from + n), .iov_len = here};
+        if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) != (ssize_t)here) {
+            break;
+        }
+        n += here;
+    }
+    return n / 8;
+}
+
+/* The one place in [from, to) where `fits` agrees; 0: none or several. */
+static size_t only(const uint64_t *words, size_t from, size_t to, const uint64_t *known,
+                   bool (*fits)(const uint64_t *here, const uint64_t *known))
+{
+    size_t place = 0;
+    for (size_t i = from; i < to; i++) {
+        if (fits(words + i, known)) {
+            if (place != 0) {
+                return 0;
+            }
+            place = i;
+        }
+    }
+    return place;
+}
+
+/* There is room for sixteen, or for the thirty-two of APX. */
+static size_t place_of_pc(const uint64_t *general, const uint64_t *known)
+{
+    return general[16] == known[RIP] ? 16 : general[32] == known[RIP] ? 32 : 0;
+}
+
+static bool fits_general(const uint64_t *here, const uint64_t *known)
+{
+    return memcmp(here, known, 16 * sizeof *here) == 0 && place_of_pc(here, known) != 0;
+}
+
+/* ES, CS, SS, DS, FS, GS, as instructions number them. */
+static bool fits_segments(const uint64_t *here, const uint64_t *known)
+{
+    static const uint8_t order[] = {ES, CS, SS, DS, FS, GS};
+    for (unsigned i = 0; i < 6; i++) {
+        if ((uint32_t)here[i * SEGMENT_WORDS] != known[order[i]]) {
+            return false;
+        }
+    }
+    uint32_t flags = (uint32_t)(here[SEGMENT_WORDS + 2] >> 32);
+    uint32_t h = HFLAGS(here);
+    return here[4 * SEGMENT_WORDS + 1] == known[FS_BASE] &&
+           here[5 * SEGMENT_WORDS + 1] == known[GS_BASE] && (h & 3) == (known[CS] & 3) &&
+           ((flags & DESCRIPTOR_L) != 0) == ((h & H_CS64) != 0) &&
+           (DF(here) == 1 || DF(here) == -1) && (h & (H_PE | H_LMA)) == (H_PE | H_LMA);
+}
+
+static bool fits_control(const uint64_t *here, const uint64_t *known)
+{
+    return here[0] == known[CR0] && here[2] == known[CR2] && here[3] == known[CR3] &&
+           here[4] == known[CR4];
+}
+
+static void locate(void)
+{
+    static uint64_t words[WORDS + 64];
+    uint64_t known[NAMES];
+    unsigned different = 0;
+    void **current = dlsym(RTLD_DEFAULT, "current_cpu");
+    uint8_t *cpu = current != NULL ? *current : NULL;
+    for (unsigned i = 0; i < NAMES; i++) {
+        if (!read_bytes(handles[i], &known[i], sizeof known[i])) {
+            return;
+        }
+        different += i < 16 && known[i] > 1;
+    }
+    if (cpu == NULL || (uintptr_t)cpu % 8 != 0 || different < 6 ||
+        known[FS_BASE] == known[GS_BASE] || known[CR3] == 0) {
+        return;
+    }
+    size_t n = copy_window(cpu, words);
+    size_t general = only(words, 0, n, known, fits_general);
+    if (general == 0 || general + 512 > n) {
+        return;
+    }
+    size_t pc = general + place_of_pc(words + general, known);
+    size_t segments = only(words, pc + 2, pc + 48, known, fits_segments);
+    size_t control =
+        segments != 0 ? only(words, segments + 18, segments + 128, known, fits_control) : 0;
+    if (control != 0) {
+        uint64_t *base = (uint64_t *)(void *)cpu;
+        at.gpr = base + general;
+        at.pc = base + pc;
+        at.segments = base + segments;
+        at.control = base + control;
+        at.found = true;
+        __atomic_store_n(&vt_header->capabilities, VT_HYBRID_CAN_RUN, __ATOMIC_RELEASE);
+    }
+}
+
+bool vt_registers_located(void)
+{
+    if (!at.found && at.attempts < ATTEMPTS && at.skip++ % 16 == 0) {
+        at.attempts++;
+        locate();
+    }
+    return at.found;
+}
+
+int vt_registers_get(struct vt_paging *paging, struct vt_registers *r, uint64_t *pc, bool xmm)
+{
+    const uint32_t wanted = H_PE | H_LMA | H_CS64;
+    uint32_t h = HFLAGS(at.segments);
+    uint64_t cr4 = at.control[4];
+    if ((h & (wanted | H_TF | H_SMM | H_GUEST | H_INHIBIT)) != wanted || DF(at.segments) != 1 ||
+        (at.control[0] & CR0_PG) == 0 || vt_debugged) {
+        return VT_HYBRID_MODE;
+    }
+    bool user = (h & 3) == 3;
+    *paging = (struct vt_paging){.root = at.control[3],
+                                 .five = (cr4 & CR4_LA57) != 0,
+                                 .user = user,
+                                 .keys = (cr4 & (user ? CR4_PKE : CR4_PKS)) != 0};
+    *pc = *at.pc;
+    r->gpr = at.gpr;
+    r->fs_base = at.segments[4 * SEGMENT_WORDS + 1];
+    r->gs_base = at.segments[5 * SEGMENT_WORDS + 1];
+    for (unsigned i = 0; i < 16 && xmm; i++) {
+        if (!read_bytes(vectors[i], r->xmm[i], sizeof r->xmm[i])) {
+            return VT_HYBRID_MODE;
+        }
+    }
+    return VT_GOES;
+}
+
+void vt_registers_put_xmm(const struct vt_registers *r)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        if ((r->xmm_changed >> i & 1) != 0) {
+            g_byte_array_set_size(bytes, sizeof r->xmm[i]);
+            memcpy(bytes->data, r->xmm[i], sizeof r->xmm[i]);
+            (void)qemu_plugin_write_register(vectors[i], bytes);
+        }
+    }
+}
+
+/* [REX] 0f 23 /7: mov dr7, reg. */
+int vt_registers_loads_dr7(const uint8_t *code, size_t n)
+{
+    size_t i = 0;
+    unsigned rex = n > 0 && (code[0] & 0xf0) == 0x40 ? code[i++] : 0;
+    if (i + 3 > n || code[i] != 0x0f || code[i + 1] != 0x23 || (code[i + 2] >> 3 & 7) != 7) {
+        return -1;
+    }
+    return (int)((code[i + 2] & 7u) | (rex & 1) << 3);
+}
+
+uint64_t vt_registers_read(int reg)
+{
+    uint64_t value;
+    return read_bytes(handles[reg & 15], &value, sizeof value) ? value : UINT64_MAX;
+}
