@@ -177,7 +177,7 @@ static uint64_t saturate(int64_t value, int64_t least, int64_t most)
 static uint64_t element(enum vt_pixel_op op, unsigned lane, uint64_t a, uint64_t b)
 {
     int64_t sa = sign(a, lane), sb = sign(b, lane);
-    int64_t most = (INT64_C(1) << (lane - 1)) - 1, all = (INT64_C(1) << lane) - 1;
+    int64_t all = (int64_t)(UINT64_MAX >> (64 - lane)), most = all >> 1;
     switch (op) {
     case VT_PIXEL_PADD:
         return a + b;

@@ -160,10 +160,7 @@ static void advance(struct machine *m)
 
 uint64_t vt_pixel_interpret(const struct vt_pixel_program *p, const struct vt_pixel_call *call)
 {
-    struct machine m; /* values are written before they are read */
-    m.p = p;
-    m.call = call;
-    m.index = 0;
+    struct machine m = {.p = p, .call = call};
     for (uint32_t i = 0; i < p->n_carries; i++) {
         m.carry[i] = low(call->carries[i], p->carries[i].bits);
     }

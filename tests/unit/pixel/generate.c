@@ -262,7 +262,7 @@ static void make_loop(struct making *m)
         return;
     }
     struct vt_pixel_loop l = {.n = 1 + vt_generator_below(m->g, 4), .max_trips = 8};
-    unsigned bits[4];
+    unsigned bits[4] = {0};
     bool sure = m->g->independent || chance(m->g, 80);
     for (uint32_t v = 0; v < l.n; v++) {
         bits[v] = pick_width(m, VT_WIDTH_ALL, v == 0 ? 8 : 1, 64);
@@ -455,7 +455,7 @@ bool vt_generate(struct vt_generator *g, struct vt_pixel_program *p)
     if (m == NULL) {
         return false;
     }
-    enum vt_pixel_carry_kind kind[8];
+    enum vt_pixel_carry_kind kind[8] = {VT_PIXEL_ANY};
     uint32_t begun[8] = {0};
     *m = (struct making){.g = g, .p = p, .left = 1 + vt_generator_below(g, 2 * g->operations)};
     vt_pixel_init(p);

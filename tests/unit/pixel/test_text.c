@@ -18,8 +18,19 @@ static void assert_same(const struct vt_pixel_program *p, const struct vt_pixel_
     assert_int_equal(p->independent, q->independent);
     assert_memory_equal(p->insns, q->insns, p->n_insns * sizeof *p->insns);
     assert_memory_equal(p->inputs, q->inputs, sizeof p->inputs);
-    assert_memory_equal(p->carries, q->carries, sizeof p->carries);
-    assert_memory_equal(p->streams, q->streams, sizeof p->streams);
+    for (uint32_t i = 0; i < p->n_carries; i++) {
+        const struct vt_pixel_carry *c = &p->carries[i], *d = &q->carries[i];
+        assert_memory_equal(c->name, d->name, sizeof c->name);
+        assert_true(c->bits == d->bits && c->kind == d->kind && c->narrow == d->narrow);
+        assert_true(c->next == d->next && c->step == d->step);
+    }
+    for (uint32_t i = 0; i < p->n_streams; i++) {
+        const struct vt_pixel_stream *s = &p->streams[i], *t = &q->streams[i];
+        assert_memory_equal(s->name, t->name, sizeof s->name);
+        assert_true(s->reads == t->reads && s->writes == t->writes);
+        assert_true(s->low == t->low && s->high == t->high);
+        assert_true(s->stride == t->stride && s->stride_input == t->stride_input);
+    }
     for (uint32_t i = 0; i < p->n_loops; i++) {
         const struct vt_pixel_loop *l = &p->loops[i], *m = &q->loops[i];
         assert_true(l->n == m->n && l->condition == m->condition && l->max_trips == m->max_trips);
