@@ -24,6 +24,8 @@
 #include "vitrine/venus.h"
 
 #define VT_CARD_RESOURCES_MAX 65536u
+#define VT_CARD_FILES_MAX                                                                          \
+    256u /* blobs that only contexts see: each is a descriptor of the server's */
 #define VT_CARD_CONTEXTS_MAX 1024u
 /** Longest request; those that wait for a context, together. */
 #define VT_CARD_REQUEST_BYTES_MAX (4u << 20)

@@ -104,6 +104,7 @@ struct vt_card {
     uint32_t width, height;
     int window;
     uint64_t window_bytes;
+    uint32_t n_files; /* of resources, open */
     struct vt_card_resource *resources[VT_CARD_BUCKETS];
     struct vt_card_context *context_list;
     struct vt_card_context *context_gone; /* destroyed, their threads may still be at it */

@@ -172,6 +172,7 @@ static void drop(struct vt_card *card, struct vt_card_resource *r)
     }
     if (r->fd >= 0) {
         close(r->fd);
+        card->n_files--;
         card->statistics.mapped_bytes -= r->size;
     }
     card->statistics.pixel_bytes -= r->pixel_bytes;
@@ -370,6 +371,9 @@ bool vt_card_memory(struct vt_card *card, struct vt_card_resource *r,
         return false; /* blobs that are mapped may overlap, and be more than the window */
     }
     if (r->fd < 0) { /* nobody but the context will see it */
+        if (card->n_files == VT_CARD_FILES_MAX) {
+            return false;
+        }
         int fd = memfd_create("vitrine-gpu-blob", MFD_CLOEXEC);
         if (fd < 0 || ftruncate(fd, (off_t)r->size) != 0) {
             if (fd >= 0) {
@@ -378,6 +382,7 @@ bool vt_card_memory(struct vt_card *card, struct vt_card_resource *r,
             return false;
         }
         r->fd = fd;
+        card->n_files++;
         card->statistics.mapped_bytes += r->size;
     }
     memory->fd = r->fd;

@@ -308,6 +308,19 @@ static void test_blobs_of_their_own_are_bounded(void **state)
     assert_int_equal(f->contexts.memory.id, 1);
 }
 
+/* Each that a context has is a descriptor here, and a process has not many. */
+static void test_blobs_of_their_own_are_not_many(void **state)
+{
+    struct vt_front *f = *state;
+    const uint32_t attach = VT_VGPU_CMD_CTX_ATTACH_RESOURCE;
+    assert_int_equal(context(f, 1, 4), VT_VGPU_RESP_OK_NODATA);
+    for (uint32_t id = 1; id <= VT_CARD_FILES_MAX + 1; id++) {
+        assert_int_equal(blob(f, id, VT_VGPU_BLOB_MEM_HOST3D, 0, 16), VT_VGPU_RESP_OK_NODATA);
+        assert_int_equal(of_context(f, attach, 1, id), VT_VGPU_RESP_OK_NODATA);
+    }
+    assert_int_equal(f->contexts.attached, VT_CARD_FILES_MAX);
+}
+
 static void test_blobs_that_cannot_be(void **state)
 {
     struct vt_front *f = *state;
@@ -474,6 +487,7 @@ int main(void)
         TEST(test_has_one_set_of_capabilities),
         TEST(test_blobs_lie_where_the_guest_maps_them),
         TEST(test_blobs_of_their_own_are_bounded),
+        TEST(test_blobs_of_their_own_are_not_many),
         TEST(test_blobs_that_cannot_be),
         TEST(test_contexts_that_cannot_be),
         TEST(test_a_context_without_capabilities_takes_no_commands),
