@@ -374,7 +374,11 @@ static const char *why_not(const struct vt_lift_run *x)
     if (touches(x, ZYDIS_REGCLASS_SEGMENT)) {
         return "a segment register";
     }
-    return find(i) == NULL ? "an instruction whose meaning is not known" : NULL;
+    if (find(i) != NULL) {
+        return NULL;
+    }
+    return touches(x, ZYDIS_REGCLASS_XMM) ? "a vector instruction whose meaning is not known"
+                                          : "an instruction whose meaning is not known";
 }
 
 static int refuse(const struct vt_lift_run *x, const char *why, struct vt_error *err)

@@ -15,6 +15,7 @@
 #define NAME_BYTES 36U
 #define PUSHES 64U
 #define PRINT_DEPTH 40U
+#define RULES_DEPTH 200U
 
 struct chunk {
     struct vt_term_node nodes[CHUNK];
@@ -310,7 +311,8 @@ vt_term vt_term_make(struct vt_terms *t, enum vt_pixel_op op, unsigned bits, uns
         t->pushes = 0;
     }
     t->depth++;
-    vt_term simpler = vt_term_simplify(t, &n);
+    /* Rules that go down a long chain stop somewhere. */
+    vt_term simpler = t->depth < RULES_DEPTH ? vt_term_simplify(t, &n) : 0;
     t->depth--;
     return simpler != 0 ? simpler : vt_term_intern(t, &n);
 }

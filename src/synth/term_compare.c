@@ -122,6 +122,9 @@ static vt_term equal_sums(struct vt_terms *t, vt_term left, vt_term right)
     }
     c = of_left ? c : 0;
     d = of_right ? d : 0;
+    if (x == y) {
+        return bit(t, c == d);
+    }
     if (x > y) {
         vt_term first = x;
         uint64_t more = c;

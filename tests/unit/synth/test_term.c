@@ -477,6 +477,9 @@ static void sums(void **state)
     assert_int_equal(TWO(XOR, r.x, r.x), K(0));
     assert_int_equal(TWO(MUL, r.x, K(8)), TWO(SHL, r.x, K(3)));
     assert_int_equal(TWO(SUB, K(0), vt_term_zext(r.t, r.p, 64)), vt_term_sext(r.t, r.p, 64));
+    assert_int_equal(IF(EQ, TWO(SUB, r.x, K(1)), r.x), BIT(0));
+    assert_int_equal(IF(EQ, TWO(XOR, r.x, TWO(SUB, r.x, K(1))), K(0)), BIT(0));
+    assert_int_equal(IF(ULT, TWO(ADD, r.x, K(0)), r.x), BIT(0));
     /* rol by shifts */
     assert_int_equal(TWO(OR, TWO(SHL, r.x, K(13)), TWO(LSHR, r.x, K(51))), TWO(ROL, r.x, K(13)));
     struct vt_term_sum s;
