@@ -85,18 +85,22 @@ static vt_term until_not_less(struct trips *x, vt_term holds, vt_term a, vt_term
     if (!step_of(x, a, &step_a) || !step_of(x, b, &step_b) || (step_a == 0) == (step_b == 0)) {
         return 0;
     }
-    vt_term distance;
-    if (step_a > 0 || step_b < 0) { /* they come nearer */
-        distance = two(x, VT_PIXEL_SUB, b, a);
-        if (!equal) {
-            distance = two(x, VT_PIXEL_SUB, distance, number(x, bits, 1));
-        }
-    } else { /* they part, up to where one of them wraps */
-        distance = step_a < 0 ? a : vt_term_1(x->t, VT_PIXEL_NOT, b);
+    int64_t step = step_a != 0 ? step_a : step_b;
+    bool nearer = step_a > 0 || step_b < 0; /* else they part, up to where one of them wraps */
+    bool rounded = (step & (step - 1)) != 0 && (-step & (-step - 1)) != 0;
+    if (rounded && nearer) {
+        /* It is less than could be anyway; of two quotients solvers know more than of one. */
+        a = quotient(x, a, step);
+        b = quotient(x, b, step);
+        return if_so(x, vt_term_compare(x->t, VT_PIXEL_ULT, a, b), two(x, VT_PIXEL_SUB, b, a));
     }
-    vt_term trips = two(x, VT_PIXEL_ADD, quotient(x, distance, step_a != 0 ? step_a : step_b),
-                        number(x, 64, 1));
-    return if_so(x, holds, trips);
+    vt_term distance = nearer       ? two(x, VT_PIXEL_SUB, b, a)
+                       : step_a < 0 ? a
+                                    : vt_term_1(x->t, VT_PIXEL_NOT, b);
+    if (nearer && !equal) {
+        distance = two(x, VT_PIXEL_SUB, distance, number(x, bits, 1));
+    }
+    return if_so(x, holds, two(x, VT_PIXEL_ADD, quotient(x, distance, step), number(x, 64, 1)));
 }
 
 /* Of one comparison; 0: not known. */

@@ -4,6 +4,7 @@
  * registers and cells that an iteration changes are carries; those that it only reads are inputs.
  */
 #include "synth/make_parts.h"
+#include "synth/obligations.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -231,70 +232,11 @@ static int find_strides(struct vt_making *m, const int32_t *stride_register)
 
 /* ---------------------------------------------------------------- guards */
 
-static int add_pair(struct vt_making *m, uint32_t a, uint32_t b, bool only_parallel)
-{
-    struct vt_synth_kernel *k = m->k;
-    if (k->n_disjoint == sizeof k->disjoint / sizeof *k->disjoint) {
-        return refuse(m, "too much memory that must not overlap");
-    }
-    k->disjoint[k->n_disjoint++] =
-        (struct vt_disjoint){.a = (uint8_t)a, .b = (uint8_t)b, .only_parallel = only_parallel};
-    return 0;
-}
-
-/* The cell that is number `i` among inputs and then carries, or NULL. */
-static const struct vt_place *cell_at(const struct vt_synth_kernel *k, uint32_t i)
-{
-    const struct vt_place *p =
-        i < k->program.n_inputs ? &k->inputs[i] : &k->carries[i - k->program.n_inputs];
-    return p->kind == VT_PLACE_CELL ? p : NULL;
-}
-
-/* Cells of the same registers lie side by side, as they are. */
-static bool known_apart(const struct vt_linear *a, const struct vt_linear *b)
-{
-    bool same = a->n == b->n;
-    for (uint32_t i = 0; i < a->n && same; i++) {
-        same = a->part[i].reg == b->part[i].reg && a->part[i].coefficient == b->part[i].coefficient;
-    }
-    return same;
-}
-
-static int guard_cell(struct vt_making *m, uint32_t i)
-{
-    const struct vt_pixel_program *p = &m->k->program;
-    const struct vt_place *cell = cell_at(m->k, i);
-    bool written = i >= p->n_inputs;
-    int rc = 0;
-    for (uint32_t s = 0; s < p->n_streams && rc == 0; s++) {
-        if (written || p->streams[s].writes) {
-            rc = add_pair(m, s, p->n_streams + i, false);
-        }
-    }
-    for (uint32_t other = 0; other < i && written && rc == 0; other++) {
-        const struct vt_place *with = cell_at(m->k, other);
-        if (with != NULL && !known_apart(&with->address, &cell->address)) {
-            rc = add_pair(m, p->n_streams + other, p->n_streams + i, false);
-        }
-    }
-    return rc;
-}
-
 static int find_guards(struct vt_making *m)
 {
-    const struct vt_pixel_program *p = &m->k->program;
-    int rc = 0;
-    for (uint32_t i = 0; i < p->n_inputs + p->n_carries && rc == 0; i++) {
-        rc = cell_at(m->k, i) != NULL ? guard_cell(m, i) : 0;
-    }
-    for (uint32_t a = 0; a < p->n_streams && p->independent; a++) {
-        for (uint32_t b = 0; b < a && rc == 0; b++) {
-            if (p->streams[a].writes || p->streams[b].writes) {
-                rc = add_pair(m, a, b, true);
-            }
-        }
-    }
-    return rc;
+    struct vt_synth_kernel *k = m->k;
+    k->n_disjoint = vt_kernel_disjoint(k, k->disjoint, sizeof k->disjoint / sizeof *k->disjoint);
+    return k->n_disjoint == UINT32_MAX ? refuse(m, "too much memory that must not overlap") : 0;
 }
 
 /* ---------------------------------------------------------------- all */

@@ -198,15 +198,17 @@ static struct bytes bytes_of(const struct vt_synth_kernel *k, uint32_t i)
                           .cell = place};
 }
 
-static bool same_cell(const struct vt_place *a, const struct vt_place *b)
+/* Cells of the same registers lie side by side, or are the same one. */
+static bool known_apart(const struct vt_place *a, const struct vt_place *b)
 {
-    bool same = a->bytes == b->bytes && a->address.constant == b->address.constant &&
-                a->address.n == b->address.n;
+    bool same = a->address.n == b->address.n;
     for (uint32_t i = 0; i < a->address.n && same; i++) {
         same = a->address.part[i].reg == b->address.part[i].reg &&
                a->address.part[i].coefficient == b->address.part[i].coefficient;
     }
-    return same;
+    uint64_t behind = b->address.constant - a->address.constant;
+    return same && ((behind == 0 && a->bytes == b->bytes) ||
+                    (behind >= a->bytes && 0 - behind >= b->bytes));
 }
 
 uint32_t vt_kernel_disjoint(const struct vt_synth_kernel *k, struct vt_disjoint *pairs,
@@ -220,7 +222,8 @@ uint32_t vt_kernel_disjoint(const struct vt_synth_kernel *k, struct vt_disjoint 
             struct bytes y = bytes_of(k, b);
             bool touch = y.there && ((x.writes && (y.reads || y.writes)) || (y.writes && x.reads)),
                  streams = x.cell == NULL && y.cell == NULL;
-            if (!touch || (x.cell != NULL && y.cell != NULL && same_cell(x.cell, y.cell))) {
+            bool cells = x.cell != NULL && y.cell != NULL;
+            if (!touch || (streams && !p->independent) || (cells && known_apart(x.cell, y.cell))) {
                 continue;
             }
             if (n == room) {

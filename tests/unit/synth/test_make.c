@@ -291,6 +291,19 @@ static void try_all(const char *how, const struct loop_case *cases)
                               k->program.independent ? "independent" : "");
                 (void)vt_pixel_write(&k->program, stderr, NULL);
             }
+            if (getenv("VITRINE_TEST_PROVE") != NULL) {
+                struct vt_error why = {0};
+                int proof = vt_synth_prove(k, &(struct vt_proof_options){.timeout_ms = 5000}, &why);
+                print_message("%s: proof %d, %llu ms, %u obligations: %s\n", what, proof,
+                              (unsigned long long)k->proof_us / 1000, k->n_obligations,
+                              proof != 0 ? why.message : "");
+                for (uint32_t o = 0; o < k->n_obligations; o++) {
+                    if (k->obligations[o].took_us > 200000) {
+                        print_message("    %s: %u ms %s\n", k->obligations[o].name,
+                                      k->obligations[o].took_us / 1000, k->obligations[o].solver);
+                    }
+                }
+            }
             made++;
             totals.kernels++;
             totals.counted += k->program.counted;
