@@ -12,6 +12,32 @@ static bool is_in(const struct vt_trace_loop *loops, uint32_t inner, uint32_t ou
     return inner == outer;
 }
 
+/* A kernel runs when a vCPU comes to the head by a jump, since only there a translation begins.
+ * Where a loop is entered in its middle, what dominates it is come to by falling through from the
+ * block that jumps back; then that block is the head: every iteration passes through both. */
+static uint32_t head_of(const struct vt_trace_graph *graph, const struct vt_trace_loop *loops,
+                        const struct vt_trace_basic_block *blocks, uint32_t index)
+{
+    uint32_t n, head = loops[index].header;
+    const struct vt_trace_edge *edges = vt_trace_graph_edges(graph, &n);
+    for (uint32_t step = 0; step < loops[index].n_blocks; step++) {
+        uint32_t before = VT_TRACE_NONE, inside = 0;
+        bool jumped = false;
+        for (uint32_t i = 0; i < n; i++) {
+            if (edges[i].to == head && is_in(loops, blocks[edges[i].from].loop, index)) {
+                jumped = jumped || edges[i].kind != VT_EDGE_NEXT;
+                before = edges[i].from;
+                inside++;
+            }
+        }
+        if (jumped || inside != 1 || blocks[before].loop != index) {
+            return jumped ? head : loops[index].header;
+        }
+        head = before;
+    }
+    return loops[index].header;
+}
+
 /* Appends the bytes of a block; false: not all are known, or they do not fit. */
 static bool append(const struct vt_trace_graph *graph, uint32_t block, uint32_t n,
                    struct vt_synth_loop *loop)
@@ -34,7 +60,7 @@ int vt_synth_loop_of_trace(const struct vt_trace_graph *graph, uint32_t index,
     uint32_t n_loops, n_blocks;
     const struct vt_trace_loop *loops = vt_trace_graph_loops(graph, &n_loops);
     const struct vt_trace_basic_block *blocks = vt_trace_graph_blocks(graph, &n_blocks);
-    struct vt_synth_loop made = {.head = blocks[loops[index].header].pc};
+    struct vt_synth_loop made = {.head = blocks[head_of(graph, loops, blocks, index)].pc};
     for (uint32_t i = 0; i < n_blocks; i++) {
         if (!is_in(loops, blocks[i].loop, index)) {
             continue;
