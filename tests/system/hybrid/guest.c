@@ -340,8 +340,8 @@ static int bench(const char *name, size_t bytes, unsigned rounds)
 {
     uint8_t *a = pages(bytes / PAGE + 4), *b = pages(bytes / PAGE + 18);
     uint64_t key[2] = {1, 2}, n = bytes / 8;
-    memset(a, 1, bytes + 4 * PAGE);
-    memset(b, 2, bytes + 4 * PAGE);
+    memset(a, 1, bytes);
+    memset(b, 2, bytes);
     for (int warm = 0; warm < 2; warm++) {
         uint64_t began = now_ns();
         for (unsigned i = 0; i < (warm == 0 ? rounds / 10 + 1 : rounds); i++) {

@@ -1,0 +1,398 @@
+/* tests/unit/hybrid/test_call.c - slices: random streams over random page tables, against the same
+ * iterations one by one and byte by byte; and each guard by itself.
+ */
+#include "tests/unit/harness.h"
+
+#include "fake_guest.h"
+
+#include <string.h>
+
+#define VA UINT64_C(0x10000000)
+#define VA_PAGES 64u
+#define SPAN (VA_PAGES * VT_PAGE_BYTES)
+
+static struct vt_slice slice;
+static struct vt_kernel kernel;
+static struct vt_registers registers;
+static uint64_t gpr[16];
+
+static uint64_t seed = 1;
+static uint64_t next(uint64_t below)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed % below;
+}
+
+/* ---- the program: every byte of a written window is made of all read ones and the carry ---- */
+
+static void iterate(const struct vt_hybrid_kernel *d, uint8_t *const *windows, uint64_t *carry)
+{
+    uint64_t mixed = *carry;
+    for (uint32_t i = 0; i < d->n_streams; i++) {
+        for (int32_t b = 0; d->streams[i].reads && b < d->streams[i].high - d->streams[i].low;
+             b++) {
+            mixed = mixed * 31 + windows[i][b];
+        }
+    }
+    for (uint32_t i = 0; i < d->n_streams; i++) {
+        for (int32_t b = 0; d->streams[i].writes && b < d->streams[i].high - d->streams[i].low;
+             b++) {
+            windows[i][b] = (uint8_t)(mixed >> b % 8);
+        }
+    }
+    *carry = mixed;
+}
+
+static uint64_t most_each_call = UINT64_MAX;
+static uint64_t run(const struct vt_hybrid_call *call)
+{
+    const struct vt_hybrid_kernel *d = &kernel.d;
+    uint64_t n = call->count < most_each_call ? call->count : most_each_call;
+    for (uint64_t k = 0; k < n; k++) {
+        uint8_t *windows[VT_HYBRID_STREAMS_MAX];
+        for (uint32_t i = 0; i < d->n_streams; i++) {
+            windows[i] = call->streams[i] + d->streams[i].low + (int64_t)k * d->streams[i].stride;
+        }
+        iterate(d, windows, &call->carries[0]);
+        call->carries[1]++;
+    }
+    return n;
+}
+
+/* One iteration on guest-virtual memory, as the processor would: the reason why not, or VT_GOES. */
+static int reference(struct fake_guest *g, uint64_t index, uint64_t *carry)
+{
+    static uint8_t bytes[VT_HYBRID_STREAMS_MAX][VT_HYBRID_WINDOW_MAX];
+    uint8_t *windows[VT_HYBRID_STREAMS_MAX];
+    const struct vt_hybrid_kernel *d = &kernel.d;
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < d->n_streams; i++) {
+            const struct vt_hybrid_stream *s = &d->streams[i];
+            uint64_t va = s->position.constant + index * (uint64_t)s->stride;
+            windows[i] = bytes[i];
+            for (int32_t b = s->low; b < s->high; b++) {
+                struct vt_walk_cache cache = {0};
+                struct vt_page page;
+                uint64_t at = va + (uint64_t)(int64_t)b;
+                int rc = vt_walk(&g->m, &g->p, &cache, at, s->writes ? VT_WRITES : VT_READS, &page);
+                if (rc != VT_GOES) {
+                    return rc;
+                }
+                uint8_t *byte = page.host + (at - page.va);
+                if (s->writes && g->m.holds_code(byte)) {
+                    return VT_HYBRID_TRANSLATED;
+                }
+                if (pass == 0) {
+                    bytes[i][b - s->low] = *byte;
+                } else if (s->writes) {
+                    *byte = bytes[i][b - s->low];
+                }
+            }
+        }
+        if (pass == 0) {
+            iterate(d, windows, carry);
+        }
+    }
+    return VT_GOES;
+}
+
+static void prepare(struct fake_guest *g)
+{
+    kernel.run = run;
+    most_each_call = UINT64_MAX;
+    kernel.d.n_carries = 2;
+    kernel.d.carries[0] = (struct vt_hybrid_place){.kind = VT_HYBRID_GPR, .reg = 3, .bits = 64};
+    kernel.d.carries[1] = (struct vt_hybrid_place){.kind = VT_HYBRID_GPR, .reg = 4, .bits = 64};
+    kernel.d.n_blocks = 1;
+    kernel.d.n_code = 1;
+    kernel.d.blocks[0].n = 1;
+    kernel.d.image_bytes = 1;
+    kernel.d.trips_entry = VT_HYBRID_NONE;
+    registers = (struct vt_registers){.gpr = gpr};
+    slice.k = &kernel;
+    slice.m = &g->m;
+    slice.p = &g->p;
+    slice.r = &registers;
+    gpr[4] = 0;
+}
+
+static struct vt_hybrid_stream stream(uint64_t va, int32_t low, int32_t high, int64_t stride,
+                                      bool writes)
+{
+    return (struct vt_hybrid_stream){.position = {.constant = va},
+                                     .low = low,
+                                     .high = high,
+                                     .stride = stride,
+                                     .stride_input = VT_HYBRID_NONE,
+                                     .reads = !writes,
+                                     .writes = writes};
+}
+
+static bool windows_overlap(struct fake_guest *g, uint64_t index)
+{
+    /* By addresses in RAM, byte by byte. */
+    static uint8_t owner[FAKE_PAGES * 4096];
+    const struct vt_hybrid_kernel *d = &kernel.d;
+    bool overlap = false;
+    for (int mark = 1; mark >= 0; mark--) {
+        for (uint32_t i = 0; i < d->n_streams; i++) {
+            const struct vt_hybrid_stream *s = &d->streams[i];
+            uint64_t va = s->position.constant + index * (uint64_t)s->stride;
+            for (int32_t b = s->low; b < s->high; b++) {
+                struct vt_walk_cache cache = {0};
+                struct vt_page page;
+                uint64_t at = va + (uint64_t)(int64_t)b;
+                if (vt_walk(&g->m, &g->p, &cache, at, VT_READS, &page) == VT_GOES) {
+                    size_t o = (size_t)(page.host - g->m.base + (int64_t)(at - page.va));
+                    overlap = overlap || (mark && owner[o] != 0 && owner[o] != i + 1);
+                    owner[o] = mark ? (uint8_t)(i + 1) : 0;
+                }
+            }
+        }
+    }
+    return overlap;
+}
+
+static void random_pages(struct fake_guest *g)
+{
+    fake_init(g, next(2) != 0);
+    uint64_t scatter = next(3), trouble = next(2) != 0 ? 40 : 100000;
+    for (uint32_t i = 0; i < VA_PAGES; i++) {
+        uint32_t page = scatter == 0 ? i : scatter == 1 ? i ^ 1 : (uint32_t)next(80);
+        uint64_t bits = FAKE_ALL, chance = next(trouble);
+        bits = chance == 0   ? 0
+               : chance == 1 ? P | U | A
+               : chance == 2 ? FAKE_ALL & ~(uint64_t)D
+               : chance == 3 ? FAKE_ALL & ~(uint64_t)U
+                             : bits;
+        fake_map(g, VA + i * VT_PAGE_BYTES, page, bits);
+        fake_code[page] = next(trouble) == 0;
+    }
+    for (size_t i = 0; i < 80 * VT_PAGE_BYTES; i += 8) {
+        *(uint64_t *)(void *)(g->m.base + i) = next(UINT64_MAX);
+    }
+}
+
+static void slices_do_what_iterations_do(void **state)
+{
+    (void)state;
+    static uint8_t before[80 * 4096], after[80 * 4096];
+    uint64_t ran = 0, bounced = 0;
+    for (int round = 0; round < 1500; round++) {
+        struct fake_guest g;
+        memset(&kernel, 0, sizeof kernel);
+        random_pages(&g);
+        kernel.d.n_streams = 1 + (uint32_t)next(3);
+        for (uint32_t i = 0; i < kernel.d.n_streams; i++) {
+            static const int64_t strides[] = {0, 1, 8, -8, 16, 24, -1, 4096, 5000, -4100, 3};
+            int32_t low = (int32_t)next(40) - 20;
+            int32_t width = next(10) == 0 ? (int32_t)next(9000) + 1 : (int32_t)next(64) + 1;
+            kernel.d.streams[i] = stream(VA + 10000 + next(SPAN - 30000), low, low + width,
+                                         strides[next(11)], next(2) != 0);
+        }
+        prepare(&g);
+        assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+        gpr[3] = next(1000);
+        uint64_t carry = gpr[3], limit = 1 + next(800);
+        memcpy(before, g.m.base, sizeof before);
+        vt_slice_run(&slice, limit);
+        memcpy(after, g.m.base, sizeof after);
+        assert_int_equal(gpr[4], slice.iterations);
+        memcpy(g.m.base, before, sizeof before);
+        for (uint64_t k = 0; k < slice.iterations; k++) {
+            assert_int_equal(reference(&g, k, &carry), VT_GOES);
+        }
+        assert_memory_equal(g.m.base, after, sizeof after);
+        assert_true(slice.iterations == 0 || carry == gpr[3]);
+        if (slice.why == VT_GOES) {
+            assert_int_equal(slice.iterations, limit);
+        } else if (slice.why == VT_HYBRID_CROSSING) {
+            assert_true(windows_overlap(&g, slice.iterations));
+        } else {
+            assert_int_not_equal(reference(&g, slice.iterations, &carry), VT_GOES);
+        }
+        ran += slice.iterations;
+        bounced += slice.bounced;
+        fake_fini(&g);
+    }
+    assert_true(ran > 100000 && bounced > 1000);
+}
+
+static void plain(struct fake_guest *g, bool writes)
+{
+    memset(&kernel, 0, sizeof kernel);
+    fake_init(g, false);
+    for (uint32_t i = 0; i < VA_PAGES; i++) {
+        fake_map(g, VA + i * VT_PAGE_BYTES, i, FAKE_ALL);
+    }
+    kernel.d.n_streams = 1;
+    kernel.d.streams[0] = stream(VA, 0, 8, 8, writes);
+    prepare(g);
+}
+
+static uint64_t seven(const struct vt_hybrid_call *call)
+{
+    call->carries[0] = 7;
+    return 1;
+}
+
+static void bounds_are_kept(void **state)
+{
+    (void)state;
+    struct fake_guest g;
+    plain(&g, true);
+    kernel.d.slice_iterations = 100;
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    vt_slice_run(&slice, UINT64_MAX);
+    assert_true(slice.iterations == 100 && slice.why == VT_GOES && slice.chunks == 1);
+    kernel.d.slice_bytes = 320;
+    vt_slice_run(&slice, UINT64_MAX);
+    assert_int_equal(slice.iterations, 40);
+    assert_int_equal(slice.bytes, 320);
+    kernel.trips = seven;
+    vt_slice_run(&slice, UINT64_MAX);
+    assert_int_equal(slice.iterations, 7);
+    kernel.d.min_iterations = 8;
+    vt_slice_run(&slice, UINT64_MAX);
+    assert_true(slice.iterations == 0 && slice.why == VT_HYBRID_FEW && slice.trips == 7);
+    kernel.trips = NULL;
+    kernel.d.min_iterations = 1;
+    most_each_call = 5;
+    vt_slice_run(&slice, UINT64_MAX);
+    assert_true(slice.iterations == 5 && slice.why == VT_HYBRID_CHECKED);
+    fake_fini(&g);
+}
+
+static void what_must_be_disjoint_is(void **state)
+{
+    (void)state;
+    struct fake_guest g;
+    plain(&g, false);
+    /* A cell that is a carry, in the stream's third page, through another mapping of it. */
+    kernel.d.carries[0] = (struct vt_hybrid_place){
+        .kind = VT_HYBRID_CELL, .bits = 32, .bytes = 4, .address = {.constant = VA + SPAN + 100}};
+    fake_map(&g, VA + SPAN, 2, FAKE_ALL);
+    kernel.d.n_disjoint = 1;
+    kernel.d.disjoint[0] = (struct vt_hybrid_disjoint){.a = 0, .b = 1};
+    fake_map(&g, VA + 2 * VT_PAGE_BYTES, 50, FAKE_ALL); /* the stream's page lies elsewhere */
+    fake_map(&g, VA + 3 * VT_PAGE_BYTES, 2, FAKE_ALL);
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    vt_slice_run(&slice, UINT64_MAX);
+    assert_int_equal(slice.why, VT_HYBRID_OVERLAP);
+    assert_int_equal(slice.iterations, 3 * 512);
+    kernel.d.disjoint[0].only_parallel = 1;
+    vt_slice_run(&slice, 4 * 512);
+    assert_int_equal(slice.why, VT_GOES);
+    fake_fini(&g);
+}
+
+static void cells_are_written_back(void **state)
+{
+    (void)state;
+    struct fake_guest g;
+    plain(&g, false);
+    kernel.d.carries[1] = (struct vt_hybrid_place){
+        .kind = VT_HYBRID_CELL, .bits = 16, .bytes = 2, .address = {.constant = VA + SPAN + 7}};
+    fake_map(&g, VA + SPAN, 70, FAKE_ALL);
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    memcpy(fake_page(&g, 70) + 7, "\xf0\xff\x55", 3);
+    vt_slice_run(&slice, 100);
+    assert_int_equal(slice.iterations, 100);
+    assert_memory_equal(fake_page(&g, 70) + 7, "\x54\x00\x55", 3);
+    *fake_entry(&g, VA + SPAN, 1) &= ~(uint64_t)D;
+    vt_slice_run(&slice, 100);
+    assert_true(slice.iterations == 0 && slice.why == VT_HYBRID_CLEAN);
+    kernel.d.carries[1].address.constant = VA + SPAN + 4095;
+    *fake_entry(&g, VA + SPAN, 1) |= D;
+    vt_slice_run(&slice, 100);
+    assert_int_equal(slice.why, VT_HYBRID_CROSSING);
+    fake_fini(&g);
+}
+
+static void alignment_and_ends_of_space(void **state)
+{
+    (void)state;
+    struct fake_guest g;
+    plain(&g, false);
+    kernel.d.streams[0].aligned = 1;
+    kernel.d.streams[0].stride = 16;
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    vt_slice_run(&slice, 10);
+    assert_int_equal(slice.iterations, 10);
+    kernel.d.streams[0].position.constant += 8;
+    vt_slice_run(&slice, 10);
+    assert_int_equal(slice.why, VT_HYBRID_UNALIGNED);
+    kernel.d.streams[0].aligned = 0;
+    kernel.d.streams[0].position.constant = UINT64_MAX - 3;
+    vt_slice_run(&slice, 10);
+    assert_int_equal(slice.why, VT_HYBRID_ADDRESS);
+    kernel.d.streams[0].position.constant = UINT64_C(0x800000000000) - 80;
+    fake_map(&g, UINT64_C(0x7ffffffff000), 3, FAKE_ALL);
+    vt_slice_run(&slice, 100);
+    assert_true(slice.why == VT_HYBRID_ADDRESS && slice.iterations == 5);
+    fake_fini(&g);
+}
+
+static void corrupt_kernels_are_refused(void **state)
+{
+    (void)state;
+    struct fake_guest g;
+    struct vt_kernel good;
+    plain(&g, true);
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    good = kernel;
+    good.d.n_inputs = 1;
+    good.d.n_disjoint = 1;
+#define BAD(change)                                                                                \
+    do {                                                                                           \
+        kernel = good;                                                                             \
+        struct vt_hybrid_kernel *d = &kernel.d;                                                    \
+        change;                                                                                    \
+        assert_int_not_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);                     \
+    } while (0)
+    good.d.inputs[0].bits = 64;
+    kernel = good;
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    BAD(d->n_blocks = 0);
+    BAD(d->n_blocks = VT_HYBRID_BLOCKS_MAX + 1);
+    BAD(d->blocks[0].at = 1);
+    BAD(d->blocks[0].n = 2);
+    BAD(d->blocks[0].n = 0);
+    BAD(d->blocks[0].first = UINT32_MAX);
+    BAD(d->n_code = VT_HYBRID_CODE_MAX + 1);
+    BAD(d->n_inputs = VT_HYBRID_INPUTS_MAX + 1);
+    BAD(d->n_carries = VT_HYBRID_CARRIES_MAX + 1);
+    BAD(d->n_streams = VT_HYBRID_STREAMS_MAX + 1);
+    BAD(d->n_disjoint = VT_HYBRID_DISJOINT_MAX + 1);
+    BAD(d->disjoint[0].b = 4);
+    BAD(d->image_bytes = VT_HYBRID_IMAGE_BYTES + 1);
+    BAD(d->entry = 1);
+    BAD(d->trips_entry = 1);
+    BAD(d->inputs[0].kind = VT_HYBRID_PLACES);
+    BAD(d->inputs[0].reg = 16);
+    BAD(d->inputs[0].bits = 7);
+    BAD(d->inputs[0].kind = VT_HYBRID_CELL);
+    BAD(d->carries[0].kind = VT_HYBRID_FS_BASE);
+    BAD(d->streams[0].high = 0);
+    BAD(d->streams[0].high = VT_HYBRID_WINDOW_MAX + 1);
+    BAD(d->streams[0].low = INT32_MIN);
+    BAD(d->streams[0].stride_input = 1);
+    BAD(d->streams[0].position.n = 5);
+    BAD((d->streams[0].position.n = 1, d->streams[0].position.reg[0] = 18));
+    fake_fini(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slices_do_what_iterations_do),
+        cmocka_unit_test(bounds_are_kept),
+        cmocka_unit_test(what_must_be_disjoint_is),
+        cmocka_unit_test(cells_are_written_back),
+        cmocka_unit_test(alignment_and_ends_of_space),
+        cmocka_unit_test(corrupt_kernels_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
