@@ -164,16 +164,16 @@ int vt_slice_begin(struct vt_slice *s)
 
 /* ---- memory ---- */
 
-static int look_up(struct vt_slice *s, struct vt_cursor *c, uint64_t va, struct vt_page *page)
+/* Of a large page no more than is wanted from va on, if it is written: each 4 KiB may hold code. */
+static int look_up(struct vt_slice *s, struct vt_cursor *c, uint64_t va, uint64_t want,
+                   struct vt_page *page)
 {
     int rc = vt_walk(s->m, s->p, &c->cache, va, c->access, page);
     if (rc == VT_GOES && c->access == VT_WRITES) {
-        /* Of a large page only what is gone through is looked at. */
         uint64_t first = va & ~(VT_PAGE_BYTES - 1);
-        uint64_t skipped = first - page->va, end = page->bytes - skipped;
-        uint64_t most = end < (uint64_t)64 * VT_PAGE_BYTES ? end : (uint64_t)64 * VT_PAGE_BYTES;
-        uint64_t clear = 0;
-        while (clear < most && !s->m->holds_code(page->host + skipped + clear)) {
+        uint64_t skipped = first - page->va, end = page->bytes - skipped, clear = 0;
+        end = want < end - (va - first) ? va - first + want : end;
+        while (clear < end && !s->m->holds_code(page->host + skipped + clear)) {
             clear += VT_PAGE_BYTES;
         }
         if (clear == 0) {
@@ -193,8 +193,10 @@ static int cover(struct vt_slice *s, struct vt_cursor *c, uint64_t more)
     if (c->va + c->width < c->va) {
         return VT_HYBRID_ADDRESS;
     }
+    uint64_t forward = c->stride > 0 ? c->width + more : c->width;
+    forward = c->va + forward < c->va ? UINT64_MAX - c->va : forward;
     if (into >= c->run_bytes) {
-        int rc = look_up(s, c, c->va, &page);
+        int rc = look_up(s, c, c->va, forward, &page);
         if (rc != VT_GOES) {
             return rc;
         }
@@ -203,11 +205,10 @@ static int cover(struct vt_slice *s, struct vt_cursor *c, uint64_t more)
         c->run_host = page.host;
         into = c->va - page.va;
     }
-    uint64_t forward = c->stride > 0 ? c->width + more : c->width;
-    forward = c->va + forward < c->va ? UINT64_MAX - c->va : forward;
     while (c->run_bytes - into < forward) {
         uint64_t next = c->run_va + c->run_bytes;
-        int rc = next != 0 ? look_up(s, c, next, &page) : VT_HYBRID_ADDRESS;
+        int rc = next != 0 ? look_up(s, c, next, forward - (c->run_bytes - into), &page)
+                           : VT_HYBRID_ADDRESS;
         bool whole = c->run_bytes - into >= c->width;
         if (rc != VT_GOES) {
             return whole ? VT_GOES : rc;
@@ -218,7 +219,7 @@ static int cover(struct vt_slice *s, struct vt_cursor *c, uint64_t more)
         c->run_bytes = page.va + page.bytes - c->run_va;
     }
     while (c->stride < 0 && into < more && c->run_va != 0) {
-        if (look_up(s, c, c->run_va - 1, &page) != VT_GOES ||
+        if (look_up(s, c, c->run_va - 1, 1, &page) != VT_GOES ||
             page.host + page.bytes < c->run_host ||
             page.host + (c->run_va - page.va) != c->run_host) {
             break;
@@ -256,7 +257,7 @@ static int find_pieces(struct vt_slice *s, struct vt_cursor *c)
     for (uint64_t done = 0; done < c->width;) {
         struct vt_page page;
         uint64_t va = c->va + done;
-        int rc = look_up(s, c, va, &page);
+        int rc = look_up(s, c, va, c->width - done, &page);
         if (rc != VT_GOES) {
             return rc;
         }

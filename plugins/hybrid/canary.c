@@ -117,11 +117,14 @@ uint64_t vt_canary_begin(struct vt_installed *k, struct vt_slice *s)
         return 0;
     }
     most = most < s->trips ? most : s->trips;
-    do {
+    while (most != 0) {
         n = vt_slice_chunk(s, most);
+        if (n != 0 && copy_areas(s, n)) {
+            break;
+        }
         most = n / 2;
-    } while (n != 0 && !copy_areas(s, n));
-    if (n == 0) {
+    }
+    if (most == 0) {
         return 0;
     }
     point_at_copies(s, n);

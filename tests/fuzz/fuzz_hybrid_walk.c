@@ -1,0 +1,127 @@
+/* tests/fuzz/fuzz_hybrid_walk.c - kernels and guests that somebody made up: what is accepted
+ * touches nothing but the guest's RAM. Input: a struct vt_hybrid_kernel's bytes that differ from a
+ * good one (offset, value)*, a zero offset; registers; then RAM from its page tables on.
+ */
+#include "plugins/hybrid/call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGES 24u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const uint8_t *ram;
+static bool holds_code(const uint8_t *host)
+{
+    size_t page = (size_t)(host - ram) / VT_PAGE_BYTES;
+    if (page >= PAGES) {
+        abort();
+    }
+    return page == 3;
+}
+
+/* Touches each window's ends, as far as its kind allows. */
+static struct vt_kernel kernel;
+static uint64_t run(const struct vt_hybrid_call *call)
+{
+    volatile uint8_t sink;
+    for (uint32_t i = 0; i < kernel.d.n_streams; i++) {
+        const struct vt_hybrid_stream *s = &kernel.d.streams[i];
+        int64_t stride =
+            s->stride_input != VT_HYBRID_NONE ? (int64_t)call->inputs[s->stride_input] : s->stride;
+        for (uint64_t k = 0; k < call->count; k += call->count > 1 ? call->count - 1 : 1) {
+            uint8_t *first = (uint8_t *)((uintptr_t)call->streams[i] + k * (uint64_t)stride +
+                                         (uint64_t)(int64_t)s->low);
+            uint8_t *last = first + (s->high - s->low) - 1;
+            sink = (uint8_t)(*first + *last);
+            if (s->writes != 0) {
+                *first = *last = sink;
+            }
+        }
+    }
+    return call->count;
+}
+
+static uint64_t trips(const struct vt_hybrid_call *call)
+{
+    call->carries[0] = 1000;
+    return 1;
+}
+
+static bool take(const uint8_t **data, size_t *size, void *to, size_t bytes)
+{
+    if (*size < bytes) {
+        return false;
+    }
+    memcpy(to, *data, bytes);
+    *data += bytes;
+    *size -= bytes;
+    return true;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct vt_slice slice;
+    uint64_t gpr[16] = {0};
+    struct vt_registers registers = {.gpr = gpr};
+    memset(&kernel, 0, sizeof kernel);
+    struct vt_hybrid_kernel *d = &kernel.d;
+    d->n_blocks = d->n_code = d->blocks[0].n = d->image_bytes = 1;
+    d->trips_entry = VT_HYBRID_NONE;
+    d->n_streams = 2;
+    d->n_carries = 1;
+    d->carries[0].bits = 64;
+    for (int i = 0; i < 2; i++) {
+        d->streams[i] = (struct vt_hybrid_stream){.position = {.n = 1, .coefficient = {1}},
+                                                  .high = 8,
+                                                  .stride = 8,
+                                                  .stride_input = VT_HYBRID_NONE,
+                                                  .reads = 1,
+                                                  .writes = (uint8_t)i};
+    }
+    uint16_t offset;
+    uint8_t value;
+    while (take(&data, &size, &offset, sizeof offset) && offset != 0 &&
+           take(&data, &size, &value, sizeof value)) {
+        ((uint8_t *)d)[offset % sizeof *d] = value;
+    }
+    uint8_t mode = 0;
+    uint64_t limit = 0;
+    (void)take(&data, &size, &mode, sizeof mode);
+    (void)take(&data, &size, &limit, 2);
+    (void)take(&data, &size, gpr, sizeof gpr);
+    if (vt_kernel_check(&kernel) != VT_HYBRID_REFUSED_NOT) {
+        return 0;
+    }
+    kernel.run = run;
+    kernel.trips = (mode & 1) != 0 ? trips : NULL;
+    /* Of its own, so that what lies beyond is found out. */
+    uint8_t *pages = NULL;
+    if (posix_memalign((void **)&pages, VT_PAGE_BYTES, PAGES * VT_PAGE_BYTES) != 0) {
+        return 0;
+    }
+    memset(pages, 0, PAGES * VT_PAGE_BYTES);
+    memcpy(pages, data, size < PAGES * VT_PAGE_BYTES ? size : PAGES * VT_PAGE_BYTES);
+    ram = pages;
+    struct vt_memory m = {.base = pages, .bytes = PAGES * VT_PAGE_BYTES, .holds_code = holds_code};
+    const struct vt_hybrid_range ranges[] = {{0x100000, 16 * VT_PAGE_BYTES, 0},
+                                             {0x200000, 8 * VT_PAGE_BYTES, 16 * VT_PAGE_BYTES}};
+    const struct vt_paging paging = {.root = 0x100000,
+                                     .five = (mode & 2) != 0,
+                                     .user = (mode & 4) != 0,
+                                     .keys = (mode & 8) != 0};
+    if (!vt_memory_ranges(&m, ranges, 2)) {
+        abort();
+    }
+    slice.k = &kernel;
+    slice.m = &m;
+    slice.p = &paging;
+    slice.r = &registers;
+    vt_slice_run(&slice, limit);
+    if (slice.iterations > limit || (slice.why != VT_GOES && slice.why >= VT_HYBRID_DECLINES)) {
+        abort();
+    }
+    free(pages);
+    return 0;
+}
