@@ -180,22 +180,24 @@ static void slices_do_what_iterations_do(void **state)
     (void)state;
     static uint8_t before[80 * 4096], after[80 * 4096];
     uint64_t ran = 0, bounced = 0;
-    for (int round = 0; round < 1500; round++) {
+    for (int round = 0; round < 400; round++) {
         struct fake_guest g;
         memset(&kernel, 0, sizeof kernel);
         random_pages(&g);
         kernel.d.n_streams = 1 + (uint32_t)next(3);
+        bool wide = false;
         for (uint32_t i = 0; i < kernel.d.n_streams; i++) {
             static const int64_t strides[] = {0, 1, 8, -8, 16, 24, -1, 4096, 5000, -4100, 3};
             int32_t low = (int32_t)next(40) - 20;
             int32_t width = next(10) == 0 ? (int32_t)next(9000) + 1 : (int32_t)next(64) + 1;
+            wide = wide || width > 64;
             kernel.d.streams[i] = stream(VA + 10000 + next(SPAN - 30000), low, low + width,
                                          strides[next(11)], next(2) != 0);
         }
         prepare(&g);
         assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
         gpr[3] = next(1000);
-        uint64_t carry = gpr[3], limit = 1 + next(800);
+        uint64_t carry = gpr[3], limit = 1 + next(wide ? 60 : 600);
         memcpy(before, g.m.base, sizeof before);
         vt_slice_run(&slice, limit);
         memcpy(after, g.m.base, sizeof after);
@@ -217,7 +219,7 @@ static void slices_do_what_iterations_do(void **state)
         bounced += slice.bounced;
         fake_fini(&g);
     }
-    assert_true(ran > 100000 && bounced > 1000);
+    assert_true(ran > 10000 && bounced > 100);
 }
 
 static void plain(struct fake_guest *g, bool writes)
