@@ -84,7 +84,8 @@ enum vt_proof_result { VT_PROOF_OPEN, VT_PROOF_HOLDS, VT_PROOF_FALSE, VT_PROOF_U
 struct vt_obligation {
     char name[48];   /**< "carry.rax", "store.0.address", "stream.1.stride", … */
     uint8_t result;  /**< enum vt_proof_result */
-    char solver[16]; /**< "structure" (both sides are one term), "z3", "bitwuzla" */
+    char solver[16]; /**< "structure" (both sides are one term), "z3", "bitwuzla"; "evaluation":
+                          numbers were found for which it is false */
     uint32_t took_us;
     char hash[33]; /**< XXH3-128 of its SMT-LIB text */
 };

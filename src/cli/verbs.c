@@ -17,6 +17,7 @@ extern const struct vt_verb vt_verb_attach;
 extern const struct vt_verb vt_verb_detach;
 extern const struct vt_verb vt_verb_save;
 extern const struct vt_verb vt_verb_restore;
+extern const struct vt_verb vt_verb_synth;
 extern const struct vt_verb vt_verb_top;
 extern const struct vt_verb vt_verb_console;
 extern const struct vt_verb vt_verb_guest;
@@ -85,6 +86,7 @@ static const struct vt_verb *const after_nouns[] = {
     &vt_verb_mount,
     &vt_verb_unmount,
     &vt_verb_hot,
+    &vt_verb_synth,
     &vt_verb_gpu,
     &vt_verb_trace,
     &vt_verb_highlight,

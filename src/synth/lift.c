@@ -430,11 +430,11 @@ int vt_lift(struct vt_lifter *l, struct vt_lift_state *state, struct vt_lift_mem
     x.out.next = pc + x.insn.length;
     find_alignment(&x);
     x.how->execute(&x);
+    if (x.refused != NULL) { /* first: what was made of a load that was refused is no term */
+        return refuse(&x, x.refused, err);
+    }
     if (vt_terms_broken(l->terms)) {
         return vt_fail(err, VT_E_NOMEM, "no room for more terms");
-    }
-    if (x.refused != NULL) {
-        return refuse(&x, x.refused, err);
     }
     *out = x.out;
     return 0;

@@ -53,6 +53,70 @@ static int keep_text(struct vt_prover *p, const char *name, const char *text, si
     return rc;
 }
 
+/* ---------------------------------------------------------------- refuting without a solver */
+
+#define TRIES 48u
+
+struct guess {
+    const struct vt_terms *t;
+    uint64_t seed;
+    char *example; /* or NULL */
+    size_t n;
+};
+
+/* Corners, small numbers, numbers that are near each other, and any. */
+static uint64_t guess_value(void *arg, vt_term symbol)
+{
+    struct guess *g = arg;
+    uint64_t key[2] = {g->seed, symbol}, h = XXH3_64bits(key, sizeof key), value = h;
+    switch (h >> 61) {
+    case 0:
+    case 1:
+        value = h & 7;
+        break;
+    case 2:
+        value = UINT64_C(1) << (h & 63);
+        break;
+    case 3:
+        value = UINT64_MAX - (h & 7);
+        break;
+    case 4:
+        value = (XXH3_64bits(key, sizeof key[0]) & ~UINT64_C(0xff)) + (h & 0xff);
+        break;
+    default:
+        break;
+    }
+    if (g->example != NULL) {
+        unsigned bits = vt_term_bits(g->t, symbol);
+        uint64_t shown = bits < 64 ? value & ((UINT64_C(1) << bits) - 1) : value;
+        int more = snprintf(g->example + g->n, VT_SMT_EXAMPLE_MAX - g->n, "%s%s = 0x%" PRIx64,
+                            g->n > 0 ? ", " : "", vt_term_name(g->t, symbol), shown);
+        bool fits = more > 0 && (size_t)more < VT_SMT_EXAMPLE_MAX - g->n;
+        g->example[g->n + (fits ? (size_t)more : 0)] = '\0';
+        g->n += fits ? (size_t)more : 0;
+    }
+    return value;
+}
+
+/* Whether a few numbers show that it does not hold. It may not hold all the same. */
+static bool refuted(struct vt_prover *p, const struct vt_smt_query *q,
+                    char example[VT_SMT_EXAMPLE_MAX])
+{
+    struct guess g = {.t = p->t};
+    for (g.seed = 0; g.seed < TRIES; g.seed++) {
+        bool against = vt_term_evaluate(p->t, q->goal, guess_value, &g) == 0;
+        for (uint32_t i = 0; i < q->n && against; i++) {
+            against = vt_term_evaluate(p->t, q->assumptions[i], guess_value, &g) == 1;
+        }
+        if (against) {
+            g.example = example;
+            (void)vt_term_evaluate(p->t, q->goal, guess_value, &g);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Fills *o. The example, where it does not hold, goes into `example`. */
 static int decide(struct vt_prover *p, struct vt_obligation *o, const struct vt_smt_query *query,
                   char example[VT_SMT_EXAMPLE_MAX])
@@ -74,6 +138,9 @@ static int decide(struct vt_prover *p, struct vt_obligation *o, const struct vt_
     rc = keep_text(p, o->name, text, bytes);
     if (rc == 0 && known && !p->options->keep_structure) {
         o->result = VT_PROOF_HOLDS;
+    } else if (rc == 0 && refuted(p, query, example)) {
+        o->result = VT_PROOF_FALSE;
+        snprintf(o->solver, sizeof o->solver, "evaluation");
     } else if (rc == 0) {
         struct vt_smt_answer answer;
         vt_smt_ask(text, bytes, p->options->timeout_ms, p->options->stop, p->options->arg, &answer);
@@ -299,33 +366,48 @@ static int oblige_access(struct vt_prover *p, uint32_t i)
 static const char *const gpr[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                     "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 
-/* The state after it. Registers that the program leaves alone are to be left alone. */
+struct after {
+    const char *name;
+    vt_term before, pixel, code;
+};
+
+/* The state after it, in which what the program leaves alone is to be left alone. What neither side
+ * touches makes one obligation together. */
+static int oblige_after(struct vt_prover *p, const struct after *a)
+{
+    bool same = a->pixel == a->before && a->code == a->before && a->before != 0;
+    return same ? 0 : vt_oblige_equal(p, a->name, p->happens, p->n_happens, a->pixel, a->code);
+}
+
 static int oblige_state(struct vt_prover *p)
 {
-    const struct vt_lift_state *code = &p->code.after, *pixel = &p->pixel.after;
+    const struct vt_lift_state *before = &p->pixel.before, *code = &p->code.after,
+                               *pixel = &p->pixel.after;
     char name[48];
     int rc = 0;
     for (unsigned i = 0; i < 16 && rc == 0; i++) {
         snprintf(name, sizeof name, "after.%s", gpr[i]);
-        rc = vt_oblige_equal(p, name, p->happens, p->n_happens, pixel->r[i], code->r[i]);
+        rc = oblige_after(p, &(struct after){name, before->r[i], pixel->r[i], code->r[i]});
     }
     for (unsigned i = 0; i < 32 && rc == 0; i++) {
         snprintf(name, sizeof name, "after.xmm%u.%s", i / 2, i % 2 == 0 ? "low" : "high");
-        rc = vt_oblige_equal(p, name, p->happens, p->n_happens, pixel->xmm[i / 2][i % 2],
-                             code->xmm[i / 2][i % 2]);
+        rc = oblige_after(p, &(struct after){name, before->xmm[i / 2][i % 2],
+                                             pixel->xmm[i / 2][i % 2], code->xmm[i / 2][i % 2]});
     }
-    rc = rc != 0 ? rc
-                 : vt_oblige_equal(p, "after.fs", p->happens, p->n_happens, pixel->fs_base,
-                                   code->fs_base);
-    rc = rc != 0 ? rc
-                 : vt_oblige_equal(p, "after.gs", p->happens, p->n_happens, pixel->gs_base,
-                                   code->gs_base);
     for (uint32_t i = 0; i < p->code.n_cells && rc == 0; i++) {
+        const struct vt_cell *cell = &p->code.cells[i];
         snprintf(name, sizeof name, "after.cell.%u", i);
-        rc = vt_oblige_equal(p, name, p->happens, p->n_happens, p->pixel.cells[i].after,
-                             p->code.cells[i].after);
+        rc = oblige_after(
+            p, &(struct after){name, cell->before, p->pixel.cells[i].after, cell->after});
     }
-    return rc;
+    const struct after bases[] = {
+        {"after.fs", before->fs_base, pixel->fs_base, code->fs_base},
+        {"after.gs", before->gs_base, pixel->gs_base, code->gs_base},
+    };
+    for (unsigned i = 0; i < 2 && rc == 0; i++) {
+        rc = oblige_after(p, &bases[i]);
+    }
+    return rc != 0 ? rc : vt_oblige_fact(p, "unchanged", true, "");
 }
 
 static int oblige_all(struct vt_prover *p)

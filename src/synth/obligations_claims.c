@@ -223,6 +223,7 @@ uint32_t vt_kernel_disjoint(const struct vt_synth_kernel *k, struct vt_disjoint 
             bool touch = y.there && ((x.writes && (y.reads || y.writes)) || (y.writes && x.reads)),
                  streams = x.cell == NULL && y.cell == NULL;
             bool cells = x.cell != NULL && y.cell != NULL;
+            /* Streams are apart only where there is another order than one after the other. */
             if (!touch || (streams && !p->independent) || (cells && known_apart(x.cell, y.cell))) {
                 continue;
             }
