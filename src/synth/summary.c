@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BACK (-2) /* where an edge leads: to the head of the region */
+#define TRIPS 32U         /* of an inner loop that are executed one by one … */
+#define TRIPS_INSNS 4096U /* … if they are no more instructions than that */
+#define BACK (-2)         /* where an edge leads: to the head of the region */
 
 struct edge {
     int32_t to; /* node, VT_FLOW_LEAVES or BACK */
@@ -23,7 +25,7 @@ struct edges {
     uint32_t n, room;
 };
 static int run_region(struct vt_execution *x, int32_t region, const struct vt_running *entry,
-                      struct edges *out);
+                      vt_way entered, struct edges *out);
 
 static int refuse(struct vt_execution *x, int64_t at, const char *why)
 {
@@ -103,18 +105,21 @@ static int go_on_if(struct vt_execution *x, vt_term must, const struct vt_runnin
     return rc;
 }
 
-static int note_alignment(struct vt_execution *x, const struct vt_flow_insn *insn, vt_term address,
-                          const struct vt_running *before, vt_way *way, struct edges *edges)
+/* Of a cell it does not change, and so is part of whether the loop comes back at all. Of others
+ * it is noted, once for all that are a multiple of 16 apart. */
+static int note_alignment(struct vt_execution *x, const struct vt_flow_insn *insn, vt_term address)
 {
     struct vt_summary *s = x->s;
     if (vt_execution_in_cell(x, address)) {
         vt_term low = vt_term_extract(x->terms, address, 0, 4);
-        return go_on_if(x,
-                        vt_term_compare(x->terms, VT_PIXEL_EQ, low, vt_term_const(x->terms, 4, 0)),
-                        before, way, edges);
+        vt_term even = vt_term_compare(x->terms, VT_PIXEL_EQ, low, vt_term_const(x->terms, 4, 0));
+        x->even = vt_term_2(x->terms, VT_PIXEL_AND, x->even, even);
+        return 0;
     }
     for (uint32_t i = 0; i < s->n_aligned; i++) {
-        if (s->aligned[i] == address) {
+        uint64_t apart;
+        vt_term difference = vt_term_2(x->terms, VT_PIXEL_SUB, address, s->aligned[i]);
+        if (vt_term_is_const(x->terms, difference, &apart) && apart % 16 == 0) {
             return 0;
         }
     }
@@ -141,6 +146,7 @@ static int run_node(struct vt_execution *x, uint32_t node, int32_t head, struct 
         struct vt_running before = *state;
         x->now = state;
         x->way = way;
+        x->executed++;
         int rc =
             vt_lift(&x->lifter, &state->registers, &x->memory, x->loop->head + (uint64_t)insn->at,
                     insn->code, insn->room, &lifted, x->err);
@@ -154,7 +160,7 @@ static int run_node(struct vt_execution *x, uint32_t node, int32_t head, struct 
             rc = go_on_if(x, lifted.must, &before, &way, edges);
         }
         if (rc == 0 && lifted.alignment) {
-            rc = note_alignment(x, insn, lifted.aligned, &before, &way, edges);
+            rc = note_alignment(x, insn, lifted.aligned);
         }
         if (rc < 0) {
             return rc;
@@ -253,6 +259,42 @@ static int leave_loop(struct vt_execution *x, struct vt_running_loop *l, const s
     return 0;
 }
 
+/* Whether it is known when the loop ends, and that is soon: then its trips are executed one after
+ * another as what they are, and edges are to where it goes on. Else nothing has happened. */
+static int run_trips(struct vt_execution *x, int32_t loop, const struct vt_running *state,
+                     vt_way way, struct edges *edges, bool *done)
+{
+    struct vt_summary *s = x->s;
+    uint32_t operations = s->n_operations, loops = s->n_loops, aligned = s->n_aligned;
+    uint32_t n_edges = edges->n, executed = x->executed;
+    struct vt_running now = *state;
+    struct edges trip = {0};
+    int rc = 0;
+    *done = false;
+    for (unsigned trips = 0; trips < TRIPS && !*done && rc == 0; trips++) {
+        trip.n = 0;
+        rc = run_region(x, loop, &now, way, &trip);
+        vt_way again = rc == 0 ? merge(x, &trip, BACK, false, &now) : VT_WAY_NEVER;
+        if (rc < 0 || (again != way && again != VT_WAY_NEVER) || s->n_loops != loops ||
+            x->executed - executed > TRIPS_INSNS) {
+            break;
+        }
+        *done = again == VT_WAY_NEVER;
+        for (uint32_t i = 0; i < trip.n && rc == 0; i++) {
+            const struct edge *e = &trip.e[i];
+            rc = e->to == BACK ? 0 : add_edge(x, edges, e->to, e->way, &e->state);
+        }
+    }
+    free(trip.e);
+    if (!*done) {
+        s->n_operations = operations;
+        s->n_aligned = aligned;
+        s->n_loops = loops;
+        edges->n = n_edges;
+    }
+    return rc;
+}
+
 static int run_loop(struct vt_execution *x, int32_t loop, const struct vt_running *state,
                     vt_way way, struct edges *edges)
 {
@@ -263,7 +305,11 @@ static int run_loop(struct vt_execution *x, int32_t loop, const struct vt_runnin
     struct edges trips = {0};
     struct vt_running start, next, results = *state;
     const vt_term *initial = (const vt_term *)state;
-    int rc = 0;
+    bool done;
+    int rc = run_trips(x, loop, state, way, edges, &done);
+    if (rc < 0 || done) {
+        return rc;
+    }
     if (loops == VT_PIXEL_LOOPS_MAX) {
         return refuse(x, x->flow->insns[x->flow->nodes[x->flow->loops[loop].head].first].at,
                       "too many inner loops");
@@ -284,7 +330,7 @@ static int run_loop(struct vt_execution *x, int32_t loop, const struct vt_runnin
         }
         trips.n = 0;
         x->inside = (int32_t)loops;
-        rc = run_region(x, loop, &start, &trips);
+        rc = run_region(x, loop, &start, VT_WAY_ALWAYS, &trips);
         x->inside = outside;
         if (rc < 0) {
             break;
@@ -316,7 +362,7 @@ static bool is_inside(const struct vt_flow *f, int32_t region, uint32_t node)
 /* `region`: an inner loop, or -1. Edges that lead out of it, BACK ones among them, are added to
  * *out. */
 static int run_region(struct vt_execution *x, int32_t region, const struct vt_running *entry,
-                      struct edges *out)
+                      vt_way entered, struct edges *out)
 {
     const struct vt_flow *f = x->flow;
     uint32_t head = region < 0 ? 0 : f->loops[region].head;
@@ -332,7 +378,7 @@ static int run_region(struct vt_execution *x, int32_t region, const struct vt_ru
             continue;
         }
         struct vt_running state;
-        vt_way way = VT_WAY_ALWAYS;
+        vt_way way = entered;
         if (node == head) {
             state = *entry;
         } else {
@@ -381,10 +427,11 @@ static int run_all(struct vt_execution *x)
         state.cells[i] = s->cells[i].before;
     }
     x->inside = -1;
-    int rc = run_region(x, -1, &state, &out);
+    x->even = vt_term_const(x->terms, 1, 1);
+    int rc = run_region(x, -1, &state, VT_WAY_ALWAYS, &out);
     if (rc == 0) {
         vt_way way = merge(x, &out, BACK, false, &after);
-        s->comes_back = vt_way_term(x->ways, way);
+        s->comes_back = vt_term_2(x->terms, VT_PIXEL_AND, vt_way_term(x->ways, way), x->even);
         rc = way == VT_WAY_NEVER ? refuse(x, 0, "no way leads back to the head")
                                  : note_left(x, &out);
     }

@@ -118,7 +118,9 @@ struct vt_execution {
     struct vt_running *now;        /**< while an instruction is lifted */
     vt_way way;                    /**< to it */
     int32_t inside;                /**< inner loop, or -1 */
+    uint32_t executed;             /**< instructions */
     struct vt_lift_memory memory;
+    vt_term even;  /**< cells that must be aligned are: 1 bit */
     vt_term *left; /**< all terms of all states in which the loop is left */
     uint32_t n_left, left_room;
     struct vt_error *err;

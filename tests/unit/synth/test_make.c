@@ -17,8 +17,9 @@
 #define ARRIVALS 40u
 #define STACK 8192u
 #define ARENA (3 * LOOPS_REGION + STACK)
-#define TRIALS 6u
-#define STARTS 5u
+#define TRIALS 3u
+#define STARTS 4u
+#define STEPS 20000u
 
 static _Alignas(4096) uint8_t arena[ARENA];
 
@@ -32,7 +33,7 @@ struct arrival {
 
 struct recording {
     const struct processor_loop *loop;
-    uint32_t n;
+    uint32_t n, steps;
     bool outside, cut;
     struct arrival arrivals[ARRIVALS];
 };
@@ -45,12 +46,12 @@ static bool record(void *arg, const struct processor_state *state)
         inside |= state->rip - r->loop->run[i].at < r->loop->run[i].bytes;
     }
     r->outside |= !inside;
-    if (state->rip != r->loop->head) {
-        return true;
-    }
-    if (r->n == ARRIVALS) {
+    if (r->steps++ == STEPS || (state->rip == r->loop->head && r->n == ARRIVALS)) {
         r->cut = true;
         return false;
+    }
+    if (state->rip != r->loop->head) {
+        return true;
     }
     struct arrival *a = &r->arrivals[r->n++];
     a->state = *state;
@@ -236,7 +237,7 @@ static void try_loop(const struct loop_case *c, const char *what, const struct p
                                  any(),
                                  any()};
         r.loop = loop;
-        r.n = 0;
+        r.n = r.steps = 0;
         r.outside = true;
         r.cut = false;
         assert_true(processor_run((const void *)(uintptr_t)c->run, arguments, arena + ARENA - 64,
