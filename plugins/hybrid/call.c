@@ -104,8 +104,12 @@ static uint64_t trips(struct vt_slice *s)
         return UINT64_MAX;
     }
     uint64_t all[VT_HYBRID_INPUTS_MAX], n = 0;
-    memcpy(all, s->inputs, d->n_inputs * sizeof *all);
-    memcpy(all + d->n_inputs, s->carries, d->n_carries * sizeof *all);
+    for (uint32_t i = 0; i < d->n_inputs; i++) {
+        all[i] = s->inputs[i];
+    }
+    for (uint32_t i = 0; i < d->n_carries; i++) {
+        all[d->n_inputs + i] = s->carries[i];
+    }
     uint8_t *none[1] = {NULL};
     struct vt_hybrid_call call = {.count = 1, .inputs = all, .carries = &n, .streams = none};
     return s->k->trips(&call) == 1 ? n : 0;
@@ -232,15 +236,14 @@ static int cover(struct vt_slice *s, struct vt_cursor *c, uint64_t more)
     return VT_GOES;
 }
 
-/* Iterations whose windows the run holds, the one that is next among them. */
-static uint64_t fits(const struct vt_cursor *c)
+/* Of n iterations, which go `more` bytes beyond the first window, those whose windows the run
+ * holds.
+ */
+static uint64_t fits(const struct vt_cursor *c, uint64_t n, uint64_t more)
 {
     uint64_t into = c->va - c->run_va;
-    if (c->stride == 0) {
-        return UINT64_MAX;
-    }
     uint64_t room = c->stride > 0 ? c->run_bytes - into - c->width : into;
-    return room / (uint64_t)magnitude(c->stride) + 1;
+    return c->stride == 0 || room >= more ? n : room / (uint64_t)magnitude(c->stride) + 1;
 }
 
 struct vt_piece vt_cursor_hull(const struct vt_cursor *c, uint64_t n)
@@ -378,9 +381,7 @@ static uint64_t place_streams(struct vt_slice *s, uint64_t most, bool *copies)
             *copies = true;
             continue;
         }
-        uint64_t step = (uint64_t)magnitude(c->stride);
-        uint64_t more =
-            step != 0 && n - 1 > (UINT64_MAX >> 2) / step ? UINT64_MAX >> 2 : (n - 1) * step;
+        uint64_t more = (n - 1) * (uint64_t)magnitude(c->stride);
         int rc = cover(s, c, more);
         c->bounced = rc == VT_HYBRID_CROSSING;
         rc = c->bounced ? find_pieces(s, c) : rc;
@@ -389,7 +390,7 @@ static uint64_t place_streams(struct vt_slice *s, uint64_t most, bool *copies)
             return 0;
         }
         bool table = c->stride == 0 && c->access == VT_READS;
-        uint64_t here = !c->bounced ? fits(c) : table ? UINT64_MAX : 1;
+        uint64_t here = !c->bounced ? fits(c, n, more) : table ? UINT64_MAX : 1;
         n = here < n ? here : n;
         *copies = *copies || c->bounced;
     }
@@ -450,10 +451,7 @@ static uint64_t bound(const struct vt_slice *s, uint64_t limit)
 {
     const struct vt_hybrid_kernel *d = &s->k->d;
     uint64_t n = limit < s->trips ? limit : s->trips;
-    uint64_t by_bytes = d->slice_bytes / s->k->iteration_bytes;
-    n = n < d->slice_iterations ? n : d->slice_iterations;
-    by_bytes = by_bytes != 0 ? by_bytes : 1;
-    return n < by_bytes ? n : by_bytes;
+    return n < d->slice_iterations ? n : d->slice_iterations;
 }
 
 void vt_slice_run(struct vt_slice *s, uint64_t limit)

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #define SLICE_ITERATIONS 65536u
+#define SLICE_ITERATIONS_MAX ((uint64_t)1 << 22) /* by 2^40, the longest stride, no overflow */
 #define SLICE_BYTES ((uint64_t)1 << 20)
 #define SLICE_BYTES_MAX ((uint64_t)1 << 28)
 
@@ -99,11 +100,16 @@ uint32_t vt_kernel_check(struct vt_kernel *k)
     for (uint32_t i = 0; i < d->n_disjoint; i++) {
         good = good && d->disjoint[i].a < entities && d->disjoint[i].b < entities;
     }
-    k->iteration_bytes = bytes != 0 ? bytes : 1;
     d->min_iterations = d->min_iterations != 0 ? d->min_iterations : 1;
     d->slice_iterations = d->slice_iterations != 0 ? d->slice_iterations : SLICE_ITERATIONS;
     d->slice_bytes = d->slice_bytes != 0 ? d->slice_bytes : SLICE_BYTES;
     d->slice_bytes = d->slice_bytes < SLICE_BYTES_MAX ? d->slice_bytes : SLICE_BYTES_MAX;
+    /* From here on one bound serves for both. */
+    uint64_t by_bytes = bytes != 0 ? d->slice_bytes / bytes : UINT64_MAX;
+    by_bytes = by_bytes != 0 ? by_bytes : 1;
+    d->slice_iterations = d->slice_iterations < by_bytes ? d->slice_iterations : by_bytes;
+    d->slice_iterations =
+        d->slice_iterations < SLICE_ITERATIONS_MAX ? d->slice_iterations : SLICE_ITERATIONS_MAX;
     return good ? VT_HYBRID_REFUSED_NOT : VT_HYBRID_REFUSED_CORRUPT;
 }
 

@@ -13,11 +13,10 @@ struct vt_kernel {
     struct vt_hybrid_kernel d; /**< every number in it is within its bounds */
     vt_image_entry *run, *trips;
     uint8_t *image;
-    size_t image_bytes;       /**< mapped */
-    uint32_t head_block;      /**< the block with at == 0 */
-    bool xmm;                 /**< some place is a vector register */
-    bool writes;              /**< some stream does, or a carry is a cell */
-    uint64_t iteration_bytes; /**< what a slice's bounds count, for each iteration */
+    size_t image_bytes;  /**< mapped */
+    uint32_t head_block; /**< the block with at == 0 */
+    bool xmm;            /**< some place is a vector register */
+    bool writes;         /**< some stream does, or a carry is a cell */
 };
 
 /** Checks and completes what was copied to k->d; enum vt_hybrid_refusal. */

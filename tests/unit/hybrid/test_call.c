@@ -250,6 +250,7 @@ static void bounds_are_kept(void **state)
     vt_slice_run(&slice, UINT64_MAX);
     assert_true(slice.iterations == 100 && slice.why == VT_GOES && slice.chunks == 1);
     kernel.d.slice_bytes = 320;
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
     vt_slice_run(&slice, UINT64_MAX);
     assert_int_equal(slice.iterations, 40);
     assert_int_equal(slice.bytes, 320);
