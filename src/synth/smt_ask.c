@@ -228,7 +228,7 @@ void vt_smt_ask(const char *text, size_t bytes, uint32_t timeout_ms, bool (*stop
                 void *arg, struct vt_smt_answer *answer)
 {
     *answer = (struct vt_smt_answer){.result = VT_PROOF_UNKNOWN, .solver = "none"};
-    if (vt_smt_check(NULL) != 0) {
+    if (vt_smt_check(NULL) != 0 || (stop != NULL && stop(arg))) {
         return;
     }
     timeout_ms = timeout_ms != 0 ? timeout_ms : TIMEOUT_MS;
