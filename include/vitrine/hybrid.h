@@ -119,9 +119,13 @@ struct vt_accelerator_options {
     uint64_t threshold;  /**< iterations in a recording that make a loop hot, at first; 0: 10000 */
     uint64_t record_ms;  /**< of each look; 0: 300 */
     uint64_t measure_ms; /**< of each of ten windows; 0: 40 */
-    uint32_t canary_period; /**< 0: 256 */
-    uint32_t proof_ms;      /**< for each obligation; 0: 20000 */
-    enum vt_accel_backend backend;
+    uint32_t canary_period;        /**< 0: 256 */
+    uint32_t proof_ms;             /**< for each obligation; 0: 20000 */
+    enum vt_accel_backend backend; /**< GPU: of loops whose iterations are independent */
+    /** HOST: what is kept is tried on a GPU, too, where that can run it, and the faster one stays.
+     * Without a GPU nothing is. */
+    bool also_gpu;
+    const char *gpu;         /**< as `vitrine gpus` names it; NULL: the first real one, else any */
     const char *cache;       /**< directory of kernels; NULL: the user's own */
     bool (*stop)(void *arg); /**< asked now and then; or NULL */
     void (*tell)(void *arg, const struct vt_ledger_row *row); /**< each change; or NULL */
@@ -129,6 +133,9 @@ struct vt_accelerator_options {
 };
 
 struct vt_accelerator;
+/** Kernels that are in already, of whoever accelerated this VM before, become its own, but for
+ * those of a GPU, which are removed. Also VT_E_UNSUPPORTED: no such GPU, where `backend` wants one.
+ */
 int vt_accelerator_create(struct vt_target *target, const struct vt_accelerator_options *options,
                           struct vt_accelerator **accelerator, struct vt_error *err);
 /** Kernels stay in unless `remove`. */
@@ -139,8 +146,16 @@ int vt_accelerator_round(struct vt_accelerator *accelerator, uint32_t *found, st
 uint64_t vt_accelerator_threshold(const struct vt_accelerator *accelerator); /**< as it is now */
 /** Rows, oldest first, with counts as they are now; the accelerator's until its next call. */
 const struct vt_ledger_row *vt_accelerator_ledger(struct vt_accelerator *accelerator, uint32_t *n);
+/** The GPU that serves the VM, or "": none does. */
+const char *vt_accelerator_gpu(const struct vt_accelerator *accelerator);
 /** The ledger as JSON beside the VM's other files, for `vitrine accel status`. */
 int vt_accelerator_save(struct vt_accelerator *accelerator, struct vt_error *err);
+/** What vt_accelerator_save left, with `counts` of now where a slot of `accel` still holds the
+ * row's kernel; of other rows that were in use the fate becomes REFUSED. *rows is the caller's
+ * (free). VT_E_NOT_FOUND: there is none; VT_E_CORRUPT. */
+int vt_ledger_read(const struct vt_target *target, const struct vt_accel *accel,
+                   struct vt_ledger_row **rows, uint32_t *n, uint64_t *threshold,
+                   struct vt_error *err);
 
 #ifdef __cplusplus
 }

@@ -39,6 +39,7 @@ extern const struct vt_verb vt_verb_translate;
 extern const struct vt_verb vt_verb_isf;
 extern const struct vt_verb vt_verb_highlight;
 extern const struct vt_verb vt_verb_hot;
+extern const struct vt_verb vt_verb_accel;
 extern const struct vt_verb vt_verb_shot;
 extern const struct vt_verb vt_verb_film;
 extern const struct vt_verb vt_verb_view;
@@ -87,6 +88,7 @@ static const struct vt_verb *const after_nouns[] = {
     &vt_verb_unmount,
     &vt_verb_hot,
     &vt_verb_synth,
+    &vt_verb_accel,
     &vt_verb_gpu,
     &vt_verb_trace,
     &vt_verb_highlight,

@@ -5,7 +5,7 @@
 
 #include "base/io.h"
 #include "hybrid/descriptor.h"
-#include "hybrid/segment.h"
+#include "hybrid/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -164,6 +164,11 @@ void vt_accel_close(struct vt_accel *a)
         close(a->fd);
     }
     free(a);
+}
+
+struct vt_hybrid_mailbox *vt_accel_mailbox(struct vt_accel *a)
+{
+    return (struct vt_hybrid_mailbox *)(a->base + a->layout.mailbox_offset);
 }
 
 /* ---------------------------------------------------------------- slots */

@@ -1,12 +1,13 @@
 /* hybrid/accelerator.c - looks at what a VM executes, makes kernels of its hottest loops, and keeps
  * those that win. See vitrine/hybrid.h.
  *
- *   accelerator.c  a round: record, choose, make, prove, install
+ *   accelerator.c  a round: record, choose
+ *   install.c      make, prove, install, on the host or a GPU
  *   measure.c      a kernel against the guest's own code
  *   ledger.c       what was done, as JSON
  *
- * Of nested loops the outermost that can be had is taken: a kernel of it runs the inner ones, too.
- * A loop is known by its hash and looked at once; one that was refused is not tried again.
+ * Of nested loops the outermost that can be had and wins is taken: its kernel runs the inner ones,
+ * too. A loop is known by its hash and looked at once; one that was refused is not tried again.
  */
 #include "hybrid/accelerator.h"
 
@@ -24,13 +25,15 @@
 #define THRESHOLD_MIN 1000u
 #define THRESHOLD_MAX 100000000u
 #define RECORD_MS 300u
-#define MEASURE_MS 40u
+#define MEASURE_MS 20u
 #define CANARY_PERIOD 256u
-#define COMMIT_MS 10000u
+/* How long a kernel that is ready waits at most for others that are being proven. */
+#define UNUSED_NS 250000000u
+#define OUTER_LESS 16u    /* a loop around a hot one may have so many times fewer iterations */
 #define LOOPS_A_ROUND 32u /* that are looked at, hottest first */
 #define SHARE_MIN 0.2     /* percent of the instructions below which nothing can be won */
 
-static bool stopped(const struct vt_accelerator *a)
+bool vt_accelerator_stopped(const struct vt_accelerator *a)
 {
     return a->options.stop != NULL && a->options.stop(a->options.arg);
 }
@@ -40,68 +43,6 @@ void vt_accelerator_tell(struct vt_accelerator *a, const struct vt_ledger_row *r
     if (a->options.tell != NULL) {
         a->options.tell(a->options.arg, row);
     }
-}
-
-/* ---------------------------------------------------------------- beginning, end */
-
-static int choose_cache(struct vt_accelerator *a, struct vt_error *err)
-{
-    char base[PATH_MAX];
-    if (a->options.cache != NULL) {
-        return vt_path_format(a->cache, err, "%s", a->options.cache);
-    }
-    int rc = vt_path_cache(base, err);
-    rc = rc != 0 ? rc : vt_path_format(a->cache, err, "%s/kernels", base);
-    if (rc == 0) {
-        (void)mkdir(base, 0700);
-        (void)mkdir(a->cache, 0700);
-    }
-    return rc;
-}
-
-int vt_accelerator_create(struct vt_target *target, const struct vt_accelerator_options *options,
-                          struct vt_accelerator **accelerator, struct vt_error *err)
-{
-    struct vt_accelerator *a = calloc(1, sizeof *a);
-    if (a == NULL) {
-        return vt_fail(err, VT_E_NOMEM, "an accelerator");
-    }
-    a->target = target;
-    a->options = *options;
-    a->threshold = options->threshold != 0 ? options->threshold : THRESHOLD;
-    a->options.record_ms = options->record_ms != 0 ? options->record_ms : RECORD_MS;
-    a->options.measure_ms = options->measure_ms != 0 ? options->measure_ms : MEASURE_MS;
-    a->options.canary_period = options->canary_period != 0 ? options->canary_period : CANARY_PERIOD;
-    int rc = choose_cache(a, err);
-    rc = rc != 0 ? rc : vt_accel_open(target, &a->accel, err);
-    if (rc != 0) {
-        vt_accelerator_destroy(a, false);
-        return rc;
-    }
-    vt_accel_enable(a->accel, true);
-    *accelerator = a;
-    return 0;
-}
-
-void vt_accelerator_destroy(struct vt_accelerator *a, bool remove)
-{
-    if (a == NULL) {
-        return;
-    }
-    if (remove && a->accel != NULL) {
-        for (uint32_t slot = 0; slot < VT_ACCEL_SLOTS; slot++) {
-            vt_accel_remove(a->accel, slot);
-        }
-        (void)vt_accel_commit(a->accel, COMMIT_MS, NULL);
-    }
-    vt_accel_close(a->accel);
-    free(a->rows);
-    free(a);
-}
-
-uint64_t vt_accelerator_threshold(const struct vt_accelerator *a)
-{
-    return a->threshold;
 }
 
 /* ---------------------------------------------------------------- rows */
@@ -121,16 +62,187 @@ static struct vt_ledger_row *new_row(struct vt_accelerator *a)
     if (a->n_rows == a->room) {
         uint32_t room = a->room == 0 ? 32 : a->room * 2;
         struct vt_ledger_row *wider = realloc(a->rows, room * sizeof *wider);
-        if (wider == NULL) {
+        a->rows = wider != NULL ? wider : a->rows;
+        struct vt_synth_kernel **more = realloc(a->kernels, room * sizeof *more);
+        a->kernels = more != NULL ? more : a->kernels;
+        if (wider == NULL || more == NULL) {
             return NULL;
         }
-        a->rows = wider;
         a->room = room;
     }
     struct vt_ledger_row *row = &a->rows[a->n_rows];
     memset(row, 0, sizeof *row);
+    a->kernels[a->n_rows] = NULL;
     return row;
 }
+
+static const struct vt_ledger_row *left_row(const struct vt_ledger_row *rows, uint32_t n,
+                                            uint32_t slot, const char *hash)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if ((rows[i].fate == VT_FATE_WAITING || rows[i].fate == VT_FATE_KEPT) &&
+            rows[i].slot == slot && strcmp(rows[i].hash, hash) == 0) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+static int adopt_slot(struct vt_accelerator *a, uint32_t slot, const struct vt_ledger_row *left,
+                      uint32_t n, struct vt_error *err)
+{
+    struct vt_accel_slot counts;
+    vt_accel_read(a->accel, slot, &counts);
+    if (counts.state == VT_ACCEL_EMPTY) {
+        return 0;
+    }
+    if (counts.state == VT_ACCEL_REFUSED || counts.state == VT_ACCEL_DISABLED ||
+        counts.backend == VT_ACCEL_GPU) {
+        vt_accelerator_remove(a, slot);
+        return 0;
+    }
+    struct vt_ledger_row *row = new_row(a);
+    const struct vt_ledger_row *known = left_row(left, n, slot, counts.hash);
+    if (row == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "a ledger");
+    }
+    if (known != NULL) {
+        *row = *known;
+    } else {
+        snprintf(row->hash, sizeof row->hash, "%.32s", counts.hash);
+        snprintf(row->place, sizeof row->place, "0x%llx", (unsigned long long)counts.head);
+        row->head = counts.head;
+        row->slot = slot;
+        row->fate = VT_FATE_WAITING;
+    }
+    a->n_rows++;
+    return 0;
+}
+
+/* What an accelerator before this one left; nothing is believed of a kernel that a canary caught.
+ */
+static int adopt(struct vt_accelerator *a, struct vt_error *err)
+{
+    struct vt_ledger_row *left = NULL;
+    uint32_t n = 0;
+    uint64_t threshold;
+    (void)vt_ledger_read(a->target, a->accel, &left, &n, &threshold, NULL);
+    int rc = 0;
+    for (uint32_t slot = 0; slot < VT_ACCEL_SLOTS && rc == 0; slot++) {
+        rc = adopt_slot(a, slot, left, n, err);
+    }
+    for (uint32_t i = 0; i < n && rc == 0; i++) {
+        struct vt_ledger_row *row = left[i].fate == VT_FATE_DISABLED ? new_row(a) : NULL;
+        if (row != NULL) {
+            *row = left[i];
+            a->n_rows++;
+        }
+    }
+    free(left);
+    return rc == 0 ? vt_accelerator_commit(a, err) : rc;
+}
+
+/* ---------------------------------------------------------------- beginning, end */
+
+static int choose_cache(struct vt_accelerator *a, struct vt_error *err)
+{
+    char base[PATH_MAX];
+    if (a->options.cache != NULL) {
+        return vt_path_format(a->cache, err, "%s", a->options.cache);
+    }
+    int rc = vt_path_cache(base, err);
+    rc = rc != 0 ? rc : vt_path_format(a->cache, err, "%s/kernels", base);
+    if (rc == 0) {
+        (void)mkdir(base, 0700);
+        (void)mkdir(a->cache, 0700);
+    }
+    return rc;
+}
+
+static int open_gpu(struct vt_accelerator *a, struct vt_error *err)
+{
+    bool wanted = a->options.backend == VT_ACCEL_GPU;
+    if (!wanted && !a->options.also_gpu) {
+        return 0;
+    }
+    int rc = vt_hybrid_worker_start(a->accel, a->target, a->options.gpu, &a->worker, err);
+    if (rc == 0 && !wanted && a->options.gpu == NULL && vt_hybrid_worker_is_software(a->worker)) {
+        vt_hybrid_worker_stop(a->worker); /* the host's kernels are that already */
+        a->worker = NULL;
+    }
+    return wanted ? rc : 0;
+}
+
+int vt_accelerator_create(struct vt_target *target, const struct vt_accelerator_options *options,
+                          struct vt_accelerator **accelerator, struct vt_error *err)
+{
+    struct vt_accelerator *a = calloc(1, sizeof *a);
+    if (a == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "an accelerator");
+    }
+    a->target = target;
+    a->options = *options;
+    a->threshold = options->threshold != 0 ? options->threshold : THRESHOLD;
+    a->options.record_ms = options->record_ms != 0 ? options->record_ms : RECORD_MS;
+    a->options.measure_ms = options->measure_ms != 0 ? options->measure_ms : MEASURE_MS;
+    a->options.canary_period = options->canary_period != 0 ? options->canary_period : CANARY_PERIOD;
+    int rc = choose_cache(a, err);
+    rc = rc != 0 ? rc : vt_accel_open(target, &a->accel, err);
+    rc = rc != 0 ? rc : open_gpu(a, err);
+    rc = rc != 0 ? rc : adopt(a, err);
+    if (rc != 0) {
+        vt_accelerator_destroy(a, false);
+        return rc;
+    }
+    vt_accel_enable(a->accel, true);
+    *accelerator = a;
+    return 0;
+}
+
+/* What could not be measured yet goes on in use. */
+static void leave(struct vt_accelerator *a, bool remove)
+{
+    for (uint32_t slot = 0; remove && slot < VT_ACCEL_SLOTS; slot++) {
+        vt_accelerator_remove(a, slot);
+    }
+    for (uint32_t i = 0; i < a->n_rows; i++) {
+        if (!remove && a->rows[i].fate == VT_FATE_WAITING) {
+            vt_accel_switch(a->accel, a->rows[i].slot, true);
+        }
+    }
+    (void)vt_accelerator_commit(a, NULL);
+}
+
+void vt_accelerator_destroy(struct vt_accelerator *a, bool remove)
+{
+    if (a == NULL) {
+        return;
+    }
+    if (a->accel != NULL) {
+        leave(a, remove);
+    }
+    for (uint32_t i = 0; i < a->n_rows; i++) {
+        vt_synth_kernel_destroy(a->kernels[i]);
+    }
+    vt_hybrid_worker_stop(a->worker);
+    vt_accel_close(a->accel);
+    free(a->rows);
+    free(a->kernels);
+    free(a);
+}
+
+const char *vt_accelerator_gpu(const struct vt_accelerator *a)
+{
+    return a->worker != NULL && !vt_hybrid_worker_lost(a->worker) ? vt_hybrid_worker_gpu(a->worker)
+                                                                  : "";
+}
+
+uint64_t vt_accelerator_threshold(const struct vt_accelerator *a)
+{
+    return a->threshold;
+}
+
+/* ---------------------------------------------------------------- loops */
 
 static void describe(struct vt_ledger_row *row, const struct vt_trace_hot *hot, uint32_t index,
                      const struct vt_synth_loop *loop)
@@ -155,95 +267,49 @@ static void describe(struct vt_ledger_row *row, const struct vt_trace_hot *hot, 
     row->percent = all == 0 ? 0 : 100.0 * (double)l->instructions / (double)all;
 }
 
-/* ---------------------------------------------------------------- kernels */
-
-static void fail_row(struct vt_ledger_row *row, enum vt_loop_fate fate, const struct vt_error *err)
+/* A row for a loop that is new; NULL: there is no memory, or it was cut short. */
+static struct vt_ledger_row *look_at(struct vt_accelerator *a, const struct vt_trace_hot *hot,
+                                     uint32_t index, const struct vt_synth_loop *loop)
 {
-    row->fate = fate;
-    snprintf(row->why, sizeof row->why, "%s", err->message);
-}
-
-/* From the cache, or made and proven. NULL: the row says why not. */
-static struct vt_synth_kernel *kernel_of(struct vt_accelerator *a, const struct vt_synth_loop *loop,
-                                         struct vt_ledger_row *row)
-{
-    struct vt_proof_options proof = {
-        .timeout_ms = a->options.proof_ms, .stop = a->options.stop, .arg = a->options.arg};
-    struct vt_synth_kernel *k = NULL;
-    struct vt_error err;
-    uint64_t begin = vt_now_ns();
-    if (vt_synth_find(a->cache, loop->hash, &proof, &k, &err) == 0) {
-        row->cached = true;
+    struct vt_ledger_row *row = new_row(a);
+    if (row == NULL) {
+        return NULL;
+    }
+    describe(row, hot, index, loop);
+    struct vt_synth_kernel *k = vt_accelerator_kernel(a, loop, row);
+    if (k == NULL && vt_accelerator_stopped(a)) {
+        return NULL; /* a proof that was cut short is not a failure of the loop's */
+    }
+    if (k != NULL) {
+        vt_accelerator_install(a, k, a->options.backend, row);
+    }
+    if (k != NULL && a->worker != NULL && a->options.also_gpu && k->program.independent) {
+        a->kernels[a->n_rows] = k;
     } else {
-        int rc = vt_synth_make(loop, &k, &err);
-        row->make_us = (vt_now_ns() - begin) / 1000;
-        if (rc != 0) {
-            fail_row(row, VT_FATE_UNSUPPORTED, &err);
-            return NULL;
-        }
-        if (vt_synth_prove(k, &proof, &err) != 0) {
-            fail_row(row, VT_FATE_UNPROVEN, &err);
-            vt_synth_kernel_destroy(k);
-            return NULL;
-        }
-        /* Without a cache it is made again next time. */
-        (void)vt_synth_save(k, a->cache, row->file, sizeof row->file, NULL);
+        vt_synth_kernel_destroy(k);
     }
-    k->loop.head = loop->head;
-    row->proof_us = k->proof_us;
-    row->instructions = k->instructions;
-    row->operations = k->program.n_insns;
-    return k;
+    a->n_rows++;
+    vt_accelerator_tell(a, row);
+    return row;
 }
 
-static void install(struct vt_accelerator *a, const struct vt_synth_kernel *k,
-                    struct vt_ledger_row *row)
-{
-    struct vt_accel_options options = {
-        .backend = a->options.backend, .passive = true, .canary_period = a->options.canary_period};
-    struct vt_error err;
-    if (options.backend == VT_ACCEL_GPU && !k->program.independent) {
-        options.backend = VT_ACCEL_HOST;
-    }
-    uint64_t begin = vt_now_ns();
-    if (vt_accel_install(a->accel, k, &options, &row->slot, &err) != 0) {
-        fail_row(row, VT_FATE_REFUSED, &err);
-    } else {
-        row->fate = VT_FATE_WAITING;
-        row->backend = options.backend;
-        row->compile_us = (vt_now_ns() - begin) / 1000;
-    }
-}
-
-/* One loop of the trace. Whether a kernel of it is there, then or now. */
+/* One loop of the trace. Whether a kernel of it is in. */
 static bool try_loop(struct vt_accelerator *a, const struct vt_trace_hot *hot, uint32_t index,
                      uint32_t *found)
 {
     struct vt_synth_loop loop;
-    struct vt_error err;
-    if (vt_synth_loop_of_trace(hot->graph, index, &loop, &err) != 0) {
+    if (vt_synth_loop_of_trace(hot->graph, index, &loop, NULL) != 0) {
         return false;
     }
     struct vt_ledger_row *row = row_of(a, loop.hash);
     if (row == NULL) {
-        row = new_row(a);
-        if (row == NULL) {
-            return false;
+        if (a->uncommitted_ns != 0 && vt_now_ns() - a->uncommitted_ns > UNUSED_NS) {
+            (void)vt_accelerator_commit(a, NULL);
         }
-        describe(row, hot, index, &loop);
-        struct vt_synth_kernel *k = kernel_of(a, &loop, row);
-        if (k != NULL) {
-            install(a, k, row);
-            vt_synth_kernel_destroy(k);
-        }
-        if (stopped(a)) {
-            return false; /* a proof that was cut short is not a failure of the loop's */
-        }
-        a->n_rows++;
-        (*found)++;
-        vt_accelerator_tell(a, row);
+        row = look_at(a, hot, index, &loop);
+        *found += row != NULL;
     }
-    return row->fate >= VT_FATE_REFUSED;
+    return row != NULL && (row->fate == VT_FATE_WAITING || row->fate == VT_FATE_KEPT);
 }
 
 /* A loop, or rather the outermost around it of which there is a kernel. */
@@ -255,12 +321,12 @@ static void try_nest(struct vt_accelerator *a, const struct vt_trace_hot *hot, u
     for (uint32_t i = index; i != VT_TRACE_NONE && depth < 64; i = loops[i].parent) {
         nest[depth++] = i;
     }
-    while (depth-- > 0 && !stopped(a)) {
+    while (depth-- > 0 && !vt_accelerator_stopped(a)) {
         uint32_t i = nest[depth];
         if (done[i]) {
             return; /* within one that has a kernel */
         }
-        if (loops[i].iterations >= a->threshold && try_loop(a, hot, i, found)) {
+        if (loops[i].iterations >= a->threshold / OUTER_LESS && try_loop(a, hot, i, found)) {
             done[i] = true;
             return;
         }
@@ -277,7 +343,7 @@ static int choose(struct vt_accelerator *a, const struct vt_trace_hot *hot, uint
     if (done == NULL) {
         return vt_fail(err, VT_E_NOMEM, "%u loops", n);
     }
-    for (uint32_t i = 0; i < n && looked < LOOPS_A_ROUND && !stopped(a); i++) {
+    for (uint32_t i = 0; i < n && looked < LOOPS_A_ROUND && !vt_accelerator_stopped(a); i++) {
         double percent = all == 0 ? 0 : 100.0 * (double)loops[i].instructions / (double)all;
         if (loops[i].iterations >= a->threshold && percent >= SHARE_MIN) {
             try_nest(a, hot, i, done, found);
@@ -303,7 +369,7 @@ static void note_refusals(struct vt_accelerator *a)
             row->fate = slot.state == VT_ACCEL_REFUSED ? VT_FATE_REFUSED : VT_FATE_DISABLED;
             snprintf(row->why, sizeof row->why, "%s", slot.why);
             row->counts = slot;
-            vt_accel_remove(a->accel, row->slot);
+            vt_accelerator_remove(a, row->slot);
             vt_accelerator_tell(a, row);
         }
     }
@@ -334,17 +400,18 @@ int vt_accelerator_round(struct vt_accelerator *a, uint32_t *found, struct vt_er
     int rc = vt_trace_hot_live(&hot, a->target, &request, err);
     rc = rc != 0 ? rc : choose(a, &hot, found, err);
     vt_trace_hot_fini(&hot);
-    if (rc == 0 && *found > 0) {
-        rc = vt_accel_commit(a->accel, COMMIT_MS, err);
-    }
+    rc = rc == 0 ? vt_accelerator_commit(a, err) : rc;
     if (rc == 0) {
         note_refusals(a);
         rc = vt_accelerator_measure(a, &tried, &won, err);
     }
     if (rc == 0) {
         note_refusals(a);
+        rc = vt_accelerator_commit(a, err);
         adapt(a, tried, won);
-        rc = stopped(a) ? vt_fail(err, VT_E_INTERRUPTED, "interrupted") : 0;
+    }
+    if (rc == 0) {
+        rc = vt_accelerator_stopped(a) ? vt_fail(err, VT_E_INTERRUPTED, "interrupted") : 0;
     }
     return rc;
 }

@@ -3,6 +3,7 @@
 #ifndef VT_HYBRID_ACCELERATOR_H
 #define VT_HYBRID_ACCELERATOR_H
 
+#include "hybrid/worker.h"
 #include "vitrine/hybrid.h"
 
 #include <limits.h>
@@ -10,16 +11,37 @@
 struct vt_accelerator {
     struct vt_target *target;
     struct vt_accel *accel;
+    struct vt_hybrid_worker *worker;       /* or NULL: no GPU */
     struct vt_accelerator_options options; /* with defaults filled in */
     uint64_t threshold;
     char cache[PATH_MAX];
     struct vt_ledger_row *rows;
+    struct vt_synth_kernel **kernels; /* of rows that a GPU is still to be tried for, or NULL */
     uint32_t n_rows, room;
+    uint64_t uncommitted_ns;     /* since when something waits for a commit; 0: nothing does */
+    bool forget[VT_ACCEL_SLOTS]; /* with the next commit the worker forgets them */
 };
+
+bool vt_accelerator_stopped(const struct vt_accelerator *a);
+void vt_accelerator_tell(struct vt_accelerator *a, const struct vt_ledger_row *row);
+
+/** From the cache, or made and proven. NULL: the row says why not. */
+struct vt_synth_kernel *vt_accelerator_kernel(struct vt_accelerator *a,
+                                              const struct vt_synth_loop *loop,
+                                              struct vt_ledger_row *row);
+/** Into a slot, with the next commit; the row is WAITING then, or says why not. */
+void vt_accelerator_install(struct vt_accelerator *a, const struct vt_synth_kernel *k,
+                            enum vt_accel_backend backend, struct vt_ledger_row *row);
+void vt_accelerator_remove(struct vt_accelerator *a, uint32_t slot);
+/** Nothing if nothing waits for it. */
+int vt_accelerator_commit(struct vt_accelerator *a, struct vt_error *err);
+/** The GPU in place of the host for a row that is kept, if that is faster. */
+int vt_accelerator_try_gpu(struct vt_accelerator *a, uint32_t row, struct vt_error *err);
 
 /** Measures every kernel that waits and has enough to do, keeps it or removes it. */
 int vt_accelerator_measure(struct vt_accelerator *a, uint32_t *tried, uint32_t *won,
                            struct vt_error *err);
-void vt_accelerator_tell(struct vt_accelerator *a, const struct vt_ledger_row *row);
+/** Iterations a second of a kernel that is installed and active; 0: too few ran. */
+double vt_accelerator_rate(struct vt_accelerator *a, uint32_t slot);
 
 #endif

@@ -57,21 +57,23 @@ void vt_ledger_row_json(const struct vt_ledger_row *row, struct vt_json_writer *
     vt_json_kv_string(w, "process", row->process);
     vt_json_kv_hex(w, "address", row->head);
     vt_json_kv_u64(w, "iterations_seen", row->iterations);
-    vt_json_kv_f64(w, "percent", row->percent, 2);
+    vt_json_kv_f64(w, "percent", row->percent, 4);
     vt_json_kv_string(w, "fate", vt_loop_fate_name(row->fate));
     vt_json_kv_string(w, "why", row->why[0] != '\0' ? row->why : NULL);
+    vt_json_kv_string(w, "backend", row->backend == VT_ACCEL_GPU ? "gpu" : "host");
+    vt_json_kv_u64(w, "slot", row->slot);
     vt_json_kv_string(w, "kernel", row->file[0] != '\0' ? row->file : NULL);
     vt_json_kv_bool(w, "cached", row->cached);
     vt_json_kv_u64(w, "x86_instructions", row->instructions);
     vt_json_kv_u64(w, "pixel_ops", row->operations);
-    vt_json_kv_f64(w, "make_ms", (double)row->make_us / 1e3, 3);
-    vt_json_kv_f64(w, "proof_ms", (double)row->proof_us / 1e3, 3);
-    vt_json_kv_f64(w, "compile_ms", (double)row->compile_us / 1e3, 3);
-    vt_json_kv_f64(w, "tcg_iterations_per_s", row->tcg_rate, 0);
-    vt_json_kv_f64(w, "iterations_per_s", row->rate, 0);
+    vt_json_kv_f64(w, "make_ms", (double)row->make_us / 1e3, 6);
+    vt_json_kv_f64(w, "proof_ms", (double)row->proof_us / 1e3, 6);
+    vt_json_kv_f64(w, "compile_ms", (double)row->compile_us / 1e3, 6);
+    vt_json_kv_f64(w, "tcg_iterations_per_s", row->tcg_rate, 6);
+    vt_json_kv_f64(w, "iterations_per_s", row->rate, 6);
     vt_json_key(w, "speedup");
     if (row->tcg_rate > 0) {
-        vt_json_f64(w, row->rate / row->tcg_rate, 2);
+        vt_json_f64(w, row->rate / row->tcg_rate, 4);
     } else {
         vt_json_null(w);
     }

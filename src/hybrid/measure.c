@@ -1,9 +1,10 @@
 /* hybrid/measure.c - a kernel against the guest's own code, in the guest that runs.
  *
  * Windows of time alternate: in one the kernel is active, in the next the guest runs its loop
- * itself and the hook only counts. Iterations a second are compared, by the medians of the windows
- * in which the loop ran at all. All kernels that wait are measured in the same windows: one that
- * makes the others slower is seen in their rates, too.
+ * itself and the hook only counts. Iterations a second are compared, by the upper quartile of the
+ * windows in which the loop ran at all: a loop that begins or ends within a window, and a vCPU that
+ * has to wait for a host's CPU, make some of them low. All kernels that wait are measured in the
+ * same windows: one that makes the others slower is seen in their rates, too.
  */
 #include "hybrid/accelerator.h"
 
@@ -13,11 +14,10 @@
 #include <string.h>
 #include <time.h>
 
-#define PAIRS 5u
+#define PAIRS 10u
 #define PAIRS_NEEDED 3u       /* in which the loop ran, with and without */
 #define ITERATIONS_NEEDED 200 /* in a window: else it did not run */
 #define WIN 1.05              /* what must be won to be kept */
-#define COMMIT_MS 10000u
 
 struct windows {
     double with[PAIRS], without[PAIRS];
@@ -30,17 +30,26 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *values, uint32_t n)
+static double upper_quartile(double *values, uint32_t n)
 {
     qsort(values, n, sizeof *values, by_value);
-    return values[n / 2];
+    return values[3 * n / 4];
 }
 
-static uint64_t iterations_of(const struct vt_accelerator *a, const struct vt_ledger_row *row)
+static uint64_t iterations_of(const struct vt_accelerator *a, uint32_t slot)
 {
-    struct vt_accel_slot slot;
-    vt_accel_read(a->accel, row->slot, &slot);
-    return slot.heads + slot.iterations;
+    struct vt_accel_slot counts;
+    vt_accel_read(a->accel, slot, &counts);
+    return counts.heads + counts.iterations;
+}
+
+static double wait_window(const struct vt_accelerator *a)
+{
+    uint64_t begin = vt_now_ns(), ns = a->options.measure_ms * 1000000;
+    struct timespec window = {.tv_sec = (time_t)(ns / 1000000000),
+                              .tv_nsec = (long)(ns % 1000000000)};
+    (void)nanosleep(&window, NULL);
+    return (double)(vt_now_ns() - begin) / 1e9;
 }
 
 /* One window; adds each waiting kernel's rate to its list. */
@@ -50,22 +59,14 @@ static void watch(struct vt_accelerator *a, struct windows *all, bool active)
     for (uint32_t i = 0; i < a->n_rows; i++) {
         if (a->rows[i].fate == VT_FATE_WAITING) {
             vt_accel_switch(a->accel, a->rows[i].slot, active);
+            before[a->rows[i].slot] = iterations_of(a, a->rows[i].slot);
         }
     }
-    for (uint32_t i = 0; i < a->n_rows; i++) {
-        if (a->rows[i].fate == VT_FATE_WAITING) {
-            before[a->rows[i].slot] = iterations_of(a, &a->rows[i]);
-        }
-    }
-    uint64_t begin = vt_now_ns(), ns = a->options.measure_ms * 1000000;
-    struct timespec window = {.tv_sec = (time_t)(ns / 1000000000),
-                              .tv_nsec = (long)(ns % 1000000000)};
-    (void)nanosleep(&window, NULL);
-    double seconds = (double)(vt_now_ns() - begin) / 1e9;
+    double seconds = wait_window(a);
     for (uint32_t i = 0; i < a->n_rows; i++) {
         if (a->rows[i].fate == VT_FATE_WAITING) {
             uint32_t slot = a->rows[i].slot;
-            uint64_t n = iterations_of(a, &a->rows[i]) - before[slot];
+            uint64_t n = iterations_of(a, slot) - before[slot];
             struct windows *w = &all[slot];
             if (n >= ITERATIONS_NEEDED && active) {
                 w->with[w->n_with++] = (double)n / seconds;
@@ -76,14 +77,29 @@ static void watch(struct vt_accelerator *a, struct windows *all, bool active)
     }
 }
 
+double vt_accelerator_rate(struct vt_accelerator *a, uint32_t slot)
+{
+    double rates[PAIRS];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < PAIRS && !vt_accelerator_stopped(a); i++) {
+        uint64_t before = iterations_of(a, slot);
+        double seconds = wait_window(a);
+        uint64_t ran = iterations_of(a, slot) - before;
+        if (ran >= ITERATIONS_NEEDED) {
+            rates[n++] = (double)ran / seconds;
+        }
+    }
+    return n >= PAIRS_NEEDED ? upper_quartile(rates, n) : 0;
+}
+
 static void judge(struct vt_accelerator *a, struct vt_ledger_row *row, struct windows *w,
                   uint32_t *tried, uint32_t *won)
 {
     if (w->n_with < PAIRS_NEEDED || w->n_without < PAIRS_NEEDED) {
         return;
     }
-    row->rate = median(w->with, w->n_with);
-    row->tcg_rate = median(w->without, w->n_without);
+    row->rate = upper_quartile(w->with, w->n_with);
+    row->tcg_rate = upper_quartile(w->without, w->n_without);
     (*tried)++;
     if (row->rate >= WIN * row->tcg_rate) {
         row->fate = VT_FATE_KEPT;
@@ -93,15 +109,41 @@ static void judge(struct vt_accelerator *a, struct vt_ledger_row *row, struct wi
         vt_accel_read(a->accel, row->slot, &row->counts);
         snprintf(row->why, sizeof row->why, "%.2f times as fast as the guest's own code",
                  row->rate / row->tcg_rate);
-        vt_accel_remove(a->accel, row->slot);
+        vt_accelerator_remove(a, row->slot);
     }
     vt_accelerator_tell(a, row);
+}
+
+static void run_windows(struct vt_accelerator *a, struct windows *all)
+{
+    bool ran = true;
+    for (uint32_t pair = 0; pair < PAIRS && ran && !vt_accelerator_stopped(a); pair++) {
+        watch(a, all, false);
+        watch(a, all, true); /* as which it stays if it cannot be measured */
+        ran = pair != 0;
+        for (uint32_t slot = 0; slot < VT_ACCEL_SLOTS; slot++) {
+            ran = ran || all[slot].n_with + all[slot].n_without != 0;
+        }
+    }
+}
+
+static int try_gpu(struct vt_accelerator *a, struct vt_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < a->n_rows && rc == 0 && !vt_accelerator_stopped(a); i++) {
+        if (a->kernels[i] != NULL && a->rows[i].fate != VT_FATE_WAITING) {
+            rc = a->rows[i].fate == VT_FATE_KEPT ? vt_accelerator_try_gpu(a, i, err) : 0;
+            vt_synth_kernel_destroy(a->kernels[i]);
+            a->kernels[i] = NULL;
+        }
+    }
+    return rc;
 }
 
 int vt_accelerator_measure(struct vt_accelerator *a, uint32_t *tried, uint32_t *won,
                            struct vt_error *err)
 {
-    uint32_t waiting = 0, removed = 0;
+    uint32_t waiting = 0;
     for (uint32_t i = 0; i < a->n_rows; i++) {
         waiting += a->rows[i].fate == VT_FATE_WAITING;
     }
@@ -109,16 +151,13 @@ int vt_accelerator_measure(struct vt_accelerator *a, uint32_t *tried, uint32_t *
     if (all == NULL) {
         return waiting == 0 ? 0 : vt_fail(err, VT_E_NOMEM, "measuring");
     }
-    for (uint32_t i = 0; i < PAIRS; i++) {
-        watch(a, all, false);
-        watch(a, all, true);
-    }
+    run_windows(a, all);
     for (uint32_t i = 0; i < a->n_rows; i++) {
-        if (a->rows[i].fate == VT_FATE_WAITING) { /* and stays active if it could not be measured */
+        if (a->rows[i].fate == VT_FATE_WAITING) {
             judge(a, &a->rows[i], &all[a->rows[i].slot], tried, won);
-            removed += a->rows[i].fate == VT_FATE_SLOWER;
         }
     }
     free(all);
-    return removed != 0 ? vt_accel_commit(a->accel, COMMIT_MS, err) : 0;
+    int rc = vt_accelerator_commit(a, err);
+    return rc == 0 ? try_gpu(a, err) : rc;
 }

@@ -47,6 +47,7 @@ struct vt_pixel_gpu {
     struct buffer *parts; /* of RAM; n_parts 0: pages are copied */
     uint32_t n_parts;
     struct buffer told, copies;
+    bool software;
     bool gone;
 };
 
@@ -133,6 +134,7 @@ static int choose(struct vt_pixel_gpu *g, const char *wanted, struct vt_error *e
             g->physical = all[i];
             g->family = family;
             real = is_real;
+            g->software = !is_real;
             snprintf(g->name, sizeof g->name, "%s", p.deviceName);
         }
     }
@@ -402,6 +404,11 @@ void vt_pixel_gpu_close(struct vt_pixel_gpu *g)
 const char *vt_pixel_gpu_name(const struct vt_pixel_gpu *g)
 {
     return g->name;
+}
+
+bool vt_pixel_gpu_is_software(const struct vt_pixel_gpu *g)
+{
+    return g->software;
 }
 
 bool vt_pixel_gpu_in_place(const struct vt_pixel_gpu *g)

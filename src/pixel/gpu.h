@@ -26,7 +26,8 @@ int vt_pixel_gpu_open(const char *device, uint8_t *ram, uint64_t ram_bytes,
                       struct vt_pixel_gpu **gpu, struct vt_error *err);
 void vt_pixel_gpu_close(struct vt_pixel_gpu *gpu);
 const char *vt_pixel_gpu_name(const struct vt_pixel_gpu *gpu);
-bool vt_pixel_gpu_in_place(const struct vt_pixel_gpu *gpu); /**< RAM is imported, not copied */
+bool vt_pixel_gpu_is_software(const struct vt_pixel_gpu *gpu); /**< a driver that uses the CPU */
+bool vt_pixel_gpu_in_place(const struct vt_pixel_gpu *gpu);    /**< RAM is imported, not copied */
 /** From here on pages are copied, also where RAM could be imported. */
 void vt_pixel_gpu_copy(struct vt_pixel_gpu *gpu);
 

@@ -1,0 +1,138 @@
+/* hybrid/install.c - kernels made, proven, put into slots and taken out of them, on the host and on
+ * a GPU.
+ */
+#include "hybrid/accelerator.h"
+
+#include "base/io.h"
+
+#include <string.h>
+
+#define COMMIT_MS 10000u
+#define GPU_WINS 1.05
+
+static void fail_row(struct vt_ledger_row *row, enum vt_loop_fate fate, const struct vt_error *err)
+{
+    row->fate = fate;
+    snprintf(row->why, sizeof row->why, "%s", err->message);
+}
+
+struct vt_synth_kernel *vt_accelerator_kernel(struct vt_accelerator *a,
+                                              const struct vt_synth_loop *loop,
+                                              struct vt_ledger_row *row)
+{
+    struct vt_proof_options proof = {
+        .timeout_ms = a->options.proof_ms, .stop = a->options.stop, .arg = a->options.arg};
+    struct vt_synth_kernel *k = NULL;
+    struct vt_error err;
+    if (vt_synth_find(a->cache, loop->hash, &proof, &k, &err) == 0) {
+        row->cached = true;
+    } else {
+        uint64_t begin = vt_now_ns();
+        int rc = vt_synth_make(loop, &k, &err);
+        row->make_us = (vt_now_ns() - begin) / 1000;
+        if (rc != 0) {
+            fail_row(row, VT_FATE_UNSUPPORTED, &err);
+            return NULL;
+        }
+        rc = vt_synth_prove(k, &proof, &err);
+        row->proof_us = k->proof_us;
+        if (rc != 0) {
+            fail_row(row, VT_FATE_UNPROVEN, &err);
+            vt_synth_kernel_destroy(k);
+            return NULL;
+        }
+        /* Without a cache it is made again next time. */
+        (void)vt_synth_save(k, a->cache, row->file, sizeof row->file, NULL);
+    }
+    k->loop.head = loop->head;
+    row->proof_us = k->proof_us;
+    row->instructions = k->instructions;
+    row->operations = k->program.n_insns;
+    return k;
+}
+
+void vt_accelerator_install(struct vt_accelerator *a, const struct vt_synth_kernel *k,
+                            enum vt_accel_backend backend, struct vt_ledger_row *row)
+{
+    struct vt_accel_options options = {
+        .backend = backend, .passive = true, .canary_period = a->options.canary_period};
+    struct vt_error err;
+    if (a->worker == NULL || vt_hybrid_worker_lost(a->worker) || !k->program.independent) {
+        options.backend = VT_ACCEL_HOST;
+    }
+    uint64_t begin = vt_now_ns();
+    int rc = vt_accel_install(a->accel, k, &options, &row->slot, &err);
+    if (rc == 0 && options.backend == VT_ACCEL_GPU) {
+        a->forget[row->slot] = false;
+        rc = vt_hybrid_worker_serve(a->worker, row->slot, &k->program, &err);
+        if (rc != 0) {
+            vt_accel_remove(a->accel, row->slot);
+        }
+    }
+    if (rc != 0) {
+        fail_row(row, VT_FATE_REFUSED, &err);
+        return;
+    }
+    row->fate = VT_FATE_WAITING;
+    row->backend = options.backend;
+    row->compile_us = (vt_now_ns() - begin) / 1000;
+    a->uncommitted_ns = a->uncommitted_ns != 0 ? a->uncommitted_ns : vt_now_ns();
+}
+
+void vt_accelerator_remove(struct vt_accelerator *a, uint32_t slot)
+{
+    vt_accel_remove(a->accel, slot);
+    a->forget[slot] = true;
+    a->uncommitted_ns = a->uncommitted_ns != 0 ? a->uncommitted_ns : vt_now_ns();
+}
+
+int vt_accelerator_commit(struct vt_accelerator *a, struct vt_error *err)
+{
+    int rc = a->uncommitted_ns != 0 ? vt_accel_commit(a->accel, COMMIT_MS, err) : 0;
+    if (rc == 0) {
+        a->uncommitted_ns = 0;
+        for (uint32_t slot = 0; slot < VT_ACCEL_SLOTS; slot++) {
+            if (a->forget[slot] && a->worker != NULL) {
+                vt_hybrid_worker_forget(a->worker, slot);
+            }
+            a->forget[slot] = false;
+        }
+    }
+    return rc;
+}
+
+int vt_accelerator_try_gpu(struct vt_accelerator *a, uint32_t which, struct vt_error *err)
+{
+    struct vt_ledger_row *row = &a->rows[which], gpu = *row;
+    const struct vt_synth_kernel *k = a->kernels[which];
+    vt_accelerator_remove(a, row->slot);
+    int rc = vt_accelerator_commit(a, err);
+    if (rc != 0) {
+        return rc;
+    }
+    vt_accelerator_install(a, k, VT_ACCEL_GPU, &gpu);
+    rc = vt_accelerator_commit(a, err);
+    if (rc == 0 && gpu.fate == VT_FATE_WAITING && gpu.backend == VT_ACCEL_GPU) {
+        vt_accel_switch(a->accel, gpu.slot, true);
+        gpu.rate = vt_accelerator_rate(a, gpu.slot);
+        if (gpu.rate >= GPU_WINS * row->rate) {
+            gpu.fate = VT_FATE_KEPT;
+            *row = gpu;
+            vt_accelerator_tell(a, row);
+            return 0;
+        }
+    }
+    if (rc == 0 && gpu.fate == VT_FATE_WAITING) {
+        vt_accelerator_remove(a, gpu.slot);
+        rc = vt_accelerator_commit(a, err);
+    }
+    if (rc == 0) {
+        vt_accelerator_install(a, k, VT_ACCEL_HOST, row);
+        rc = vt_accelerator_commit(a, err);
+    }
+    if (rc == 0 && row->fate == VT_FATE_WAITING) {
+        vt_accel_switch(a->accel, row->slot, true);
+        row->fate = VT_FATE_KEPT;
+    }
+    return rc;
+}
