@@ -15,6 +15,7 @@
 #define WRITER_TIMEOUT_MS 20000
 
 extern const struct vt_bench vt_bench_guest;
+extern const struct vt_bench vt_bench_hybrid;
 extern const struct vt_bench vt_bench_memory;
 extern const struct vt_bench vt_bench_semantic;
 extern const struct vt_bench vt_bench_trace;
@@ -26,6 +27,7 @@ extern const struct vt_bench vt_bench_volume;
 /* clang-format off */
 static const struct vt_bench *const benches[] = {
     &vt_bench_guest,
+    &vt_bench_hybrid,
     &vt_bench_memory,
     &vt_bench_semantic,
     &vt_bench_trace,
@@ -218,7 +220,11 @@ static const struct vt_option options[] = {
     {"copy", NULL, "volume: copy RAM to the device, also where it could be used in place", false},
     {"picture", "FILE", "volume: the last frame, as PNG", false},
     {"flushes", "N", "virtio-gpu: flushes of a run (default: 100000)", false},
-    {"rounds", "N", "virtio-gpu, trace, venus: runs of each kind, for a median (5, 3, 3)", false},
+    {"rounds", "N",
+     "virtio-gpu, trace, venus, hybrid: runs of each kind, for a median (5, 3, 3, 7)", false},
+    {"bytes", "SIZE", "hybrid: of each buffer (default: 1M)", false},
+    {"loops", "LIST", "hybrid: these loops of vt-loops, with commas (default: all)", false},
+    {"seconds", "TIME", "hybrid: of each loop, each way (default: 500ms)", false},
     {"client", NULL, "venus: measure the Vulkan device that is found, alone", false},
     {"server", "SOCKET", "venus: go through whoever serves vtest there", false},
     {"venus-driver", "FILE", "venus: the driver's JSON file; the native side is as it is found",
@@ -244,6 +250,7 @@ const struct vt_verb vt_verb_bench = {
                 "vitrine bench memory --memory 128M\n"
                 "vitrine bench volume --synthetic 25 --size 1024 --json\n"
                 "vitrine bench trace --json\n"
+                "vitrine bench hybrid --loops xor8,chacha20 --json\n"
                 "vitrine bench venus --json",
     .run = run,
 };
