@@ -9,6 +9,10 @@
 
 #define COMMIT_MS 10000u
 #define GPU_WINS 1.05
+/* An interrupt waits for a slice, some 100 us: about so many instructions are run in it; and of
+ * iterations with a loop inside, whose instructions are not known, so many. */
+#define SLICE_INSTRUCTIONS 400000u
+#define SLICE_OF_LOOPS 128u
 
 static void fail_row(struct vt_ledger_row *row, enum vt_loop_fate fate, const struct vt_error *err)
 {
@@ -51,11 +55,19 @@ struct vt_synth_kernel *vt_accelerator_kernel(struct vt_accelerator *a,
     return k;
 }
 
+static uint64_t slice_of(const struct vt_synth_kernel *k)
+{
+    return k->program.n_loops != 0 ? SLICE_OF_LOOPS
+                                   : SLICE_INSTRUCTIONS / (k->instructions | 1u) + 1;
+}
+
 void vt_accelerator_install(struct vt_accelerator *a, const struct vt_synth_kernel *k,
                             enum vt_accel_backend backend, struct vt_ledger_row *row)
 {
-    struct vt_accel_options options = {
-        .backend = backend, .passive = true, .canary_period = a->options.canary_period};
+    struct vt_accel_options options = {.backend = backend,
+                                       .passive = true,
+                                       .canary_period = a->options.canary_period,
+                                       .slice_iterations = slice_of(k)};
     struct vt_error err;
     if (a->worker == NULL || vt_hybrid_worker_lost(a->worker) || !k->program.independent) {
         options.backend = VT_ACCEL_HOST;

@@ -120,7 +120,7 @@ static void run_windows(struct vt_accelerator *a, struct windows *all)
     for (uint32_t pair = 0; pair < PAIRS && ran && !vt_accelerator_stopped(a); pair++) {
         watch(a, all, false);
         watch(a, all, true); /* as which it stays if it cannot be measured */
-        ran = pair != 0;
+        ran = pair + 1 < PAIRS_NEEDED;
         for (uint32_t slot = 0; slot < VT_ACCEL_SLOTS; slot++) {
             ran = ran || all[slot].n_with + all[slot].n_without != 0;
         }
