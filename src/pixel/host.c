@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -263,6 +264,30 @@ static int link_file(const char *path, struct vt_pixel_image *image, struct vt_e
 
 /* ---------------------------------------------------------------- images */
 
+/* gcc's driver, which libgccjit is, catches the signals that end a program and leaves its handler
+ * in place. They wait meanwhile, and find what they would have found. */
+static int compile_quietly(const struct vt_pixel_program *p, unsigned optimise, const char *object,
+                           struct vt_error *err)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD};
+    struct sigaction before[sizeof signals / sizeof signals[0]];
+    sigset_t ours, mask;
+    sigemptyset(&ours);
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        sigaddset(&ours, signals[i]);
+        sigaction(signals[i], NULL, &before[i]);
+    }
+    pthread_sigmask(SIG_BLOCK, &ours, &mask);
+    int rc = jit->compile(p, optimise, options, object, err);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        sigaction(signals[i], &before[i], NULL);
+    }
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
 int vt_pixel_compile(const struct vt_pixel_program *p, unsigned optimise,
                      struct vt_pixel_image *image, struct vt_error *err)
 {
@@ -278,9 +303,7 @@ int vt_pixel_compile(const struct vt_pixel_program *p, unsigned optimise,
         return vt_fail_errno(err, VT_E_IO, errno, "a directory for the compiler");
     }
     snprintf(object, sizeof object, "%s/kernel", directory);
-    pthread_mutex_lock(&lock);
-    int rc = jit->compile(p, optimise <= 3 ? optimise : 3, options, object, err);
-    pthread_mutex_unlock(&lock);
+    int rc = compile_quietly(p, optimise <= 3 ? optimise : 3, object, err);
     struct vt_pixel_image made = {0};
     rc = rc != 0 ? rc : link_file(object, &made, err);
     unlink(object);
