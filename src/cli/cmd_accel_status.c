@@ -93,8 +93,8 @@ const struct vt_verb vt_verb_accel_status = {
     .max_operands = 1,
     .description =
         "The ledger of 'vitrine accel', which may be running or over, with the counters of now:\n"
-        "iterations that kernels ran, calls that they declined and why, slices, bytes, checks.\n"
-        "--json has all of it.",
+        "iterations that kernels ran, calls that they declined and why. All of it, with slices,\n"
+        "bytes and checks at run time, is in the output of --json.",
     .examples = "vitrine accel status web\n"
                 "vitrine accel status web --json | jq '.loops[] | select(.fate == \"kept\")'",
     .columns = vt_accel_columns,
