@@ -208,8 +208,7 @@ int vt_lift_xmm(const struct vt_lift_run *x, unsigned k)
         ZydisRegisterGetClass(o->reg.value) != ZYDIS_REGCLASS_XMM) {
         return -1;
     }
-    int id = ZydisRegisterGetId(o->reg.value);
-    return id < 16 ? id : -1;
+    return o->reg.value <= ZYDIS_REGISTER_XMM15 ? (int)(o->reg.value - ZYDIS_REGISTER_XMM0) : -1;
 }
 
 void vt_lift_read_vector(struct vt_lift_run *x, unsigned k, vt_term v[2])

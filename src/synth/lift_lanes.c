@@ -28,13 +28,14 @@ static struct lanes lanes_of(struct vt_lift_run *x, unsigned k, unsigned bits)
 /* Neighbours first, so that what lay side by side is whole again. */
 static vt_term joined(struct vt_lift_run *x, const vt_term *lanes, unsigned n)
 {
-    vt_term row[16];
+    vt_term row[16] = {0};
     for (unsigned i = 0; i < n; i++) {
         row[i] = lanes[i];
     }
     for (; n > 1; n /= 2) {
         for (unsigned i = 0; i < n / 2; i++) {
-            row[i] = vt_term_concat(x->t, row[2 * i + 1], row[2 * i]);
+            const vt_term *pair = row + 2 * (size_t)i;
+            row[i] = vt_term_concat(x->t, pair[1], pair[0]);
         }
     }
     return row[0];
@@ -56,8 +57,9 @@ static void interleave(struct vt_lift_run *x)
     struct lanes a = lanes_of(x, 0, bits), b = lanes_of(x, 1, bits), r = a;
     unsigned from = x->how->kind == HIGH ? a.n / 2 : 0;
     for (unsigned i = 0; i < a.n / 2; i++) {
-        r.of[2 * i] = a.of[from + i];
-        r.of[2 * i + 1] = b.of[from + i];
+        vt_term *pair = r.of + 2 * (size_t)i;
+        pair[0] = a.of[from + i];
+        pair[1] = b.of[from + i];
     }
     write_lanes(x, 0, &r);
 }

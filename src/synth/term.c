@@ -281,7 +281,11 @@ static bool fold(const struct vt_terms *t, const struct vt_term_node *n, uint64_
 
 bool vt_term_may_push(struct vt_terms *t)
 {
-    return t->pushes < PUSHES && t->pushes++ < PUSHES;
+    if (t->pushes == PUSHES) {
+        return false;
+    }
+    t->pushes++;
+    return true;
 }
 
 vt_term vt_term_make(struct vt_terms *t, enum vt_pixel_op op, unsigned bits, unsigned lane,

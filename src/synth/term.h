@@ -5,8 +5,9 @@
  * same (docs/pixel.md), so a term is either side's, and there is one place that says what they mean
  * to a solver (smt.h). Terms of one context are numbers; equal terms have equal numbers. Making one
  * simplifies it: constants are folded, neutral elements dropped, extracts of concats resolved,
- * chains of additions of constants joined, operands of commuting operations ordered. Each such rule
- * is proven by tests/unit/synth/test_term (a solver) and tried on random numbers.
+ * chains of additions of constants joined, operands of commuting operations ordered. A solver
+ * proves such rules in some hundred shapes (tests/unit/synth/test_rules), test_term tries them on
+ * random numbers.
  *
  * Making a term cannot fail: without memory, or beyond VT_TERMS_MAX, a context turns `broken` and
  * hands out term 0 from there on; whoever uses results asks vt_terms_broken once at the end. One

@@ -95,7 +95,7 @@ static vt_term equal_to_constant(struct vt_terms *t, const struct vt_term_node *
     case VT_PIXEL_SELECT:
         return equal_to_select(t, a, c);
     case VT_PIXEL_CONCAT:
-        low = vt_term_bits(t, a->b);
+        low = vt_term_bits(t, a->b) % 64; /* it is but a part */
         if (vt_term_is_const(t, a->b, &d)) {
             return d == (c & vt_term_mask(low)) ? with(t, VT_PIXEL_EQ, a->a, c >> low)
                                                 : bit(t, false);

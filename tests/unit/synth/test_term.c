@@ -38,7 +38,7 @@ static uint64_t number(unsigned bits)
     case 3:
         return ~(((uint64_t)1 << n % bits) - 1);
     case 4:
-        return n % (2 * bits);
+        return n % (2 * (uint64_t)bits);
     case 5:
         return ((uint64_t)1 << (bits - 1)) + n % 3 - 1;
     default:
