@@ -48,6 +48,7 @@ static const char *options[] = {"-fno-strict-aliasing",
                                 "-fno-asynchronous-unwind-tables",
                                 "-fcf-protection=none",
                                 "-fno-jump-tables",
+                                "--param=max-completely-peel-times=8", /* of lanes */
                                 "-fvisibility=hidden",
                                 NULL, /* the level */
                                 NULL, /* what is beyond it */

@@ -6,137 +6,11 @@
  * elements at once ("SWAR": Hacker's Delight, chapter 2).
  */
 #include "pixel/jit.h"
-
-#include <libgccjit.h>
+#include "pixel/jit_make.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-typedef gcc_jit_rvalue *value;
-
-struct make {
-    const struct vt_pixel_program *p;
-    gcc_jit_context *c;
-    gcc_jit_function *f;
-    gcc_jit_block *block; /* that is being written */
-    gcc_jit_block *done;
-    gcc_jit_type *u[65], *s[65], *loose[65]; /* by bits; loose: in memory, aligned to nothing */
-    gcc_jit_type *boolean, *bytes;
-    gcc_jit_lvalue **values;
-    gcc_jit_lvalue *inputs[VT_PIXEL_INPUTS_MAX], *carries[VT_PIXEL_CARRIES_MAX];
-    gcc_jit_lvalue *streams[VT_PIXEL_STREAMS_MAX];
-    value strides[VT_PIXEL_STREAMS_MAX];
-    gcc_jit_lvalue *index, *count;
-    struct {
-        gcc_jit_lvalue *variables[VT_PIXEL_VARIABLES_MAX], *trips;
-        gcc_jit_block *body;
-    } loops[VT_PIXEL_LOOPS_MAX];
-    uint32_t open[VT_PIXEL_NESTING_MAX], n_open;
-    unsigned n_names;
-};
-
-/* ---------------------------------------------------------------- words */
-
-static value number(struct make *m, unsigned bits, uint64_t n)
-{
-    value wide = gcc_jit_context_new_rvalue_from_long(m->c, m->u[64], (long)n);
-    return bits == 64 ? wide : gcc_jit_context_new_cast(m->c, NULL, wide, m->u[bits]);
-}
-
-static value of(gcc_jit_lvalue *l)
-{
-    return gcc_jit_lvalue_as_rvalue(l);
-}
-
-static gcc_jit_lvalue *local(struct make *m, gcc_jit_type *type, const char *what)
-{
-    char name[32];
-    snprintf(name, sizeof name, "%s_%u", what, m->n_names++);
-    return gcc_jit_function_new_local(m->f, NULL, type, name);
-}
-
-/* A tree that is used twice would be computed twice. */
-static value keep(struct make *m, unsigned bits, value v)
-{
-    gcc_jit_lvalue *l = local(m, m->u[bits], "t");
-    gcc_jit_block_add_assignment(m->block, NULL, l, v);
-    return of(l);
-}
-
-static value cast(struct make *m, value v, gcc_jit_type *type)
-{
-    return gcc_jit_context_new_cast(m->c, NULL, v, type);
-}
-
-static value two(struct make *m, unsigned bits, enum gcc_jit_binary_op op, value a, value b)
-{
-    return gcc_jit_context_new_binary_op(m->c, NULL, op, m->u[bits], a, b);
-}
-static value add(struct make *m, unsigned n, value a, value b)
-{
-    return two(m, n, GCC_JIT_BINARY_OP_PLUS, a, b);
-}
-static value sub(struct make *m, unsigned n, value a, value b)
-{
-    return two(m, n, GCC_JIT_BINARY_OP_MINUS, a, b);
-}
-static value mul(struct make *m, unsigned n, value a, value b)
-{
-    return two(m, n, GCC_JIT_BINARY_OP_MULT, a, b);
-}
-static value and (struct make * m, unsigned n, value a, value b)
-{
-    return two(m, n, GCC_JIT_BINARY_OP_BITWISE_AND, a, b);
-}
-static value or (struct make * m, unsigned n, value a, value b)
-{
-    return two(m, n, GCC_JIT_BINARY_OP_BITWISE_OR, a, b);
-}
-static value xor (struct make * m, unsigned n, value a, value b) {
-    return two(m, n, GCC_JIT_BINARY_OP_BITWISE_XOR, a, b);
-} static value left(struct make *m, unsigned n, value a, value by)
-{
-    return two(m, n, GCC_JIT_BINARY_OP_LSHIFT, a, by);
-}
-static value right(struct make *m, unsigned n, value a, value by)
-{
-    return two(m, n, GCC_JIT_BINARY_OP_RSHIFT, a, by);
-}
-static value not(struct make * m, unsigned n, value a)
-{
-    return gcc_jit_context_new_unary_op(m->c, NULL, GCC_JIT_UNARY_OP_BITWISE_NEGATE, m->u[n], a);
-}
-static value negative(struct make *m, unsigned n, value a)
-{
-    return gcc_jit_context_new_unary_op(m->c, NULL, GCC_JIT_UNARY_OP_MINUS, m->u[n], a);
-}
-/* 0 or 1, of so many bits. */
-static value compare(struct make *m, unsigned n, enum gcc_jit_comparison op, value a, value b)
-{
-    return cast(m, gcc_jit_context_new_comparison(m->c, NULL, op, a, b), m->u[n]);
-}
-/* Of one bit: all ones or 0. */
-static value mask(struct make *m, unsigned n, value bit)
-{
-    return negative(m, n, n == 8 ? bit : cast(m, bit, m->u[n]));
-}
-static value choose(struct make *m, unsigned n, value all, value a, value b)
-{
-    /* b ^ ((a ^ b) & all): a and b once each */
-    value kept = keep(m, n, b);
-    return xor(m, n, kept, and(m, n, xor(m, n, a, kept), all));
-}
-static value as_signed(struct make *m, unsigned bits, value v)
-{
-    return cast(m, v, m->s[bits]);
-}
-static value shifted_signed(struct make *m, unsigned bits, value v, value by)
-{
-    return cast(m,
-                gcc_jit_context_new_binary_op(m->c, NULL, GCC_JIT_BINARY_OP_RSHIFT, m->s[bits],
-                                              as_signed(m, bits, v), as_signed(m, bits, by)),
-                m->u[bits]);
-}
 static value builtin(struct make *m, const char *name, gcc_jit_type *type, value v)
 {
     gcc_jit_function *f = gcc_jit_context_get_builtin_function(m->c, name);
@@ -510,11 +384,6 @@ static value operation(struct make *m, const struct vt_pixel_insn *i, value a, v
     }
 }
 
-static unsigned width(const struct make *m, uint32_t v)
-{
-    return m->p->insns[v].bits;
-}
-
 static value comparison(struct make *m, const struct vt_pixel_insn *i, value a, value b)
 {
     static const enum gcc_jit_comparison how[] = {GCC_JIT_COMPARISON_EQ, GCC_JIT_COMPARISON_NE,
@@ -606,7 +475,7 @@ static void begin_loop(struct make *m, uint32_t which)
     const struct vt_pixel_loop *l = &m->p->loops[which];
     for (uint32_t v = 0; v < l->n; v++) {
         unsigned bits = width(m, l->initial[v]);
-        m->loops[which].variables[v] = local(m, m->u[bits == 1 ? 8 : bits], "v");
+        m->loops[which].variables[v] = local(m, m->u[stored(bits)], "v");
         gcc_jit_block_add_assignment(m->block, NULL, m->loops[which].variables[v],
                                      of(m->values[l->initial[v]]));
     }
@@ -646,7 +515,7 @@ static value value_of(struct make *m, const struct vt_pixel_insn *i)
     value b = i->b != VT_PIXEL_NONE ? of(m->values[i->b]) : NULL;
     switch (i->op) {
     case VT_PIXEL_CONST:
-        return number(m, i->bits == 1 ? 8 : i->bits, i->imm);
+        return number(m, stored(i->bits), i->imm);
     case VT_PIXEL_INPUT:
         return of(m->inputs[i->imm]);
     case VT_PIXEL_CARRY:
@@ -683,7 +552,7 @@ static value value_of(struct make *m, const struct vt_pixel_insn *i)
         return carry_of(m, i, n, a, b, c);
     }
     case VT_PIXEL_SELECT: {
-        unsigned n = i->bits == 1 ? 8 : i->bits;
+        unsigned n = stored(i->bits);
         return choose(m, n, mask(m, n, of(m->values[i->c])), a, b);
     }
     case VT_PIXEL_ZEXT:
@@ -706,7 +575,7 @@ static value value_of(struct make *m, const struct vt_pixel_insn *i)
     }
 }
 
-static void emit(struct make *m, uint32_t at)
+void vt_make_operation(struct make *m, uint32_t at)
 {
     const struct vt_pixel_insn *i = &m->p->insns[at];
     switch (i->op) {
@@ -723,7 +592,7 @@ static void emit(struct make *m, uint32_t at)
         end_loop(m, (uint32_t)i->imm);
         return;
     default:
-        m->values[at] = local(m, m->u[i->bits == 1 ? 8 : i->bits], "x");
+        m->values[at] = local(m, m->u[stored(i->bits)], "x");
         gcc_jit_block_add_assignment(m->block, NULL, m->values[at], value_of(m, i));
     }
 }
@@ -747,23 +616,18 @@ static void make_types(struct make *m)
     m->bytes = gcc_jit_type_get_pointer(m->u[8]);
 }
 
-static gcc_jit_lvalue *element(struct make *m, value array, uint32_t k)
-{
-    value at = gcc_jit_context_new_rvalue_from_int(m->c, m->s[32], (int)k);
-    return gcc_jit_context_new_array_access(m->c, NULL, array, at);
-}
-
 /* From the call's arrays to variables of the width they have here. */
 static gcc_jit_lvalue *taken(struct make *m, value array, uint32_t k, unsigned bits)
 {
-    unsigned n = bits == 1 ? 8 : bits;
+    unsigned n = stored(bits);
     gcc_jit_lvalue *l = local(m, m->u[n], "in");
     value v = cast(m, of(element(m, array, k)), m->u[n]);
     gcc_jit_block_add_assignment(m->block, NULL, l, bits == 1 ? and(m, 8, v, number(m, 8, 1)) : v);
     return l;
 }
 
-static void make_function(struct make *m)
+/* False: no memory. */
+static bool make_function(struct make *m, bool lanes)
 {
     const struct vt_pixel_program *p = m->p;
     gcc_jit_type *words = gcc_jit_type_get_pointer(m->u[64]);
@@ -805,16 +669,21 @@ static void make_function(struct make *m)
     }
     m->index = local(m, m->s[64], "k");
     gcc_jit_block_add_assignment(m->block, NULL, m->index, gcc_jit_context_zero(m->c, m->s[64]));
-    gcc_jit_block *head = gcc_jit_function_new_block(m->f, "head");
+    m->head = gcc_jit_function_new_block(m->f, "head");
     gcc_jit_block *body = gcc_jit_function_new_block(m->f, "body");
-    gcc_jit_block_end_with_jump(m->block, NULL, head);
+    m->count = cast(m, member[0], m->u[64]);
+    m->addresses = cast(m, member[3], words);
+    bool made = !lanes || vt_make_lanes(m);
+    if (!lanes) {
+        gcc_jit_block_end_with_jump(m->block, NULL, m->head);
+    }
     gcc_jit_block_end_with_conditional(
-        head, NULL,
+        m->head, NULL,
         gcc_jit_context_new_comparison(m->c, NULL, GCC_JIT_COMPARISON_LT, of(m->index), member[0]),
         body, m->done);
     m->block = body;
     for (uint32_t k = 0; k < p->n_insns; k++) {
-        emit(m, k);
+        vt_make_operation(m, k);
     }
     for (uint32_t k = 0; k < p->n_carries; k++) {
         gcc_jit_block_add_assignment(m->block, NULL, m->carries[k],
@@ -822,12 +691,13 @@ static void make_function(struct make *m)
     }
     gcc_jit_block_add_assignment_op(m->block, NULL, m->index, GCC_JIT_BINARY_OP_PLUS,
                                     gcc_jit_context_one(m->c, m->s[64]));
-    gcc_jit_block_end_with_jump(m->block, NULL, head);
+    gcc_jit_block_end_with_jump(m->block, NULL, m->head);
     for (uint32_t k = 0; k < p->n_carries; k++) {
         gcc_jit_block_add_assignment(m->done, NULL, element(m, member[2], k),
                                      cast(m, of(m->carries[k]), m->u[64]));
     }
     gcc_jit_block_end_with_return(m->done, NULL, cast(m, of(m->index), m->u[64]));
+    return made;
 }
 
 static int compile(const struct vt_pixel_program *p, unsigned optimise, const char *const *options,
@@ -848,10 +718,12 @@ static int compile(const struct vt_pixel_program *p, unsigned optimise, const ch
         gcc_jit_context_add_command_line_option(m.c, *options);
     }
     make_types(&m);
-    make_function(&m);
-    gcc_jit_context_compile_to_file(m.c, GCC_JIT_OUTPUT_KIND_OBJECT_FILE, object);
-    const char *why = gcc_jit_context_get_first_error(m.c);
-    int rc = why == NULL ? 0 : vt_fail(err, VT_E_REFUSED, "libgccjit: %s", why);
+    int rc = make_function(&m, optimise >= 3) ? 0 : vt_fail(err, VT_E_NOMEM, "a compiler");
+    if (rc == 0) {
+        gcc_jit_context_compile_to_file(m.c, GCC_JIT_OUTPUT_KIND_OBJECT_FILE, object);
+        const char *why = gcc_jit_context_get_first_error(m.c);
+        rc = why == NULL ? 0 : vt_fail(err, VT_E_REFUSED, "libgccjit: %s", why);
+    }
     gcc_jit_context_release(m.c);
     free(m.values);
     return rc;

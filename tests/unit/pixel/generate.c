@@ -65,6 +65,12 @@ uint64_t vt_generator_value(struct vt_generator *g, unsigned bits)
     }
 }
 
+/** No iteration sees anything of another one, and all happen. */
+static bool apart(const struct vt_generator *g)
+{
+    return g->independent && !g->meeting;
+}
+
 static uint32_t emit(struct making *m, struct vt_pixel_insn insn)
 {
     uint32_t value = vt_pixel_emit(m->p, insn);
@@ -263,7 +269,7 @@ static void make_loop(struct making *m)
     }
     struct vt_pixel_loop l = {.n = 1 + vt_generator_below(m->g, 4), .max_trips = 8};
     unsigned bits[4] = {0};
-    bool sure = m->g->independent || chance(m->g, 80);
+    bool sure = apart(m->g) || chance(m->g, 80);
     for (uint32_t v = 0; v < l.n; v++) {
         bits[v] = pick_width(m, VT_WIDTH_ALL, v == 0 ? 8 : 1, 64);
         l.initial[v] = v == 0 ? constant(m, bits[v], 0) : pick(m, bits[v]);
@@ -355,7 +361,7 @@ static void declare_streams(struct making *m)
         s->stride_input = VT_PIXEL_NONE;
         s->stride = chance(m->g, 70) ? strides[vt_generator_below(m->g, 10)]
                                      : (int64_t)vt_generator_below(m->g, 81) - 40;
-        if (m->g->independent && s->stride > -window && s->stride < window) {
+        if (apart(m->g) && s->stride > -window && s->stride < window) {
             s->stride = s->stride < 0 ? -window : window;
         }
         uint32_t by = vt_generator_below(m->g, 8);
@@ -518,7 +524,7 @@ static void make_inputs(struct vt_generator *g, const struct vt_pixel_program *p
             if (p->streams[s].stride_input == i) {
                 int64_t window = p->streams[s].high - p->streams[s].low;
                 stride = true;
-                least = g->independent && window > least ? window : least;
+                least = apart(g) && window > least ? window : least;
             }
         }
         int64_t value = least + (int64_t)vt_generator_below(g, 40);
@@ -553,8 +559,8 @@ bool vt_generate_call(struct vt_generator *g, const struct vt_pixel_program *p, 
         longest = reach[i] > longest ? reach[i] : longest;
         sum += reach[i];
     }
-    bool apart = g->independent || chance(g, 30);
-    c->bytes = (size_t)(2 * AROUND + (apart ? sum : longest + AROUND));
+    bool lie_apart = apart(g) || chance(g, 30);
+    c->bytes = (size_t)(2 * AROUND + (lie_apart ? sum : longest + AROUND));
     c->memory = malloc(c->bytes);
     if (c->memory == NULL) {
         return false;
@@ -566,7 +572,7 @@ bool vt_generate_call(struct vt_generator *g, const struct vt_pixel_program *p, 
     for (uint32_t i = 0; i < p->n_streams; i++) {
         int64_t slack = longest + AROUND - reach[i];
         int64_t here =
-            apart ? at : AROUND + vt_generator_below(g, (uint32_t)slack + 1) % (2 * AROUND + 1);
+            lie_apart ? at : AROUND + vt_generator_below(g, (uint32_t)slack + 1) % (2 * AROUND + 1);
         c->streams[i] = c->memory + (here - first[i]);
         at += reach[i];
     }

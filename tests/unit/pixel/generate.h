@@ -18,6 +18,8 @@ struct vt_generator {
     /** Only programs that are `independent`, whose loops' trips never run out; calls in which no
      * two iterations touch a byte that one of them writes, and streams lie apart. */
     bool independent;
+    /** Programs that are `independent`, but trips may run out and streams overlap all the same. */
+    bool meeting;
     unsigned fixed_op; /**< each program has this operation, ADD to PASHR; 0: any */
 };
 void vt_generator_init(struct vt_generator *g, uint64_t seed);
