@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of the number of a loop's way out: a word, as the other variables are. Of mixed widths gcc makes
+ * poorer vectors. */
+#define EXIT_BITS 64
+
 #define TRIPS 32U         /* of an inner loop that are executed one by one … */
 #define TRIPS_INSNS 4096U /* … if they are no more instructions than that */
 #define BACK (-2)         /* where an edge leads: to the head of the region */
@@ -231,15 +235,15 @@ static int leave_loop(struct vt_execution *x, struct vt_running_loop *l, const s
     uint32_t n = ways_out(trips, to);
     vt_term exit = 0;
     if (n > 1) {
-        vt_term next = vt_term_const(x->terms, 8, 0);
+        vt_term next = vt_term_const(x->terms, EXIT_BITS, 0);
         for (uint32_t k = 1; k < n; k++) {
             struct vt_running ignored;
             vt_way here = merge(x, trips, to[k], false, &ignored);
             next = vt_term_select(x->terms, vt_way_term(x->ways, here),
-                                  vt_term_const(x->terms, 8, k), next);
+                                  vt_term_const(x->terms, EXIT_BITS, k), next);
         }
-        add_variable(x, l, vt_term_symbol(x->terms, 8, "exit"), vt_term_const(x->terms, 8, 0),
-                     next);
+        add_variable(x, l, vt_term_symbol(x->terms, EXIT_BITS, "exit"),
+                     vt_term_const(x->terms, EXIT_BITS, 0), next);
         exit = l->result[l->n - 1];
     }
     vt_way rest = way;
@@ -247,7 +251,7 @@ static int leave_loop(struct vt_execution *x, struct vt_running_loop *l, const s
         vt_way here = rest;
         if (k + 1 < n) {
             vt_way bit = vt_way_of(x->ways, vt_term_compare(x->terms, VT_PIXEL_EQ, exit,
-                                                            vt_term_const(x->terms, 8, k)));
+                                                            vt_term_const(x->terms, EXIT_BITS, k)));
             here = vt_way_and(x->ways, rest, bit);
             rest = vt_way_and(x->ways, rest, vt_way_not(x->ways, bit));
         }
