@@ -9,7 +9,8 @@ golden=$here/../golden/gpu/linux-card.diff
 cache=${VITRINE_CACHE_DIR:-/var/cache/vitrine}
 [ -d "$cache" ] || cache=${XDG_CACHE_HOME:-$HOME/.cache}/vitrine
 tree=$cache/kernels/6.12-amd64
-[ -d "$tree" ] || skip 'no kernel with virtio-gpu: tools/setup kernels'
+[ -d "$tree" ] || tree=$cache/mesa-guest
+[ -d "$tree" ] || skip 'no kernel with virtio-gpu: tools/setup kernels, or mesa-guest'
 
 # Watches $vm until told to end. A recording with gaps says nothing about drivers; answers that were looked for
 # too late do: diff compares those that both sides have.
