@@ -79,7 +79,6 @@ static int read_loops(const struct vt_args *args, struct vt_synth_loop **loops, 
             return vt_report(args, &err);
         }
         if (vt_synth_loop_of_hex(bytes, *loops, &err) != 0) {
-            free(*loops);
             return vt_usage_error(args, "--bytes: %s", err.message);
         }
         return 0;
@@ -94,7 +93,6 @@ static int read_loops(const struct vt_args *args, struct vt_synth_loop **loops, 
                 left_out);
     }
     if (vt_args_value(args, "loop") != NULL && (only < 1 || only > *n)) {
-        free(*loops);
         return vt_usage_error(args, "--loop takes 1 to %" PRIu32, *n);
     }
     if (only != 0) {
@@ -109,11 +107,12 @@ static int run(const struct vt_args *args)
     struct vt_proof_options how;
     struct vt_error err;
     struct vt_rows *rows;
-    struct vt_synth_loop *loops;
-    uint32_t first, n;
+    struct vt_synth_loop *loops = NULL;
+    uint32_t first = 0, n = 0;
     int result = vt_synth_args(args, &how);
     result = result != 0 ? result : read_loops(args, &loops, &first, &n);
     if (result != 0) {
+        free(loops);
         return result;
     }
     int rc = vt_rows_create(args, columns, N_COLUMNS, &rows, &err);
