@@ -41,7 +41,9 @@ int vt_accelerator_try_gpu(struct vt_accelerator *a, uint32_t row, struct vt_err
 /** Measures every kernel that waits and has enough to do, keeps it or removes it. */
 int vt_accelerator_measure(struct vt_accelerator *a, uint32_t *tried, uint32_t *won,
                            struct vt_error *err);
-/** Iterations a second of a kernel that is installed and active; 0: too few ran. */
+/** Iterations a second, by the host's clock, of a kernel that is installed and active; 0: too few
+ * ran.
+ */
 double vt_accelerator_rate(struct vt_accelerator *a, uint32_t slot);
 
 #endif

@@ -117,6 +117,7 @@ int vt_accelerator_try_gpu(struct vt_accelerator *a, uint32_t which, struct vt_e
 {
     struct vt_ledger_row *row = &a->rows[which], gpu = *row;
     const struct vt_synth_kernel *k = a->kernels[which];
+    double host = vt_accelerator_rate(a, row->slot);
     vt_accelerator_remove(a, row->slot);
     int rc = vt_accelerator_commit(a, err);
     if (rc != 0) {
@@ -127,7 +128,7 @@ int vt_accelerator_try_gpu(struct vt_accelerator *a, uint32_t which, struct vt_e
     if (rc == 0 && gpu.fate == VT_FATE_WAITING && gpu.backend == VT_ACCEL_GPU) {
         vt_accel_switch(a->accel, gpu.slot, true);
         gpu.rate = vt_accelerator_rate(a, gpu.slot);
-        if (gpu.rate >= GPU_WINS * row->rate) {
+        if (gpu.rate >= GPU_WINS * host && host > 0) {
             gpu.fate = VT_FATE_KEPT;
             *row = gpu;
             vt_accelerator_tell(a, row);

@@ -2,14 +2,19 @@
  *
  * Windows of time alternate: in one the kernel is active, in the next the guest runs its loop
  * itself and the hook only counts. Iterations a second are compared, by the upper quartile of the
- * windows in which the loop ran at all: a loop that begins or ends within a window, and a vCPU that
- * has to wait for a host's CPU, make some of them low. All kernels that wait are measured in the
- * same windows: one that makes the others slower is seen in their rates, too.
+ * windows in which the loop ran at all: a loop that begins or ends within a window makes some of
+ * them low. The seconds are those that the vCPU's thread was executing, so that neither a busy host
+ * nor an idle guest counts; with a GPU's kernel, for which it waits, they are the clock's. All
+ * kernels that wait are measured in the same windows: one that makes the others slower is seen in
+ * their rates, too.
  */
 #include "hybrid/accelerator.h"
 
 #include "base/io.h"
 
+#include <ctype.h>
+#include <dirent.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,9 +24,12 @@
 #define ITERATIONS_NEEDED 200 /* in a window: else it did not run */
 #define WIN 1.05              /* what must be won to be kept */
 
+#define OWN 0.5 /* of the iterations in its windows are the kernel's, or it is not used */
+
 struct windows {
     double with[PAIRS], without[PAIRS];
     uint32_t n_with, n_without;
+    uint64_t ran, own; /* iterations while it was active; of these, the kernel's */
 };
 
 static int by_value(const void *a, const void *b)
@@ -43,31 +51,101 @@ static uint64_t iterations_of(const struct vt_accelerator *a, uint32_t slot)
     return counts.heads + counts.iterations;
 }
 
-static double wait_window(const struct vt_accelerator *a)
+/* ---------------------------------------------------------------- seconds */
+
+/* How long a thread of QEMU's has been executing, in nanoseconds; false: not known. */
+static bool executed(pid_t qemu, const char *thread, uint64_t *ns)
 {
-    uint64_t begin = vt_now_ns(), ns = a->options.measure_ms * 1000000;
+    char path[64 + NAME_MAX];
+    snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)qemu, thread);
+    FILE *from = fopen(path, "re");
+    bool known = from != NULL && fscanf(from, "%" SCNu64, ns) == 1;
+    if (from != NULL) {
+        (void)fclose(from);
+    }
+    return known;
+}
+
+static bool is_vcpu(pid_t qemu, const char *thread)
+{
+    char path[64 + NAME_MAX], name[32] = "";
+    snprintf(path, sizeof path, "/proc/%d/task/%s/comm", (int)qemu, thread);
+    FILE *from = fopen(path, "re");
+    bool is =
+        from != NULL && fgets(name, sizeof name, from) != NULL && strncmp(name, "CPU ", 4) == 0;
+    if (from != NULL) {
+        (void)fclose(from);
+    }
+    return is;
+}
+
+/* How long its vCPU has been executing; false: not known. */
+static bool vcpu_executed(const struct vt_accelerator *a, uint64_t *ns)
+{
+    pid_t qemu = vt_vm_info(a->target->vm)->qemu_pid;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)qemu);
+    DIR *all = opendir(path);
+    bool known = false;
+    const struct dirent *one;
+    while (all != NULL && !known && (one = readdir(all)) != NULL) {
+        known = isdigit((unsigned char)one->d_name[0]) && is_vcpu(qemu, one->d_name) &&
+                executed(qemu, one->d_name, ns);
+    }
+    if (all != NULL) {
+        closedir(all);
+    }
+    return known;
+}
+
+static bool on_gpu(const struct vt_accelerator *a)
+{
+    for (uint32_t i = 0; i < a->n_rows; i++) {
+        if (a->rows[i].fate == VT_FATE_WAITING && a->rows[i].backend == VT_ACCEL_GPU) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Waits for a window to pass; how long it was, by the thread's clock or the host's. */
+static double wait_window(const struct vt_accelerator *a, bool by_clock)
+{
+    uint64_t begin = vt_now_ns(), ns = a->options.measure_ms * 1000000, before, after;
     struct timespec window = {.tv_sec = (time_t)(ns / 1000000000),
                               .tv_nsec = (long)(ns % 1000000000)};
+    bool known = !by_clock && vcpu_executed(a, &before);
     (void)nanosleep(&window, NULL);
-    return (double)(vt_now_ns() - begin) / 1e9;
+    known = known && vcpu_executed(a, &after);
+    return (known && after > before ? (double)(after - before) : (double)(vt_now_ns() - begin)) /
+           1e9;
 }
+
+/* ---------------------------------------------------------------- windows */
 
 /* One window; adds each waiting kernel's rate to its list. */
 static void watch(struct vt_accelerator *a, struct windows *all, bool active)
 {
-    uint64_t before[VT_ACCEL_SLOTS] = {0};
-    for (uint32_t i = 0; i < a->n_rows; i++) {
-        if (a->rows[i].fate == VT_FATE_WAITING) {
-            vt_accel_switch(a->accel, a->rows[i].slot, active);
-            before[a->rows[i].slot] = iterations_of(a, a->rows[i].slot);
-        }
-    }
-    double seconds = wait_window(a);
+    uint64_t before[VT_ACCEL_SLOTS] = {0}, own[VT_ACCEL_SLOTS] = {0};
+    struct vt_accel_slot counts;
     for (uint32_t i = 0; i < a->n_rows; i++) {
         if (a->rows[i].fate == VT_FATE_WAITING) {
             uint32_t slot = a->rows[i].slot;
-            uint64_t n = iterations_of(a, slot) - before[slot];
+            vt_accel_switch(a->accel, slot, active);
+            vt_accel_read(a->accel, slot, &counts);
+            before[slot] = counts.heads + counts.iterations;
+            own[slot] = counts.iterations;
+        }
+    }
+    double seconds = wait_window(a, on_gpu(a));
+    for (uint32_t i = 0; i < a->n_rows; i++) {
+        if (a->rows[i].fate == VT_FATE_WAITING) {
+            uint32_t slot = a->rows[i].slot;
+            vt_accel_read(a->accel, slot, &counts);
+            uint64_t n = counts.heads + counts.iterations - before[slot];
             struct windows *w = &all[slot];
+            w->ran += active ? n : 0;
+            w->own += active ? counts.iterations - own[slot] : 0;
             if (n >= ITERATIONS_NEEDED && active) {
                 w->with[w->n_with++] = (double)n / seconds;
             } else if (n >= ITERATIONS_NEEDED) {
@@ -83,13 +161,24 @@ double vt_accelerator_rate(struct vt_accelerator *a, uint32_t slot)
     uint32_t n = 0;
     for (uint32_t i = 0; i < PAIRS && !vt_accelerator_stopped(a); i++) {
         uint64_t before = iterations_of(a, slot);
-        double seconds = wait_window(a);
+        double seconds = wait_window(a, true);
         uint64_t ran = iterations_of(a, slot) - before;
         if (ran >= ITERATIONS_NEEDED) {
             rates[n++] = (double)ran / seconds;
         }
     }
     return n >= PAIRS_NEEDED ? upper_quartile(rates, n) : 0;
+}
+
+/* A kernel that hardly ever runs costs its hook. */
+static void say_declined(struct vt_ledger_row *row)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 1; i < VT_ACCEL_DECLINES; i++) {
+        most = row->counts.declines[i] > row->counts.declines[most] ? i : most;
+    }
+    snprintf(row->why, sizeof row->why, "it hardly runs: mostly declined for %s",
+             vt_accel_decline_name(most));
 }
 
 static void judge(struct vt_accelerator *a, struct vt_ledger_row *row, struct windows *w,
@@ -101,14 +190,19 @@ static void judge(struct vt_accelerator *a, struct vt_ledger_row *row, struct wi
     row->rate = upper_quartile(w->with, w->n_with);
     row->tcg_rate = upper_quartile(w->without, w->n_without);
     (*tried)++;
-    if (row->rate >= WIN * row->tcg_rate) {
+    bool used = (double)w->own >= OWN * (double)w->ran;
+    if (used && row->rate >= WIN * row->tcg_rate) {
         row->fate = VT_FATE_KEPT;
         (*won)++;
     } else {
         row->fate = VT_FATE_SLOWER;
         vt_accel_read(a->accel, row->slot, &row->counts);
-        snprintf(row->why, sizeof row->why, "%.2f times as fast as the guest's own code",
-                 row->rate / row->tcg_rate);
+        if (used) {
+            snprintf(row->why, sizeof row->why, "%.2f times as fast as the guest's own code",
+                     row->rate / row->tcg_rate);
+        } else {
+            say_declined(row);
+        }
         vt_accelerator_remove(a, row->slot);
     }
     vt_accelerator_tell(a, row);
