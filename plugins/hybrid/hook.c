@@ -85,6 +85,7 @@ static void add(uint64_t *counter, uint64_t n)
 
 void vt_hook_disable(struct vt_installed *k, enum vt_hybrid_refusal why)
 {
+    k->disabled = true;
     k->slot->refusal = why;
     __atomic_store_n(&k->slot->state, VT_HYBRID_DISABLED, __ATOMIC_RELEASE);
     fprintf(stderr, "vitrine-hybrid: kernel %s is disabled: %s\n", k->kernel.d.hash,
@@ -225,7 +226,7 @@ static void on_head(unsigned vcpu, void *hook)
     }
     bool on = __atomic_load_n(&s->wanted, __ATOMIC_RELAXED) == VT_HYBRID_WANT_ACTIVE &&
               __atomic_load_n(&vt_control->enabled, __ATOMIC_RELAXED) != 0;
-    if (s->state != VT_HYBRID_INSTALLED) {
+    if (k->disabled) {
         set_gate(k, DISABLED);
     } else if (!on) {
         k->failures = 0;
@@ -346,8 +347,7 @@ void vt_hook_translated(struct qemu_plugin_tb *tb)
     for (uint32_t i = 0; i < VT_HYBRID_SLOTS; i++) {
         struct vt_installed *k = &vt_kernels[i];
         uint64_t missing;
-        if (!k->used || k->slot->state != VT_HYBRID_INSTALLED ||
-            !matches(&k->kernel, code, n, &missing)) {
+        if (!k->used || k->disabled || !matches(&k->kernel, code, n, &missing)) {
             continue;
         }
         void *hook = hook_for(k, missing);

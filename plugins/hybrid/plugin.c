@@ -1,12 +1,11 @@
 /* plugins/hybrid/plugin.c - loaded, steered, unloaded.
  *
- *   -plugin vitrine-hybrid-7.so,fd=N      the segment (hybrid/segment.h), open for reading and
- * writing
+ *   -plugin vitrine-hybrid-7.so,fd=N      the segment (hybrid/segment.h), open both ways
  *
  * A thread waits on the control page's generation. What is installed changes while QEMU resets the
  * plugin: it stops the vCPU, drops every translation and callback, and calls us to register anew;
- * so a head is hooked by one set of kernels, and their memory can be given back. The callback of
- * translations is there from the beginning on: it is how pages that hold code are known.
+ * so a head is hooked by one set of kernels, their memory can be given back, and all code that is
+ * translated from then on is seen. Until the first kernel comes nothing is instrumented.
  * docs/plugins.md says what QEMU's resets want.
  */
 #include "plugin.h"
@@ -159,15 +158,13 @@ static void take_slot(uint32_t i, bool ram)
     struct vt_installed *k = &vt_kernels[i];
     struct vt_hybrid_slot *s = &vt_slots[i];
     uint32_t wanted = __atomic_load_n(&s->wanted, __ATOMIC_ACQUIRE);
-    if (wanted == VT_HYBRID_WANT_NONE) {
-        if (s->state != VT_HYBRID_EMPTY) {
-            drop(k);
-            memset((uint8_t *)s + offsetof(struct vt_hybrid_slot, heads), 0,
-                   sizeof *s - offsetof(struct vt_hybrid_slot, heads));
-            s->refusal = s->hooks = 0;
-            __atomic_store_n(&s->state, VT_HYBRID_EMPTY, __ATOMIC_RELEASE);
-        }
-    } else if (s->state == VT_HYBRID_EMPTY) {
+    if (wanted == VT_HYBRID_WANT_NONE && (k->used || s->state != VT_HYBRID_EMPTY)) {
+        drop(k);
+        memset((uint8_t *)s + offsetof(struct vt_hybrid_slot, heads), 0,
+               sizeof *s - offsetof(struct vt_hybrid_slot, heads));
+        s->refusal = s->hooks = 0;
+        __atomic_store_n(&s->state, VT_HYBRID_EMPTY, __ATOMIC_RELEASE);
+    } else if (wanted != VT_HYBRID_WANT_NONE && !k->used && s->state == VT_HYBRID_EMPTY) {
         uint32_t why = !one_vcpu ? VT_HYBRID_REFUSED_VCPUS : !ram ? VT_HYBRID_REFUSED_RAM : 0;
         k->slot = s;
         why = why == VT_HYBRID_REFUSED_NOT ? install(k, i) : why;

@@ -29,6 +29,7 @@ extern bool vt_debugged; /**< the guest has hardware breakpoints: kernels would 
 /** An installed kernel. Made and dropped while no vCPU executes. */
 struct vt_installed {
     bool used;
+    bool disabled; /**< what the segment says of it, others may write */
     struct vt_kernel kernel;
     struct vt_hybrid_slot *slot;
     /* The vCPU's. */

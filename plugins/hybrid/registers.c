@@ -21,7 +21,22 @@
 #define ATTEMPTS 64
 #define SEGMENT_WORDS 3 /* selector; base; limit and flags */
 
-enum { RAX, RSP = 4, RIP = 16, CS = 17, SS, DS, ES, FS, GS, FS_BASE, GS_BASE, CR0, CR2, CR3, CR4 };
+/* Of names; the first sixteen as x86 numbers them. */
+enum {
+    RIP = 16,
+    CS = 17,
+    SS = 18,
+    DS = 19,
+    ES = 20,
+    FS = 21,
+    GS = 22,
+    FS_BASE = 23,
+    GS_BASE = 24,
+    CR0 = 25,
+    CR2 = 26,
+    CR3 = 27,
+    CR4 = 28
+};
 static const char *const names[] = {"rax",     "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                     "r8",      "r9",  "r10", "r11", "r12", "r13", "r14", "r15",
                                     "rip",     "cs",  "ss",  "ds",  "es",  "fs",  "gs",  "fs_base",
@@ -143,7 +158,7 @@ static bool fits_segments(const uint64_t *here, const uint64_t *known)
 {
     static const uint8_t order[] = {ES, CS, SS, DS, FS, GS};
     for (unsigned i = 0; i < 6; i++) {
-        if ((uint32_t)here[i * SEGMENT_WORDS] != known[order[i]]) {
+        if ((uint32_t)here[(size_t)i * SEGMENT_WORDS] != known[order[i]]) {
             return false;
         }
     }
