@@ -321,7 +321,6 @@ static value bit_operation(struct make *m, const struct vt_pixel_insn *i, value 
     case VT_PIXEL_NOT:
         return xor(m, 8, a, one);
     case VT_PIXEL_UDIV: /* 1 but for 0/1 */
-        return or (m, 8, a, xor(m, 8, b, one));
     case VT_PIXEL_SDIV: /* -1/-1 is 1, which is -1; by 0: 0: -1, -1: 1 */
         return or (m, 8, a, xor(m, 8, b, one));
     case VT_PIXEL_UREM:
