@@ -147,11 +147,13 @@ static inline uint32_t left(uint32_t x, unsigned n)
 #define QUARTER(a, b, c, d)                                                                        \
     a += b, d = left(d ^ a, 16), c += d, b = left(b ^ c, 12), a += b, d = left(d ^ a, 8), c += d,  \
             b = left(b ^ c, 7)
-/* RFC 8439's block function for consecutive counters. */
+/* RFC 8439's block function for consecutive counters, as libraries have it: no array on the stack
+ * that is gone through with an index. */
 LOOP void chacha20(uint32_t *out, uint32_t *state, size_t blocks)
 {
     for (size_t k = 0; k < blocks; k++) {
         uint32_t x[16];
+#pragma GCC unroll 16
         for (unsigned i = 0; i < 16; i++) {
             x[i] = state[i];
         }
@@ -165,6 +167,7 @@ LOOP void chacha20(uint32_t *out, uint32_t *state, size_t blocks)
             QUARTER(x[2], x[7], x[8], x[13]);
             QUARTER(x[3], x[4], x[9], x[14]);
         }
+#pragma GCC unroll 16
         for (unsigned i = 0; i < 16; i++) {
             out[i] = x[i] + state[i];
         }

@@ -28,6 +28,7 @@ extern "C" {
 #define VT_SYNTH_BLOCKS_MAX 64u
 #define VT_SYNTH_BYTES_MAX 4096u /**< of a loop's code */
 #define VT_SYNTH_CELLS_MAX 48u
+#define VT_SYNTH_DISJOINT_MAX 256u
 
 struct vt_synth_block {
     int64_t at;     /**< from the head's first byte; the head's own block has 0 */
@@ -46,12 +47,16 @@ struct vt_synth_loop {
 
 #define VT_LINEAR_FS 16u
 #define VT_LINEAR_GS 17u
+#define VT_LINEAR_PLACE 32u
 /** constant + Σ coefficient × register at the head, modulo 2^64. */
 struct vt_linear {
     uint64_t constant;
     uint32_t n;
     struct {
-        uint32_t reg; /**< 0-15 rax rcx rdx rbx rsp rbp rsi rdi r8 … r15; FS, GS base */
+        /** 0-15 rax rcx rdx rbx rsp rbp rsi rdi r8 … r15; FS, GS base. In positions of streams
+         * also VT_LINEAR_PLACE + i: the kernel's input i, behind the inputs its carries, of 64
+         * bits: a pointer that lies in memory. */
+        uint32_t reg;
         uint64_t coefficient;
     } part[4];
 };
@@ -98,7 +103,7 @@ struct vt_synth_kernel {
         carries[VT_PIXEL_CARRIES_MAX]; /**< of program.carries: from where and to where */
     struct vt_linear streams[VT_PIXEL_STREAMS_MAX]; /**< position at the head */
     bool aligned[VT_PIXEL_STREAMS_MAX]; /**< x86 would fault unless the position is aligned to 16 */
-    struct vt_disjoint disjoint[128];
+    struct vt_disjoint disjoint[VT_SYNTH_DISJOINT_MAX];
     uint32_t n_disjoint;
     uint32_t instructions; /**< of one iteration at most, inner loops once */
     /** How many iterations from here on surely come back to the head: a program without carries,

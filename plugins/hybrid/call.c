@@ -128,6 +128,20 @@ int vt_slice_values(struct vt_slice *s)
     return rc;
 }
 
+/* Values are those of vt_slice_values. */
+static uint64_t position_of(const struct vt_slice *s, const struct vt_hybrid_linear *l)
+{
+    uint64_t sum = l->constant;
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct vt_hybrid_linear one = {.reg = {l->reg[i]}, .coefficient = {1}, .n = 1};
+        uint32_t place = l->reg[i] - VT_HYBRID_LINEAR_PLACE, n = s->k->d.n_inputs;
+        sum += l->coefficient[i] * (l->reg[i] < VT_HYBRID_LINEAR_PLACE ? vt_linear(&one, s->r)
+                                    : place < n                        ? s->inputs[place]
+                                                                       : s->carries[place - n]);
+    }
+    return sum;
+}
+
 int vt_slice_begin(struct vt_slice *s)
 {
     const struct vt_hybrid_kernel *d = &s->k->d;
@@ -146,7 +160,7 @@ int vt_slice_begin(struct vt_slice *s)
     for (uint32_t i = 0; i < d->n_streams; i++) {
         const struct vt_hybrid_stream *stream = &d->streams[i];
         struct vt_cursor *c = &s->cursors[i];
-        uint64_t position = vt_linear(&stream->position, s->r);
+        uint64_t position = position_of(s, &stream->position);
         c->va = position + (uint64_t)(int64_t)stream->low;
         c->stride = stream->stride_input != VT_HYBRID_NONE
                         ? (int64_t)s->inputs[stream->stride_input]

@@ -21,6 +21,25 @@ static bool is_linear(const struct vt_hybrid_linear *l)
     return l->n <= 4;
 }
 
+static unsigned bits_of(const struct vt_hybrid_kernel *d, uint32_t place)
+{
+    return place < d->n_inputs                  ? d->inputs[place].bits
+           : place - d->n_inputs < d->n_carries ? d->carries[place - d->n_inputs].bits
+                                                : 0;
+}
+
+static bool is_position(const struct vt_hybrid_linear *l, const struct vt_hybrid_kernel *d)
+{
+    for (uint32_t i = 0; i < l->n && l->n <= 4; i++) {
+        uint32_t reg = l->reg[i];
+        if (reg > 17 &&
+            (reg < VT_HYBRID_LINEAR_PLACE || bits_of(d, reg - VT_HYBRID_LINEAR_PLACE) != 64)) {
+            return false;
+        }
+    }
+    return l->n <= 4;
+}
+
 static bool is_place(const struct vt_hybrid_place *p, bool carry)
 {
     bool bits = p->bits == 1 || p->bits == 8 || p->bits == 16 || p->bits == 32 || p->bits == 64;
@@ -32,7 +51,7 @@ static bool is_place(const struct vt_hybrid_place *p, bool carry)
 
 static bool is_stream(const struct vt_hybrid_stream *s, const struct vt_hybrid_kernel *d)
 {
-    return is_linear(&s->position) && s->low < s->high &&
+    return is_position(&s->position, d) && s->low < s->high &&
            (int64_t)s->high - s->low <= (int64_t)VT_HYBRID_WINDOW_MAX &&
            s->low >= -(int32_t)VT_HYBRID_WINDOW_MAX && s->high <= (int32_t)VT_HYBRID_WINDOW_MAX &&
            (s->stride_input == VT_HYBRID_NONE || s->stride_input < d->n_inputs) && s->reads <= 1 &&

@@ -34,7 +34,7 @@
 #define VT_HYBRID_CARRIES_MAX 64u
 #define VT_HYBRID_BLOCKS_MAX 64u
 #define VT_HYBRID_CODE_MAX 4096u
-#define VT_HYBRID_DISJOINT_MAX 128u
+#define VT_HYBRID_DISJOINT_MAX 256u
 #define VT_HYBRID_WINDOW_MAX 65536u
 
 enum vt_hybrid_capability {
@@ -134,8 +134,10 @@ struct vt_hybrid_slot {
     uint64_t stops[VT_HYBRID_DECLINES];    /**< slices that ended for it */
 };
 
+#define VT_HYBRID_LINEAR_PLACE 32u
 /** constant + Σ coefficient × register at the head, modulo 2^64. Registers: 0-15 as x86 numbers
- * them, 16 FS base, 17 GS base. */
+ * them, 16 FS base, 17 GS base; in positions of streams also 32 + i: input i, behind the inputs the
+ * carries, of 64 bits. */
 struct vt_hybrid_linear {
     uint64_t constant;
     uint64_t coefficient[4];

@@ -22,41 +22,60 @@ static int refuse(struct vt_making *m, const struct vt_memory_operation *o, cons
 
 /* ---------------------------------------------------------------- strides */
 
-static vt_term register_before(const struct vt_making *m, uint32_t reg)
+/* Up to VT_LINEAR_GS registers; from VT_LINEAR_PLACE on cells, until places have numbers. */
+static vt_term value_of(const struct vt_making *m, uint32_t reg, bool after)
 {
-    return reg < VT_LINEAR_FS    ? m->s->before.r[reg]
-           : reg == VT_LINEAR_FS ? m->s->before.fs_base
-                                 : m->s->before.gs_base;
+    const struct vt_lift_state *state = after ? &m->s->after : &m->s->before;
+    const struct vt_cell *cell = reg < VT_LINEAR_PLACE ? NULL : &m->s->cells[reg - VT_LINEAR_PLACE];
+    return reg < VT_LINEAR_FS    ? state->r[reg]
+           : reg == VT_LINEAR_FS ? state->fs_base
+           : reg == VT_LINEAR_GS ? state->gs_base
+           : cell == NULL        ? 0
+           : after               ? cell->after
+                                 : cell->before;
 }
 
 static bool is_unchanged(const struct vt_making *m, uint32_t reg)
 {
-    return reg >= VT_LINEAR_FS || m->s->after.r[reg] == m->s->before.r[reg];
+    return value_of(m, reg, true) == value_of(m, reg, false);
+}
+
+/* The register or the cell of 8 bytes that an atom of a sum is, or -1. */
+static int32_t register_of(const struct vt_making *m, vt_term atom)
+{
+    for (uint32_t reg = 0; reg < VT_LINEAR_PLACE + m->s->n_cells; reg++) {
+        bool good = reg < VT_LINEAR_PLACE || m->s->cells[reg - VT_LINEAR_PLACE].bytes == 8;
+        if (good && value_of(m, reg, false) == atom) {
+            return (int32_t)reg;
+        }
+    }
+    return -1;
 }
 
 /* Adds `times` what one iteration adds to the register. */
 static bool add_step(const struct vt_making *m, uint32_t reg, uint64_t times,
                      struct vt_linear *step)
 {
-    struct vt_linear after;
+    struct vt_term_sum after;
     if (is_unchanged(m, reg)) {
         return true;
     }
-    if (!vt_linear_of(m->terms, m->s->after.r[reg], &m->s->before, &after)) {
+    if (!vt_term_linear(m->terms, value_of(m, reg, true), &after)) {
         return false;
     }
     bool itself = false;
     step->constant += times * after.constant;
-    for (uint32_t i = 0; i < after.n; i++) {
-        uint32_t other = after.part[i].reg;
-        if (other == reg && after.part[i].coefficient == 1) {
+    for (unsigned i = 0; i < after.n; i++) {
+        int32_t other = register_of(m, after.part[i].atom);
+        if (other == (int32_t)reg && after.part[i].coefficient == 1) {
             itself = true;
             continue;
         }
-        if (!is_unchanged(m, other) || step->n == sizeof step->part / sizeof *step->part) {
+        if (other < 0 || !is_unchanged(m, (uint32_t)other) ||
+            step->n == sizeof step->part / sizeof *step->part) {
             return false;
         }
-        step->part[step->n].reg = other;
+        step->part[step->n].reg = (uint32_t)other;
         step->part[step->n++].coefficient = times * after.part[i].coefficient;
     }
     return itself;
@@ -79,16 +98,6 @@ static bool find_stride(const struct vt_making *m, const struct vt_linear *posit
 }
 
 /* ---------------------------------------------------------------- addresses */
-
-static int32_t register_of(const struct vt_making *m, vt_term atom)
-{
-    for (uint32_t reg = 0; reg <= VT_LINEAR_GS; reg++) {
-        if (register_before(m, reg) == atom) {
-            return (int32_t)reg;
-        }
-    }
-    return -1;
-}
 
 /* Registers that go on by a stride to `moving`, in order; the rest to the index. */
 static int split(struct vt_making *m, const struct vt_memory_operation *o,

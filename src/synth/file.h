@@ -21,7 +21,7 @@ int vt_synth_json_read(const json_t *object, struct vt_synth_kernel *k, struct v
 /** XXH3-128 of the content. VT_E_NOMEM. */
 int vt_synth_content_hash(const struct vt_synth_kernel *k, char hash[33], struct vt_error *err);
 
-/** "rax" … "r15", "fs", "gs". */
+/** "rax" … "r15", "fs", "gs"; "place.00" and so on from VT_LINEAR_PLACE on; or NULL. */
 const char *vt_linear_register(uint32_t reg);
 
 #endif

@@ -63,12 +63,15 @@ static bool get_register(const json_t *object, uint32_t most, uint32_t *reg)
 {
     const char *text = json_string_value(json_object_get(object, "register"));
     for (*reg = 0; text != NULL && *reg < most; ++*reg) {
-        if (strcmp(vt_linear_register(*reg), text) == 0) {
+        const char *name = vt_linear_register(*reg);
+        if (name != NULL && strcmp(name, text) == 0) {
             return true;
         }
     }
     return false;
 }
+
+#define PLACES (VT_PIXEL_INPUTS_MAX + VT_PIXEL_CARRIES_MAX)
 
 static bool read_linear(const json_t *object, struct vt_linear *l)
 {
@@ -81,7 +84,8 @@ static bool read_linear(const json_t *object, struct vt_linear *l)
     }
     for (size_t i = 0; i < n; i++) {
         const json_t *part = json_array_get(sum, i);
-        if (json_object_size(part) != 2 || !get_register(part, VT_LINEAR_GS + 1, &l->part[i].reg) ||
+        if (json_object_size(part) != 2 ||
+            !get_register(part, VT_LINEAR_PLACE + PLACES, &l->part[i].reg) ||
             !get_hex(part, "times", &l->part[i].coefficient)) {
             return false;
         }

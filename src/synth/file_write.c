@@ -4,12 +4,22 @@
 
 #include <string.h>
 
+#define TEN(tens)                                                                                  \
+    "place." #tens "0", "place." #tens "1", "place." #tens "2", "place." #tens "3",                \
+        "place." #tens "4", "place." #tens "5", "place." #tens "6", "place." #tens "7",            \
+        "place." #tens "8", "place." #tens "9"
+
 const char *vt_linear_register(uint32_t reg)
 {
     static const char *const names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp",
                                         "rsi", "rdi", "r8",  "r9",  "r10", "r11",
                                         "r12", "r13", "r14", "r15", "fs",  "gs"};
-    return reg < sizeof names / sizeof names[0] ? names[reg] : NULL;
+    static const char *const places[] = {TEN(0), TEN(1), TEN(2), TEN(3),  TEN(4),  TEN(5), TEN(6),
+                                         TEN(7), TEN(8), TEN(9), TEN(10), TEN(11), TEN(12)};
+    uint32_t place = reg - VT_LINEAR_PLACE;
+    return reg < sizeof names / sizeof names[0]                                 ? names[reg]
+           : reg >= VT_LINEAR_PLACE && place < sizeof places / sizeof places[0] ? places[place]
+                                                                                : NULL;
 }
 
 static void write_linear(struct vt_json_writer *w, const struct vt_linear *l)

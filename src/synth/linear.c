@@ -48,3 +48,26 @@ bool vt_linear_of(struct vt_terms *terms, vt_term term, const struct vt_lift_sta
     *linear = found;
     return true;
 }
+
+vt_term vt_position_term(struct vt_terms *terms, const struct vt_synth_kernel *k, uint32_t stream,
+                         const struct vt_summary *s, bool after)
+{
+    const struct vt_linear *position = &k->streams[stream];
+    const struct vt_lift_state *state = after ? &s->after : &s->before;
+    vt_term sum = vt_term_const(terms, 64, position->constant);
+    for (uint32_t i = 0; i < position->n; i++) {
+        uint32_t reg = position->part[i].reg, place = reg - VT_LINEAR_PLACE;
+        vt_term value = reg < VT_LINEAR_PLACE         ? register_of(state, reg)
+                        : place < k->program.n_inputs ? vt_place_term(s, &k->inputs[place], after)
+                        : place - k->program.n_inputs < k->program.n_carries
+                            ? vt_place_term(s, &k->carries[place - k->program.n_inputs], after)
+                            : 0;
+        if (value == 0 || vt_term_bits(terms, value) != 64) {
+            return 0;
+        }
+        value = vt_term_2(terms, VT_PIXEL_MUL, value,
+                          vt_term_const(terms, 64, position->part[i].coefficient));
+        sum = vt_term_2(terms, VT_PIXEL_ADD, sum, value);
+    }
+    return sum;
+}

@@ -206,6 +206,27 @@ static void name_all(struct vt_making *m)
     }
 }
 
+/* Positions name cells by their places. */
+static void find_positions(struct vt_making *m)
+{
+    for (uint32_t i = 0; i < m->k->program.n_streams; i++) {
+        struct vt_linear *position = &m->k->streams[i];
+        for (uint32_t p = 0; p < position->n; p++) {
+            if (position->part[p].reg < VT_LINEAR_PLACE) {
+                continue;
+            }
+            vt_term cell = m->s->cells[position->part[p].reg - VT_LINEAR_PLACE].before;
+            uint32_t at = 0;
+            while (at < m->n_inputs + m->n_carries &&
+                   cell != (at < m->n_inputs ? m->inputs[at].before
+                                             : m->carries[at - m->n_inputs].before)) {
+                at++;
+            }
+            position->part[p].reg = VT_LINEAR_PLACE + at;
+        }
+    }
+}
+
 /* Strides that are registers are inputs, whether or not anything else reads them. */
 static int find_strides(struct vt_making *m, const int32_t *stride_register)
 {
@@ -301,6 +322,7 @@ static int make(struct vt_making *m)
     if (rc < 0) {
         return rc;
     }
+    find_positions(m);
     name_all(m);
     rc = vt_generate(m);
     m->k->instructions = m->s->instructions;

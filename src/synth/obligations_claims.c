@@ -135,8 +135,8 @@ static int oblige_strides(struct vt_prover *p)
     char name[48];
     int rc = 0;
     for (uint32_t i = 0; i < p->k->program.n_streams && rc == 0; i++) {
-        vt_term before = vt_linear_term(p->t, &p->k->streams[i], &p->pixel.before),
-                after = vt_linear_term(p->t, &p->k->streams[i], &p->pixel.after);
+        vt_term before = vt_position_term(p->t, p->k, i, &p->pixel, false),
+                after = vt_position_term(p->t, p->k, i, &p->pixel, true);
         snprintf(name, sizeof name, "stream.%u.stride", i);
         rc = vt_oblige_equal(p, name, p->happens, p->n_happens, after,
                              vt_term_2(p->t, VT_PIXEL_ADD, before, stride_of(p, i)));
@@ -153,7 +153,7 @@ static int oblige_alignment(struct vt_prover *p)
     uint32_t n = p->n_happens;
     for (uint32_t i = 0; i < p->k->program.n_streams; i++) {
         if (p->k->aligned[i]) {
-            vt_term position = vt_linear_term(t, &p->k->streams[i], &p->pixel.before);
+            vt_term position = vt_position_term(t, p->k, i, &p->pixel, false);
             assumed[n++] =
                 vt_term_compare(t, VT_PIXEL_EQ, vt_term_extract(t, position, 0, 4), none);
         }
@@ -162,7 +162,7 @@ static int oblige_alignment(struct vt_prover *p)
     int rc = 0;
     for (uint32_t i = 0; i < p->k->program.n_streams && rc == 0; i++) {
         if (p->k->aligned[i]) {
-            vt_term position = vt_linear_term(t, &p->k->streams[i], &p->pixel.after);
+            vt_term position = vt_position_term(t, p->k, i, &p->pixel, true);
             snprintf(name, sizeof name, "stream.%u.aligned", i);
             rc = vt_oblige_equal(p, name, assumed, n, vt_term_extract(t, position, 0, 4), none);
         }

@@ -91,6 +91,9 @@ vt_term vt_place_term(const struct vt_summary *s, const struct vt_place *place, 
 /** A linear sum as a term over a state. */
 vt_term vt_linear_term(struct vt_terms *terms, const struct vt_linear *linear,
                        const struct vt_lift_state *state);
+/** A stream's position as a term over `s`, before or after the iteration; 0: it has none. */
+vt_term vt_position_term(struct vt_terms *terms, const struct vt_synth_kernel *k, uint32_t stream,
+                         const struct vt_summary *s, bool after);
 /** The other way; false: it is none, or has more than four registers. */
 bool vt_linear_of(struct vt_terms *terms, vt_term term, const struct vt_lift_state *state,
                   struct vt_linear *linear);

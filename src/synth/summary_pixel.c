@@ -114,7 +114,11 @@ static int check_places(const struct vt_synth_kernel *k, struct vt_error *err)
         const struct vt_linear *l = &k->streams[i];
         bool bad = l->n > 4;
         for (uint32_t j = 0; j < l->n && !bad; j++) {
-            bad = l->part[j].reg > VT_LINEAR_GS;
+            uint32_t place = l->part[j].reg - VT_LINEAR_PLACE;
+            bad = l->part[j].reg > VT_LINEAR_GS &&
+                  (l->part[j].reg < VT_LINEAR_PLACE || place >= p->n_inputs + p->n_carries ||
+                   (place < p->n_inputs ? p->inputs[place].bits
+                                        : p->carries[place - p->n_inputs].bits) != 64);
         }
         if (bad) {
             return vt_fail(err, VT_E_CORRUPT, "stream %s has no position", p->streams[i].name);
@@ -312,7 +316,7 @@ static int fill(struct reader *r, struct vt_error *err)
         }
     }
     for (uint32_t i = 0; i < p->n_streams; i++) {
-        r->position[i] = vt_linear_term(r->terms, &r->k->streams[i], &s->before);
+        r->position[i] = vt_position_term(r->terms, r->k, i, s, false);
     }
     for (uint32_t i = 0; i < p->n_insns; i++) {
         r->values[i] = read_insn(r, &p->insns[i]);

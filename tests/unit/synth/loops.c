@@ -257,6 +257,37 @@ LOOP(chacha)
     return 0;
 }
 
+/* Without a pointer into the stack. */
+LOOP(chacha_unrolled)
+{
+    const uint32_t *key = a;
+    uint32_t *to = b;
+    UNUSED;
+    for (uint64_t i = 0; i < n / 8 + 3; i++) {
+        uint32_t s[16];
+        _Pragma("GCC unroll 16") for (int k = 0; k < 16; k++)
+        {
+            s[k] = key[k];
+        }
+        s[12] += (uint32_t)i;
+        for (int k = 0; k < 10; k++) {
+            QUARTER(s[0], s[4], s[8], s[12]);
+            QUARTER(s[1], s[5], s[9], s[13]);
+            QUARTER(s[2], s[6], s[10], s[14]);
+            QUARTER(s[3], s[7], s[11], s[15]);
+            QUARTER(s[0], s[5], s[10], s[15]);
+            QUARTER(s[1], s[6], s[11], s[12]);
+            QUARTER(s[2], s[7], s[8], s[13]);
+            QUARTER(s[3], s[4], s[9], s[14]);
+        }
+        _Pragma("GCC unroll 16") for (int k = 0; k < 16; k++)
+        {
+            to[16 * i + (uint64_t)k] = s[k] + key[k];
+        }
+    }
+    return 0;
+}
+
 LOOP(mandelbrot)
 {
     uint8_t *to = a;
@@ -841,6 +872,7 @@ const struct loop_case LOOPS[] = {
     ONE(search),
     ONE(histogram),
     ONE(chacha),
+    ONE(chacha_unrolled),
     ONE(mandelbrot),
     ONE(grey),
     ONE(column),
