@@ -2,6 +2,7 @@
  * before on every state tried; numbers of iterations that are wrong at some edge are refused. */
 #include "tests/unit/harness.h"
 
+#include "base/io.h"
 #include "synth/smt.h"
 #include "tests/unit/synth/small_loops.h"
 
@@ -381,8 +382,9 @@ static void test_mutants(void **state)
 {
     (void)state;
     const char *set = getenv("VITRINE_MUTANTS");
-    unsigned step = set != NULL ? (unsigned)strtoul(set, NULL, 10) : 13, refused = 0, accepted = 0,
-             of_all = 0;
+    unsigned long wanted = set != NULL ? strtoul(set, NULL, 10) : 0;
+    unsigned step = wanted >= 1 && wanted <= 1000 ? (unsigned)wanted : 13, refused = 0,
+             accepted = 0, of_all = 0;
     for (unsigned i = 0; i < VT_TEST_LOOPS; i++) {
         struct vt_synth_kernel *k = vt_test_kernel(&vt_test_loops[i]);
         assert_int_equal(vt_pixel_validate(&k->program, NULL), 0);
@@ -525,14 +527,11 @@ static void test_files(void **state)
     assert_int_equal(vt_synth_prove(k, &options, &err), 0);
     char path[512];
     snprintf(path, sizeof path, "%s/back.smt2", (const char *)*state);
-    FILE *file = fopen(path, "re");
-    assert_non_null(file);
-    char text[4096];
-    size_t n = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[n] = '\0';
+    char *text;
+    assert_int_equal(vt_read_file(path, 1 << 20, &text, NULL, &err), 0);
     assert_non_null(strstr(text, "(set-logic QF_BV)"));
     assert_non_null(strstr(text, "(check-sat)"));
+    free(text);
     vt_synth_kernel_destroy(k);
 }
 

@@ -116,7 +116,7 @@ static void add(struct batch *b, const struct form *f)
     }
 }
 
-static void end(struct batch *b, uint8_t op)
+static void end(struct batch *b, unsigned op)
 {
     assert_false(vt_terms_broken(b->t));
     enum vt_proof_result yes = ask(b->t, b->assumed, b->v.n, b->all),
@@ -132,14 +132,14 @@ static const uint8_t widths[] = {1, 8, 16, 32, 64};
 static void test_arithmetic(void **state)
 {
     (void)state;
-    for (uint8_t op = VT_PIXEL_ADD; op <= VT_PIXEL_BSWAP; op++) {
+    for (unsigned op = VT_PIXEL_ADD; op <= VT_PIXEL_BSWAP; op++) {
         bool unary = op == VT_PIXEL_NOT || op == VT_PIXEL_NEG || op >= VT_PIXEL_POPCNT;
         struct batch b;
         begin(&b);
         for (unsigned i = 0; i < sizeof widths; i++) {
             uint8_t w = widths[i];
             if (op != VT_PIXEL_BSWAP || w >= 16) {
-                add(&b, &(struct form){.op = op, .bits = w, .a = w, .b = unary ? 0 : w});
+                add(&b, &(struct form){.op = (uint8_t)op, .bits = w, .a = w, .b = unary ? 0 : w});
             }
         }
         end(&b, op);
@@ -149,13 +149,14 @@ static void test_arithmetic(void **state)
 static void test_bits(void **state)
 {
     (void)state;
-    for (uint8_t op = VT_PIXEL_EQ; op <= VT_PIXEL_SUB_OVERFLOW; op++) {
+    for (unsigned op = VT_PIXEL_EQ; op <= VT_PIXEL_SUB_OVERFLOW; op++) {
         struct batch b;
         begin(&b);
         for (unsigned i = 0; i < sizeof widths; i++) {
             uint8_t w = widths[i];
             add(&b,
-                &(struct form){.op = op, .bits = 1, .a = w, .b = w, .c = op >= VT_PIXEL_ADD_CARRY});
+                &(struct form){
+                    .op = (uint8_t)op, .bits = 1, .a = w, .b = w, .c = op >= VT_PIXEL_ADD_CARRY});
         }
         end(&b, op);
     }
@@ -165,7 +166,7 @@ static void test_slices(void **state)
 {
     (void)state;
     struct batch of[VT_PIXEL_CONCAT - VT_PIXEL_SELECT + 1];
-    for (uint8_t op = VT_PIXEL_SELECT; op <= VT_PIXEL_CONCAT; op++) {
+    for (unsigned op = VT_PIXEL_SELECT; op <= VT_PIXEL_CONCAT; op++) {
         begin(&of[op - VT_PIXEL_SELECT]);
     }
     struct batch *concat = &of[VT_PIXEL_CONCAT - VT_PIXEL_SELECT],
@@ -189,7 +190,7 @@ static void test_slices(void **state)
         }
     }
     add(concat, &(struct form){.op = VT_PIXEL_CONCAT, .bits = 37, .a = 30, .b = 7});
-    for (uint8_t op = VT_PIXEL_SELECT; op <= VT_PIXEL_CONCAT; op++) {
+    for (unsigned op = VT_PIXEL_SELECT; op <= VT_PIXEL_CONCAT; op++) {
         end(&of[op - VT_PIXEL_SELECT], op);
     }
 }
@@ -197,11 +198,11 @@ static void test_slices(void **state)
 static void test_packed(void **state)
 {
     (void)state;
-    for (uint8_t op = VT_PIXEL_PADD; op <= VT_PIXEL_PASHR; op++) {
+    for (unsigned op = VT_PIXEL_PADD; op <= VT_PIXEL_PASHR; op++) {
         struct batch b;
         begin(&b);
         for (uint8_t lane = 8; lane <= 32; lane = (uint8_t)(lane * 2)) {
-            add(&b, &(struct form){.op = op, .bits = 64, .lane = lane, .a = 64, .b = 64});
+            add(&b, &(struct form){.op = (uint8_t)op, .bits = 64, .lane = lane, .a = 64, .b = 64});
         }
         end(&b, op);
     }
