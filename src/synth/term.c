@@ -162,8 +162,8 @@ vt_term vt_term_intern(struct vt_terms *t, const struct vt_term_node *node)
 
 vt_term vt_term_const(struct vt_terms *t, unsigned bits, uint64_t value)
 {
-    if (bits < 1 || bits > 64) {
-        return break_down(t);
+    if (bits < 1 || bits > 64) { /* as wide as none is none */
+        return bits == 0 ? 0 : break_down(t);
     }
     return vt_term_intern(t, &(struct vt_term_node){.kind = VT_TERM_CONSTANT,
                                                     .bits = (uint8_t)bits,
@@ -301,7 +301,8 @@ vt_term vt_term_make(struct vt_terms *t, enum vt_pixel_op op, unsigned bits, uns
                              .b = n_operands > 1 ? b : 0,
                              .c = n_operands > 2 ? c : 0,
                              .imm = op == VT_PIXEL_EXTRACT ? imm : 0};
-    if (t->broken || a == 0 || (n_operands > 1 && b == 0) || (n_operands > 2 && c == 0)) {
+    if (t->broken || bits == 0 || a == 0 || (n_operands > 1 && b == 0) ||
+        (n_operands > 2 && c == 0)) {
         return 0;
     }
     if (!fits(t, &n)) {

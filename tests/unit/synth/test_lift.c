@@ -742,6 +742,16 @@ static void refused(void **state)
         {"\xf3\x0f\xbd\xc1", 4, "lzcnt eax, ecx: old processors take it for another instruction"},
         {"\x48\x8b\x07", 3, "mov rax, [rdi]: not this address"},
         {"\x48\x89\x07", 3, "mov [rdi], rax: not this address"},
+        {"\x00\x07", 2, "add [rdi], al: not this address"},
+        {"\x0f\xb6\x07", 3, "movzx eax, byte ptr [rdi]: not this address"},
+        {"\xd3\x27", 2, "shl dword ptr [rdi], cl: not this address"},
+        {"\xf7\x37", 2, "div [rdi]: not this address"},
+        {"\xf7\x2f", 2, "imul [rdi]: not this address"},
+        {"\xc4\xe2\x70\xf7\x07", 5, "bextr eax, [rdi], ecx: not this address"},
+        {"\x66\x0f\xef\x07", 4, "pxor xmm0, [rdi]: not this address"},
+        {"\x66\x0f\x60\x07", 4, "punpcklbw xmm0, [rdi]: not this address"},
+        {"\x66\x0f\xf6\x07", 4, "psadbw xmm0, [rdi]: not this address"},
+        {"\x66\x0f\x67\x07", 4, "packuswb xmm0, [rdi]: not this address"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -761,6 +771,7 @@ static void refused(void **state)
                          VT_E_UNSUPPORTED);
         assert_string_equal(err.message, cases[i].why);
         assert_int_equal(out.bytes, 77);
+        assert_false(vt_terms_broken(x.t));
         vt_terms_destroy(x.t);
     }
 }
