@@ -383,7 +383,8 @@ static void corrupt_kernels_are_refused(void **state)
     BAD(d->streams[0].low = INT32_MIN);
     BAD(d->streams[0].stride_input = 1);
     BAD(d->streams[0].position.n = 5);
-    BAD((d->streams[0].position.n = 1, d->streams[0].position.reg[0] = 18));
+    BAD((d->streams[0].position.n = 1,
+         d->streams[0].position.reg[0] = VT_HYBRID_LINEAR_PLACE + d->n_inputs + d->n_carries));
     fake_fini(&g);
 }
 
