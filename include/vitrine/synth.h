@@ -38,7 +38,8 @@ struct vt_synth_block {
 /** A loop's code: basic blocks that were executed, by `at`, without overlaps. A way that leads out
  * of them leaves the loop. */
 struct vt_synth_loop {
-    uint64_t head; /**< guest-virtual, where it was seen; the kernel holds wherever the bytes lie */
+    uint64_t head; /**< guest-virtual, where it was seen; the kernel holds wherever the bytes lie,
+                        unless vt_synth_loop_is_bound */
     uint32_t n_blocks, n_bytes;
     struct vt_synth_block blocks[VT_SYNTH_BLOCKS_MAX];
     uint8_t bytes[VT_SYNTH_BYTES_MAX];
@@ -123,6 +124,9 @@ int vt_synth_make(const struct vt_synth_loop *loop, struct vt_synth_kernel **k,
                   struct vt_error *err);
 /** Checks the blocks' order, sorts them, and fills `hash`. VT_E_INVAL. */
 int vt_synth_loop_finish(struct vt_synth_loop *loop, struct vt_error *err);
+/** Whether an operand counts from the instruction itself: a kernel of it holds at loop->head alone,
+ * and nowhere else where the same bytes lie. */
+bool vt_synth_loop_is_bound(const struct vt_synth_loop *loop);
 
 struct vt_proof_options {
     uint32_t timeout_ms;   /**< for each obligation; 0: 20000 */

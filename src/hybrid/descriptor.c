@@ -123,7 +123,7 @@ int vt_hybrid_describe(const struct vt_synth_kernel *k, const struct vt_accel_op
     memset(d, 0, sizeof *d);
     describe_code(&k->loop, d);
     describe_memory(k, d);
-    d->flags = (options->here ? VT_HYBRID_ONLY_HERE : 0U) |
+    d->flags = (options->here || vt_synth_loop_is_bound(&k->loop) ? VT_HYBRID_ONLY_HERE : 0U) |
                (options->backend == VT_ACCEL_GPU ? VT_HYBRID_USE_WORKER : 0U);
     d->canary_period = options->canary_period;
     d->min_iterations = options->min_iterations;

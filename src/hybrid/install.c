@@ -28,7 +28,12 @@ struct vt_synth_kernel *vt_accelerator_kernel(struct vt_accelerator *a,
         .timeout_ms = a->options.proof_ms, .stop = a->options.stop, .arg = a->options.arg};
     struct vt_synth_kernel *k = NULL;
     struct vt_error err;
-    if (vt_synth_find(a->cache, loop->hash, &proof, &k, &err) == 0) {
+    if (vt_synth_find(a->cache, loop->hash, &proof, &k, &err) == 0 && k->loop.head != loop->head &&
+        vt_synth_loop_is_bound(loop)) {
+        vt_synth_kernel_destroy(k); /* it is of another place, and holds there */
+        k = NULL;
+    }
+    if (k != NULL) {
         row->cached = true;
     } else {
         uint64_t begin = vt_now_ns();

@@ -2,6 +2,7 @@
  */
 #include "vitrine/synth.h"
 
+#include <Zydis/Zydis.h>
 #include <stdlib.h>
 #include <string.h>
 #define XXH_INLINE_ALL
@@ -48,6 +49,31 @@ int vt_synth_loop_finish(struct vt_synth_loop *loop, struct vt_error *err)
     snprintf(loop->hash, sizeof loop->hash, "%016llx%016llx", (unsigned long long)hash.high64,
              (unsigned long long)hash.low64);
     return 0;
+}
+
+bool vt_synth_loop_is_bound(const struct vt_synth_loop *loop)
+{
+    ZydisDecoder decoder;
+    ZydisDecodedInstruction insn;
+    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+    ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    for (uint32_t b = 0; b < loop->n_blocks; b++) {
+        const struct vt_synth_block *block = &loop->blocks[b];
+        for (uint32_t at = 0; at < block->n; at += insn.length) {
+            if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, loop->bytes + block->first + at,
+                                                     block->n - at, &insn, operands))) {
+                return true;
+            }
+            for (unsigned i = 0; i < insn.operand_count; i++) {
+                if (operands[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+                    (operands[i].mem.base == ZYDIS_REGISTER_RIP ||
+                     operands[i].mem.base == ZYDIS_REGISTER_EIP)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
 }
 
 void vt_synth_kernel_destroy(struct vt_synth_kernel *k)

@@ -46,9 +46,25 @@ static void test_refused(void **state)
     vt_synth_kernel_destroy(NULL);
 }
 
+static void test_bound(void **state)
+{
+    (void)state;
+    /* inc qword [rip + 16]; jmp back */
+    struct vt_synth_loop loop = {.n_blocks = 1,
+                                 .n_bytes = 9,
+                                 .blocks = {{.at = 0, .first = 0, .n = 9}},
+                                 .bytes = {0x48, 0xff, 0x05, 16, 0, 0, 0, 0xeb, 0xf7}};
+    assert_true(vt_synth_loop_is_bound(&loop));
+    loop.bytes[2] = 0x00; /* inc qword [rax] */
+    loop.bytes[3] = 0xeb;
+    loop.bytes[4] = 0xfb;
+    loop.n_bytes = loop.blocks[0].n = 5;
+    assert_false(vt_synth_loop_is_bound(&loop));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order),
-                                       cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order), cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_bound)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,8 +78,13 @@ static uint64_t sum(const struct vt_linear *l, const struct processor_state *s,
     uint64_t value = l->constant;
     for (uint32_t i = 0; i < l->n; i++) {
         uint32_t reg = l->part[i].reg;
-        assert_true(reg < 16 || (places != NULL && reg >= VT_LINEAR_PLACE));
-        value += l->part[i].coefficient * (reg < 16 ? s->r[reg] : places[reg - VT_LINEAR_PLACE]);
+        uint64_t one = reg < 16 ? s->r[reg] : 0;
+        if (reg >= VT_LINEAR_PLACE && places != NULL) {
+            one = places[reg - VT_LINEAR_PLACE];
+        } else {
+            assert_true(reg < 16);
+        }
+        value += l->part[i].coefficient * one;
     }
     return value;
 }
@@ -281,7 +286,7 @@ static void try_loop(const struct loop_case *c, const char *what, const struct p
             arena[i] = (uint8_t)any();
         }
         for (uint32_t i = 0; i < 2; i++) { /* strings end */
-            memset(arena + (i + 1) * LOOPS_REGION - 3000, 0, 8);
+            memset(arena + (size_t)(i + 1) * LOOPS_REGION - 3000, 0, 8);
         }
         uint64_t arguments[6] = {(uintptr_t)arena,
                                  (uintptr_t)arena + LOOPS_REGION,
