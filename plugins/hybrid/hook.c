@@ -14,7 +14,10 @@
 #include <time.h>
 
 #define LIMIT ((uint64_t)1 << 63)
-#define PASSIVE 65536u /* heads between two looks at whether it is wanted now */
+/* Heads between two looks at whether it is wanted now: so many that about a millisecond passes. */
+#define PASS_MIN 16u
+#define PASS_MAX 65536u
+#define PASS_NS 1000000u
 #define DISABLED ((uint64_t)1 << 62)
 #define FAILURES_MAX 14 /* 2^14 heads */
 #define TIMED 64        /* one slice in so many is timed */
@@ -146,6 +149,20 @@ static uint64_t clock_ns(void)
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+/* How many heads pass until it is looked again whether the kernel is wanted. */
+static uint32_t passive(struct vt_installed *k)
+{
+    uint64_t now = clock_ns(), took = now - k->passed;
+    if (k->pass < PASS_MAX && took < PASS_NS / 2) {
+        k->pass = k->pass < PASS_MIN ? PASS_MIN : k->pass * 2;
+    } else if (k->pass > PASS_MIN && took > (uint64_t)2 * PASS_NS) {
+        k->pass /= 2;
+    }
+    k->pass = k->pass < PASS_MIN ? PASS_MIN : k->pass;
+    k->passed = now;
+    return k->pass;
+}
+
 /* Ran nothing that was worth it: 1, 2, 4, ... heads pass. What is too short for the kernel passes
  * anyway. */
 static void step_back(struct vt_installed *k, uint64_t anyway)
@@ -230,7 +247,7 @@ static void on_head(unsigned vcpu, void *hook)
         set_gate(k, DISABLED);
     } else if (!on) {
         k->failures = 0;
-        set_gate(k, PASSIVE);
+        set_gate(k, passive(k));
     } else {
         add(&s->calls, 1);
         int rc = guard(k, h->blocks);

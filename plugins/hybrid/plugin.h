@@ -34,6 +34,8 @@ struct vt_installed {
     struct vt_hybrid_slot *slot;
     /* The vCPU's. */
     uint32_t failures; /**< calls in a row that ran nothing */
+    uint32_t pass;     /* while it is passive: heads between two looks */
+    uint64_t passed;   /* when it was looked last, nanoseconds */
     uint64_t slices;
     uint64_t heads_before; /**< + the gate's word = heads */
     struct vt_hook {
