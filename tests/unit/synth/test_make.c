@@ -8,11 +8,13 @@
  */
 #include "tests/unit/synth/loops.h"
 #include "tests/unit/synth/processor.h"
+#include "tests/unit/synth/random_loops.h"
 #include "vitrine/synth.h"
 
 #include "tests/unit/harness.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #define ARRIVALS 40u
 #define STACK 8192u
@@ -222,7 +224,7 @@ static uint64_t trips(const struct vt_synth_kernel *k, const struct processor_st
 /* ---------------------------------------------------------------- comparing */
 
 struct totals {
-    uint32_t loops, kernels, counted, independent, runs, declined;
+    uint32_t loops, kernels, counted, independent, runs, declined, mutants;
     uint64_t iterations;
 };
 
@@ -277,10 +279,11 @@ static void compare(const char *what, const struct vt_synth_kernel *k, const str
     totals->iterations += n;
 }
 
+static struct recording r; /* of the last trial */
+
 static void try_loop(const struct loop_case *c, const char *what, const struct processor_loop *loop,
                      const struct vt_synth_kernel *k, struct totals *totals)
 {
-    static struct recording r;
     for (uint32_t trial = 0; trial < TRIALS; trial++) {
         for (uint32_t i = 0; i < ARENA; i++) {
             arena[i] = (uint8_t)any();
@@ -412,11 +415,229 @@ static void test_os(void **state)
     try_all("-Os", loops_os);
 }
 
+/* ---------------------------------------------------------------- loops that nobody thought of */
+
+#define MUTANTS 48u
+#define RANDOM_LOOPS 300u /* VITRINE_RANDOM_LOOPS says another number */
+#define RANDOM_PROVEN 8u  /* every so many of their kernels is proven; VITRINE_RANDOM_PROVEN */
+
+static uint64_t number(const char *variable, uint64_t otherwise)
+{
+    const char *text = getenv(variable);
+    return text != NULL ? strtoull(text, NULL, 0) : otherwise;
+}
+
+static const uint8_t work_registers[] = {0, 2, 8, 9, 10, 11};
+
+struct reasons {
+    uint32_t n;
+    struct {
+        char why[96];
+        uint32_t times;
+    } reason[64];
+};
+
+/* By what follows the last colon: before it are terms. */
+static void count(struct reasons *into, const char *message)
+{
+    const char *colon = strrchr(message, ':'), *why = colon != NULL ? colon + 1 : message;
+    uint32_t i = 0;
+    while (i < into->n && strncmp(into->reason[i].why, why, sizeof into->reason[i].why - 1) != 0) {
+        i++;
+    }
+    if (i == sizeof into->reason / sizeof *into->reason) {
+        return;
+    }
+    into->n += i == into->n;
+    (void)snprintf(into->reason[i].why, sizeof into->reason[i].why, "%s", why);
+    into->reason[i].times++;
+}
+
+static void show(const char *what, const struct reasons *from)
+{
+    for (uint32_t i = 0; i < from->n; i++) {
+        print_message("%s, %u times: %s\n", what, from->reason[i].times, from->reason[i].why);
+    }
+}
+
+/* Something of the program, a stream or a place is another one. False: nothing was found. */
+static bool change(struct vt_synth_kernel *k)
+{
+    static const uint8_t same_kind[] = {VT_PIXEL_ADD, VT_PIXEL_SUB, VT_PIXEL_XOR, VT_PIXEL_OR,
+                                        VT_PIXEL_AND};
+    struct vt_pixel_program *p = &k->program;
+    struct vt_pixel_insn *i = &p->insns[any() % p->n_insns];
+    uint32_t at = (uint32_t)any();
+    switch (any() % 8) {
+    case 0:
+        i->imm ^=
+            i->op == VT_PIXEL_CONST ? UINT64_C(1) << any() % (i->bits == 0 ? 64 : i->bits) : 0;
+        return i->op == VT_PIXEL_CONST;
+    case 1:
+        i->imm += i->op == VT_PIXEL_LOAD || i->op == VT_PIXEL_STORE ? 1 - 2 * (at & 1) : 0;
+        return i->op == VT_PIXEL_LOAD || i->op == VT_PIXEL_STORE;
+    case 2:
+        if (memchr(same_kind, i->op, sizeof same_kind) == NULL) {
+            return false;
+        }
+        i->op = same_kind[at % sizeof same_kind];
+        return true;
+    case 3:
+        if (i->b == VT_PIXEL_NONE) {
+            return false;
+        }
+        i->b = (uint32_t)(i - p->insns) > 0 ? at % (uint32_t)(i - p->insns) : i->b;
+        return true;
+    case 4:
+        if (p->n_carries == 0) {
+            return false;
+        }
+        p->carries[at % p->n_carries].next = (uint32_t)(any() % p->n_insns);
+        return true;
+    case 5:
+        if (p->n_streams == 0) {
+            return false;
+        }
+        p->streams[at % p->n_streams].stride += 1 - 2 * (int64_t)(any() & 1);
+        return true;
+    case 6:
+        if (p->n_streams == 0) {
+            return false;
+        }
+        k->streams[at % p->n_streams].constant += 1 - 2 * (any() & 1);
+        return true;
+    default:
+        if (p->n_carries == 0 || k->carries[at % p->n_carries].kind != VT_PLACE_GPR) {
+            return false;
+        }
+        k->carries[at % p->n_carries].reg = work_registers[any() % sizeof work_registers];
+        return true;
+    }
+}
+
+/* Whether it does something else than `k` from a state that guards let both begin in. */
+static bool differs(const struct vt_synth_kernel *k, const struct vt_synth_kernel *changed)
+{
+    static uint8_t memory[ARENA];
+    for (uint32_t i = 0; i < 4 && i < r.n; i++) {
+        const struct arrival *from = &r.arrivals[any() % r.n];
+        struct processor_state a = from->state, b = from->state;
+        uint64_t most = 1 + any() % 5;
+        memcpy(arena, from->memory, sizeof arena);
+        if (k->trips != NULL) {
+            uint64_t known = trips(k, &a);
+            most = most < known ? most : known;
+        }
+        /* Fewer iterations are no difference: the guest runs the others. */
+        uint64_t n = run_kernel(changed, &b, most);
+        memcpy(memory, arena, sizeof arena);
+        memcpy(arena, from->memory, sizeof arena);
+        uint64_t m = n == 0 || n == UINT64_MAX ? UINT64_MAX : run_kernel(k, &a, n);
+        if (m != UINT64_MAX &&
+            (m != n || memcmp(&a, &b, sizeof a) != 0 || memcmp(memory, arena, sizeof arena) != 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Kernels that are changed, and do something else, are not proven. */
+static void try_mutants(const char *what, const struct vt_synth_kernel *k, struct totals *totals)
+{
+    for (uint32_t i = 0; i < MUTANTS; i++) {
+        static struct vt_synth_kernel changed;
+        struct vt_error err;
+        changed = *k;
+        changed.program.insns = malloc((k->program.n_insns + 1) * sizeof *k->program.insns);
+        assert_non_null(changed.program.insns);
+        memcpy(changed.program.insns, k->program.insns,
+               k->program.n_insns * sizeof *k->program.insns);
+        changed.obligations = NULL;
+        changed.n_obligations = 0;
+        if (change(&changed) && vt_pixel_validate(&changed.program, NULL) == 0 &&
+            differs(k, &changed)) {
+            totals->mutants++;
+            if (vt_synth_prove(&changed, &(struct vt_proof_options){.timeout_ms = 2000}, &err) ==
+                0) {
+                (void)vt_pixel_write(&k->program, stderr, NULL);
+                (void)vt_pixel_write(&changed.program, stderr, NULL);
+                fail_msg("%s: a changed kernel, which does something else, is proven", what);
+            }
+        }
+        free(changed.obligations);
+        free(changed.program.insns);
+    }
+}
+
+static void test_random(void **state)
+{
+    (void)state;
+    const uint64_t n = number("VITRINE_RANDOM_LOOPS", RANDOM_LOOPS),
+                   step = number("VITRINE_RANDOM_PROVEN", RANDOM_PROVEN),
+                   first = number("VITRINE_RANDOM_FIRST", 1);
+    static struct reasons refused, unproven;
+    struct totals totals = {0};
+    uint32_t asked = 0, proven = 0;
+    struct random_loop code;
+    uint8_t *page =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(page != MAP_FAILED);
+    for (uint64_t i = first; i < first + n; i++) {
+        static struct vt_synth_loop loop;
+        struct vt_synth_kernel *k;
+        struct vt_error err = {0};
+        char what[40];
+        random_loop_make(i, &code);
+        memcpy(page, code.code, sizeof code.code);
+        struct processor_loop from = {.head = (uintptr_t)page + code.head, .n = 1};
+        from.run[0].at = from.head;
+        from.run[0].bytes = code.end - code.head;
+        loop_of(&from, &loop);
+        (void)snprintf(what, sizeof what, "random loop %llu", (unsigned long long)i);
+        totals.loops++;
+        int rc = vt_synth_make(&loop, &k, &err);
+        if (rc < 0) {
+            assert_int_equal(rc, VT_E_UNSUPPORTED);
+            count(&refused, err.message);
+            continue;
+        }
+        totals.kernels++;
+        totals.counted += k->program.counted;
+        totals.independent += k->program.independent;
+        if (step != 0 && totals.kernels % step == 0) {
+            rc = vt_synth_prove(k, &(struct vt_proof_options){.timeout_ms = 2000}, &err);
+            asked++;
+            proven += rc == 0;
+            if (rc < 0) {
+                print_message("%s: %s\n", what, err.message);
+                count(&unproven, err.message);
+            }
+        }
+        const struct loop_case c = {.name = "random", .run = (loop_function *)(uintptr_t)page};
+        try_loop(&c, what, &from, k, &totals);
+        if (k->proven && k->program.n_insns > 0) {
+            try_mutants(what, k, &totals);
+        }
+        vt_synth_kernel_destroy(k);
+    }
+    munmap(page, 4096);
+    show("no kernel", &refused);
+    show("not proven", &unproven);
+    print_message("%u kernels of %u random loops, %u of %u proven, %u counted, %u independent; %u "
+                  "runs, %u refused by guards, %llu iterations; %u mutants refused\n",
+                  totals.kernels, totals.loops, proven, asked, totals.counted, totals.independent,
+                  totals.runs, totals.declined, (unsigned long long)totals.iterations,
+                  totals.mutants);
+    assert_true(3 * totals.kernels > totals.loops);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_o1), cmocka_unit_test(test_o2), cmocka_unit_test(test_o2_scalar),
-        cmocka_unit_test(test_o3), cmocka_unit_test(test_os),
+        cmocka_unit_test(test_o3), cmocka_unit_test(test_os), cmocka_unit_test(test_random),
     };
+    const char *only = getenv("VITRINE_RANDOM_LOOPS"); /* and nothing else */
+    cmocka_set_test_filter(only != NULL ? "test_random" : NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
