@@ -12,9 +12,9 @@
 
 #include <stdlib.h>
 
-/* Nanoseconds an iteration with 8, 16, 32 lanes (docs/pixel.md has the loops): Mandelbrot 76, 80,
- * 70, ChaCha20 19, 15, 19. More are wasted where an iteration takes more trips than its neighbours.
- */
+/* Nanoseconds an iteration with 8, 16, 32 lanes: an earlier form of Mandelbrot's kernel 76, 94, 70,
+ * ChaCha20 19, 15, 19; on a busy machine. More are wasted where an iteration takes more trips than
+ * its neighbours. */
 #define LANES 16u
 #define OPERATIONS_MAX 1024u
 #define ARRAYS_MAX 32768u /* bytes of stack; host.h promises 64 KiB */
