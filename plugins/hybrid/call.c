@@ -461,7 +461,47 @@ static void advance(struct vt_slice *s, uint64_t n)
     }
 }
 
-static uint64_t bound(const struct vt_slice *s, uint64_t limit)
+/* ---- in other hands ---- */
+
+int vt_slice_pages(struct vt_slice *s, uint32_t i, uint64_t n, struct vt_piece *pieces,
+                   uint32_t room, uint32_t *n_pieces)
+{
+    struct vt_cursor *c = &s->cursors[i];
+    uint64_t span = (n - 1) * (uint64_t)magnitude(c->stride);
+    uint64_t va = c->stride < 0 ? c->va - span : c->va, end = va + span + c->width;
+    *n_pieces = 0;
+    if (end < va || span / n > (uint64_t)magnitude(c->stride)) {
+        return VT_HYBRID_ADDRESS;
+    }
+    while (va < end) {
+        struct vt_page page;
+        int rc = look_up(s, c, va, end - va, &page);
+        if (rc != VT_GOES) {
+            return rc;
+        }
+        uint64_t here = VT_PAGE_BYTES - (va & (VT_PAGE_BYTES - 1));
+        here = here < end - va ? here : end - va;
+        if (*n_pieces == room) {
+            return VT_HYBRID_CROSSING;
+        }
+        pieces[(*n_pieces)++] = (struct vt_piece){page.host + (va - page.va), here};
+        va += here;
+    }
+    return VT_GOES;
+}
+
+void vt_slice_done(struct vt_slice *s, uint64_t n)
+{
+    const struct vt_hybrid_kernel *d = &s->k->d;
+    s->iterations += n;
+    s->chunks++;
+    advance(s, n);
+    for (uint32_t i = 0; i < d->n_carries; i++) {
+        put(s, &d->carries[i], d->n_inputs + i, s->carries[i]);
+    }
+}
+
+uint64_t vt_slice_bound(const struct vt_slice *s, uint64_t limit)
 {
     const struct vt_hybrid_kernel *d = &s->k->d;
     uint64_t n = limit < s->trips ? limit : s->trips;
@@ -475,7 +515,7 @@ void vt_slice_run(struct vt_slice *s, uint64_t limit)
     if (s->why != VT_GOES) {
         return;
     }
-    uint64_t most = bound(s, limit);
+    uint64_t most = vt_slice_bound(s, limit);
     struct vt_hybrid_call call = {.inputs = s->inputs, .carries = s->carries, .streams = s->hosts};
     while (s->iterations < most && s->why == VT_GOES) {
         bool copies;

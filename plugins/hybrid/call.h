@@ -54,6 +54,16 @@ struct vt_slice {
  * registers and memory as after the last. */
 void vt_slice_run(struct vt_slice *s, uint64_t limit);
 
+/* For who runs them elsewhere, after vt_slice_begin. */
+/** How many iterations a slice may have. */
+uint64_t vt_slice_bound(const struct vt_slice *s, uint64_t limit);
+/** The bytes that stream i's windows of n iterations lie in, page by page in guest-virtual order
+ * from the lowest on; VT_GOES or why not. */
+int vt_slice_pages(struct vt_slice *s, uint32_t i, uint64_t n, struct vt_piece *pieces,
+                   uint32_t room, uint32_t *n_pieces);
+/** n iterations were run, and s->carries are as after them. */
+void vt_slice_done(struct vt_slice *s, uint64_t n);
+
 /* For canaries: the same in parts. */
 /** The values of inputs and carries as the loop stands; VT_GOES or why not. */
 int vt_slice_values(struct vt_slice *s);

@@ -172,12 +172,28 @@ static void step_back(struct vt_installed *k, uint64_t anyway)
     set_gate(k, pass > anyway ? pass : anyway);
 }
 
+/* Whether there is nothing left to do of this slice. */
+static bool offloaded(struct vt_installed *k)
+{
+    if ((k->kernel.d.flags & VT_HYBRID_USE_WORKER) == 0) {
+        return false;
+    }
+    enum vt_offload how = vt_offload(k, &slice);
+    if (how == VT_OFFLOAD_LOST) {
+        vt_hook_disable(k, VT_HYBRID_REFUSED_WORKER);
+        slice.why = VT_HYBRID_WORKER;
+    }
+    return how != VT_OFFLOAD_NOT;
+}
+
 static void run(struct vt_installed *k)
 {
     bool timed = k->slices % TIMED == 0;
     uint64_t began = timed ? clock_ns() : 0;
-    vt_slice_run(&slice, UINT64_MAX);
     struct vt_hybrid_slot *s = k->slot;
+    if (!offloaded(k)) {
+        vt_slice_run(&slice, UINT64_MAX);
+    }
     if (slice.iterations == 0) {
         add(&s->declines[slice.why], 1);
         step_back(k, slice.why == VT_HYBRID_FEW ? slice.trips : 0);

@@ -3,6 +3,7 @@
  *   plugin.c     loaded, steered, unloaded; the thread that follows the control page; kernels
  *   hook.c       which blocks get a hook; what a hook does
  *   canary.c     both ways, compared
+ *   offload.c    slices that a GPU runs
  *   registers.c  where QEMU keeps the vCPU's registers
  *   code.c       pages whose code was translated
  *   machine.h walk.c kernel.c call.c    know no QEMU
@@ -72,6 +73,15 @@ struct vt_installed *vt_canary_of(void);
 void vt_canary_discard(void);
 /** Nobody will look. */
 void vt_canary_forget(void);
+
+/* offload.c */
+enum vt_offload {
+    VT_OFFLOAD_NOT, /**< nobody took it: nothing has happened */
+    VT_OFFLOAD_DONE,
+    VT_OFFLOAD_LOST, /**< somebody took it and never answered; memory may be half written, with what
+                          the guest will write there */
+};
+enum vt_offload vt_offload(struct vt_installed *k, struct vt_slice *s);
 
 /* registers.c */
 /** On the vCPU's thread. */
