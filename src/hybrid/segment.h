@@ -186,8 +186,8 @@ struct vt_hybrid_disjoint { /* = struct vt_disjoint */
 
 enum vt_hybrid_kernel_flag {
     VT_HYBRID_ONLY_HERE = 1,  /**< the kernel holds at `head` alone */
-    VT_HYBRID_USE_WORKER = 2, /**< slices may go to the mailbox; the image is there all the same. This
-                                   version of the plugin runs all of them by the image */
+    VT_HYBRID_USE_WORKER = 2, /**< slices may go to the mailbox; the image is there all the same.
+                                 This version of the plugin runs all of them by the image */
 };
 
 /** What runs in place of a loop. The image is one run of bytes, position-independent and complete,
