@@ -18,7 +18,7 @@ checks() { tr -d '\r' <"$1" | sed -nE 's/^([a-z0-9]+) bytes=.*check=([0-9a-f]{16
 "$program" all --bytes 262144 --times 1 >"$scratch/native"
 checks "$scratch/native" >"$scratch/want"
 
-# fates VM: what became of the program's loops.
+# What a loop is in tells its page; the process's name may still be of the program that started it.
 fate_of() { # LOOP: kept, or used and not measured yet
     guest_exec "setsid vt-loops $1 --bytes 262144 --for-ever </dev/null >/dev/null 2>&1 &"
     wait_until "$1 has a kernel" has_kernel
@@ -31,7 +31,7 @@ has_kernel() {
 import json, sys
 
 loops = json.load(open(sys.argv[1]))["loops"]
-hottest = [l for l in loops if l["process"] == "vt-loops" and l["fate"] in ("kept", "waiting")
+hottest = [l for l in loops if l["place"].startswith("vt-loops:") and l["fate"] in ("kept", "waiting")
            and l["percent"] > 20 and l["counts"]["iterations"] > 100000]
 known = {l["loop"] for l in hottest}
 try:

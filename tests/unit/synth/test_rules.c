@@ -181,6 +181,11 @@ static void every_rule(void **state)
 
 int main(void)
 {
+    struct vt_error err;
+    if (vt_smt_check(&err) != 0) {
+        fprintf(stderr, "%s\n", err.message);
+        return 77;
+    }
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
