@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define OBJECT_MAX ((off_t)16 << 20)
@@ -265,28 +266,60 @@ static int link_file(const char *path, struct vt_pixel_image *image, struct vt_e
 
 /* ---------------------------------------------------------------- images */
 
-/* gcc's driver, which libgccjit is, catches the signals that end a program and leaves its handler
- * in place. They wait meanwhile, and find what they would have found. */
-static int compile_quietly(const struct vt_pixel_program *p, unsigned optimise, const char *object,
-                           struct vt_error *err)
+/* What the compiler's process has to say. */
+struct verdict {
+    int rc;
+    struct vt_error err;
+};
+
+/* The child: as if it had just begun, as far as signals go. */
+static void compile_in_child(const struct vt_pixel_program *p, unsigned optimise,
+                             const char *object, int to)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD};
-    struct sigaction before[sizeof signals / sizeof signals[0]];
-    sigset_t ours, mask;
-    sigemptyset(&ours);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        (void)signal(signals[i], SIG_DFL);
+    }
+    struct verdict verdict;
+    memset(&verdict, 0, sizeof verdict);
+    verdict.rc = jit->compile(p, optimise, options, object, &verdict.err);
+    _exit(write(to, &verdict, sizeof verdict) == sizeof verdict ? 0 : 1);
+}
+
+/* gcc's driver, which libgccjit is, changes what signals do, and one that is pending as it does is
+ * lost; so it is another process's. */
+static int compile_apart(const struct vt_pixel_program *p, unsigned optimise, const char *object,
+                         struct vt_error *err)
+{
+    struct verdict verdict;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return vt_fail_errno(err, vt_code_of_errno(errno), errno, "a compiler");
+    }
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-        sigaddset(&ours, signals[i]);
-        sigaction(signals[i], NULL, &before[i]);
+    pid_t child = fork();
+    if (child == 0) {
+        compile_in_child(p, optimise, object, ends[1]);
     }
-    pthread_sigmask(SIG_BLOCK, &ours, &mask);
-    int rc = jit->compile(p, optimise, options, object, err);
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-        sigaction(signals[i], &before[i], NULL);
+    int failed = errno;
+    close(ends[1]);
+    ssize_t n = 0;
+    while (child > 0 && (n = read(ends[0], &verdict, sizeof verdict)) < 0 && errno == EINTR) {
     }
-    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    close(ends[0]);
+    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+    }
     pthread_mutex_unlock(&lock);
-    return rc;
+    if (child < 0) {
+        return vt_fail_errno(err, vt_code_of_errno(failed), failed, "a compiler");
+    }
+    if (n != sizeof verdict) {
+        return vt_fail(err, VT_E_REFUSED, "the compiler ended without a word");
+    }
+    if (verdict.rc != 0 && err != NULL) {
+        *err = verdict.err;
+    }
+    return verdict.rc;
 }
 
 int vt_pixel_compile(const struct vt_pixel_program *p, unsigned optimise,
@@ -304,7 +337,7 @@ int vt_pixel_compile(const struct vt_pixel_program *p, unsigned optimise,
         return vt_fail_errno(err, VT_E_IO, errno, "a directory for the compiler");
     }
     snprintf(object, sizeof object, "%s/kernel", directory);
-    int rc = compile_quietly(p, optimise <= 3 ? optimise : 3, object, err);
+    int rc = compile_apart(p, optimise <= 3 ? optimise : 3, object, err);
     struct vt_pixel_image made = {0};
     rc = rc != 0 ? rc : link_file(object, &made, err);
     unlink(object);
