@@ -275,7 +275,7 @@ static bool fold(const struct vt_terms *t, const struct vt_term_node *n, uint64_
             return false;
         }
     }
-    *value = vt_term_apply(n, vt_term_bits(t, n->a), vt_term_bits(t, n->b), v[0], v[1], v[2]);
+    *value = vt_term_apply(n, vt_term_bits(t, n->a), v[0], v[1], v[2]);
     return true;
 }
 
@@ -418,8 +418,7 @@ static uint64_t evaluate_one(void *arg, vt_term term, const struct vt_term_node 
     case VT_TERM_CONSTANT:
         return n->imm;
     case VT_TERM_OPERATION:
-        return vt_term_apply(n, vt_term_bits(e->t, n->a), vt_term_bits(e->t, n->b), v[0], v[1],
-                             v[2]);
+        return vt_term_apply(n, vt_term_bits(e->t, n->a), v[0], v[1], v[2]);
     default:
         return e->value(e->arg, term) & vt_term_mask(n->bits);
     }

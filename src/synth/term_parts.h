@@ -36,10 +36,9 @@ enum vt_term_shape {
 };
 enum vt_term_shape vt_term_shape(enum vt_pixel_op op);
 
-/** What an operation gives, for operands without bits above their widths. `wide`: a's bits. `low`:
- * b's (concat). */
-uint64_t vt_term_apply(const struct vt_term_node *n, unsigned wide, unsigned low, uint64_t a,
-                       uint64_t b, uint64_t c);
+/** What an operation gives for numbers; `wide`: a's bits. */
+uint64_t vt_term_apply(const struct vt_term_node *n, unsigned wide, uint64_t a, uint64_t b,
+                       uint64_t c);
 
 /** The node as it is, made once. Constants, symbols and havoc go through their own. */
 vt_term vt_term_intern(struct vt_terms *t, const struct vt_term_node *node);
