@@ -1,7 +1,7 @@
 /* tests/unit/synth/processor.c - functions run step by step, and their loops. See processor.h.
  *
  * A breakpoint gives the handler a context to change: into the function's, and, when that has
- * returned, back into what it was.
+ * returned, or touched memory that it may not, back into what it was.
  */
 #include "tests/unit/synth/processor.h"
 
@@ -20,10 +20,8 @@ static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_R
                               REG_R12, REG_R13, REG_R14, REG_R15};
 
 static struct {
-    bool running;
-    const void *function;
-    const uint64_t *arguments;
-    uint64_t *stack;
+    bool running, faulted;
+    const struct processor_state *from;
     bool (*step)(void *arg, const struct processor_state *state);
     void *arg;
     gregset_t registers;
@@ -44,17 +42,16 @@ static void read_state(const ucontext_t *uc, struct processor_state *s)
 
 static void begin(ucontext_t *uc)
 {
-    static const int arguments[6] = {REG_RDI, REG_RSI, REG_RDX, REG_RCX, REG_R8, REG_R9};
     mcontext_t *m = &uc->uc_mcontext;
     memcpy(now.registers, m->gregs, sizeof now.registers);
     now.vectors = *m->fpregs;
-    now.stack[-1] = 0; /* the function returns to nowhere */
-    m->gregs[REG_RSP] = (greg_t)(uintptr_t)(now.stack - 1);
-    m->gregs[REG_RIP] = (greg_t)(uintptr_t)now.function;
-    for (int i = 0; i < 6; i++) {
-        m->gregs[arguments[i]] = (greg_t)now.arguments[i];
+    for (int i = 0; i < 16; i++) {
+        m->gregs[order[i]] = (greg_t)now.from->r[i];
+        memcpy(m->fpregs->_xmm[i].element, now.from->xmm[i], sizeof now.from->xmm[i]);
     }
-    m->gregs[REG_EFL] |= (greg_t)TRAP;
+    m->gregs[REG_RIP] = (greg_t)now.from->rip;
+    m->gregs[REG_EFL] = (greg_t)((uint64_t)m->gregs[REG_EFL] & ~PROCESSOR_FLAGS) |
+                        (greg_t)((now.from->flags & PROCESSOR_FLAGS) | TRAP);
     now.running = true;
 }
 
@@ -80,25 +77,61 @@ static void on_trap(int signal, siginfo_t *info, void *context)
     }
 }
 
-bool processor_run(const void *function, const uint64_t arguments[6], void *stack,
-                   bool (*step)(void *arg, const struct processor_state *state), void *arg)
+static void on_fault(int signal, siginfo_t *info, void *context)
 {
+    (void)info;
+    if (!now.running) { /* somebody else's: it happens again, and ends the process */
+        struct sigaction none = {.sa_handler = SIG_DFL};
+        sigaction(signal, &none, NULL);
+        return;
+    }
+    now.faulted = true;
+    end(context);
+}
+
+bool processor_run_from(const struct processor_state *from,
+                        bool (*step)(void *arg, const struct processor_state *state), void *arg,
+                        bool *faulted)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE};
     static uint8_t handler_stack[1 << 16];
     stack_t alternate = {.ss_sp = handler_stack, .ss_size = sizeof handler_stack}, old_stack;
-    struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_ONSTACK}, old;
+    struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_ONSTACK}, old,
+                     fault = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK},
+                     old_faults[3];
     if (sigaltstack(&alternate, &old_stack) < 0 || sigaction(SIGTRAP, &action, &old) < 0) {
         return false;
     }
-    now.running = false;
-    now.function = function;
-    now.arguments = arguments;
-    now.stack = stack;
+    for (int i = 0; i < 3; i++) {
+        sigaction(signals[i], &fault, &old_faults[i]);
+    }
+    now.running = now.faulted = false;
+    now.from = from;
     now.step = step;
     now.arg = arg;
     __asm__ volatile("int3" ::: "memory");
+    for (int i = 0; i < 3; i++) {
+        sigaction(signals[i], &old_faults[i], NULL);
+    }
     sigaction(SIGTRAP, &old, NULL);
     sigaltstack(&old_stack, NULL);
+    *faulted = now.faulted;
     return true;
+}
+
+bool processor_run(const void *function, const uint64_t arguments[6], void *stack,
+                   bool (*step)(void *arg, const struct processor_state *state), void *arg)
+{
+    static const uint8_t registers[6] = {7, 6, 2, 1, 8, 9};
+    struct processor_state from = {.rip = (uint64_t)(uintptr_t)function};
+    uint64_t *top = stack;
+    bool faulted;
+    for (int i = 0; i < 6; i++) {
+        from.r[registers[i]] = arguments[i];
+    }
+    *--top = 0; /* the function returns to nowhere */
+    from.r[4] = (uint64_t)(uintptr_t)top;
+    return processor_run_from(&from, step, arg, &faulted) && !faulted;
 }
 
 /* ---------------------------------------------------------------- loops */

@@ -21,6 +21,12 @@ struct processor_state {
  * each instruction, and ends it all by returning false. Returns false without a handler. */
 bool processor_run(const void *function, const uint64_t arguments[6], void *stack,
                    bool (*step)(void *arg, const struct processor_state *state), void *arg);
+#define PROCESSOR_FLAGS UINT64_C(0x8d5) /**< those of arithmetic */
+/** The same from any state, of whose flags those are taken. It ends where rip is 0, or where memory
+ * may not be touched: *faulted then says so, and the instruction did nothing. */
+bool processor_run_from(const struct processor_state *from,
+                        bool (*step)(void *arg, const struct processor_state *state), void *arg,
+                        bool *faulted);
 /** Blocks of the loops of a function: found by following its code. */
 struct processor_loop {
     uint64_t head;

@@ -4,6 +4,7 @@
 
 #include "base/io.h"
 #include "synth/smt.h"
+#include "tests/unit/synth/mutants.h"
 #include "tests/unit/synth/small_loops.h"
 
 #define STATES 60u
@@ -163,192 +164,6 @@ static uint64_t compare(const struct vt_test_loop *of, const struct vt_synth_ker
     return all;
 }
 
-/* ---------------------------------------------------------------- changing kernels */
-
-static struct vt_pixel_program copy_program(const struct vt_pixel_program *p)
-{
-    struct vt_pixel_program c = *p;
-    c.room = p->n_insns;
-    c.insns = malloc((p->n_insns + 1) * sizeof *c.insns);
-    assert_non_null(c.insns);
-    memcpy(c.insns, p->insns, p->n_insns * sizeof *c.insns);
-    if (p->loops != NULL) {
-        c.loops = malloc(VT_PIXEL_LOOPS_MAX * sizeof *c.loops);
-        assert_non_null(c.loops);
-        memcpy(c.loops, p->loops, p->n_loops * sizeof *c.loops);
-    }
-    return c;
-}
-
-static struct vt_synth_kernel *copy(const struct vt_synth_kernel *k)
-{
-    struct vt_synth_kernel *c = malloc(sizeof *c);
-    assert_non_null(c);
-    *c = *k;
-    c->program = copy_program(&k->program);
-    if (k->trips != NULL) {
-        c->trips = malloc(sizeof *c->trips);
-        assert_non_null(c->trips);
-        *c->trips = copy_program(k->trips);
-    }
-    c->obligations = NULL;
-    c->n_obligations = 0;
-    return c;
-}
-
-static bool is(unsigned *left)
-{
-    return (*left)-- == 0;
-}
-
-static bool mutate_insns(struct vt_pixel_program *p, unsigned *left)
-{
-    static const uint8_t other[VT_PIXEL_OPS] = {
-        [VT_PIXEL_ADD] = VT_PIXEL_SUB,   [VT_PIXEL_SUB] = VT_PIXEL_ADD,
-        [VT_PIXEL_XOR] = VT_PIXEL_OR,    [VT_PIXEL_OR] = VT_PIXEL_XOR,
-        [VT_PIXEL_AND] = VT_PIXEL_OR,    [VT_PIXEL_SHL] = VT_PIXEL_LSHR,
-        [VT_PIXEL_LSHR] = VT_PIXEL_ASHR, [VT_PIXEL_MUL] = VT_PIXEL_ADD,
-        [VT_PIXEL_ULT] = VT_PIXEL_ULE,   [VT_PIXEL_ULE] = VT_PIXEL_ULT,
-        [VT_PIXEL_SLT] = VT_PIXEL_ULT,   [VT_PIXEL_SLE] = VT_PIXEL_SLT,
-        [VT_PIXEL_EQ] = VT_PIXEL_NE,     [VT_PIXEL_NE] = VT_PIXEL_EQ,
-        [VT_PIXEL_NEG] = VT_PIXEL_NOT,   [VT_PIXEL_NOT] = VT_PIXEL_NEG,
-        [VT_PIXEL_ZEXT] = VT_PIXEL_SEXT, [VT_PIXEL_SEXT] = VT_PIXEL_ZEXT,
-    };
-    for (uint32_t i = 0; i < p->n_insns; i++) {
-        struct vt_pixel_insn *insn = &p->insns[i];
-        bool memory = insn->op == VT_PIXEL_LOAD || insn->op == VT_PIXEL_STORE;
-        if ((insn->op == VT_PIXEL_CONST || memory) && is(left)) {
-            insn->imm++;
-            return true;
-        }
-        if ((insn->op == VT_PIXEL_CONST || memory) && is(left)) {
-            insn->imm--;
-            return true;
-        }
-        if (other[insn->op] != 0 && is(left)) {
-            insn->op = other[insn->op];
-            return true;
-        }
-        if (insn->a != VT_PIXEL_NONE && insn->b != VT_PIXEL_NONE && !memory && is(left)) {
-            uint32_t a = insn->a;
-            insn->a = insn->b;
-            insn->b = a;
-            return true;
-        }
-        if (insn->op == VT_PIXEL_EXTRACT && is(left)) {
-            insn->imm++;
-            return true;
-        }
-        if (insn->b != VT_PIXEL_NONE && insn->b > 0 && is(left)) {
-            insn->b--;
-            return true;
-        }
-        if (insn->c != VT_PIXEL_NONE && memory && is(left)) {
-            insn->c = VT_PIXEL_NONE;
-            return true;
-        }
-        if (insn->op == VT_PIXEL_CHECK && is(left)) {
-            *insn = (struct vt_pixel_insn){.op = VT_PIXEL_CONST,
-                                           .bits = 1,
-                                           .a = VT_PIXEL_NONE,
-                                           .b = VT_PIXEL_NONE,
-                                           .c = VT_PIXEL_NONE};
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool mutate_streams(struct vt_synth_kernel *k, unsigned *left)
-{
-    for (uint32_t i = 0; i < k->program.n_streams; i++) {
-        struct vt_pixel_stream *s = &k->program.streams[i];
-        if (is(left)) {
-            s->stride++;
-        } else if (is(left)) {
-            s->stride = -s->stride;
-        } else if (is(left)) {
-            s->low++;
-        } else if (is(left)) {
-            s->high--;
-        } else if (is(left)) {
-            k->streams[i].constant += 8;
-        } else if (k->streams[i].n > 0 && is(left)) {
-            k->streams[i].part[0].coefficient *= 2;
-        } else if (k->streams[i].n > 0 && is(left)) {
-            k->streams[i].part[0].reg ^= 1;
-        } else if (is(left)) {
-            k->aligned[i] = !k->aligned[i];
-        } else if (i > 0 && is(left)) {
-            struct vt_linear l = k->streams[i];
-            k->streams[i] = k->streams[0];
-            k->streams[0] = l;
-        } else {
-            continue;
-        }
-        return true;
-    }
-    return false;
-}
-
-static bool mutate_places(struct vt_synth_kernel *k, unsigned *left)
-{
-    for (uint32_t i = 0; i < k->program.n_inputs; i++) {
-        if (is(left)) {
-            k->inputs[i].reg ^= 1;
-            k->inputs[i].address.constant++;
-            return true;
-        }
-    }
-    for (uint32_t i = 0; i < k->program.n_carries; i++) {
-        struct vt_pixel_carry *c = &k->program.carries[i];
-        if (is(left)) {
-            k->carries[i].reg ^= 1;
-            k->carries[i].address.constant++;
-            return true;
-        }
-        for (uint32_t j = 0; j < k->program.n_insns; j++) { /* it stays what it was */
-            const struct vt_pixel_insn *insn = &k->program.insns[j];
-            if (insn->op == VT_PIXEL_CARRY && insn->imm == i && c->next != j && is(left)) {
-                c->next = j;
-                return true;
-            }
-        }
-        if (i + 1 == k->program.n_carries && is(left)) { /* the last one is missing */
-            k->program.n_carries--;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool mutate_guards(struct vt_synth_kernel *k, unsigned *left)
-{
-    for (uint32_t i = 0; i < k->n_disjoint; i++) {
-        if (is(left)) {
-            k->disjoint[i] = k->disjoint[--k->n_disjoint];
-            return true;
-        }
-        if (!k->disjoint[i].only_parallel && is(left)) {
-            k->disjoint[i].only_parallel = true;
-            return true;
-        }
-    }
-    if (k->trips != NULL && is(left)) {
-        vt_pixel_fini(k->trips);
-        free(k->trips);
-        k->trips = NULL;
-        return true;
-    }
-    return k->trips != NULL && mutate_insns(k->trips, left);
-}
-
-static bool mutate(struct vt_synth_kernel *k, unsigned which)
-{
-    return mutate_insns(&k->program, &which) || mutate_streams(k, &which) ||
-           mutate_places(k, &which) || mutate_guards(k, &which);
-}
-
 /* ---------------------------------------------------------------- tests */
 
 static void prove(const struct vt_test_loop *of, struct vt_synth_kernel *k)
@@ -383,26 +198,25 @@ static void test_mutants(void **state)
     (void)state;
     const char *set = getenv("VITRINE_MUTANTS");
     unsigned long wanted = set != NULL ? strtoul(set, NULL, 10) : 0;
-    unsigned step = wanted >= 1 && wanted <= 1000 ? (unsigned)wanted : 13, refused = 0,
+    unsigned step = wanted >= 1 && wanted <= 1000 ? (unsigned)wanted : 41, refused = 0,
              accepted = 0, of_all = 0;
     for (unsigned i = 0; i < VT_TEST_LOOPS; i++) {
         struct vt_synth_kernel *k = vt_test_kernel(&vt_test_loops[i]);
         assert_int_equal(vt_pixel_validate(&k->program, NULL), 0);
         for (unsigned m = i % step;; m += step) {
-            struct vt_synth_kernel *changed = copy(k);
+            struct vt_synth_kernel *changed = mutant_copy(k);
             struct vt_error err;
-            char what[24];
-            if (!mutate(changed, m)) {
+            char what[64];
+            if (!mutant_change(changed, m, what)) {
                 vt_synth_kernel_destroy(changed);
                 break;
             }
-            snprintf(what, sizeof what, "mutant %u", m);
             of_all++;
             if (vt_synth_prove(changed, &quick, &err) == 0) {
                 (void)compare(&vt_test_loops[i], k, changed, what);
                 accepted++;
                 if (set != NULL) {
-                    printf("%s, %s: accepted\n", vt_test_loops[i].name, what);
+                    printf("%s, mutant %u, %s: accepted\n", vt_test_loops[i].name, m, what);
                 }
             } else {
                 if (err.code != VT_E_REFUSED && err.code != VT_E_CORRUPT &&
