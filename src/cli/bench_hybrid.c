@@ -2,18 +2,18 @@
  *
  * For each loop: the guest runs it, then runs it while an accelerator looks until its kernel is
  * measured, then runs it again; the host runs the same program. What each computed is compared.
- * What is lost where there is nothing to win is the CPU time of other work in a VM without the
- * plugin, with an idle one, and with all the kernels in, in turns.
+ * What is lost where there is nothing to win is bench_hybrid_loss.c's, with the kernels of this.
  */
 #include "cli/bench_hybrid.h"
 
 #include "base/io.h"
 #include "base/text.h"
+#include "cli/bench_boot.h"
+#include "cli/bench_hybrid_loss.h"
 #include "machine/console_client.h"
 #include "pixel/host.h"
 #include "vitrine/hybrid.h"
 
-#include <ftw.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -23,32 +23,28 @@
 #define BYTES ((uint64_t)1 << 20)
 #define SECONDS_NS 500000000u
 #define RECORD_MS 200u
-#define LOOKS_MAX 6u /* until a loop's kernel is measured */
+#define LOOKS 6u      /* until a loop has a kernel */
+#define LOOKS_MAX 40u /* until the kernel that it has is measured */
 #define ROUNDS 7u
-#define ROUNDS_MAX 51u
 #define EXEC_MS 60000
-
-/* Some of the shell's own, some of a program's; no loop of it is vt-loops'. */
-static const char other_work[] =
-    "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; sha256sum /bin/busybox >/dev/null";
 
 struct row {
     struct vt_bench_loop tcg, hybrid, native;
-    struct vt_ledger_row kernel; /* hash "": none */
+    struct vt_ledger_row kernel;                      /* hash "": none */
+    char why[sizeof((struct vt_ledger_row *)0)->why]; /* there is none */
 };
 
 struct bench {
     uint64_t bytes, seconds_ns, rounds, memory_bytes;
     const char *loops; /* comma-separated, or NULL: all */
-    char names[2][VT_VM_NAME_MAX + 1];
-    char cache[64], qemu[32];
-    struct vt_vm *vm[2]; /* with the plugin, without */
+    char name[VT_VM_NAME_MAX + 1], qemu[32];
+    struct vt_bench_dir cache;
+    struct vt_vm *vm;
     struct vt_target target;
     struct vt_accelerator *accelerator;
     struct row rows[VT_BENCH_LOOPS_MAX];
     uint32_t n;
-    double plain[2][ROUNDS_MAX], idle[ROUNDS_MAX], full[ROUNDS_MAX];
-    double idle_percent, full_percent;
+    struct vt_bench_loss loss;
 };
 
 static bool was_interrupted(void *unused)
@@ -57,48 +53,33 @@ static bool was_interrupted(void *unused)
     return vt_interrupted != 0;
 }
 
-/* ---------------------------------------------------------------- VMs */
+/* ---------------------------------------------------------------- the VM */
 
-static int open_vms(const struct vt_args *args, struct bench *b, struct vt_error *err)
+static int open_vm(struct bench *b, struct vt_error *err)
 {
-    (void)args;
-    for (unsigned i = 0; i < 2; i++) {
-        snprintf(b->names[i], sizeof b->names[i], "bench-%d-%u", (int)getpid(), i);
-        int rc = vt_bench_hybrid_start(b->names[i], b->memory_bytes, i == 1, err);
-        rc = rc != 0 ? rc : vt_vm_open(b->names[i], &b->vm[i], err);
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    snprintf(b->qemu, sizeof b->qemu, "%s", vt_vm_info(b->vm[0])->qemu_version);
+    snprintf(b->name, sizeof b->name, "bench-%d-0", (int)getpid());
+    struct vt_vm_config config = {.name = b->name, .accel = "tcg", .memory_bytes = b->memory_bytes};
     struct vt_accelerator_options options = {
-        .record_ms = RECORD_MS, .cache = b->cache, .stop = was_interrupted};
-    int rc = vt_target_open(b->names[0], "bench hybrid", "", &b->target, err);
+        .record_ms = RECORD_MS, .cache = b->cache.path, .stop = was_interrupted};
+    vt_progress("booting a guest to measure …");
+    int rc = vt_bench_boot_start(&config, &b->vm, err);
+    rc = rc != 0 ? rc : vt_bench_wait_services(b->vm, err);
+    if (rc == 0) {
+        snprintf(b->qemu, sizeof b->qemu, "%s", vt_vm_info(b->vm)->qemu_version);
+        rc = vt_target_open(b->name, "bench hybrid", "", &b->target, err);
+    }
     return rc != 0 ? rc : vt_accelerator_create(&b->target, &options, &b->accelerator, err);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-    (void)st;
-    (void)kind;
-    (void)where;
-    (void)remove(path);
-    return 0;
-}
-
-static void close_vms(struct bench *b)
+static void close_vm(struct bench *b)
 {
     vt_accelerator_destroy(b->accelerator, false);
-    vt_target_close(&b->target, NULL);
-    for (unsigned i = 0; i < 2; i++) {
-        if (b->vm[i] != NULL) {
-            vt_vm_kill(b->vm[i], NULL);
-            vt_vm_close(b->vm[i]);
-        }
+    b->accelerator = NULL;
+    if (b->target.vm != NULL) {
+        vt_target_close(&b->target, NULL);
     }
-    if (b->cache[0] != '\0') {
-        (void)nftw(b->cache, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    }
+    vt_bench_boot_end(b->vm);
+    b->vm = NULL;
 }
 
 /* ---------------------------------------------------------------- loops */
@@ -141,19 +122,19 @@ static int run_loop(const struct bench *b, struct vt_vm *vm, const char *name,
 static int exec(struct bench *b, const char *command, struct vt_error *err)
 {
     int code;
-    return vt_console_exec(b->vm[0], command, vt_deadline_ms(EXEC_MS), &vt_interrupted, NULL, NULL,
+    return vt_console_exec(b->vm, command, vt_deadline_ms(EXEC_MS), &vt_interrupted, NULL, NULL,
                            &code, err);
 }
 
 /* Of the program's loops that were not there before and have this fate, the one that it spent most
  * in. */
-static const struct vt_ledger_row *kernel_of(struct bench *b, uint32_t before,
-                                             enum vt_loop_fate fate)
+static const struct vt_ledger_row *row_of(struct bench *b, uint32_t before, enum vt_loop_fate fate)
 {
+    static const char file[] = "vt-loops:";
     uint32_t n;
     const struct vt_ledger_row *rows = vt_accelerator_ledger(b->accelerator, &n), *best = NULL;
     for (uint32_t i = before; i < n; i++) {
-        bool of_program = strcmp(rows[i].process, "vt-loops") == 0;
+        bool of_program = strncmp(rows[i].place, file, sizeof file - 1) == 0;
         if (of_program && rows[i].fate == fate &&
             (best == NULL || rows[i].percent > best->percent)) {
             best = &rows[i];
@@ -162,25 +143,44 @@ static const struct vt_ledger_row *kernel_of(struct bench *b, uint32_t before,
     return best;
 }
 
+/* The program goes on until its kernel was measured. */
+static int look(struct bench *b, struct row *row, uint32_t before, struct vt_error *err)
+{
+    const struct vt_ledger_row *kernel = NULL, *waits = NULL;
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && kernel == NULL && i < (waits != NULL ? LOOKS_MAX : LOOKS);
+         i++) {
+        uint32_t found;
+        rc = vt_accelerator_round(b->accelerator, &found, err);
+        kernel = row_of(b, before, VT_FATE_KEPT);
+        waits = row_of(b, before, VT_FATE_WAITING);
+    }
+    kernel = kernel != NULL ? kernel : waits;
+    if (kernel != NULL) {
+        row->kernel = *kernel;
+        return rc;
+    }
+    static const enum vt_loop_fate not_in[] = {VT_FATE_SLOWER, VT_FATE_DISABLED, VT_FATE_REFUSED,
+                                               VT_FATE_UNPROVEN, VT_FATE_UNSUPPORTED};
+    const struct vt_ledger_row *without = NULL;
+    for (unsigned i = 0; i < sizeof not_in / sizeof *not_in && without == NULL; i++) {
+        without = row_of(b, before, not_in[i]);
+    }
+    snprintf(row->why, sizeof row->why, "%s",
+             without != NULL ? without->why : "no loop of it is hot");
+    return rc;
+}
+
 static int accelerate(struct bench *b, struct row *row, struct vt_error *err)
 {
     char command[192];
-    uint32_t before, found;
+    uint32_t before;
     (void)vt_accelerator_ledger(b->accelerator, &before);
     snprintf(command, sizeof command,
              "setsid vt-loops %s --bytes %" PRIu64 " --for-ever </dev/null >/dev/null 2>&1 &",
              row->tcg.name, b->bytes);
     int rc = exec(b, command, err);
-    const struct vt_ledger_row *kernel = NULL;
-    for (unsigned look = 0; rc == 0 && kernel == NULL && look < LOOKS_MAX; look++) {
-        rc = vt_accelerator_round(b->accelerator, &found, err);
-        kernel = kernel_of(b, before, VT_FATE_KEPT);
-    }
-    /* On a machine that has more to do it may be in use and not measured. */
-    kernel = kernel != NULL ? kernel : kernel_of(b, before, VT_FATE_WAITING);
-    if (kernel != NULL) {
-        row->kernel = *kernel;
-    }
+    rc = rc != 0 ? rc : look(b, row, before, err);
     struct vt_error ignored;
     int ended = exec(b, "killall vt-loops", rc == 0 ? err : &ignored);
     return rc == 0 ? ended : rc;
@@ -191,53 +191,54 @@ static int measure_loop(struct bench *b, struct row *row, struct vt_error *err)
     char name[sizeof row->tcg.name];
     memcpy(name, row->tcg.name, sizeof name);
     vt_progress("%s: the guest's own code", name);
-    int rc = run_loop(b, b->vm[0], name, &row->tcg, err);
+    int rc = run_loop(b, b->vm, name, &row->tcg, err);
     vt_progress("%s: making a kernel", name);
     rc = rc != 0 ? rc : accelerate(b, row, err);
     vt_progress("%s: with it", name);
-    rc = rc != 0 ? rc : run_loop(b, b->vm[0], name, &row->hybrid, err);
+    rc = rc != 0 ? rc : run_loop(b, b->vm, name, &row->hybrid, err);
     vt_progress("%s: on the host", name);
     return rc != 0 ? rc : run_loop(b, NULL, name, &row->native, err);
 }
 
 /* ---------------------------------------------------------------- losses */
 
-static int turns(struct bench *b, double *plain, double *with, double *percent,
-                 struct vt_error *err)
+/* With the kernels of what was measured, proven from their files once more. */
+static int measure_loss(struct bench *b, struct vt_error *err)
 {
+    struct vt_synth_kernel *kernels[VT_BENCH_LOOPS_MAX] = {NULL};
+    struct vt_proof_options how = {.stop = was_interrupted};
+    uint32_t n = 0;
     int rc = 0;
-    for (unsigned i = 0; rc == 0 && i < b->rounds; i++) {
-        vt_progress("other work: %u of %u", i + 1, (unsigned)b->rounds);
-        for (unsigned k = 0; rc == 0 && k < 2; k++) {
-            bool plugin = (k + i) % 2 == 0;
-            rc = vt_bench_hybrid_work(b->vm[plugin ? 0 : 1], other_work,
-                                      plugin ? &with[i] : &plain[i], err);
+    for (uint32_t i = 0; i < b->n && n < VT_ACCEL_SLOTS && rc == 0; i++) {
+        const char *hash = b->rows[i].kernel.hash;
+        if (hash[0] != '\0') {
+            rc = vt_synth_find(b->cache.path, hash, &how, &kernels[n], err);
+            n += rc == 0;
+            rc = rc == VT_E_NOT_FOUND ? 0 : rc;
         }
     }
-    if (rc == 0) {
-        *percent = 100 * (vt_bench_median(with, b->rounds) / vt_bench_median(plain, b->rounds) - 1);
+    rc = rc != 0 ? rc
+                 : vt_bench_loss_measure(b->memory_bytes, (uint32_t)b->rounds, kernels, n, &b->loss,
+                                         err);
+    for (uint32_t i = 0; i < n; i++) {
+        vt_synth_kernel_destroy(kernels[i]);
     }
     return rc;
 }
 
-static int measure(const struct vt_args *args, struct bench *b, struct vt_error *err)
+static int measure(struct bench *b, struct vt_error *err)
 {
-    int rc = name_loops(b, err);
-    rc = rc != 0 ? rc : open_vms(args, b, err);
-    double warm; /* the first time everything is translated */
-    for (unsigned i = 0; rc == 0 && b->rounds != 0 && i < 2; i++) {
-        rc = vt_bench_hybrid_work(b->vm[i], other_work, &warm, err);
-    }
-    if (rc == 0 && b->rounds != 0) {
-        rc = turns(b, b->plain[0], b->idle, &b->idle_percent, err);
-    }
+    int rc = vt_bench_dir_make(&b->cache, err);
+    rc = rc != 0 ? rc : name_loops(b, err);
+    rc = rc != 0 ? rc : open_vm(b, err);
     for (uint32_t i = 0; rc == 0 && i < b->n; i++) {
         rc = measure_loop(b, &b->rows[i], err);
     }
+    close_vm(b);
     if (rc == 0 && b->rounds != 0) {
-        rc = vt_bench_hybrid_work(b->vm[0], other_work, &warm, err);
-        rc = rc != 0 ? rc : turns(b, b->plain[1], b->full, &b->full_percent, err);
+        rc = measure_loss(b, err);
     }
+    vt_bench_dir_remove(&b->cache);
     vt_progress("%s", "");
     return rc;
 }
@@ -282,16 +283,13 @@ static void write_json(const struct vt_args *args, const struct bench *b)
         vt_json_kv_bool(&w, "correct", correct(r));
         vt_json_kv_f64(&w, "proof_ms",
                        backend_of(r) != NULL ? (double)r->kernel.proof_us / 1e3 : (double)NAN, 5);
+        vt_json_kv_string(&w, "why", r->why[0] != '\0' ? r->why : NULL);
         vt_json_object_end(&w);
     }
     vt_json_array_end(&w);
     if (b->rounds != 0) {
         vt_json_key(&w, "loss");
-        vt_json_object(&w);
-        vt_json_kv_u64(&w, "rounds", b->rounds);
-        vt_json_kv_f64(&w, "idle_percent", b->idle_percent, 4);
-        vt_json_kv_f64(&w, "kernels_percent", b->full_percent, 4);
-        vt_json_object_end(&w);
+        vt_bench_loss_json(&b->loss, &w);
     }
     vt_json_object_end(&w);
     vt_json_finish(&w);
@@ -299,9 +297,10 @@ static void write_json(const struct vt_args *args, const struct bench *b)
 
 static void print_rows(const struct bench *b)
 {
-    printf("QEMU %s, kernels by %s\n\n%-12s %10s %10s %10s %10s %9s %10s %-7s %9s %s\n", b->qemu,
-           vt_pixel_compiler(), "LOOP", "BYTES", "TCG ms", "HYBRID ms", "NATIVE ms", "SPEEDUP",
-           "OF NATIVE", "BACKEND", "PROOF ms", "CORRECT");
+    printf("QEMU %s, kernels by %s; a pass over the buffers, medians\n\n%-12s %10s %10s %10s %10s "
+           "%9s %10s %-7s %9s %s\n",
+           b->qemu, vt_pixel_compiler(), "LOOP", "BYTES", "TCG ms", "HYBRID ms", "NATIVE ms",
+           "SPEEDUP", "OF NATIVE", "BACKEND", "PROOF ms", "CORRECT");
     for (uint32_t i = 0; i < b->n; i++) {
         const struct row *r = &b->rows[i];
         bool has = backend_of(r) != NULL;
@@ -310,10 +309,12 @@ static void print_rows(const struct bench *b)
                ms(&r->tcg) / ms(&r->hybrid), 100 * ms(&r->native) / ms(&r->hybrid),
                has ? backend_of(r) : "-", (double)r->kernel.proof_us / 1e3,
                correct(r) ? "yes" : "NO");
+        if (r->why[0] != '\0') {
+            printf("             no kernel: %s\n", r->why);
+        }
     }
     if (b->rounds != 0) {
-        printf("\nother work takes %+.2f %% with an idle plugin, %+.2f %% with these kernels in\n",
-               b->idle_percent, b->full_percent);
+        vt_bench_loss_print(&b->loss);
     }
 }
 
@@ -327,8 +328,10 @@ static int read_request(const struct vt_args *args, struct bench *b)
     rc = rc != 0 ? rc : vt_args_duration(args, "seconds", SECONDS_NS, &b->seconds_ns);
     rc = rc != 0 ? rc : vt_args_u64(args, "rounds", ROUNDS, &b->rounds);
     rc = rc != 0 ? rc : vt_args_bytes(args, "memory", 0, &b->memory_bytes);
-    if (rc == 0 && (b->bytes < 1024 || b->bytes > (uint64_t)16 << 20 || b->rounds > ROUNDS_MAX)) {
-        return vt_usage_error(args, "--bytes: 1K to 16M; --rounds: 0 to %u", ROUNDS_MAX);
+    if (rc == 0 && (b->bytes < 1024 || b->bytes > (uint64_t)16 << 20 ||
+                    b->rounds > VT_BENCH_LOSS_ROUNDS_MAX)) {
+        return vt_usage_error(args, "--bytes: 1K to 16M; --rounds: 0 to %u",
+                              VT_BENCH_LOSS_ROUNDS_MAX);
     }
     return rc;
 }
@@ -343,11 +346,7 @@ static int run(const struct vt_args *args)
     }
     int result = read_request(args, b);
     if (result == 0) {
-        strcpy(b->cache, "/tmp/vitrine-bench-XXXXXX");
-        bool made = mkdtemp(b->cache) != NULL;
-        b->cache[0] = made ? b->cache[0] : '\0';
-        int rc = made ? measure(args, b, &err) : vt_fail(&err, VT_E_IO, "no directory in /tmp");
-        close_vms(b);
+        int rc = measure(b, &err);
         if (rc == 0 && vt_args_json(args)) {
             write_json(args, b);
         } else if (rc == 0) {

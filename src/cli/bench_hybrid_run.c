@@ -5,7 +5,6 @@
 #include "cli/vm.h"
 #include "machine/console_client.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,46 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BOOT_MS 120000
 #define RUN_MS 600000
 #define TEXT_MAX ((size_t)64 << 10)
-
-/* ---------------------------------------------------------------- VMs */
-
-int vt_bench_hybrid_start(const char *name, uint64_t memory_bytes, bool no_accel,
-                          struct vt_error *err)
-{
-    struct vt_guest_image image;
-    struct vt_vm *vm = NULL;
-    int code;
-    int rc = vt_guest_default(NULL, &image, err);
-    if (rc == 0) {
-        struct vt_vm_config config = {.name = name,
-                                      .accel = "tcg",
-                                      .kernel = image.kernel,
-                                      .initrd = image.initrd,
-                                      .append = image.append,
-                                      .memory_bytes = memory_bytes,
-                                      .no_accel = no_accel};
-        vt_progress("booting a guest to measure …");
-        rc = vt_vm_start(&config, vt_cli_services, &vt_interrupted, err);
-    }
-    if (rc != 0) {
-        return rc;
-    }
-    rc = vt_vm_open(name, &vm, err);
-    if (rc == 0) {
-        /* The last that it starts beside its shell: from then on nothing else runs. */
-        rc = vt_console_exec(vm, "until pidof heartbeat >/dev/null; do usleep 100000; done",
-                             vt_deadline_ms(BOOT_MS), &vt_interrupted, NULL, NULL, &code, err);
-    }
-    if (rc != 0 && vm != NULL) {
-        vt_vm_kill(vm, NULL);
-    }
-    vt_vm_close(vm);
-    vt_progress("%s", "");
-    return rc;
-}
 
 /* ---------------------------------------------------------------- vt-loops */
 
@@ -180,51 +141,5 @@ int vt_bench_hybrid_loops(struct vt_vm *vm, const char *arguments, struct vt_ben
     int rc = vm != NULL ? run_there(vm, arguments, t, err) : run_here(arguments, t, err);
     rc = rc == 0 ? parse(t, out, err) : rc;
     free(t);
-    return rc;
-}
-
-/* ---------------------------------------------------------------- what work costs */
-
-/* Nanoseconds that a process's threads ran (Documentation/scheduler/sched-stats.rst). */
-static int cpu_ns(pid_t pid, uint64_t *ns, struct vt_error *err)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    DIR *tasks = opendir(path);
-    if (tasks == NULL) {
-        return vt_fail_errno(err, VT_E_GONE, errno, "%s", path);
-    }
-    *ns = 0;
-    for (struct dirent *d; (d = readdir(tasks)) != NULL;) {
-        char file[384];
-        uint64_t one;
-        snprintf(file, sizeof file, "%s/%s/schedstat", path, d->d_name);
-        FILE *f = d->d_name[0] != '.' ? fopen(file, "re") : NULL;
-        *ns += f != NULL && fscanf(f, "%" SCNu64, &one) == 1 ? one : 0;
-        if (f != NULL) {
-            fclose(f);
-        }
-    }
-    closedir(tasks);
-    return 0;
-}
-
-int vt_bench_hybrid_work(struct vt_vm *vm, const char *command, double *cpu_ms,
-                         struct vt_error *err)
-{
-    pid_t qemu = vt_vm_info(vm)->qemu_pid;
-    uint64_t begin, end;
-    int code = 0;
-    int rc = cpu_ns(qemu, &begin, err);
-    rc = rc != 0 ? rc
-                 : vt_console_exec(vm, command, vt_deadline_ms(RUN_MS), &vt_interrupted, NULL, NULL,
-                                   &code, err);
-    rc = rc != 0 ? rc : cpu_ns(qemu, &end, err);
-    if (rc == 0 && code != 0) {
-        rc = vt_fail(err, VT_E_REFUSED, "the guest does not run '%s'", command);
-    }
-    if (rc == 0) {
-        *cpu_ms = (double)(end - begin) / 1e6;
-    }
     return rc;
 }

@@ -9,6 +9,7 @@
 
 #include "base/io.h"
 #include "base/paths.h"
+#include "cli/bench_boot.h"
 #include "trace/ring.h"
 
 #include <errno.h>
@@ -80,7 +81,7 @@ struct bench {
     char peers[PATH_MAX];        /* directory, or empty */
     bool wanted[VT_BENCH_WORKS]; /* by load, and see struct row */
     uint64_t rounds, memory_bytes, compute;
-    char dir[PATH_MAX];
+    struct vt_bench_dir dir;
     struct row rows[VT_BENCH_WORKS][ROWS];
     unsigned n_rows, done;
 };
@@ -92,7 +93,7 @@ static const char *const work_names[] = {[VT_BENCH_BOOT] = "boot", [VT_BENCH_COM
 /* A peer writes as QEMU's user, who is nobody in particular, into a file that is there. */
 static int prepare_peer(const struct bench *b, struct row *row, struct vt_error *err)
 {
-    int rc = vt_path_format(row->log, err, "%s/log", b->dir);
+    int rc = vt_path_format(row->log, err, "%s/log", b->dir.path);
     snprintf(row->plugin, sizeof row->plugin, "file=%s/%s", b->peers, row->so);
     row->qemu_args[0] = "-plugin";
     row->qemu_args[1] = row->plugin;
@@ -141,7 +142,7 @@ static int prepare(struct bench *b, struct vt_error *err)
         for (struct row *r = b->rows[work]; r < row; r++) {
             r->run.work = work;
             r->run.rounds = b->compute;
-            r->run.dir = b->dir;
+            r->run.dir = b->dir.path;
         }
     }
     return rc;
@@ -429,18 +430,6 @@ static int find_peers(const struct vt_args *args, struct bench *b, struct vt_err
     return rc;
 }
 
-/* Files are made in memory: a disk would be what is measured. QEMU's user goes through. */
-static int make_dir(struct bench *b, struct vt_error *err)
-{
-    strcpy(b->dir, "/dev/shm/vitrine-bench-XXXXXX");
-    if (mkdtemp(b->dir) == NULL) {
-        int code = errno;
-        b->dir[0] = '\0';
-        return vt_fail_errno(err, VT_E_IO, code, "/dev/shm");
-    }
-    return chmod(b->dir, 0711) == 0 ? 0 : vt_fail_errno(err, VT_E_IO, errno, "%s", b->dir);
-}
-
 static int run(const struct vt_args *args)
 {
     struct vt_error err;
@@ -452,15 +441,13 @@ static int run(const struct vt_args *args)
     int result = read_request(args, b);
     if (result == 0) {
         int rc = find_peers(args, b, &err);
-        rc = rc != 0 ? rc : make_dir(b, &err);
+        rc = rc != 0 ? rc : vt_bench_dir_make(&b->dir, &err);
         rc = rc != 0 ? rc : prepare(b, &err);
         for (unsigned work = 0; work < VT_BENCH_WORKS; work++) {
             choose(args, b->rows[work], b->n_rows);
         }
         rc = rc != 0 ? rc : run_rounds(b, &err);
-        if (b->dir[0] != '\0') {
-            rmdir(b->dir);
-        }
+        vt_bench_dir_remove(&b->dir);
         if (rc == 0) {
             show(args, b);
         }

@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "base/paths.h"
+#include "cli/bench_boot.h"
 #include "cli/vm.h"
 #include "machine/console_client.h"
 #include "machine/expect.h"
@@ -29,44 +30,6 @@
 #define LOOK_MS 2
 #define SLICE_MS 100 /* between two looks at whether the consumer still reads */
 #define CLASSES (VT_INSN_UNKNOWN + 1)
-
-/* ---------------------------------------------------------------- clocks */
-
-struct clocks {
-    double wall, user, system, ours;
-};
-
-static double seconds(clockid_t clock)
-{
-    struct timespec t = {0};
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int read_clocks(pid_t qemu, struct clocks *c, struct vt_error *err)
-{
-    char path[64], text[1024];
-    unsigned long long user, system;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)qemu);
-    FILE *f = fopen(path, "re");
-    size_t n = f != NULL ? fread(text, 1, sizeof text - 1, f) : 0;
-    if (f != NULL) {
-        fclose(f);
-    }
-    text[n] = '\0';
-    /* proc(5): utime and stime are fields 14 and 15; the name, field 2, may hold anything. */
-    const char *at = strrchr(text, ')');
-    if (at == NULL || sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-                             &system) != 2) {
-        return vt_fail(err, VT_E_GONE, "QEMU ended while it was measured");
-    }
-    double hz = (double)sysconf(_SC_CLK_TCK);
-    c->user = (double)user / hz;
-    c->system = (double)system / hz;
-    c->wall = seconds(CLOCK_MONOTONIC);
-    c->ours = seconds(CLOCK_PROCESS_CPUTIME_ID);
-    return 0;
-}
 
 /* ---------------------------------------------------------------- the consumer */
 
@@ -245,10 +208,7 @@ static int start_vm(const struct vt_bench_trace_run *run, const char *name, uint
                                   .no_trace = !run->plugin};
     int rc;
     if (run->work == VT_BENCH_BOOT) {
-        rc = vt_guest_default(NULL, &image, err);
-        config.kernel = image.kernel;
-        config.initrd = image.initrd;
-        config.append = image.append;
+        rc = vt_bench_default_guest(&config, &image, err);
     } else {
         rc = vt_path_lib("gpu-card-x86_64", kernel, err);
         snprintf(script, sizeof script, "compute %" PRIu64 "; stay", run->rounds);
@@ -302,30 +262,33 @@ static int go(const struct vt_bench_trace_run *run, struct vt_vm *vm, int consol
               const char *segment, struct consumer *c, struct vt_bench_trace_sample *s,
               struct vt_error *err)
 {
-    struct clocks begin = {0}, end = {0};
+    struct vt_bench_clocks begin = {0}, end = {0};
     const pid_t qemu = vt_vm_info(vm)->qemu_pid;
     int rc = c->source != NULL ? run_consumer(c, err) : 0;
-    rc = rc != 0 ? rc : read_clocks(qemu, &begin, err);
+    rc = rc != 0 ? rc : vt_bench_clocks(qemu, &begin, err);
     rc = rc != 0 ? rc : vt_vm_resume(vm, err);
     rc = rc != 0 ? rc : wait_done(run, console, c, err);
     rc = rc != 0 ? rc : vt_vm_pause(vm, err);
-    rc = rc != 0 ? rc : read_clocks(qemu, &end, err);
+    rc = rc != 0 ? rc : vt_bench_clocks(qemu, &end, err);
     if (rc == 0 && run->plugin && run->detail != VT_TRACE_OFF) {
         rc = vt_trace_steer(segment, VT_TRACE_OFF, VT_TRACE_WAIT, 0, NULL, STEER_MS, err);
     }
     if (rc == 0 && c->runs) {
+        struct vt_bench_clocks taken = end;
         rc = join_consumer(c, err);
-        end.wall = seconds(CLOCK_MONOTONIC);
-        end.ours = seconds(CLOCK_PROCESS_CPUTIME_ID);
+        rc = rc != 0 ? rc : vt_bench_clocks(qemu, &taken, err);
+        end.wall = taken.wall;
+        end.ours = taken.ours;
     }
     if (__atomic_load_n(&c->failed, __ATOMIC_ACQUIRE)) {
         rc = join_consumer(c, err); /* why everything else failed */
     }
     if (rc == 0) {
-        s->wall_s = end.wall - begin.wall;
-        s->user_s = end.user - begin.user;
-        s->system_s = end.system - begin.system;
-        s->consumer_s = c->source != NULL ? end.ours - begin.ours : 0;
+        struct vt_bench_clocks took = vt_bench_clocks_since(&begin, &end);
+        s->wall_s = took.wall;
+        s->user_s = took.user;
+        s->system_s = took.system;
+        s->consumer_s = c->source != NULL ? took.ours : 0;
     }
     return rc;
 }

@@ -10,11 +10,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <time.h>
-
-#define PAUSE_MS 500u
-#define PAUSE_MAX_MS 8000u
-#define SLICE_MS 50u
 
 struct session {
     const struct vt_args *args;
@@ -87,17 +82,8 @@ static void summarise(const struct session *s, bool removed)
 
 /* ---------------------------------------------------------------- rounds */
 
-static void wait_ms(struct session *s, uint64_t ms)
-{
-    for (uint64_t end = vt_deadline_ms(ms); vt_now_ns() < end && !is_over(s);) {
-        struct timespec slice = {.tv_nsec = SLICE_MS * 1000000L};
-        (void)nanosleep(&slice, NULL);
-    }
-}
-
 static int go(struct session *s, bool once, struct vt_error *err)
 {
-    uint64_t pause_ms = PAUSE_MS;
     int rc;
     do {
         uint32_t found;
@@ -110,9 +96,7 @@ static int go(struct session *s, bool once, struct vt_error *err)
             }
         }
         if (rc == 0 && !once) {
-            pause_ms = found != 0 ? PAUSE_MS : pause_ms * 2;
-            pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
-            wait_ms(s, pause_ms);
+            vt_accelerator_pause(s->accelerator, found);
         }
     } while (rc == 0 && !once && !is_over(s));
     return rc == VT_E_INTERRUPTED ? 0 : rc;

@@ -1,11 +1,9 @@
 /* cli/cmd_bench.c - `vitrine bench`: measures what vitrine costs, here and now. */
-#include "cli/bench.h"
+#include "cli/bench_boot.h"
 
 #include "base/io.h"
 #include "base/text.h"
-#include "cli/vm.h"
 #include "machine/console_client.h"
-#include "machine/guest_image.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +12,7 @@
 #define BOOT_TIMEOUT_MS 120000
 #define WRITER_TIMEOUT_MS 20000
 
+extern const struct vt_bench vt_bench_boot_times;
 extern const struct vt_bench vt_bench_guest;
 extern const struct vt_bench vt_bench_hybrid;
 extern const struct vt_bench vt_bench_memory;
@@ -26,6 +25,7 @@ extern const struct vt_bench vt_bench_volume;
 
 /* clang-format off */
 static const struct vt_bench *const benches[] = {
+    &vt_bench_boot_times,
     &vt_bench_guest,
     &vt_bench_hybrid,
     &vt_bench_memory,
@@ -43,32 +43,20 @@ static const struct vt_bench *const benches[] = {
 
 static int start(const char *name, uint64_t memory_bytes, struct vt_error *err)
 {
-    struct vt_guest_image image;
+    struct vt_vm_config config = {.name = name, .memory_bytes = memory_bytes};
     struct vt_vm *vm = NULL;
     int code;
-    int rc = vt_guest_default(NULL, &image, err);
-    if (rc == 0) {
-        struct vt_vm_config config = {.name = name,
-                                      .kernel = image.kernel,
-                                      .initrd = image.initrd,
-                                      .append = image.append,
-                                      .memory_bytes = memory_bytes};
-        vt_progress("booting a guest to measure …");
-        rc = vt_vm_start(&config, vt_cli_services, &vt_interrupted, err);
-    }
-    if (rc != 0) {
-        return rc;
-    }
-    /* Its shell answers: the guest has booted. */
-    rc = vt_vm_open(name, &vm, err);
-    if (rc == 0) {
+    vt_progress("booting a guest to measure …");
+    int rc = vt_bench_boot_start(&config, &vm, err);
+    if (rc == 0) { /* its shell answers: it has booted */
         rc = vt_console_exec(vm, ":", vt_deadline_ms(BOOT_TIMEOUT_MS), &vt_interrupted, NULL, NULL,
                              &code, err);
     }
-    if (rc != 0 && vm != NULL) {
-        vt_vm_kill(vm, NULL);
+    if (rc == 0) {
+        vt_vm_close(vm);
+    } else {
+        vt_bench_boot_end(vm);
     }
-    vt_vm_close(vm);
     vt_progress("%s", "");
     return rc;
 }
@@ -220,7 +208,8 @@ static const struct vt_option options[] = {
     {"copy", NULL, "volume: copy RAM to the device, also where it could be used in place", false},
     {"picture", "FILE", "volume: the last frame, as PNG", false},
     {"flushes", "N", "virtio-gpu: flushes of a run (default: 100000)", false},
-    {"rounds", "N", "virtio-gpu, trace, venus, hybrid: runs of each kind (5, 3, 3, 7)", false},
+    {"rounds", "N", "virtio-gpu, trace, venus, hybrid, boot: runs of each kind (5, 3, 3, 7, 3)",
+     false},
     {"bytes", "SIZE", "hybrid: of each buffer (default: 1M)", false},
     {"loops", "LIST", "hybrid: these loops of vt-loops, with commas (default: all)", false},
     {"seconds", "TIME", "hybrid: of each loop, each way (default: 500ms)", false},
@@ -250,6 +239,7 @@ const struct vt_verb vt_verb_bench = {
                 "vitrine bench volume --synthetic 25 --size 1024 --json\n"
                 "vitrine bench trace --json\n"
                 "vitrine bench hybrid --loops xor8,chacha20 --json\n"
+                "vitrine bench boot\n"
                 "vitrine bench venus --json",
     .run = run,
 };

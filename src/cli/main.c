@@ -5,18 +5,33 @@
 
 #include <signal.h>
 #include <string.h>
+#include <time.h>
+
+#define ONE_REQUEST_S 2 /* signals that come closer together are one: timeout(1) sends two */
 
 static void on_signal(int signo)
 {
-    vt_interrupted = signo;
+    static struct timespec first;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (vt_interrupted == 0) {
+        first = now;
+        vt_interrupted = signo;
+    } else if (now.tv_sec - first.tv_sec > ONE_REQUEST_S) {
+        signal(signo, SIG_DFL);
+        raise(signo); /* delivered as this returns */
+    }
 }
 
 /* A verb that is not waiting finishes its step, sees vt_interrupted and cleans up; SA_RESTART is
- * off so that waits end at once. The second signal of a kind kills as usual. */
+ * off so that waits end at once. A signal that comes later than that kills as usual. */
 static void catch_signals(void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    const struct sigaction ours = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction ours = {.sa_handler = on_signal};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        sigaddset(&ours.sa_mask, signals[i]); /* one at a time */
+    }
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
         struct sigaction before;
         sigaction(signals[i], NULL, &before);

@@ -14,6 +14,7 @@ struct vt_accelerator {
     struct vt_hybrid_worker *worker;       /* or NULL: no GPU */
     struct vt_accelerator_options options; /* with defaults filled in */
     uint64_t threshold;
+    uint64_t pause_ms; /* the last one */
     char cache[PATH_MAX];
     struct vt_ledger_row *rows;
     struct vt_synth_kernel **kernels; /* of rows that a GPU is still to be tried for, or NULL */

@@ -238,6 +238,8 @@ void vt_names_live_finish(struct vt_trace_names *names)
     for (uint32_t i = 0; i < names->n_roots; i++) {
         if (names->roots[i].last_name == 0) {
             vt_names_live_switch(names, names->roots[i].root, false);
+        } else { /* that executed another program since it was switched to has that one's name */
+            (void)is_alive(names, &names->roots[i]);
         }
     }
 }

@@ -3,30 +3,9 @@
 # trace, hot loops, a proof, a kernel in use, the ledger. Boot times are told, not judged.
 . "$(dirname "$0")/lib.sh"
 
-now() { date +%s%N; }
-# boots SUFFIX OPTION...: until its shell is there; how long that took.
-boots() {
-    local begin
-    begin=$(now)
-    start_vm "$@"
-    wait_console 'shell ready'
-    boot_ms=$((($(now) - begin) / 1000000))
-}
+# Plain, with KVM where that works, and with acceleration from the first moment on.
+vitrine bench boot --rounds 1 2>/dev/null | sed -n '3,$p' >&2
 
-boots plain --memory 256M --accel tcg --no-trace --no-accel
-note "plain QEMU boots in $boot_ms ms"
-vitrine kill "$vm" >/dev/null
-begin=$(now)
-if [ -w /dev/kvm ] && start_vm kvm --memory 256M --accel kvm 2>/dev/null &&
-    vitrine console "$vm" --wait 'shell ready' --timeout 20s >/dev/null 2>&1; then
-    note "KVM boots in $((($(now) - begin) / 1000000)) ms"
-else
-    note 'KVM does not work here'
-fi
-vitrine kill "$vm" >/dev/null 2>&1 || :
-
-# With acceleration from the first moment on.
-begin=$(now)
 start_vm a --memory 256M --accel tcg
 [ "$(vitrine info "$vm" --json | json 'bool(d.get("hybrid_path"))')" = true ] ||
     skip "$(vitrine info "$vm" --json | json 'd.get("hybrid_why")')"
@@ -34,7 +13,6 @@ mkdir "$scratch/cache"
 setsid "$VITRINE" accel "$vm" --backend host --cache "$scratch/cache" --json >"$scratch/told" 2>"$scratch/err" &
 accel=$!
 wait_console 'shell ready'
-note "with acceleration it boots in $((($(now) - begin) / 1000000)) ms"
 wait_services
 
 # Picture; a question, answered, highlighted in the next picture.
