@@ -55,8 +55,8 @@ struct vt_linear {
     uint32_t n;
     struct {
         /** 0-15 rax rcx rdx rbx rsp rbp rsi rdi r8 … r15; FS, GS base. In positions of streams
-         * also VT_LINEAR_PLACE + i: the kernel's input i, behind the inputs its carries, of 64
-         * bits: a pointer that lies in memory. */
+         * also VT_LINEAR_PLACE + i: the kernel's input i, behind the inputs its carries, of 32
+         * bits, zeros above them, or 64: a pointer or an index that lies in memory. */
         uint32_t reg;
         uint64_t coefficient;
     } part[4];

@@ -33,7 +33,7 @@ static bool is_position(const struct vt_hybrid_linear *l, const struct vt_hybrid
     for (uint32_t i = 0; i < l->n && l->n <= 4; i++) {
         uint32_t reg = l->reg[i];
         if (reg > 17 &&
-            (reg < VT_HYBRID_LINEAR_PLACE || bits_of(d, reg - VT_HYBRID_LINEAR_PLACE) != 64)) {
+            (reg < VT_HYBRID_LINEAR_PLACE || bits_of(d, reg - VT_HYBRID_LINEAR_PLACE) < 32)) {
             return false;
         }
     }

@@ -1,9 +1,8 @@
-/* synth/analyse.c - accesses: streams, strides, windows. See make_parts.h.
+/* synth/analyse.c - accesses: streams, windows. See make_parts.h.
  *
- * An address is a sum. Its registers, which go on by a stride, are what a stream's position is made
- * of; the rest is an index with a range that can be seen. Accesses with the same registers that lie
- * near one another are one stream. Positions end in sixteen 0 bits, if the registers' sum does, so
- * that what must be aligned is aligned with the position.
+ * Accesses with the same registers that lie near one another are one stream. Positions end in
+ * sixteen 0 bits, if the registers' sum does, so that what must be aligned is aligned with the
+ * position.
  */
 #include "synth/make_parts.h"
 
@@ -12,150 +11,12 @@
 
 #define NEAR 256 /* bytes between accesses of one stream */
 
-static int refuse(struct vt_making *m, const struct vt_memory_operation *o, const char *why)
+int vt_refuse_access(struct vt_making *m, const struct vt_memory_operation *o, const char *why)
 {
     char text[128];
     vt_term_print(m->terms, o->address, text, sizeof text);
     return vt_fail(m->err, VT_E_UNSUPPORTED, "%s at %s: %s", o->store ? "a store" : "a load", text,
                    why);
-}
-
-/* ---------------------------------------------------------------- strides */
-
-/* Up to VT_LINEAR_GS registers; from VT_LINEAR_PLACE on cells, until places have numbers. */
-static vt_term value_of(const struct vt_making *m, uint32_t reg, bool after)
-{
-    const struct vt_lift_state *state = after ? &m->s->after : &m->s->before;
-    const struct vt_cell *cell = reg < VT_LINEAR_PLACE ? NULL : &m->s->cells[reg - VT_LINEAR_PLACE];
-    return reg < VT_LINEAR_FS    ? state->r[reg]
-           : reg == VT_LINEAR_FS ? state->fs_base
-           : reg == VT_LINEAR_GS ? state->gs_base
-           : cell == NULL        ? 0
-           : after               ? cell->after
-                                 : cell->before;
-}
-
-static bool is_unchanged(const struct vt_making *m, uint32_t reg)
-{
-    return value_of(m, reg, true) == value_of(m, reg, false);
-}
-
-/* The register or the cell of 8 bytes that an atom of a sum is, or -1. */
-static int32_t register_of(const struct vt_making *m, vt_term atom)
-{
-    for (uint32_t reg = 0; reg < VT_LINEAR_PLACE + m->s->n_cells; reg++) {
-        bool good = reg < VT_LINEAR_PLACE || m->s->cells[reg - VT_LINEAR_PLACE].bytes == 8;
-        if (good && value_of(m, reg, false) == atom) {
-            return (int32_t)reg;
-        }
-    }
-    return -1;
-}
-
-/* Adds `times` what one iteration adds to the register. */
-static bool add_step(const struct vt_making *m, uint32_t reg, uint64_t times,
-                     struct vt_linear *step)
-{
-    struct vt_term_sum after;
-    if (is_unchanged(m, reg)) {
-        return true;
-    }
-    if (!vt_term_linear(m->terms, value_of(m, reg, true), &after)) {
-        return false;
-    }
-    bool itself = false;
-    step->constant += times * after.constant;
-    for (unsigned i = 0; i < after.n; i++) {
-        int32_t other = register_of(m, after.part[i].atom);
-        if (other == (int32_t)reg && after.part[i].coefficient == 1) {
-            itself = true;
-            continue;
-        }
-        if (other < 0 || !is_unchanged(m, (uint32_t)other) ||
-            step->n == sizeof step->part / sizeof *step->part) {
-            return false;
-        }
-        step->part[step->n].reg = (uint32_t)other;
-        step->part[step->n++].coefficient = times * after.part[i].coefficient;
-    }
-    return itself;
-}
-
-/* A position's stride: a constant, or one register. */
-static bool find_stride(const struct vt_making *m, const struct vt_linear *position,
-                        int64_t *constant, int32_t *reg)
-{
-    struct vt_linear step = {0};
-    for (uint32_t i = 0; i < position->n; i++) {
-        if (!add_step(m, position->part[i].reg, position->part[i].coefficient, &step)) {
-            return false;
-        }
-    }
-    *constant = (int64_t)step.constant;
-    *reg = step.n == 0 ? -1 : (int32_t)step.part[0].reg;
-    return step.n == 0 || (step.n == 1 && step.constant == 0 && step.part[0].coefficient == 1 &&
-                           step.part[0].reg < VT_LINEAR_FS);
-}
-
-/* ---------------------------------------------------------------- addresses */
-
-/* Registers that go on by a stride to `moving`, in order; the rest to the index. */
-static int split(struct vt_making *m, const struct vt_memory_operation *o,
-                 const struct vt_term_sum *sum, struct vt_access *a)
-{
-    for (unsigned i = 0; i < sum->n; i++) {
-        struct vt_linear ignored = {0};
-        int32_t reg = register_of(m, sum->part[i].atom);
-        if (reg < 0 || !add_step(m, (uint32_t)reg, sum->part[i].coefficient, &ignored)) {
-            a->index.part[a->index.n++] = sum->part[i];
-            continue;
-        }
-        if (a->moving.n == sizeof a->moving.part / sizeof *a->moving.part) {
-            return refuse(m, o, "more than four registers");
-        }
-        uint32_t at = a->moving.n++;
-        for (; at > 0 && a->moving.part[at - 1].reg > (uint32_t)reg; at--) {
-            a->moving.part[at] = a->moving.part[at - 1];
-        }
-        a->moving.part[at].reg = (uint32_t)reg;
-        a->moving.part[at].coefficient = sum->part[i].coefficient;
-    }
-    return 0;
-}
-
-/* The index as a term that is not negative; what it is less by goes to the constant. */
-static int find_index(struct vt_making *m, const struct vt_memory_operation *o, struct vt_access *a)
-{
-    __int128 least = 0, most = 0;
-    vt_term term = vt_term_const(m->terms, 64, 0);
-    for (unsigned i = 0; i < a->index.n; i++) {
-        struct vt_range r = vt_range_of(m->terms, a->index.part[i].atom);
-        int64_t times = (int64_t)a->index.part[i].coefficient;
-        __int128 x = (__int128)times * r.least, y = (__int128)times * r.most;
-        if (r.most > UINT32_MAX || times > VT_PIXEL_WINDOW_MAX ||
-            times < -(int64_t)VT_PIXEL_WINDOW_MAX) {
-            return refuse(m, o, "an index without bounds");
-        }
-        least += x < y ? x : y;
-        most += x < y ? y : x;
-        vt_term product = vt_term_2(m->terms, VT_PIXEL_MUL, a->index.part[i].atom,
-                                    vt_term_const(m->terms, 64, (uint64_t)times));
-        term = vt_term_2(m->terms, VT_PIXEL_ADD, term, product);
-    }
-    if (most - least > VT_PIXEL_WINDOW_MAX) {
-        return refuse(m, o, "an index with bounds that are too far");
-    }
-    if (a->index.n > 0) {
-        if (least < 0) {
-            term = vt_term_2(m->terms, VT_PIXEL_SUB, term,
-                             vt_term_const(m->terms, 64, (uint64_t)least));
-            a->constant += (int64_t)least;
-            most -= least;
-        }
-        a->index_term = term;
-        a->most = (uint64_t)most;
-    }
-    return 0;
 }
 
 /* ---------------------------------------------------------------- streams */
@@ -188,7 +49,7 @@ static int make_stream(struct vt_making *m, struct vt_access **near, uint32_t n,
     struct vt_pixel_stream stream = {.low = (int32_t)(low - base),
                                      .high = (int32_t)(high - base),
                                      .stride_input = VT_PIXEL_NONE};
-    if (!find_stride(m, &near[0]->moving, &stream.stride, &stride_register[number])) {
+    if (!vt_find_stride(m, &near[0]->moving, &stream.stride, &stride_register[number])) {
         return vt_fail(m->err, VT_E_UNSUPPORTED,
                        "a stride that is neither a constant nor a register");
     }
@@ -249,7 +110,8 @@ static int note_alignment(struct vt_making *m)
         const struct vt_pixel_stream *stream = &m->k->program.streams[a->stream];
         if (a->index_term != 0 || a->offset % 16 != 0 || stream->stride_input != VT_PIXEL_NONE ||
             stream->stride % 16 != 0) {
-            return refuse(m, &s->operations[o], "must be aligned, and does not go on by sixteens");
+            return vt_refuse_access(m, &s->operations[o],
+                                    "must be aligned, and does not go on by sixteens");
         }
         m->k->aligned[a->stream] = true;
     }
@@ -268,18 +130,12 @@ int vt_analyse_accesses(struct vt_making *m, int32_t stride_register[VT_PIXEL_ST
                  : 0;
     for (uint32_t i = 0; i < n && rc == 0; i++) {
         struct vt_access *a = &m->accesses[i];
-        struct vt_term_sum sum;
-        *a = (struct vt_access){0};
-        if (!vt_term_linear(m->terms, s->operations[i].address, &sum)) {
-            rc = refuse(m, &s->operations[i], "a sum of too many parts");
-            break;
-        }
-        a->constant = (int64_t)sum.constant;
         bytes_of[i] = s->operations[i].bytes;
-        rc = split(m, &s->operations[i], &sum, a);
-        if (rc == 0) {
-            rc = find_index(m, &s->operations[i], a);
-        }
+        rc = vt_analyse_address(m, &s->operations[i], a);
+    }
+    m->happens = s->comes_back;
+    for (uint32_t i = 0; i < m->n_must; i++) {
+        m->happens = vt_term_2(m->terms, VT_PIXEL_AND, m->happens, m->must[i]);
     }
     for (uint32_t i = 0; i < n && rc == 0; i++) {
         uint32_t count = 0;

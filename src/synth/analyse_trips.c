@@ -11,7 +11,7 @@
  */
 #include "synth/make_parts.h"
 
-#define PARTS 8U
+#define PARTS 32U
 
 struct trips {
     struct vt_making *m;
@@ -107,7 +107,9 @@ static vt_term until_not_less(struct trips *x, vt_term holds, vt_term a, vt_term
 static vt_term trips_of(struct trips *x, vt_term condition)
 {
     const struct vt_term_node n = *vt_term_node(x->t, condition);
-    if (next_of(x, condition) == condition) {
+    vt_term next = next_of(x, condition);
+    uint64_t always;
+    if (next == condition || (vt_term_is_const(x->t, next, &always) && always == 1)) {
         return if_so(x, condition, number(x, 64, UINT64_C(1) << 62));
     }
     if (n.kind != VT_TERM_OPERATION) {
@@ -204,8 +206,8 @@ void vt_analyse_trips(struct vt_making *m)
         x.from[i] = m->carries[i].before;
         x.to[i] = m->carries[i].after;
     }
-    vt_term_symbols(m->terms, m->s->comes_back, look, &l);
-    if (l.other || !take_apart(m->terms, m->s->comes_back, parts, &n)) {
+    vt_term_symbols(m->terms, m->happens, look, &l);
+    if (l.other || !take_apart(m->terms, m->happens, parts, &n)) {
         return;
     }
     for (unsigned i = 0; i < n; i++) {

@@ -48,14 +48,18 @@ static bool is_true(struct order *g, vt_term bit)
     return vt_term_is_const(g->m->terms, bit, &c) && c != 0;
 }
 
-static void check(struct order *g)
+static void check(struct order *g, vt_term bit)
 {
-    if (!g->checked && g->m->trips == 0 && !is_true(g, g->m->s->comes_back)) {
-        insn(g, (struct vt_pixel_insn){.op = VT_PIXEL_CHECK,
-                                       .a = value(g, g->m->s->comes_back),
-                                       .b = VT_PIXEL_NONE,
-                                       .c = VT_PIXEL_NONE});
+    if (!g->checked && g->m->trips == 0 && !is_true(g, bit)) {
+        insn(g,
+             (struct vt_pixel_insn){
+                 .op = VT_PIXEL_CHECK, .a = value(g, bit), .b = VT_PIXEL_NONE, .c = VT_PIXEL_NONE});
     }
+}
+
+static void check_all(struct order *g)
+{
+    check(g, g->m->happens);
     g->checked = true;
 }
 
@@ -70,6 +74,9 @@ static void access(struct order *g, uint32_t number)
                               .b = VT_PIXEL_NONE,
                               .c = VT_PIXEL_NONE,
                               .imm = (uint64_t)a->offset};
+    if (a->check != 0) { /* before it is used */
+        check(g, a->check);
+    }
     if (a->index_term != 0) {
         i.a = value(g, a->index_term);
     }
@@ -77,7 +84,7 @@ static void access(struct order *g, uint32_t number)
         vt_emit_bind(&g->e, o->value, insn(g, i));
         return;
     }
-    check(g);
+    check_all(g);
     i.b = value(g, o->value);
     i.c = is_true(g, o->when) ? VT_PIXEL_NONE : value(g, o->when);
     insn(g, i);
@@ -125,7 +132,7 @@ static int inner_loop(struct order *g, uint32_t number)
         return vt_fail(g->m->err, VT_E_UNSUPPORTED, "too many inner loops");
     }
     p->loops[own].n = l->n;
-    p->loops[own].max_trips = INNER_TRIPS;
+    p->loops[own].max_trips = g->m->max_trips[number] != 0 ? g->m->max_trips[number] : INNER_TRIPS;
     memcpy(p->loops[own].initial, initial, sizeof initial);
     struct vt_pixel_insn mark = {.op = VT_PIXEL_LOOP,
                                  .a = VT_PIXEL_NONE,
@@ -198,7 +205,7 @@ static int generate_program(struct order *g)
     if (rc < 0) {
         return g->e.full || g->e.failed != 0 ? wrong(g) : rc;
     }
-    check(g);
+    check_all(g);
     for (uint32_t i = 0; i < m->n_carries; i++) {
         struct vt_pixel_carry *c = &p->carries[i];
         memcpy(c->name, m->carries[i].name, sizeof c->name);

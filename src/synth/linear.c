@@ -62,10 +62,10 @@ vt_term vt_position_term(struct vt_terms *terms, const struct vt_synth_kernel *k
                         : place - k->program.n_inputs < k->program.n_carries
                             ? vt_place_term(s, &k->carries[place - k->program.n_inputs], after)
                             : 0;
-        if (value == 0 || vt_term_bits(terms, value) != 64) {
+        if (value == 0) {
             return 0;
         }
-        value = vt_term_2(terms, VT_PIXEL_MUL, value,
+        value = vt_term_2(terms, VT_PIXEL_MUL, vt_term_zext(terms, value, 64),
                           vt_term_const(terms, 64, position->part[i].coefficient));
         sum = vt_term_2(terms, VT_PIXEL_ADD, sum, value);
     }

@@ -67,7 +67,7 @@ static void find_uses(struct vt_making *m, struct uses *u)
         use(m, u, l->condition);
         use(m, u, l->when);
     }
-    use(m, u, m->trips != 0 ? m->trips : s->comes_back);
+    use(m, u, m->trips != 0 ? m->trips : m->happens);
 }
 
 /* ---------------------------------------------------------------- places */
@@ -234,8 +234,9 @@ static int find_strides(struct vt_making *m, const int32_t *stride_register)
         if (stride_register[i] < 0) {
             continue;
         }
-        vt_term before = m->s->before.r[stride_register[i]];
-        uint32_t at = 0;
+        uint32_t reg = (uint32_t)stride_register[i], at = 0;
+        vt_term before =
+            reg < VT_LINEAR_PLACE ? m->s->before.r[reg] : m->s->cells[reg - VT_LINEAR_PLACE].before;
         while (at < m->n_inputs && m->inputs[at].before != before) {
             at++;
         }

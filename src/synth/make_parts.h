@@ -2,7 +2,8 @@
  *
  *   make.c             the steps; places, guards
  *   make_cells.c       which memory is variables
- *   analyse.c          accesses: streams, strides, windows
+ *   analyse.c          accesses: streams, windows
+ *   analyse_index.c    addresses: strides, indices, and what has to hold for them
  *   analyse_range.c    what values a term can have
  *   analyse_trips.c    how many iterations come back
  *   generate.c         a program of it all, in order
@@ -18,8 +19,8 @@
 struct vt_access {
     struct vt_linear moving; /**< the registers of its address; constant 0 */
     int64_t constant;        /**< of the address */
-    struct vt_term_sum index;
-    vt_term index_term; /**< 64 bits, from 0 to `most`; or 0 */
+    vt_term index_term;      /**< 64 bits, from 0 to `most`; or 0 */
+    vt_term check;           /**< 1 bit, that says so; or 0: it is always so */
     uint64_t most;
     uint8_t stream;
     int64_t offset; /**< from the stream's position, without the index */
@@ -32,6 +33,8 @@ struct vt_value_place {
     char name[24];
 };
 
+#define VT_MUST_MAX 24u
+
 struct vt_making {
     struct vt_terms *terms;
     const struct vt_summary *s;
@@ -39,8 +42,13 @@ struct vt_making {
     struct vt_access *accesses; /**< one for each operation of the summary */
     struct vt_value_place inputs[VT_PIXEL_INPUTS_MAX], carries[VT_PIXEL_CARRIES_MAX];
     uint32_t n_inputs, n_carries;
-    vt_term trips;   /**< or 0 */
-    vt_term *narrow; /**< of each term: vt_narrow */
+    /** What has to hold beside the code's own conditions, for positions and indices to be what they
+     * are taken to be; `happens` is all of it, and that the code comes back. */
+    vt_term must[VT_MUST_MAX], happens;
+    uint32_t n_must;
+    uint32_t max_trips[VT_PIXEL_LOOPS_MAX]; /**< of inner loops that walk; 0: any */
+    vt_term trips;                          /**< or 0 */
+    vt_term *narrow;                        /**< of each term: vt_narrow */
     struct vt_error *err;
 };
 
@@ -54,8 +62,15 @@ struct vt_range {
 };
 struct vt_range vt_range_of(const struct vt_terms *terms, vt_term term);
 
-/** Fills accesses and k's streams; strides that are registers become stride_register[i], else -1.
- * VT_E_UNSUPPORTED. */
+/** An address as position and index. VT_E_UNSUPPORTED. */
+int vt_analyse_address(struct vt_making *m, const struct vt_memory_operation *o,
+                       struct vt_access *a);
+/** A position's stride: a constant, or one register. */
+bool vt_find_stride(const struct vt_making *m, const struct vt_linear *position, int64_t *constant,
+                    int32_t *reg);
+int vt_refuse_access(struct vt_making *m, const struct vt_memory_operation *o, const char *why);
+/** Fills accesses, `happens`, and k's streams; strides that are registers become
+ * stride_register[i], else -1. VT_E_UNSUPPORTED. */
 int vt_analyse_accesses(struct vt_making *m, int32_t stride_register[VT_PIXEL_STREAMS_MAX]);
 /** Fills m->trips, or leaves it 0. */
 void vt_analyse_trips(struct vt_making *m);

@@ -455,7 +455,8 @@ static int run_all(struct vt_execution *x)
         for (uint32_t i = 0; i < x->flow->n_order; i++) {
             s->instructions += x->flow->nodes[x->flow->by_order[i]].n;
         }
-        rc = vt_execution_finish(x);
+        rc = vt_execution_order(x);
+        rc = rc != 0 ? rc : vt_execution_finish(x);
     }
     free(out.e);
     return rc;

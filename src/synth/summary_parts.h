@@ -4,6 +4,7 @@
  *   summary_ways.c    conditions under which control gets somewhere
  *   summary_memory.c  cells, and the list of all other accesses
  *   summary.c         execution: merging where ways meet, inner loops inside out
+ *   summary_order.c   loads that decide whether it goes on, before stores
  *   summary_prune.c   what of inner loops is wanted; flags that are read
  */
 #ifndef VT_SYNTH_SUMMARY_PARTS_H
@@ -132,6 +133,8 @@ bool vt_execution_store(void *arg, vt_term address, vt_term value);
 /** Whether the bytes at `address` are a cell's, and so nothing of a stream. */
 bool vt_execution_in_cell(struct vt_execution *x, vt_term address);
 
+/** Moves loads that comes_back needs before stores that are apart from them. */
+int vt_execution_order(struct vt_execution *x);
 /** Drops variables that nothing wants, hands the others to the summary; flags that are read. */
 int vt_execution_finish(struct vt_execution *x);
 

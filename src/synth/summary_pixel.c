@@ -118,7 +118,7 @@ static int check_places(const struct vt_synth_kernel *k, struct vt_error *err)
             bad = l->part[j].reg > VT_LINEAR_GS &&
                   (l->part[j].reg < VT_LINEAR_PLACE || place >= p->n_inputs + p->n_carries ||
                    (place < p->n_inputs ? p->inputs[place].bits
-                                        : p->carries[place - p->n_inputs].bits) != 64);
+                                        : p->carries[place - p->n_inputs].bits) < 32);
         }
         if (bad) {
             return vt_fail(err, VT_E_CORRUPT, "stream %s has no position", p->streams[i].name);

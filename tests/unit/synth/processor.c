@@ -11,7 +11,7 @@
 #include <ucontext.h>
 
 #define TRAP UINT64_C(0x100)
-#define INSNS 512
+#define INSNS 2048
 
 /* ---------------------------------------------------------------- steps */
 

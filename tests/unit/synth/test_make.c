@@ -109,7 +109,9 @@ static void compare(const char *what, const struct vt_synth_kernel *k, const str
         totals->declined++;
         return;
     }
-    if (n > more || (n < wanted && k->trips != NULL) || (n != more && !cut && k->trips == NULL)) {
+    /* Without a number of trips it may stop before: where an index is not as small as its window.
+     */
+    if (n > more || (n < wanted && k->trips != NULL)) {
         fail_msg("%s: %llu iterations of %u happened", what, (unsigned long long)n, more);
     }
     const struct arrival *after = &r->arrivals[first + n];
