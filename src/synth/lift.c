@@ -306,12 +306,17 @@ vt_term vt_lift_condition(struct vt_lift_run *x, unsigned condition)
 
 /* ---------------------------------------------------------------- one instruction */
 
+const struct vt_lift_semantics *const vt_lift_tables[VT_LIFT_TABLES] = {
+    vt_lift_strings, vt_lift_moves,  vt_lift_arithmetic, vt_lift_shifts,
+    vt_lift_long,    vt_lift_vector, vt_lift_lanes,      vt_lift_shuffles};
+
 static const struct vt_lift_semantics *find(const ZydisDecodedInstruction *insn)
 {
-    static const struct vt_lift_semantics *const tables[] = {
-        vt_lift_moves, vt_lift_arithmetic, vt_lift_shifts, vt_lift_vector, vt_lift_lanes};
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        for (const struct vt_lift_semantics *s = tables[i]; s->execute != NULL; s++) {
+    /* movsd and cmpsd name strings, and vectors. */
+    size_t first = insn->meta.category == ZYDIS_CATEGORY_STRINGOP ? 0 : 1;
+    size_t end = first == 0 ? 1 : VT_LIFT_TABLES;
+    for (size_t i = first; i < end; i++) {
+        for (const struct vt_lift_semantics *s = vt_lift_tables[i]; s->execute != NULL; s++) {
             if (s->mnemonic == insn->mnemonic) {
                 return s;
             }
@@ -335,12 +340,9 @@ static bool touches(const struct vt_lift_run *x, ZydisRegisterClass class)
 static const char *why_not(const struct vt_lift_run *x)
 {
     const ZydisDecodedInstruction *i = &x->insn;
-    if ((i->attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0) {
-        return "a locked access";
-    }
-    if (i->meta.category == ZYDIS_CATEGORY_STRINGOP ||
-        i->meta.category == ZYDIS_CATEGORY_IOSTRINGOP) {
-        return "a string instruction";
+    const uint64_t repeated = ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
+    if (i->meta.category == ZYDIS_CATEGORY_STRINGOP && (i->attributes & repeated) != 0) {
+        return "a string instruction that is a loop by itself";
     }
     switch (i->meta.category) {
     case ZYDIS_CATEGORY_CALL:
@@ -353,6 +355,7 @@ static const char *why_not(const struct vt_lift_run *x)
         return "a way into or out of the kernel";
     case ZYDIS_CATEGORY_SYSTEM:
     case ZYDIS_CATEGORY_IO:
+    case ZYDIS_CATEGORY_IOSTRINGOP:
     case ZYDIS_CATEGORY_VTX:
         return "a system instruction";
     case ZYDIS_CATEGORY_X87_ALU:

@@ -3,7 +3,7 @@
  * The state before is terms, the state after is terms of them. Memory is the caller's: it is asked
  * for what a load brings and told what a store writes, in the order in which the processor does it.
  * Integer instructions of 64-bit code, with 8, 16, 32 and 64 bits, and the integer ones of SSE2 to
- * SSE4.1 on xmm0 … xmm15; what is
+ * SSE4.2 on xmm0 … xmm15. DF is 0, and nobody else looks on: a lock prefix adds nothing. What is
  * undefined in the Intel SDM (volume 2) is a havoc term. Every form is compared with the processor
  * that runs tests/unit/synth/test_lift, thousands of random states each. What is not known is
  * refused: VT_E_UNSUPPORTED, with the instruction as text and the reason.
@@ -27,7 +27,7 @@ enum vt_lift_flag {
 
 struct vt_lift_state {
     vt_term r[16];               /**< rax rcx rdx rbx rsp rbp rsi rdi r8 … r15, 64 bits */
-    vt_term flag[VT_LIFT_FLAGS]; /**< 1 bit. DF is not here: string instructions are refused */
+    vt_term flag[VT_LIFT_FLAGS]; /**< 1 bit. DF is not here: it is 0 */
     vt_term xmm[16][2];          /**< bits 0-63, 64-127 */
     vt_term fs_base, gs_base;
 };

@@ -52,6 +52,12 @@ static void add(struct vt_lift_run *x)
     vt_lift_write(x, 0, sum(x, a, b, c));
 }
 
+vt_term vt_lift_compare(struct vt_lift_run *x, vt_term a, vt_term b)
+{
+    vt_lift_set_flag(x, VT_LIFT_CF, carry(x, VT_PIXEL_SUB_BORROW, a, b, zero_bit(x)));
+    return difference(x, a, b, zero_bit(x));
+}
+
 static void subtract(struct vt_lift_run *x)
 {
     vt_term c = x->how->kind == WITH_CARRY ? vt_lift_flag(x, VT_LIFT_CF) : zero_bit(x);
@@ -84,6 +90,22 @@ static void exchange_and_add(struct vt_lift_run *x)
     vt_term r = sum(x, a, b, zero_bit(x));
     vt_lift_write(x, 1, a);
     vt_lift_write(x, 0, r);
+}
+
+/* Memory is written in any case, and where it differs from rax with what it held. */
+static void compare_and_exchange(struct vt_lift_run *x)
+{
+    unsigned bits = vt_lift_width(x, 0);
+    if (!vt_lift_is_memory(x, 0)) {
+        vt_lift_refuse(x, "processors disagree on what it does to upper halves");
+        return;
+    }
+    vt_term old = vt_lift_read(x, 0), with = vt_lift_read(x, 1), rax = x->s->r[VT_LIFT_RAX];
+    vt_lift_compare(x, vt_lift_register(x, VT_LIFT_RAX, bits), old);
+    vt_term same = vt_lift_flag(x, VT_LIFT_ZF);
+    vt_lift_write(x, 0, vt_term_select(x->t, same, with, old));
+    vt_lift_set_register(x, VT_LIFT_RAX, bits, old);
+    x->s->r[VT_LIFT_RAX] = vt_term_select(x->t, same, rax, x->s->r[VT_LIFT_RAX]);
 }
 
 /* Its own carry is CF or OF, and no other flag changes. */
@@ -258,6 +280,7 @@ const struct vt_lift_semantics vt_lift_arithmetic[] = {
     {M(DEC), increment, 0, 0},
     {M(NEG), negate, 0, 0},
     {M(XADD), exchange_and_add, 0, 0},
+    {M(CMPXCHG), compare_and_exchange, 0, 0},
     {M(ADCX), add_with_one_flag, 0, 0},
     {M(ADOX), add_with_one_flag, 0, 0},
 

@@ -3,14 +3,9 @@
  */
 #include "synth/lift_parts.h"
 
-struct lanes {
-    unsigned bits, n;
-    vt_term of[16];
-};
-
-static struct lanes split(struct vt_lift_run *x, const vt_term v[2], unsigned bits)
+struct vt_lift_lanes vt_lift_split(struct vt_lift_run *x, const vt_term v[2], unsigned bits)
 {
-    struct lanes l = {.bits = bits, .n = 128 / bits};
+    struct vt_lift_lanes l = {.bits = bits, .n = 128 / bits};
     for (unsigned i = 0; i < l.n; i++) {
         unsigned first = i * bits;
         l.of[i] = vt_term_extract(x->t, v[first / 64], first % 64, bits);
@@ -18,11 +13,11 @@ static struct lanes split(struct vt_lift_run *x, const vt_term v[2], unsigned bi
     return l;
 }
 
-static struct lanes lanes_of(struct vt_lift_run *x, unsigned k, unsigned bits)
+static struct vt_lift_lanes lanes_of(struct vt_lift_run *x, unsigned k, unsigned bits)
 {
     vt_term v[2];
     vt_lift_read_vector(x, k, v);
-    return split(x, v, bits);
+    return vt_lift_split(x, v, bits);
 }
 
 /* Neighbours first, so that what lay side by side is whole again. */
@@ -41,9 +36,16 @@ static vt_term joined(struct vt_lift_run *x, const vt_term *lanes, unsigned n)
     return row[0];
 }
 
-static void write_lanes(struct vt_lift_run *x, unsigned k, const struct lanes *l)
+void vt_lift_join(struct vt_lift_run *x, const struct vt_lift_lanes *l, vt_term v[2])
 {
-    vt_term v[2] = {joined(x, l->of, l->n / 2), joined(x, l->of + l->n / 2, l->n / 2)};
+    v[0] = joined(x, l->of, l->n / 2);
+    v[1] = joined(x, l->of + l->n / 2, l->n / 2);
+}
+
+static void write_lanes(struct vt_lift_run *x, unsigned k, const struct vt_lift_lanes *l)
+{
+    vt_term v[2];
+    vt_lift_join(x, l, v);
     vt_lift_write_vector(x, k, v);
 }
 
@@ -54,7 +56,7 @@ enum { LOW, HIGH };
 static void interleave(struct vt_lift_run *x)
 {
     unsigned bits = x->how->lane;
-    struct lanes a = lanes_of(x, 0, bits), b = lanes_of(x, 1, bits), r = a;
+    struct vt_lift_lanes a = lanes_of(x, 0, bits), b = lanes_of(x, 1, bits), r = a;
     unsigned from = x->how->kind == HIGH ? a.n / 2 : 0;
     for (unsigned i = 0; i < a.n / 2; i++) {
         vt_term *pair = r.of + 2 * (size_t)i;
@@ -68,7 +70,7 @@ static void interleave(struct vt_lift_run *x)
 static void shuffle(struct vt_lift_run *x)
 {
     unsigned first = x->how->kind;
-    struct lanes a = lanes_of(x, 1, x->how->lane), r = a;
+    struct vt_lift_lanes a = lanes_of(x, 1, x->how->lane), r = a;
     uint64_t order = vt_lift_immediate(x, 2);
     for (unsigned i = 0; i < 4; i++) {
         r.of[first + i] = a.of[first + (order >> 2 * i & 3)];
@@ -80,7 +82,7 @@ static void shuffle(struct vt_lift_run *x)
 static void shuffle_two(struct vt_lift_run *x)
 {
     unsigned bits = x->how->lane, n = 128 / bits, each = n == 4 ? 2 : 1;
-    struct lanes a = lanes_of(x, 0, bits), b = lanes_of(x, 1, bits), r = a;
+    struct vt_lift_lanes a = lanes_of(x, 0, bits), b = lanes_of(x, 1, bits), r = a;
     uint64_t order = vt_lift_immediate(x, 2);
     for (unsigned i = 0; i < n; i++) {
         unsigned which = (unsigned)(order >> each * i) & (n - 1);
@@ -89,11 +91,21 @@ static void shuffle_two(struct vt_lift_run *x)
     write_lanes(x, 0, &r);
 }
 
-static void blend_words(struct vt_lift_run *x)
+static void blend(struct vt_lift_run *x)
 {
-    struct lanes r = lanes_of(x, 0, 16), b = lanes_of(x, 1, 16);
-    for (unsigned i = 0; i < 8; i++) {
+    struct vt_lift_lanes r = lanes_of(x, 0, x->how->lane), b = lanes_of(x, 1, x->how->lane);
+    for (unsigned i = 0; i < r.n; i++) {
         r.of[i] = (vt_lift_immediate(x, 2) >> i & 1) != 0 ? b.of[i] : r.of[i];
+    }
+    write_lanes(x, 0, &r);
+}
+
+/* movsldup, movshdup: every lane's lower or upper neighbour of a pair. */
+static void double_every_second(struct vt_lift_run *x)
+{
+    struct vt_lift_lanes a = lanes_of(x, 1, x->how->lane), r = a;
+    for (unsigned i = 0; i < a.n; i++) {
+        r.of[i] = a.of[(i & ~1U) + x->how->kind];
     }
     write_lanes(x, 0, &r);
 }
@@ -120,7 +132,7 @@ static void narrow(struct vt_lift_run *x, unsigned k, vt_term *to)
         v[i] = vt_term_make(x->t, VT_PIXEL_PMAXS, 64, bits, v[i], vt_lift_const(x, 64, low), 0, 0);
         v[i] = vt_term_make(x->t, VT_PIXEL_PMINS, 64, bits, v[i], vt_lift_const(x, 64, high), 0, 0);
     }
-    struct lanes wide = split(x, v, bits);
+    struct vt_lift_lanes wide = vt_lift_split(x, v, bits);
     for (unsigned i = 0; i < wide.n; i++) {
         to[i] = vt_term_extract(x->t, wide.of[i], 0, half);
     }
@@ -128,7 +140,7 @@ static void narrow(struct vt_lift_run *x, unsigned k, vt_term *to)
 
 static void pack(struct vt_lift_run *x)
 {
-    struct lanes r = {.bits = x->how->lane / 2U, .n = 256 / x->how->lane};
+    struct vt_lift_lanes r = {.bits = x->how->lane / 2U, .n = 256 / x->how->lane};
     narrow(x, 0, r.of);
     narrow(x, 1, r.of + r.n / 2);
     write_lanes(x, 0, &r);
@@ -141,7 +153,7 @@ static void widen(struct vt_lift_run *x)
 {
     unsigned from = x->how->lane, to = x->how->kind & ~1U, n = 128 / to;
     bool is_signed = (x->how->kind & 1) != 0;
-    struct lanes r = {.bits = to, .n = n};
+    struct vt_lift_lanes r = {.bits = to, .n = n};
     int reg = vt_lift_xmm(x, 1);
     vt_term row = reg >= 0 ? x->s->xmm[reg][0] : vt_lift_read(x, 1);
     for (unsigned i = 0; i < n; i++) {
@@ -155,7 +167,7 @@ static void widen(struct vt_lift_run *x)
 
 static void multiply_high(struct vt_lift_run *x)
 {
-    struct lanes a = lanes_of(x, 0, 16), b = lanes_of(x, 1, 16);
+    struct vt_lift_lanes a = lanes_of(x, 0, 16), b = lanes_of(x, 1, 16);
     for (unsigned i = 0; i < a.n; i++) {
         a.of[i] = vt_lift_2(x, x->how->kind, a.of[i], b.of[i]);
     }
@@ -164,7 +176,7 @@ static void multiply_high(struct vt_lift_run *x)
 
 static void multiply_and_add(struct vt_lift_run *x)
 {
-    struct lanes a = lanes_of(x, 0, 16), b = lanes_of(x, 1, 16), r = {.bits = 32, .n = 4};
+    struct vt_lift_lanes a = lanes_of(x, 0, 16), b = lanes_of(x, 1, 16), r = {.bits = 32, .n = 4};
     for (unsigned i = 0; i < 8; i++) {
         vt_term product = vt_lift_2(x, VT_PIXEL_MUL, vt_term_sext(x->t, a.of[i], 32),
                                     vt_term_sext(x->t, b.of[i], 32));
@@ -197,7 +209,7 @@ static void sum_of_differences(struct vt_lift_run *x)
 /* The sign of each lane, as bits of a register. */
 static void signs(struct vt_lift_run *x)
 {
-    struct lanes a = lanes_of(x, 1, x->how->lane);
+    struct vt_lift_lanes a = lanes_of(x, 1, x->how->lane);
     for (unsigned i = 0; i < a.n; i++) {
         a.of[i] = vt_lift_bit(x, a.of[i], a.bits - 1);
     }
@@ -207,7 +219,7 @@ static void signs(struct vt_lift_run *x)
 static void insert(struct vt_lift_run *x)
 {
     unsigned bits = x->how->lane;
-    struct lanes a = lanes_of(x, 0, bits);
+    struct vt_lift_lanes a = lanes_of(x, 0, bits);
     vt_term value = vt_term_zext(x->t, vt_lift_read(x, 1), bits);
     a.of[vt_lift_immediate(x, 2) & (a.n - 1)] = value;
     write_lanes(x, 0, &a);
@@ -215,9 +227,25 @@ static void insert(struct vt_lift_run *x)
 
 static void extract(struct vt_lift_run *x)
 {
-    struct lanes a = lanes_of(x, 1, x->how->lane);
+    struct vt_lift_lanes a = lanes_of(x, 1, x->how->lane);
     vt_lift_write(
         x, 0, vt_term_zext(x->t, a.of[vt_lift_immediate(x, 2) & (a.n - 1)], vt_lift_width(x, 0)));
+}
+
+/* insertps: which lane, where to, and which are cleared, are one number. */
+static void insert_and_clear(struct vt_lift_run *x)
+{
+    uint64_t how = vt_lift_immediate(x, 2);
+    struct vt_lift_lanes a = lanes_of(x, 0, 32);
+    vt_term value = vt_lift_is_memory(x, 1) ? vt_lift_read(x, 1) : 0;
+    if (value == 0 && x->refused == NULL) {
+        value = lanes_of(x, 1, 32).of[how >> 6 & 3];
+    }
+    a.of[how >> 4 & 3] = value;
+    for (unsigned i = 0; i < 4; i++) {
+        a.of[i] = (how >> i & 1) != 0 ? vt_lift_const(x, 32, 0) : a.of[i];
+    }
+    write_lanes(x, 0, &a);
 }
 
 #define M(name) ZYDIS_MNEMONIC_##name
@@ -240,7 +268,11 @@ const struct vt_lift_semantics vt_lift_lanes[] = {
     {M(PSHUFHW), shuffle, 4, 16},
     {M(SHUFPS), shuffle_two, 0, 32},
     {M(SHUFPD), shuffle_two, 0, 64},
-    {M(PBLENDW), blend_words, 0, 0},
+    {M(PBLENDW), blend, 0, 16},
+    {M(BLENDPS), blend, 0, 32},
+    {M(BLENDPD), blend, 0, 64},
+    {M(MOVSLDUP), double_every_second, 0, 32},
+    {M(MOVSHDUP), double_every_second, 1, 32},
 
     {M(PACKUSWB), pack, TO_UNSIGNED, 16},
     {M(PACKSSWB), pack, TO_SIGNED, 16},
@@ -271,6 +303,8 @@ const struct vt_lift_semantics vt_lift_lanes[] = {
     {M(PINSRW), insert, 0, 16},
     {M(PINSRD), insert, 0, 32},
     {M(PINSRQ), insert, 0, 64},
+    {M(INSERTPS), insert_and_clear, 0, 0},
+    {M(EXTRACTPS), extract, 0, 32},
     {M(PEXTRB), extract, 0, 8},
     {M(PEXTRW), extract, 0, 16},
     {M(PEXTRD), extract, 0, 32},

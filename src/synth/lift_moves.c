@@ -26,10 +26,6 @@ static void load_address(struct vt_lift_run *x)
 
 static void exchange(struct vt_lift_run *x)
 {
-    if (vt_lift_is_memory(x, 0) || vt_lift_is_memory(x, 1)) {
-        vt_lift_refuse(x, "a locked access");
-        return;
-    }
     vt_term a = vt_lift_read(x, 0), b = vt_lift_read(x, 1);
     vt_lift_write(x, 0, b);
     vt_lift_write(x, 1, a);
@@ -124,6 +120,44 @@ static void change_carry(struct vt_lift_run *x)
                                         : vt_lift_const(x, 1, kind == SET));
 }
 
+/* lahf, sahf: flags in the order of ah's bits; bit 1 is set, 3 and 5 are not. */
+static const uint8_t flag_at[8] = {VT_LIFT_CF, VT_LIFT_FLAGS, VT_LIFT_PF, VT_LIFT_FLAGS,
+                                   VT_LIFT_AF, VT_LIFT_FLAGS, VT_LIFT_ZF, VT_LIFT_SF};
+
+static void flags_to_ah(struct vt_lift_run *x)
+{
+    vt_term ah = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        vt_term bit =
+            flag_at[i] != VT_LIFT_FLAGS ? vt_lift_flag(x, flag_at[i]) : vt_lift_const(x, 1, i == 1);
+        ah = ah != 0 ? vt_term_concat(x->t, bit, ah) : bit;
+    }
+    vt_term low = vt_lift_register(x, VT_LIFT_RAX, 8);
+    vt_lift_set_register(x, VT_LIFT_RAX, 16, vt_term_concat(x->t, ah, low));
+}
+
+static void flags_of_ah(struct vt_lift_run *x)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        if (flag_at[i] != VT_LIFT_FLAGS) {
+            vt_lift_set_flag(x, flag_at[i], vt_lift_bit(x, x->s->r[VT_LIFT_RAX], 8 + i));
+        }
+    }
+}
+
+/* xlat: al out of a table of bytes. */
+static void look_up(struct vt_lift_run *x)
+{
+    vt_term al = vt_term_zext(x->t, vt_lift_register(x, VT_LIFT_RAX, 8), 64);
+    vt_term address = vt_lift_2(x, VT_PIXEL_ADD, x->s->r[VT_LIFT_RBX], al);
+    const uint64_t other = ZYDIS_ATTRIB_HAS_SEGMENT_FS | ZYDIS_ATTRIB_HAS_SEGMENT_GS;
+    if (x->insn.address_width != 64 || (x->insn.attributes & other) != 0) {
+        vt_lift_refuse(x, "a table elsewhere");
+        return;
+    }
+    vt_lift_set_register(x, VT_LIFT_RAX, 8, vt_lift_load(x, address, 1));
+}
+
 /* ---------------------------------------------------------------- conditions */
 
 static void move_if(struct vt_lift_run *x)
@@ -170,8 +204,8 @@ static void jump_if(struct vt_lift_run *x)
     }
 }
 
-/* jrcxz, and loop, which counts rcx down first: no flags either way. */
-enum { JRCXZ, LOOP };
+/* jrcxz, and loop, which counts rcx down first: they change no flags. */
+enum { JRCXZ, LOOP, LOOP_IF_ZERO, LOOP_IF_NOT };
 
 static void jump_by_count(struct vt_lift_run *x)
 {
@@ -183,13 +217,18 @@ static void jump_by_count(struct vt_lift_run *x)
     if (!find_target(x)) {
         return;
     }
-    if (x->how->kind == LOOP) {
+    if (x->how->kind != JRCXZ) {
         vt_lift_set_register(
             x, VT_LIFT_RCX, 64,
             vt_lift_2(x, VT_PIXEL_SUB, x->s->r[VT_LIFT_RCX], vt_lift_const(x, 64, 1)));
     }
     vt_term zero = vt_lift_is_zero(x, x->s->r[VT_LIFT_RCX]);
-    x->out.taken = x->how->kind == LOOP ? vt_lift_not(x, zero) : zero;
+    x->out.taken = x->how->kind == JRCXZ ? zero : vt_lift_not(x, zero);
+    if (x->how->kind == LOOP_IF_ZERO || x->how->kind == LOOP_IF_NOT) {
+        vt_term flag = vt_lift_flag(x, VT_LIFT_ZF);
+        x->out.taken = vt_lift_2(x, VT_PIXEL_AND, x->out.taken,
+                                 x->how->kind == LOOP_IF_ZERO ? flag : vt_lift_not(x, flag));
+    }
 }
 
 #define M(name) ZYDIS_MNEMONIC_##name
@@ -219,7 +258,12 @@ const struct vt_lift_semantics vt_lift_moves[] = {
     {M(CDQ), widen_into_rdx, 32, 0},
     {M(CQO), widen_into_rdx, 64, 0},
     {M(NOP), nothing, 0, 0},
+    {M(ENDBR32), nothing, 0, 0},
     {M(ENDBR64), nothing, 0, 0},
+    {M(PAUSE), nothing, 0, 0},
+    {M(LFENCE), nothing, 0, 0},
+    {M(MFENCE), nothing, 0, 0},
+    {M(SFENCE), nothing, 0, 0},
     {M(PREFETCH), nothing, 0, 0},
     {M(PREFETCHW), nothing, 0, 0},
     {M(PREFETCHT0), nothing, 0, 0},
@@ -229,12 +273,18 @@ const struct vt_lift_semantics vt_lift_moves[] = {
     {M(PUSH), push, 0, 0},
     {M(POP), pop, 0, 0},
     {M(LEAVE), leave, 0, 0},
+    {M(LAHF), flags_to_ah, 0, 0},
+    {M(SAHF), flags_of_ah, 0, 0},
+    {M(XLAT), look_up, 0, 0},
+    {M(CLD), nothing, 0, 0},
     {M(CLC), change_carry, CLEAR, 0},
     {M(STC), change_carry, SET, 0},
     {M(CMC), change_carry, COMPLEMENT, 0},
     {M(JMP), jump, 0, 0},
     {M(JRCXZ), jump_by_count, JRCXZ, 0},
     {M(LOOP), jump_by_count, LOOP, 0},
+    {M(LOOPE), jump_by_count, LOOP_IF_ZERO, 0},
+    {M(LOOPNE), jump_by_count, LOOP_IF_NOT, 0},
     CONDITIONS(CMOV, move_if),
     CONDITIONS(SET, set_if),
     CONDITIONS(J, jump_if),

@@ -4,8 +4,11 @@
  *   lift_arithmetic.c sums, logic, products, divisions
  *   lift_shifts.c     shifts, rotations, bits
  *   lift_moves.c      moves, the stack, conditions, jumps
+ *   lift_strings.c    string instructions
+ *   lift_long.c       what goes through a word bit by bit
  *   lift_vector.c     SSE2: by halves of registers
  *   lift_lanes.c      SSE2: what takes lanes apart and puts them together
+ *   lift_shuffles.c   SSSE3, SSE4.1: orders and choices by values, neighbours
  *
  * Source of all semantics: Intel SDM volume 2, "Operation" and "Flags Affected" of each
  * instruction; volume 1, appendix A, for flags.
@@ -15,7 +18,16 @@
 
 #include "synth/lift.h"
 
-enum { VT_LIFT_RAX, VT_LIFT_RCX, VT_LIFT_RDX, VT_LIFT_RBX, VT_LIFT_RSP, VT_LIFT_RBP };
+enum {
+    VT_LIFT_RAX,
+    VT_LIFT_RCX,
+    VT_LIFT_RDX,
+    VT_LIFT_RBX,
+    VT_LIFT_RSP,
+    VT_LIFT_RBP,
+    VT_LIFT_RSI,
+    VT_LIFT_RDI
+};
 
 /** One instruction as it is executed. What goes wrong is remembered in `refused`. */
 struct vt_lift_run {
@@ -39,7 +51,11 @@ struct vt_lift_semantics {
     uint8_t lane;
 };
 extern const struct vt_lift_semantics vt_lift_arithmetic[], vt_lift_shifts[], vt_lift_moves[],
-    vt_lift_vector[], vt_lift_lanes[];
+    vt_lift_strings[], vt_lift_long[], vt_lift_vector[], vt_lift_lanes[], vt_lift_shuffles[];
+
+/** All of them, strings first; each ends where `execute` is NULL. */
+#define VT_LIFT_TABLES 8u
+extern const struct vt_lift_semantics *const vt_lift_tables[VT_LIFT_TABLES];
 
 /** Remembers the first reason. */
 void vt_lift_refuse(struct vt_lift_run *x, const char *why);
@@ -77,6 +93,8 @@ void vt_lift_set_flag(struct vt_lift_run *x, enum vt_lift_flag flag, vt_term bit
 void vt_lift_forget_flag(struct vt_lift_run *x, enum vt_lift_flag flag);
 /** SF, ZF, PF of a result. */
 void vt_lift_flags_of(struct vt_lift_run *x, vt_term result);
+/** All flags as cmp sets them; a - b. */
+vt_term vt_lift_compare(struct vt_lift_run *x, vt_term a, vt_term b);
 /** Conditions in the order of their encoding: o no b ae e ne be a s ns p np l ge le g. */
 vt_term vt_lift_condition(struct vt_lift_run *x, unsigned condition);
 
@@ -85,6 +103,14 @@ void vt_lift_read_vector(struct vt_lift_run *x, unsigned k, vt_term v[2]);
 void vt_lift_write_vector(struct vt_lift_run *x, unsigned k, const vt_term v[2]);
 /** The register's number, if operand k is one of xmm0 … xmm15; else -1. */
 int vt_lift_xmm(const struct vt_lift_run *x, unsigned k);
+
+/** 128 bits as lanes, the lowest first. */
+struct vt_lift_lanes {
+    unsigned bits, n;
+    vt_term of[16];
+};
+struct vt_lift_lanes vt_lift_split(struct vt_lift_run *x, const vt_term v[2], unsigned bits);
+void vt_lift_join(struct vt_lift_run *x, const struct vt_lift_lanes *l, vt_term v[2]);
 
 static inline vt_term vt_lift_const(struct vt_lift_run *x, unsigned bits, uint64_t value)
 {

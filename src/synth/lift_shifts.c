@@ -192,16 +192,28 @@ static void shift_without_flags(struct vt_lift_run *x)
 
 enum { BT, BTS, BTR, BTC };
 
+/* A bit of memory by a register is one of a row of words, in both directions. */
+static void move_address_by_bits(struct vt_lift_run *x, vt_term which, unsigned bits)
+{
+    if (x->insn.address_width != 64) {
+        vt_lift_refuse(x, "bits of memory in 32 bits of addresses");
+        return;
+    }
+    vt_term by = vt_term_sext(x->t, which, 64);
+    by = vt_lift_2(x, VT_PIXEL_ASHR, by, vt_lift_const(x, 64, bits == 64 ? 6 : bits == 32 ? 5 : 4));
+    by = vt_lift_2(x, VT_PIXEL_MUL, by, vt_lift_const(x, 64, bits / 8));
+    x->address = vt_lift_2(x, VT_PIXEL_ADD, vt_lift_address(x, 0), by);
+}
+
 static void test_bit(struct vt_lift_run *x)
 {
     unsigned bits = vt_lift_width(x, 0);
-    if (vt_lift_is_memory(x, 0) && vt_lift_is_register(x, 1)) {
-        vt_lift_refuse(x, "a bit of memory by a register");
-        return;
-    }
     vt_term which = x->o[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE
                         ? vt_lift_const(x, bits, vt_lift_immediate(x, 1))
                         : vt_lift_read(x, 1);
+    if (vt_lift_is_memory(x, 0) && vt_lift_is_register(x, 1)) {
+        move_address_by_bits(x, which, bits);
+    }
     vt_term a = vt_lift_read(x, 0);
     which = vt_lift_2(x, VT_PIXEL_AND, which, number(x, a, bits - 1));
     vt_term one = vt_lift_2(x, VT_PIXEL_SHL, number(x, a, 1), which);

@@ -130,6 +130,7 @@ bool vt_native_has(const char *feature)
         {"bmi", 7, 1, 3},     {"bmi2", 7, 1, 8},    {"adx", 7, 1, 19},
         {"popcnt", 1, 2, 23}, {"movbe", 1, 2, 22},  {"lzcnt", 0x80000001U, 2, 5},
         {"ssse3", 1, 2, 9},   {"sse4.1", 1, 2, 19}, {"sse4.2", 1, 2, 20},
+        {"pclmul", 1, 2, 1},
     };
     for (size_t i = 0; i < sizeof features / sizeof features[0]; i++) {
         unsigned v[4];

@@ -32,7 +32,7 @@ void vt_native_place(const uint8_t *bytes, size_t n);
 bool vt_native_run(void);
 
 /** Whether the processor has "bmi", "bmi2", "lzcnt", "popcnt", "adx", "movbe", "ssse3", "sse4.1",
- * "sse4.2"; or "". */
+ * "sse4.2", "pclmul"; or "". */
 bool vt_native_has(const char *feature);
 
 /** Any number; one at which carries and signs change often. Always the same ones. */
