@@ -36,10 +36,13 @@ static int find_cell(struct vt_slice *s, const struct vt_hybrid_place *place, ui
     if (page.bytes - (va - page.va) < place->bytes) {
         return VT_HYBRID_CROSSING;
     }
-    if (access == VT_WRITES && s->m->holds_code(page.host + (va - page.va))) {
+    uint8_t *cell = page.host + (va - page.va);
+    /* Within a large page it may lie in two small ones. */
+    if (access == VT_WRITES &&
+        (s->m->holds_code(cell) || s->m->holds_code(cell + place->bytes - 1))) {
         return VT_HYBRID_TRANSLATED;
     }
-    s->cells[which] = page.host + (va - page.va);
+    s->cells[which] = cell;
     return VT_GOES;
 }
 

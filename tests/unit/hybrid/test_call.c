@@ -314,6 +314,222 @@ static void cells_are_written_back(void **state)
     fake_fini(&g);
 }
 
+static void cells_in_two_pages_of_a_large_one(void **state)
+{
+    (void)state;
+    struct fake_guest g;
+    plain(&g, false);
+    const uint64_t large = UINT64_C(0x40000000);
+    *fake_entry(&g, large, 2) = (FAKE_GPA + 256 * VT_PAGE_BYTES) | FAKE_ALL | PS;
+    kernel.d.carries[1] = (struct vt_hybrid_place){
+        .kind = VT_HYBRID_CELL, .bits = 32, .bytes = 4, .address = {.constant = large + 4094}};
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    vt_slice_run(&slice, 5);
+    assert_int_equal(slice.iterations, 5);
+    assert_memory_equal(fake_page(&g, 256) + 4094, "\x05\x00\x00\x00", 4);
+    for (uint32_t page = 256; page < 258; page++) {
+        fake_code[page] = 1;
+        vt_slice_run(&slice, 5);
+        assert_true(slice.iterations == 0 && slice.why == VT_HYBRID_TRANSLATED);
+        fake_code[page] = 0;
+    }
+    fake_fini(&g);
+}
+
+/* What comes from where: inputs of each kind, a carry in a vector register, a stream whose position
+ * and stride are inputs. */
+static uint64_t places(const struct vt_hybrid_call *call)
+{
+    static const uint64_t inputs[] = {0x1111, 0x2222, 0x33, 0x5555, 1, VA + 16, 24};
+    assert_int_equal(call->count, 3);
+    assert_memory_equal(call->inputs, inputs, sizeof inputs);
+    assert_int_equal(call->carries[0], 0x6666);
+    assert_int_equal(*(const uint64_t *)(const void *)call->streams[0], 0x0706050403020100);
+    call->carries[0] = 0x7777;
+    call->carries[1] = ~UINT64_C(0);
+    return call->count;
+}
+
+static uint64_t three(const struct vt_hybrid_call *call)
+{
+    assert_int_equal(call->inputs[7], 0x6666); /* the carries come behind the inputs */
+    call->carries[0] = 3;
+    return 1;
+}
+
+static void values_come_from_every_kind_of_place(void **state)
+{
+    (void)state;
+    struct fake_guest g;
+    plain(&g, false);
+    struct vt_hybrid_kernel *d = &kernel.d;
+    static const struct vt_hybrid_place inputs[] = {
+        {.kind = VT_HYBRID_FS_BASE, .bits = 64},
+        {.kind = VT_HYBRID_GS_BASE, .bits = 64},
+        {.kind = VT_HYBRID_XMM_LOW, .reg = 5, .bits = 8},
+        {.kind = VT_HYBRID_XMM_HIGH, .reg = 6, .bits = 64},
+        {.kind = VT_HYBRID_GPR, .reg = 7, .bits = 1},
+        {.kind = VT_HYBRID_GPR, .reg = 8, .bits = 64},
+        {.kind = VT_HYBRID_CELL, .bits = 16, .bytes = 2, .address = {.constant = VA + SPAN - 2}},
+    };
+    memcpy(d->inputs, inputs, sizeof inputs);
+    d->n_inputs = 7;
+    d->carries[0] = (struct vt_hybrid_place){.kind = VT_HYBRID_XMM_HIGH, .reg = 9, .bits = 16};
+    d->carries[1] = (struct vt_hybrid_place){.kind = VT_HYBRID_XMM_LOW, .reg = 10, .bits = 32};
+    d->streams[0].position = (struct vt_hybrid_linear){
+        .n = 3,
+        .constant = (uint64_t)0 - 0x6666 - 0x2222,
+        .reg = {VT_HYBRID_LINEAR_PLACE + 5, VT_HYBRID_LINEAR_PLACE + 7, 17},
+        .coefficient = {1, 1, 1}};
+    d->carries[0].bits = 64;
+    d->streams[0].stride_input = 6;
+    kernel.run = places;
+    kernel.trips = three;
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    assert_true(kernel.xmm);
+    registers.fs_base = 0x1111;
+    registers.gs_base = 0x2222;
+    registers.xmm[5][0] = 0x4433;
+    registers.xmm[6][1] = 0x5555;
+    registers.xmm[9][1] = 0x6666;
+    registers.xmm[10][1] = 0x8888;
+    gpr[7] = 3;
+    gpr[8] = VA + 16;
+    memcpy(fake_page(&g, 0) + 16, "\0\1\2\3\4\5\6\7", 8);
+    memcpy(fake_page(&g, VA_PAGES - 1) + 4094, "\x18", 2);
+    vt_slice_run(&slice, 100);
+    assert_true(slice.iterations == 3 && slice.trips == 3 && slice.why == VT_GOES);
+    assert_int_equal(registers.xmm[9][1], 0x7777);
+    assert_int_equal(registers.xmm[10][0], UINT32_MAX);
+    assert_int_equal(registers.xmm[10][1], 0x8888);
+    assert_int_equal(registers.xmm_changed, 1U << 9 | 1U << 10);
+    d->inputs[6] = inputs[5]; /* a stride that is an address */
+    gpr[8] = UINT64_C(1) << 41;
+    registers.xmm[9][1] = 0x6666;
+    vt_slice_run(&slice, 100);
+    assert_true(slice.iterations == 0 && slice.why == VT_HYBRID_ADDRESS);
+    fake_fini(&g);
+}
+
+static void slices_in_other_hands(void **state)
+{
+    (void)state;
+    struct fake_guest g;
+    struct vt_piece pieces[4];
+    uint32_t n;
+    for (int backwards = 0; backwards < 2; backwards++) {
+        plain(&g, true);
+        kernel.d.streams[0].position.constant = backwards ? VA + 3 * VT_PAGE_BYTES - 8 : VA + 96;
+        kernel.d.streams[0].stride = backwards ? -8 : 8;
+        fake_map(&g, VA + VT_PAGE_BYTES, 40, FAKE_ALL);
+        assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+        assert_int_equal(vt_slice_begin(&slice), VT_GOES);
+        assert_int_equal(vt_slice_bound(&slice, 1000), 1000);
+        assert_int_equal(vt_slice_pages(&slice, 0, 1000, pieces, 4, &n), VT_GOES);
+        static const uint32_t wanted[2][3] = {{0, 40, 0}, {40, 2, 0}};
+        assert_int_equal(n, 2);
+        uint64_t first = backwards ? 3 * VT_PAGE_BYTES - 8000 : 96, end = first + 8000;
+        for (uint32_t i = 0; i < n; i++) {
+            uint64_t last = (first | (VT_PAGE_BYTES - 1)) + 1;
+            last = last < end ? last : end;
+            assert_ptr_equal(pieces[i].host,
+                             fake_page(&g, wanted[backwards][i]) + (first & (VT_PAGE_BYTES - 1)));
+            assert_int_equal(pieces[i].bytes, last - first);
+            first = last;
+        }
+        assert_int_equal(vt_slice_pages(&slice, 0, 1000, pieces, 1, &n), VT_HYBRID_CROSSING);
+        *fake_entry(&g, VA + VT_PAGE_BYTES, 1) = 0;
+        assert_int_equal(vt_slice_begin(&slice), VT_GOES);
+        assert_int_equal(vt_slice_pages(&slice, 0, 1000, pieces, 4, &n), VT_HYBRID_ABSENT);
+        slice.carries[1] = 77;
+        vt_slice_done(&slice, 1000);
+        assert_true(gpr[4] == 77 && slice.iterations == 1000 && slice.bytes == 8000);
+        fake_fini(&g);
+    }
+    /* Beyond the end of the address space. */
+    plain(&g, true);
+    kernel.d.streams[0].position.constant = (uint64_t)0 - 80;
+    assert_int_equal(vt_slice_begin(&slice), VT_GOES);
+    assert_int_equal(vt_slice_pages(&slice, 0, 100, pieces, 4, &n), VT_HYBRID_ADDRESS);
+    fake_fini(&g);
+}
+
+/* For canaries: iterations whose windows lie together, and none that goes by a copy. */
+static void chunks_without_copies(void **state)
+{
+    (void)state;
+    struct fake_guest g;
+    plain(&g, false);
+    kernel.d.streams[0].position.constant = VA + 4; /* the last window of each page crosses */
+    fake_map(&g, VA + VT_PAGE_BYTES, 40, FAKE_ALL);
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    assert_int_equal(vt_slice_begin(&slice), VT_GOES);
+    assert_int_equal(vt_slice_chunk(&slice, 1000), 511);
+    assert_ptr_equal(slice.hosts[0], fake_page(&g, 0) + 4);
+    struct vt_piece hull = vt_cursor_hull(&slice.cursors[0], 511);
+    assert_true(hull.host == fake_page(&g, 0) + 4 && hull.bytes == 511 * 8);
+    kernel.d.streams[0].position.constant = VA + VT_PAGE_BYTES - 4;
+    assert_int_equal(vt_slice_begin(&slice), VT_GOES);
+    assert_true(vt_slice_chunk(&slice, 1000) == 0 && slice.why == VT_HYBRID_CROSSING);
+    fake_fini(&g);
+}
+
+/* A table that lies in scattered pages is copied once for a slice, however many chunks it has. */
+static uint64_t in_copy(const struct vt_hybrid_call *call)
+{
+    uint64_t n = run(call);
+    for (uint64_t k = 0; k < n; k++) {
+        assert_int_equal(call->streams[0][0], 0x42);
+        assert_int_equal(call->streams[0][8], 0x43);
+    }
+    return n;
+}
+
+static void tables_are_copied_once(void **state)
+{
+    (void)state;
+    struct fake_guest g;
+    plain(&g, false);
+    kernel.d.n_streams = 2;
+    kernel.d.streams[0] = stream(VA + VT_PAGE_BYTES - 8, 0, 16, 0, false);
+    kernel.d.streams[1] = stream(VA + 8 * VT_PAGE_BYTES, 0, 8, 8, true);
+    fake_map(&g, VA + VT_PAGE_BYTES, 40, FAKE_ALL);
+    fake_page(&g, 0)[VT_PAGE_BYTES - 8] = 0x42;
+    fake_page(&g, 40)[0] = 0x43;
+    fake_map(&g, VA + 9 * VT_PAGE_BYTES, 41, FAKE_ALL);
+    kernel.run = in_copy;
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    vt_slice_run(&slice, 1500);
+    assert_true(slice.iterations == 1500 && slice.chunks == 3 && slice.why == VT_GOES);
+    fake_fini(&g);
+}
+
+static void images_are_code(void **state)
+{
+    (void)state;
+#ifndef __x86_64__
+    skip();
+#endif
+    static const uint8_t image[] = {0xf4, 0xb8, 5, 0, 0, 0, 0xc3, 0xb8, 6, 0, 0, 0, 0xc3};
+    struct fake_guest g;
+    plain(&g, true);
+    kernel.d.image_bytes = sizeof image;
+    kernel.d.entry = 1;
+    kernel.d.trips_entry = 7;
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    assert_int_equal(vt_kernel_image(&kernel, image), VT_HYBRID_REFUSED_NOT);
+    assert_int_equal(kernel.run(NULL), 5);
+    assert_int_equal(kernel.trips(NULL), 6);
+    vt_kernel_drop(&kernel);
+    assert_null(kernel.image);
+    kernel.d.trips_entry = VT_HYBRID_NONE;
+    assert_int_equal(vt_kernel_image(&kernel, image), VT_HYBRID_REFUSED_NOT);
+    assert_null(kernel.trips);
+    vt_kernel_drop(&kernel);
+    vt_kernel_drop(&kernel);
+    fake_fini(&g);
+}
+
 static void alignment_and_ends_of_space(void **state)
 {
     (void)state;
@@ -377,6 +593,8 @@ static void corrupt_kernels_are_refused(void **state)
     BAD(d->inputs[0].reg = 16);
     BAD(d->inputs[0].bits = 7);
     BAD(d->inputs[0].kind = VT_HYBRID_CELL);
+    BAD((d->inputs[0] = (struct vt_hybrid_place){
+             .kind = VT_HYBRID_CELL, .bits = 64, .bytes = 8, .address = {.n = 1, .reg = {18}}}));
     BAD(d->carries[0].kind = VT_HYBRID_FS_BASE);
     BAD(d->streams[0].high = 0);
     BAD(d->streams[0].high = VT_HYBRID_WINDOW_MAX + 1);
@@ -395,6 +613,12 @@ int main(void)
         cmocka_unit_test(bounds_are_kept),
         cmocka_unit_test(what_must_be_disjoint_is),
         cmocka_unit_test(cells_are_written_back),
+        cmocka_unit_test(cells_in_two_pages_of_a_large_one),
+        cmocka_unit_test(values_come_from_every_kind_of_place),
+        cmocka_unit_test(slices_in_other_hands),
+        cmocka_unit_test(chunks_without_copies),
+        cmocka_unit_test(tables_are_copied_once),
+        cmocka_unit_test(images_are_code),
         cmocka_unit_test(alignment_and_ends_of_space),
         cmocka_unit_test(corrupt_kernels_are_refused),
     };
