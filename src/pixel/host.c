@@ -8,6 +8,7 @@
 
 #include "base/paths.h"
 #include "pixel/jit.h"
+#include "pixel/lower.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -28,7 +29,6 @@
 #define PAGE 4096u
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of libgccjit, which is one thread's */
 static const struct vt_jit *jit;
 static struct vt_error missing;
 static char compiler[96];
@@ -287,7 +287,7 @@ static void compile_in_child(const struct vt_pixel_program *p, unsigned optimise
 }
 
 /* gcc's driver, which libgccjit is, changes what signals do, and one that is pending as it does is
- * lost; so it is another process's. */
+ * lost; so it is another process's. libgccjit is one thread's: each process has its own. */
 static int compile_apart(const struct vt_pixel_program *p, unsigned optimise, const char *object,
                          struct vt_error *err)
 {
@@ -296,7 +296,6 @@ static int compile_apart(const struct vt_pixel_program *p, unsigned optimise, co
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return vt_fail_errno(err, vt_code_of_errno(errno), errno, "a compiler");
     }
-    pthread_mutex_lock(&lock);
     pid_t child = fork();
     if (child == 0) {
         compile_in_child(p, optimise, object, ends[1]);
@@ -309,7 +308,6 @@ static int compile_apart(const struct vt_pixel_program *p, unsigned optimise, co
     close(ends[0]);
     while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR) {
     }
-    pthread_mutex_unlock(&lock);
     if (child < 0) {
         return vt_fail_errno(err, vt_code_of_errno(failed), failed, "a compiler");
     }
@@ -337,7 +335,12 @@ int vt_pixel_compile(const struct vt_pixel_program *p, unsigned optimise,
         return vt_fail_errno(err, VT_E_IO, errno, "a directory for the compiler");
     }
     snprintf(object, sizeof object, "%s/kernel", directory);
-    int rc = compile_apart(p, optimise <= 3 ? optimise : 3, object, err);
+    struct vt_pixel_program plain;
+    int rc = vt_pixel_lower(p, VT_LOWER_PACKED, &plain, err);
+    if (rc == 0) {
+        rc = compile_apart(&plain, optimise <= 3 ? optimise : 3, object, err);
+        vt_pixel_fini(&plain);
+    }
     struct vt_pixel_image made = {0};
     rc = rc != 0 ? rc : link_file(object, &made, err);
     unlink(object);

@@ -2,8 +2,7 @@
  *
  * Each value is a local variable of an unsigned type; a bit is a byte that is 0 or 1. What C leaves
  * undefined (shifts by too much, division by 0) is spelled out, with masks instead of branches, so
- * that loops stay ones that gcc vectorises. Packed operations are done in a 64-bit word, all
- * elements at once ("SWAR": Hacker's Delight, chapter 2).
+ * that loops stay ones that gcc vectorises. Programs have no packed operations here (lower.h).
  */
 #include "pixel/jit.h"
 #include "pixel/jit_make.h"
@@ -161,142 +160,6 @@ static value carry_of(struct make *m, const struct vt_pixel_insn *i, unsigned n,
         first = keep(m, n, sub(m, n, sub(m, n, a, b), carry));
         second = and(m, n, xor(m, n, a, b), xor(m, n, a, first));
         return cast(m, right(m, n, second, top), m->u[8]);
-    }
-}
-
-/* ---------------------------------------------------------------- packed */
-
-struct lanes {
-    unsigned bits;
-    uint64_t low, high, one; /* the lowest bit of each, the highest, all of one */
-};
-
-static struct lanes lanes_of(unsigned bits)
-{
-    struct lanes l = {.bits = bits, .one = ((uint64_t)1 << bits) - 1};
-    for (unsigned at = 0; at < 64; at += bits) {
-        l.low |= (uint64_t)1 << at;
-    }
-    l.high = l.low << (bits - 1);
-    return l;
-}
-
-static value packed_add(struct make *m, const struct lanes *l, value a, value b)
-{
-    value rest = number(m, 64, ~l->high);
-    return xor(m, 64, add(m, 64, and(m, 64, a, rest), and(m, 64, b, rest)),
-               and(m, 64, xor(m, 64, a, b), number(m, 64, l->high)));
-}
-static value packed_sub(struct make *m, const struct lanes *l, value a, value b)
-{
-    value high = number(m, 64, l->high);
-    value difference = sub(m, 64, or (m, 64, a, high), and(m, 64, b, number(m, 64, ~l->high)));
-    return xor(m, 64, difference, and(m, 64, not(m, 64, xor(m, 64, a, b)), high));
-}
-/* Elements whose highest bit is set: all ones; others 0. */
-static value spread(struct make *m, const struct lanes *l, value highest)
-{
-    value bits =
-        keep(m, 64,
-             right(m, 64, and(m, 64, highest, number(m, 64, l->high)), number(m, 64, l->bits - 1)));
-    value up = left(m, 64, bits, number(m, 64, l->bits));
-    return keep(m, 64, sub(m, 64, up, bits));
-}
-static value packed_borrow(struct make *m, const struct lanes *l, value a, value b)
-{
-    value difference = packed_sub(m, l, a, b), other = keep(m, 64, not(m, 64, a));
-    return spread(m, l,
-                  or (m, 64, and(m, 64, other, b), and(m, 64, or (m, 64, other, b), difference)));
-}
-/* What signed elements that overflow become: by the sign of a. */
-static value saturated(struct make *m, const struct lanes *l, value a, value r, value overflow)
-{
-    value all = spread(m, l, overflow);
-    value sign = right(m, 64, and(m, 64, a, number(m, 64, l->high)), number(m, 64, l->bits - 1));
-    value limit = packed_add(m, l, number(m, 64, ~l->high), keep(m, 64, sign));
-    return choose(m, 64, all, limit, r);
-}
-static value packed_shift(struct make *m, const struct vt_pixel_insn *i, const struct lanes *l,
-                          value a, value by)
-{
-    value amount = keep(m, 64, by);
-    value fits = keep(
-        m, 64,
-        negative(m, 64, compare(m, 64, GCC_JIT_COMPARISON_LT, amount, number(m, 64, l->bits))));
-    value one = number(m, 64, l->one), low = number(m, 64, l->low);
-    value small = keep(m, 64, and(m, 64, amount, number(m, 64, l->bits - 1)));
-    if (i->op == VT_PIXEL_PSHL) {
-        value kept = mul(m, 64, and(m, 64, left(m, 64, one, small), one), low);
-        return and(m, 64, and(m, 64, left(m, 64, a, small), kept), fits);
-    }
-    if (i->op == VT_PIXEL_PLSHR) {
-        value kept = mul(m, 64, right(m, 64, one, small), low);
-        return and(m, 64, and(m, 64, right(m, 64, a, small), kept), fits);
-    }
-    small = keep(m, 64, choose(m, 64, fits, small, number(m, 64, l->bits - 1)));
-    value kept = keep(m, 64, mul(m, 64, right(m, 64, one, small), low));
-    return or (m, 64, and(m, 64, right(m, 64, a, small), kept),
-               and(m, 64, spread(m, l, a), not(m, 64, kept)));
-}
-static value packed_product(struct make *m, const struct lanes *l, value a, value b)
-{
-    value sum = number(m, 64, 0), one = number(m, 64, l->one);
-    for (unsigned at = 0; at < 64; at += l->bits) {
-        value by = number(m, 64, at);
-        value product = and(m, 64, mul(m, 64, right(m, 64, a, by), right(m, 64, b, by)), one);
-        sum = or (m, 64, sum, left(m, 64, product, by));
-    }
-    return sum;
-}
-
-static value packed(struct make *m, const struct vt_pixel_insn *i, value a, value b)
-{
-    struct lanes l = lanes_of(i->lane);
-    value high = number(m, 64, l.high), r;
-    switch (i->op) {
-    case VT_PIXEL_PADD:
-        return packed_add(m, &l, a, b);
-    case VT_PIXEL_PSUB:
-        return packed_sub(m, &l, a, b);
-    case VT_PIXEL_PADDUS:
-        r = keep(m, 64, packed_add(m, &l, a, b));
-        return or (m, 64, r,
-                   spread(m, &l, or (m, 64, and(m, 64, a, b),
-                                     and(m, 64, or (m, 64, a, b), not(m, 64, r)))));
-    case VT_PIXEL_PSUBUS:
-        r = keep(m, 64, packed_sub(m, &l, a, b));
-        return and(m, 64, r, not(m, 64, packed_borrow(m, &l, a, b)));
-    case VT_PIXEL_PADDSS:
-        r = keep(m, 64, packed_add(m, &l, a, b));
-        return saturated(m, &l, a, r, and(m, 64, not(m, 64, xor(m, 64, a, b)), xor(m, 64, a, r)));
-    case VT_PIXEL_PSUBSS:
-        r = keep(m, 64, packed_sub(m, &l, a, b));
-        return saturated(m, &l, a, r, and(m, 64, xor(m, 64, a, b), xor(m, 64, a, r)));
-    case VT_PIXEL_PMULL:
-        return packed_product(m, &l, a, b);
-    case VT_PIXEL_PMINU:
-        return choose(m, 64, packed_borrow(m, &l, a, b), a, b);
-    case VT_PIXEL_PMAXU:
-        return choose(m, 64, packed_borrow(m, &l, a, b), b, a);
-    case VT_PIXEL_PMINS:
-    case VT_PIXEL_PMAXS: {
-        value less = packed_borrow(m, &l, keep(m, 64, xor(m, 64, a, high)),
-                                   keep(m, 64, xor(m, 64, b, high)));
-        return i->op == VT_PIXEL_PMINS ? choose(m, 64, less, a, b) : choose(m, 64, less, b, a);
-    }
-    case VT_PIXEL_PAVG:
-        r = and(m, 64, right(m, 64, xor(m, 64, a, b), number(m, 64, 1)), number(m, 64, ~l.high));
-        return sub(m, 64, or (m, 64, a, b), r);
-    case VT_PIXEL_PEQ: {
-        value differ = keep(m, 64, xor(m, 64, a, b)), rest = number(m, 64, ~l.high);
-        r = or (m, 64, add(m, 64, and(m, 64, differ, rest), rest), differ);
-        return not(m, 64, spread(m, &l, r));
-    }
-    case VT_PIXEL_PSGT:
-        return packed_borrow(m, &l, keep(m, 64, xor(m, 64, b, high)),
-                             keep(m, 64, xor(m, 64, a, high)));
-    default:
-        return packed_shift(m, i, &l, a, b);
     }
 }
 
@@ -570,7 +433,7 @@ static value value_of(struct make *m, const struct vt_pixel_insn *i)
     case VT_PIXEL_RESULT:
         return of(m->loops[i->a].variables[i->imm]);
     default:
-        return i->lane != 0 ? packed(m, i, a, b) : operation(m, i, a, b);
+        return operation(m, i, a, b);
     }
 }
 

@@ -10,6 +10,7 @@
 struct lower {
     const struct vt_pixel_program *in;
     struct vt_pixel_program *out;
+    enum vt_lower what;
     uint32_t *value; /* by value of `in` */
     bool full;
 };
@@ -279,7 +280,7 @@ static uint32_t packed_sub(struct lower *l, const struct lanes *w, uint32_t a, u
 static uint32_t spread(struct lower *l, const struct lanes *w, uint32_t highest)
 {
     uint32_t bits = with(l, VT_PIXEL_LSHR, with(l, VT_PIXEL_AND, highest, w->high), w->bits - 1);
-    return with(l, VT_PIXEL_MUL, bits, w->one);
+    return sub(l, with(l, VT_PIXEL_SHL, bits, w->bits), bits);
 }
 static uint32_t borrow(struct lower *l, const struct lanes *w, uint32_t a, uint32_t b)
 {
@@ -375,6 +376,16 @@ static uint32_t lowered(struct lower *l, const struct vt_pixel_insn *i)
     uint32_t a = i->a == NONE || i->op == VT_PIXEL_RESULT ? i->a : l->value[i->a];
     uint32_t b = i->b == NONE ? NONE : l->value[i->b];
     uint32_t c = i->c == NONE ? NONE : l->value[i->c];
+    if (i->lane != 0) {
+        return packed(l, i, a, b);
+    }
+    struct vt_pixel_insn same = *i;
+    same.a = a;
+    same.b = b;
+    same.c = c;
+    if (l->what == VT_LOWER_PACKED) {
+        return emit(l, same);
+    }
     switch (i->op) {
     case VT_PIXEL_UMULH:
     case VT_PIXEL_SMULH:
@@ -406,13 +417,6 @@ static uint32_t lowered(struct lower *l, const struct vt_pixel_insn *i)
     case VT_PIXEL_SUB_OVERFLOW:
         return carry(l, i->op, a, b, c);
     default:
-        if (i->lane != 0) {
-            return packed(l, i, a, b);
-        }
-        struct vt_pixel_insn same = *i;
-        same.a = a;
-        same.b = b;
-        same.c = c;
         return emit(l, same);
     }
 }
@@ -441,7 +445,7 @@ static void renumber(const struct lower *l)
     for (uint32_t i = 0; i < out->n_carries; i++) {
         out->carries[i].next = l->value[out->carries[i].next];
     }
-    for (uint32_t i = 0; i < out->n_loops; i++) {
+    for (uint32_t i = 0; out->loops != NULL && i < out->n_loops; i++) {
         struct vt_pixel_loop *loop = &out->loops[i];
         for (uint32_t v = 0; v < loop->n; v++) {
             loop->initial[v] = l->value[loop->initial[v]];
@@ -451,12 +455,13 @@ static void renumber(const struct lower *l)
     }
 }
 
-int vt_pixel_lower(const struct vt_pixel_program *p, struct vt_pixel_program *out,
-                   struct vt_error *err)
+int vt_pixel_lower(const struct vt_pixel_program *p, enum vt_lower what,
+                   struct vt_pixel_program *out, struct vt_error *err)
 {
     struct vt_pixel_program made;
     vt_pixel_init(&made);
-    struct lower l = {.in = p, .out = &made, .value = calloc(p->n_insns + 1, sizeof *l.value)};
+    struct lower l = {
+        .in = p, .out = &made, .what = what, .value = calloc(p->n_insns + 1, sizeof *l.value)};
     int rc = l.value == NULL ? vt_fail(err, VT_E_NOMEM, "a program of %u values", p->n_insns)
                              : copy_tables(p, &made, err);
     for (uint32_t i = 0; rc == 0 && i < p->n_insns && !l.full; i++) {

@@ -10,11 +10,16 @@
 
 #include "vitrine/pixel.h"
 
+enum vt_lower {
+    VT_LOWER_ALL,
+    VT_LOWER_PACKED, /**< packed operations alone; all others stay, b of shifts may be anything */
+};
+
 /** *out: a new program of CONST, INPUT, CARRY, INDEX, ADD, SUB, MUL, UDIV and UREM (b is never 0),
  * AND, OR, XOR, NOT, SHL, LSHR and ASHR (b is below the width), EQ, NE, ULT, ULE, SLT, SLE, SELECT,
  * ZEXT, SEXT, EXTRACT, CONCAT, LOAD, STORE, CHECK, LOOP, VARIABLE, END, RESULT. VT_E_LIMIT: it
  * would have too many values; VT_E_NOMEM. */
-int vt_pixel_lower(const struct vt_pixel_program *p, struct vt_pixel_program *out,
-                   struct vt_error *err);
+int vt_pixel_lower(const struct vt_pixel_program *p, enum vt_lower what,
+                   struct vt_pixel_program *out, struct vt_error *err);
 
 #endif

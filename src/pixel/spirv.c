@@ -290,7 +290,8 @@ static void make_load(struct shader *s, unsigned k)
             id byte = MAKE(s, SpvOpFunctionCall, s->u32, s->load[0], parameter[0],
                            add(s, parameter[1], wide(s, i)));
             byte = k == 3 ? MAKE(s, SpvOpUConvert, s->u64, byte) : byte;
-            byte = MAKE(s, SpvOpShiftLeftLogical, result, byte, constant(s, result, 8 * i));
+            byte =
+                MAKE(s, SpvOpShiftLeftLogical, result, byte, constant(s, result, (uint64_t)8 * i));
             sum = MAKE(s, SpvOpBitwiseOr, result, sum, byte);
         }
         PUT(s, &s->code, SpvOpReturnValue, sum);
@@ -314,8 +315,8 @@ static void make_store(struct shader *s, unsigned k)
         id askew = MAKE(s, SpvOpINotEqual, s->bool_, rest, wide(s, 0));
         id after = begin_if(s, askew);
         for (unsigned i = 0; i < sizes[k]; i++) {
-            id byte =
-                MAKE(s, SpvOpShiftRightLogical, given, parameter[2], constant(s, given, 8 * i));
+            id byte = MAKE(s, SpvOpShiftRightLogical, given, parameter[2],
+                           constant(s, given, (uint64_t)8 * i));
             byte = k == 3 ? MAKE(s, SpvOpUConvert, s->u32, byte) : byte;
             (void)MAKE(s, SpvOpFunctionCall, s->void_, s->store[0], parameter[0],
                        add(s, parameter[1], wide(s, i)), byte);
@@ -826,7 +827,7 @@ int vt_pixel_spirv(const struct vt_pixel_program *p, uint32_t **words, size_t *n
         return vt_fail(err, VT_E_UNSUPPORTED, "its iterations depend on one another");
     }
     struct vt_pixel_program lowered;
-    int rc = vt_pixel_lower(p, &lowered, err);
+    int rc = vt_pixel_lower(p, VT_LOWER_ALL, &lowered, err);
     if (rc == 0) {
         rc = translate(&lowered, words, n, err);
         vt_pixel_fini(&lowered);

@@ -1,4 +1,4 @@
-/* A program in plain words means the same as the program. */
+/* A program in plain words, or without packed operations, means the same as the program. */
 #include "tests/unit/pixel/generate.h"
 
 #include "tests/unit/harness.h"
@@ -29,19 +29,19 @@ static bool is_plain(uint8_t op)
     }
 }
 
-static void compare(struct vt_generator *g, unsigned calls)
+static void compare(struct vt_generator *g, enum vt_lower what, unsigned calls)
 {
     struct vt_pixel_program p, lowered;
     struct vt_error err;
     vt_pixel_init(&p);
     assert_true(vt_generate(g, &p));
-    if (vt_pixel_lower(&p, &lowered, &err) != 0) {
+    if (vt_pixel_lower(&p, what, &lowered, &err) != 0) {
         assert_int_equal(err.code, VT_E_LIMIT);
         vt_pixel_fini(&p);
         return;
     }
     for (uint32_t i = 0; i < lowered.n_insns; i++) {
-        assert_true(is_plain(lowered.insns[i].op));
+        assert_true(what == VT_LOWER_PACKED || is_plain(lowered.insns[i].op));
         assert_int_equal(lowered.insns[i].lane, 0);
     }
     assert_int_equal(vt_pixel_validate(&lowered, &err), 0);
@@ -71,7 +71,8 @@ static void test_each_operation(void **state)
         vt_generator_init(&g, op);
         g.fixed_op = op;
         for (unsigned k = 0; k < 20; k++) {
-            compare(&g, 5);
+            compare(&g, VT_LOWER_ALL, 5);
+            compare(&g, VT_LOWER_PACKED, 5);
         }
     }
 }
@@ -83,7 +84,7 @@ static void test_independent(void **state)
     vt_generator_init(&g, 77);
     g.independent = true;
     for (unsigned k = 0; k < 300; k++) {
-        compare(&g, 5);
+        compare(&g, VT_LOWER_ALL, 5);
     }
 }
 
