@@ -1,11 +1,10 @@
 /* hybrid/accel.c - the segment of a VM from the side that steers: opened, kernels put in, switched,
  * counted. See vitrine/hybrid.h; the protocol is segment.h's.
  */
-#include "vitrine/hybrid.h"
+#include "hybrid/accel.h"
 
 #include "base/io.h"
 #include "hybrid/descriptor.h"
-#include "hybrid/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +49,8 @@ static bool fits(const struct vt_hybrid_header *h, uint64_t bytes)
            h->version == VT_HYBRID_VERSION && h->segment_bytes <= bytes &&
            h->slots == VT_HYBRID_SLOTS && h->slot_bytes == sizeof(struct vt_hybrid_slot) &&
            h->kernel_stride >= sizeof(struct vt_hybrid_kernel) &&
-           h->kernel_stride <= ((uint64_t)1 << 24) && h->image_stride == VT_HYBRID_IMAGE_BYTES &&
+           h->kernel_stride % VT_HYBRID_PAGE == 0 && h->kernel_stride <= ((uint64_t)1 << 24) &&
+           h->image_stride == VT_HYBRID_IMAGE_BYTES &&
            part_fits(h, h->control_offset, sizeof(struct vt_hybrid_control)) &&
            part_fits(h, h->slot_offset, VT_HYBRID_SLOTS * sizeof(struct vt_hybrid_slot)) &&
            part_fits(h, h->mailbox_offset, sizeof(struct vt_hybrid_mailbox)) &&
@@ -113,6 +113,24 @@ static int tell_ram(struct vt_accel *a, const struct vt_target *target,
     return 0;
 }
 
+int vt_accel_open_segment(const char *path, bool reads_only, struct vt_accel **accel,
+                          struct vt_error *err)
+{
+    struct vt_accel *a = calloc(1, sizeof *a);
+    if (a == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "an accelerator");
+    }
+    a->fd = -1;
+    a->reads_only = reads_only;
+    int rc = map(a, path, err);
+    if (rc != 0) {
+        vt_accel_close(a);
+        return rc;
+    }
+    *accel = a;
+    return 0;
+}
+
 static int open_vm(struct vt_target *target, bool reads_only, struct vt_accel **accel,
                    struct vt_error *err)
 {
@@ -124,22 +142,18 @@ static int open_vm(struct vt_target *target, bool reads_only, struct vt_accel **
         return vt_fail(err, VT_E_UNSUPPORTED, "%s cannot be accelerated: %s", target->name,
                        info->hybrid_why);
     }
-    struct vt_accel *a = calloc(1, sizeof *a);
-    if (a == NULL) {
-        return vt_fail(err, VT_E_NOMEM, "an accelerator");
-    }
-    a->fd = -1;
-    a->reads_only = reads_only;
-    int rc = map(a, info->hybrid_path, err);
+    struct vt_accel *a;
+    int rc = vt_accel_open_segment(info->hybrid_path, reads_only, &a, err);
     if (rc == 0 && !reads_only) {
         rc = tell_ram(a, target, info, err);
+        if (rc != 0) {
+            vt_accel_close(a);
+        }
     }
-    if (rc != 0) {
-        vt_accel_close(a);
-        return rc;
+    if (rc == 0) {
+        *accel = a;
     }
-    *accel = a;
-    return 0;
+    return rc;
 }
 
 int vt_accel_open(struct vt_target *target, struct vt_accel **accel, struct vt_error *err)

@@ -9,13 +9,14 @@
 
 #define IMAGE_ALIGN 64u
 
-_Static_assert(VT_HYBRID_STREAMS_MAX == VT_PIXEL_STREAMS_MAX &&
-                   VT_HYBRID_INPUTS_MAX == VT_PIXEL_INPUTS_MAX &&
-                   VT_HYBRID_CARRIES_MAX == VT_PIXEL_CARRIES_MAX &&
-                   VT_HYBRID_BLOCKS_MAX == VT_SYNTH_BLOCKS_MAX &&
-                   VT_HYBRID_CODE_MAX == VT_SYNTH_BYTES_MAX && VT_HYBRID_NONE == VT_PIXEL_NONE &&
-                   (int)VT_HYBRID_CELL == (int)VT_PLACE_CELL,
-               "the plugin's limits and numbers are the kernels'");
+/* The plugin's limits and numbers are the kernels'. */
+_Static_assert(VT_HYBRID_STREAMS_MAX == VT_PIXEL_STREAMS_MAX, "streams");
+_Static_assert(VT_HYBRID_INPUTS_MAX == VT_PIXEL_INPUTS_MAX, "inputs");
+_Static_assert(VT_HYBRID_CARRIES_MAX == VT_PIXEL_CARRIES_MAX, "carries");
+_Static_assert(VT_HYBRID_BLOCKS_MAX == VT_SYNTH_BLOCKS_MAX, "blocks");
+_Static_assert(VT_HYBRID_CODE_MAX == VT_SYNTH_BYTES_MAX, "bytes of code");
+_Static_assert(VT_HYBRID_NONE == VT_PIXEL_NONE, "none");
+_Static_assert((int)VT_HYBRID_CELL == (int)VT_PLACE_CELL, "kinds of places");
 
 static void describe_linear(const struct vt_linear *from, struct vt_hybrid_linear *to)
 {

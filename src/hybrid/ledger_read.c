@@ -3,10 +3,13 @@
  */
 #include "hybrid/ledger.h"
 
+#include "base/io.h"
+
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#define LEDGER_BYTES_MAX ((size_t)64 << 20)
 
 static void get_text(json_t *row, const char *key, char *out, size_t room)
 {
@@ -112,27 +115,37 @@ static int read_rows(json_t *root, const struct vt_accel *accel, struct vt_ledge
     return 0;
 }
 
-int vt_ledger_read(const struct vt_target *target, const struct vt_accel *accel,
-                   struct vt_ledger_row **rows, uint32_t *n, uint64_t *threshold,
-                   struct vt_error *err)
+int vt_ledger_parse(const char *text, size_t bytes, const struct vt_accel *accel,
+                    struct vt_ledger_row **rows, uint32_t *n, uint64_t *threshold,
+                    struct vt_error *err)
 {
-    char path[PATH_MAX];
     json_error_t why;
-    int rc = vt_ledger_path(target, path, err);
-    if (rc != 0) {
-        return rc;
-    }
-    if (access(path, F_OK) != 0) {
-        return vt_fail(err, VT_E_NOT_FOUND, "nobody has accelerated %s yet", target->name);
-    }
-    json_t *root = json_load_file(path, 0, &why);
+    json_t *root = json_loadb(text, bytes, 0, &why);
     if (root == NULL) {
-        return vt_fail(err, VT_E_CORRUPT, "%s: %s", path, why.text);
+        return vt_fail(err, VT_E_CORRUPT, "the ledger: %s", why.text);
     }
-    rc = read_rows(root, accel, rows, n, err);
+    int rc = read_rows(root, accel, rows, n, err);
     if (rc == 0) {
         *threshold = get_u64(root, "threshold");
     }
     json_decref(root);
+    return rc;
+}
+
+int vt_ledger_read(const struct vt_target *target, const struct vt_accel *accel,
+                   struct vt_ledger_row **rows, uint32_t *n, uint64_t *threshold,
+                   struct vt_error *err)
+{
+    char path[PATH_MAX], *text;
+    size_t bytes;
+    int rc = vt_ledger_path(target, path, err);
+    rc = rc != 0 ? rc : vt_read_file(path, LEDGER_BYTES_MAX, &text, &bytes, err);
+    if (rc != 0) {
+        return rc == VT_E_NOT_FOUND
+                   ? vt_fail(err, VT_E_NOT_FOUND, "nobody has accelerated %s yet", target->name)
+                   : rc;
+    }
+    rc = vt_ledger_parse(text, bytes, accel, rows, n, threshold, err);
+    free(text);
     return rc;
 }

@@ -6,7 +6,8 @@
  */
 #include "hybrid/worker.h"
 
-#include "pixel/gpu.h"
+#include "hybrid/accel.h"
+#include "hybrid/mail.h"
 #include "vitrine/machine.h"
 
 #include <errno.h>
@@ -36,36 +37,24 @@ struct vt_hybrid_worker {
         struct vt_pixel_gpu_kernel *kernel;
         uint32_t n_carries, n_streams;
     } slots[VT_HYBRID_SLOTS];
-    uint64_t pages[VT_HYBRID_MAIL_PAGES]; /* of the request under way */
+    struct vt_mail_request request; /* the one under way */
 };
 
 /* ---------------------------------------------------------------- requests */
 
 static int run(struct vt_hybrid_worker *w, struct vt_error *err)
 {
-    const struct vt_hybrid_mailbox *m = w->mail;
-    uint64_t inputs[VT_HYBRID_INPUTS_MAX], carries[VT_HYBRID_CARRIES_MAX];
-    struct vt_pixel_gpu_stream streams[VT_HYBRID_STREAMS_MAX];
-    uint32_t slot = m->slot;
+    uint32_t slot = __atomic_load_n(&w->mail->slot, __ATOMIC_RELAXED);
     if (slot >= VT_HYBRID_SLOTS || w->slots[slot].kernel == NULL) {
         return vt_fail(err, VT_E_NOT_FOUND, "no kernel of slot %u", slot);
     }
-    memcpy(inputs, m->inputs, sizeof inputs);
-    memcpy(carries, m->carries, sizeof carries);
-    for (uint32_t i = 0; i < w->slots[slot].n_streams; i++) {
-        uint32_t first = m->streams[i].first, n = m->streams[i].n;
-        if (first > VT_HYBRID_MAIL_PAGES || n > VT_HYBRID_MAIL_PAGES - first) {
-            return vt_fail(err, VT_E_CORRUPT, "a stream of %u pages from %u on", n, first);
-        }
-        memcpy(w->pages + first, m->pages + first, n * sizeof *w->pages);
-        streams[i] = (struct vt_pixel_gpu_stream){
-            .pages = w->pages + first, .n_pages = n, .position = m->streams[i].position};
-    }
-    struct vt_pixel_gpu_call call = {
-        .count = m->count, .inputs = inputs, .carries = carries, .streams = streams};
-    int rc = vt_pixel_gpu_run(w->gpu, w->slots[slot].kernel, &call, err);
+    int rc = vt_mail_read(w->mail, w->slots[slot].n_streams, &w->request, err);
     if (rc == 0) {
-        memcpy(w->mail->carries, carries, w->slots[slot].n_carries * sizeof *carries);
+        rc = vt_pixel_gpu_run(w->gpu, w->slots[slot].kernel, &w->request.call, err);
+    }
+    if (rc == 0) {
+        memcpy(w->mail->carries, w->request.carries,
+               w->slots[slot].n_carries * sizeof *w->request.carries);
     }
     return rc;
 }

@@ -11,8 +11,6 @@
 #include "hybrid/segment.h"
 #include "vitrine/hybrid.h"
 
-struct vt_hybrid_mailbox *vt_accel_mailbox(struct vt_accel *accel);
-
 struct vt_hybrid_worker;
 /** `gpu`: as vt_pixel_gpu_open has it. The accel lives longer. VT_E_UNSUPPORTED: no such GPU. */
 int vt_hybrid_worker_start(struct vt_accel *accel, const struct vt_target *target, const char *gpu,

@@ -536,6 +536,11 @@ static VkDeviceAddress address_of(const struct running *r, uint64_t page)
                            : g->copies.address + place_of_copy(r, page);
 }
 
+static int64_t stride_of(const struct vt_pixel_stream *s, const struct vt_pixel_gpu_call *call)
+{
+    return s->stride_input != VT_PIXEL_NONE ? (int64_t)call->inputs[s->stride_input] : s->stride;
+}
+
 /* From the copies to RAM: the bytes between the lowest and the highest that a stream may write. */
 static void copy_back(const struct running *r)
 {
@@ -543,9 +548,7 @@ static void copy_back(const struct running *r)
     for (uint32_t s = 0; s < p->n_streams; s++) {
         const struct vt_pixel_stream *stream = &p->streams[s];
         const struct vt_pixel_gpu_stream *given = &r->call->streams[s];
-        int64_t stride = stream->stride_input != VT_PIXEL_NONE
-                             ? (int64_t)r->call->inputs[stream->stride_input]
-                             : stream->stride;
+        int64_t stride = stride_of(stream, r->call);
         int64_t last = given->position + (int64_t)(r->call->count - 1) * stride;
         int64_t low = (stride < 0 ? last : given->position) + stream->low;
         int64_t high = (stride < 0 ? given->position : last) + stream->high;
@@ -560,29 +563,26 @@ static void copy_back(const struct running *r)
     }
 }
 
-/* Whether every page that the windows lie in was given. */
-static int check(const struct running *r, struct vt_error *err)
+int vt_pixel_gpu_check(const struct vt_pixel_program *p, const struct vt_pixel_gpu_call *call,
+                       uint64_t ram_bytes, struct vt_error *err)
 {
-    const struct vt_pixel_program *p = &r->k->program;
-    if (r->call->count == 0 || r->call->count > INT32_MAX) {
+    if (call->count == 0 || call->count > INT32_MAX) {
         return vt_fail(err, VT_E_INVAL, "%llu iterations on a GPU",
-                       (unsigned long long)r->call->count);
+                       (unsigned long long)call->count);
     }
     for (uint32_t s = 0; s < p->n_streams; s++) {
         const struct vt_pixel_stream *stream = &p->streams[s];
-        const struct vt_pixel_gpu_stream *given = &r->call->streams[s];
-        int64_t stride = stream->stride_input != VT_PIXEL_NONE
-                             ? (int64_t)r->call->inputs[stream->stride_input]
-                             : stream->stride;
+        const struct vt_pixel_gpu_stream *given = &call->streams[s];
+        int64_t stride = stride_of(stream, call);
         int64_t way, last, bytes = (int64_t)given->n_pages * (int64_t)PAGE;
-        bool fits = !__builtin_mul_overflow((int64_t)r->call->count - 1, stride, &way) &&
+        bool fits = !__builtin_mul_overflow((int64_t)call->count - 1, stride, &way) &&
                     !__builtin_add_overflow(given->position, way, &last) &&
                     given->position >= -bytes && given->position <= bytes &&
                     last >= -(bytes + VT_PIXEL_WINDOW_MAX) && last <= bytes + VT_PIXEL_WINDOW_MAX &&
                     (stride < 0 ? last : given->position) + stream->low >= 0 &&
                     (stride < 0 ? given->position : last) + stream->high <= bytes;
         for (uint32_t i = 0; fits && i < given->n_pages; i++) {
-            fits = given->pages[i] % PAGE == 0 && given->pages[i] < r->g->ram_bytes;
+            fits = given->pages[i] % PAGE == 0 && given->pages[i] < ram_bytes;
         }
         if (!fits) {
             return vt_fail(err, VT_E_INVAL, "stream %u's pages are not all there", s);
@@ -734,7 +734,7 @@ int vt_pixel_gpu_run(struct vt_pixel_gpu *g, struct vt_pixel_gpu_kernel *k,
     if (g->gone) {
         return vt_fail(err, VT_E_GONE, "%s is gone", g->name);
     }
-    int rc = check(&r, err);
+    int rc = vt_pixel_gpu_check(&k->program, call, g->ram_bytes, err);
     if (rc == 0 && g->n_parts == 0) {
         rc = copy_pages(&r, err);
     }

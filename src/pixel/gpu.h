@@ -48,8 +48,12 @@ struct vt_pixel_gpu_call {
     uint64_t *carries; /**< in and out */
     const struct vt_pixel_gpu_stream *streams;
 };
-/** Runs all iterations and waits for them. VT_E_GONE: the device was lost; what the iterations
- * wrote is undefined then, carries are untouched. */
+/** Whether all windows lie in the pages that were given, and these in RAM: VT_E_INVAL if not. All
+ * that a call says may be somebody else's. */
+int vt_pixel_gpu_check(const struct vt_pixel_program *p, const struct vt_pixel_gpu_call *call,
+                       uint64_t ram_bytes, struct vt_error *err);
+/** Runs all iterations and waits for them. That which vt_pixel_gpu_check says, and VT_E_GONE: the
+ * device was lost; what the iterations wrote is undefined then, carries are untouched. */
 int vt_pixel_gpu_run(struct vt_pixel_gpu *gpu, struct vt_pixel_gpu_kernel *kernel,
                      const struct vt_pixel_gpu_call *call, struct vt_error *err);
 
