@@ -167,16 +167,23 @@ static int refuse(struct vt_prover *p, const struct vt_obligation *o, const char
                    vt_smt_check(NULL) != 0 ? ": there is no solver" : " in time");
 }
 
+static int ask(struct vt_prover *p, const char *name, const vt_term *assumed, uint32_t n,
+               vt_term goal, struct vt_obligation **o, char example[VT_SMT_EXAMPLE_MAX])
+{
+    *o = add(p, name);
+    if (*o == NULL) {
+        return VT_E_NOMEM;
+    }
+    struct vt_smt_query query = {.terms = p->t, .assumptions = assumed, .n = n, .goal = goal};
+    return decide(p, *o, &query, example);
+}
+
 int vt_oblige(struct vt_prover *p, const char *name, const vt_term *assumed, uint32_t n,
               vt_term goal)
 {
     char example[VT_SMT_EXAMPLE_MAX];
-    struct vt_obligation *o = add(p, name);
-    if (o == NULL) {
-        return VT_E_NOMEM;
-    }
-    struct vt_smt_query query = {.terms = p->t, .assumptions = assumed, .n = n, .goal = goal};
-    int rc = decide(p, o, &query, example);
+    struct vt_obligation *o;
+    int rc = ask(p, name, assumed, n, goal, &o, example);
     return rc != 0 || o->result == VT_PROOF_HOLDS ? rc : refuse(p, o, example);
 }
 
@@ -184,12 +191,8 @@ int vt_oblige_try(struct vt_prover *p, const char *name, const vt_term *assumed,
                   vt_term goal)
 {
     char example[VT_SMT_EXAMPLE_MAX];
-    struct vt_obligation *o = add(p, name);
-    if (o == NULL) {
-        return VT_E_NOMEM;
-    }
-    struct vt_smt_query query = {.terms = p->t, .assumptions = assumed, .n = n, .goal = goal};
-    int rc = decide(p, o, &query, example);
+    struct vt_obligation *o;
+    int rc = ask(p, name, assumed, n, goal, &o, example);
     if (rc != 0 || o->result == VT_PROOF_HOLDS) {
         return rc != 0 ? rc : 1;
     }
