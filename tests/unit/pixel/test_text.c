@@ -200,6 +200,8 @@ static void test_refused(void **state)
     refuse("pixel 1\n%0 = const i8 256\n",
            "line 2: operation 0 (const): 0x100 has more than 8 bits");
     refuse("pixel 1\n%0 = const i8 0x\n", "line 2: there is more than was expected");
+    refuse("pixel 1\n%0 = const i8\n", "line 2: a number is missing");
+    refuse("pixel 1\n%0 = const i8 0x,\n", "line 2: a number has no digits");
     refuse("pixel 1\n%0 = store i8 1\n", "line 2: there is no operation store that has a value");
     refuse("pixel 1\n%0 = index i64\n%1 = padd 8xi16 %0, %0\n",
            "line 3: 8 elements of 16 bits are not 64 bits");
@@ -217,6 +219,38 @@ static void test_refused(void **state)
            "line 4: loop 0 begins with 1 variables and goes on with 0");
     refuse("pixel 1\n%0 = index i64\nloop 0 trips 1 from %0\nend 0 next %0 while %0\n",
            "line 4: operation 2 (end): the condition is no bit that can be seen here");
+}
+
+/** As many lines of a kind as there may be, and one more. */
+static void test_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *form, *why;
+        unsigned most;
+    } kinds[] = {
+        {"", "input k%u i64\n", "more than 64 inputs", VT_PIXEL_INPUTS_MAX},
+        {"", "carry c%u i64 next %%0\n", "more than 64 carries", VT_PIXEL_CARRIES_MAX},
+        {"", "stream s%u stride 8 window 0 8\n", "more than 16 streams", VT_PIXEL_STREAMS_MAX},
+        {"", "%%%u = index i64\n", "more than 16384 operations", VT_PIXEL_VALUES_MAX},
+        {"loop 0 trips 1 from %0", ", %%%u", "a loop has more than 64 variables",
+         VT_PIXEL_VARIABLES_MAX - 1},
+    };
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        char *text, why[80];
+        size_t bytes;
+        FILE *out = open_memstream(&text, &bytes);
+        assert_non_null(out);
+        fprintf(out, "pixel 1\n%s", kinds[k].first);
+        for (unsigned i = 0; i <= kinds[k].most; i++) {
+            fprintf(out, kinds[k].form, i);
+        }
+        assert_int_equal(fclose(out), 0);
+        snprintf(why, sizeof why, "line %u: %s", kinds[k].first[0] != '\0' ? 2 : kinds[k].most + 2,
+                 kinds[k].why);
+        refuse(text, why);
+        free(text);
+    }
 }
 
 /** One member is replaced, or removed if it is NULL. */
@@ -294,9 +328,8 @@ static void test_json_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_limits),
         cmocka_unit_test(test_json_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
