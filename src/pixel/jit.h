@@ -12,7 +12,8 @@
 #define VT_JIT_ENTRY "vt_pixel_kernel" /**< the one function of the object, a vt_pixel_entry */
 
 struct vt_jit {
-    /** Writes an object file. No packed operations. `options`: of gcc, NULL-terminated. VT_E_REFUSED, with gcc's words.
+    /** Writes an object file. No packed operations. `options`: of gcc, NULL-terminated.
+     * VT_E_REFUSED, with gcc's words.
      */
     int (*compile)(const struct vt_pixel_program *p, unsigned optimise, const char *const *options,
                    const char *object, struct vt_error *err);
