@@ -476,9 +476,9 @@ int vt_slice_pages(struct vt_slice *s, uint32_t i, uint64_t n, struct vt_piece *
     if (end < va || span / n > (uint64_t)magnitude(c->stride)) {
         return VT_HYBRID_ADDRESS;
     }
+    struct vt_page page = {0};
     while (va < end) {
-        struct vt_page page;
-        int rc = look_up(s, c, va, end - va, &page);
+        int rc = va - page.va < page.bytes ? VT_GOES : look_up(s, c, va, end - va, &page);
         if (rc != VT_GOES) {
             return rc;
         }

@@ -186,8 +186,7 @@ struct vt_hybrid_disjoint { /* = struct vt_disjoint */
 
 enum vt_hybrid_kernel_flag {
     VT_HYBRID_ONLY_HERE = 1,  /**< the kernel holds at `head` alone */
-    VT_HYBRID_USE_WORKER = 2, /**< slices may go to the mailbox; the image is there all the same.
-                                 This version of the plugin runs all of them by the image */
+    VT_HYBRID_USE_WORKER = 2, /**< slices may go to the mailbox; the image is there all the same */
 };
 
 /** What runs in place of a loop. The image is one run of bytes, position-independent and complete,
@@ -239,7 +238,8 @@ enum vt_hybrid_mail {
 
 /** Slices for a GPU, one at a time. `state` is a futex and goes FREE → ASKED (plugin) → TAKEN →
  * DONE or REFUSED (worker; or REFUSED at once) → FREE (plugin); each by compare-and-swap with
- * acquire and release. The plugin takes ASKED back when nobody takes it within a millisecond. */
+ * acquire and release. The plugin takes ASKED back when nobody takes it within a millisecond, and
+ * TAKEN when `worker` is another or that process has ended: nobody writes any more then. */
 struct vt_hybrid_mailbox {
     uint32_t worker; /**< pid of who serves; 0: nobody. By the worker */
     uint32_t pad;

@@ -6,6 +6,7 @@
  */
 #include "hybrid/worker.h"
 
+#include "base/io.h"
 #include "hybrid/accel.h"
 #include "hybrid/mail.h"
 #include "vitrine/machine.h"
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #define LOOK_NS 20000000L /* how long a wait goes without looking whether to end */
+#define SPIN_NS 50000u    /* the next request mostly comes as soon: to sleep would cost as much */
 
 struct vt_hybrid_worker {
     struct vt_hybrid_mailbox *mail;
@@ -82,23 +84,36 @@ static void take(struct vt_hybrid_worker *w)
         answer(w, VT_HYBRID_MAIL_TAKEN, rc == 0 ? VT_HYBRID_MAIL_DONE : VT_HYBRID_MAIL_REFUSED);
         return;
     }
-    /* What it wrote until then is undefined: the request is never answered, and the plugin takes
-     * the kernel out of use. */
+    /* What it wrote until then is undefined: the request is not answered, nobody serves any more,
+     * and the plugin takes the kernel out of use. */
     __atomic_store_n(&w->lost, true, __ATOMIC_RELEASE);
+}
+
+/* Until the state is another, but not for long. */
+static void wait_for_request(struct vt_hybrid_worker *w, uint32_t state, bool spin)
+{
+    for (uint64_t begin = vt_now_ns(); spin && vt_now_ns() - begin < SPIN_NS;) {
+        if (__atomic_load_n(&w->mail->state, __ATOMIC_ACQUIRE) == VT_HYBRID_MAIL_ASKED) {
+            return;
+        }
+    }
+    struct timespec look = {.tv_nsec = LOOK_NS};
+    (void)syscall(SYS_futex, &w->mail->state, FUTEX_WAIT, state, &look, NULL, 0);
 }
 
 static void *serve(void *arg)
 {
     struct vt_hybrid_worker *w = arg;
+    bool took = false;
     __atomic_store_n(&w->mail->worker, (uint32_t)getpid(), __ATOMIC_RELEASE);
     while (!__atomic_load_n(&w->over, __ATOMIC_ACQUIRE) && !vt_hybrid_worker_lost(w)) {
         uint32_t state = __atomic_load_n(&w->mail->state, __ATOMIC_ACQUIRE);
         if (state == VT_HYBRID_MAIL_ASKED) {
             take(w);
         } else {
-            struct timespec look = {.tv_nsec = LOOK_NS};
-            (void)syscall(SYS_futex, &w->mail->state, FUTEX_WAIT, state, &look, NULL, 0);
+            wait_for_request(w, state, took && !vt_pixel_gpu_is_software(w->gpu));
         }
+        took = state == VT_HYBRID_MAIL_ASKED;
     }
     __atomic_store_n(&w->mail->worker, 0, __ATOMIC_RELEASE);
     answer(w, VT_HYBRID_MAIL_ASKED, VT_HYBRID_MAIL_REFUSED); /* asked just before */

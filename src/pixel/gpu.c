@@ -3,10 +3,12 @@
  * One queue, one call at a time. RAM is imported in parts of a gigabyte at most, each a buffer with
  * a device address, so that a page of RAM has an address that the shader can use; where that is
  * refused, the pages of each call are copied into a buffer and what the streams write is copied
- * back. What the shader is told lies in one buffer that the host can see: arguments, page tables,
- * results.
+ * back. What the shader is told (arguments, page tables) lies in memory of the device that the host
+ * writes to, and its results in the host's that the device writes to, where there is such memory.
  */
 #include "pixel/gpu.h"
+
+#include "base/io.h"
 #include "pixel/spirv.h"
 
 #include <vulkan/vulkan.h>
@@ -21,7 +23,8 @@
 #define PARTS_MAX 1024u
 #define GROUPS_AT_ONCE 65535u
 #define DEVICES_MAX 32u
-#define SECONDS_MAX UINT64_C(60)
+#define RESULTS 8u               /* behind the word that inner loops report to */
+#define SPIN_NS UINT64_C(500000) /* a driver's wait may sleep for longer than a call takes */
 
 struct buffer {
     VkDeviceMemory memory;
@@ -46,7 +49,7 @@ struct vt_pixel_gpu {
     uint64_t ram_bytes;
     struct buffer *parts; /* of RAM; n_parts 0: pages are copied */
     uint32_t n_parts;
-    struct buffer told, copies;
+    struct buffer told, results, copies;
     bool software;
     bool gone;
 };
@@ -58,7 +61,7 @@ struct vt_pixel_gpu_kernel {
 
 static int failed(struct vt_pixel_gpu *g, VkResult result, const char *what, struct vt_error *err)
 {
-    bool lost = result == VK_ERROR_DEVICE_LOST || result == VK_TIMEOUT;
+    bool lost = result == VK_ERROR_DEVICE_LOST;
     bool memory = result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY;
     g->gone = g->gone || lost;
     return vt_fail(err,
@@ -237,12 +240,11 @@ static void close_buffer(struct vt_pixel_gpu *g, struct buffer *b)
     memset(b, 0, sizeof *b);
 }
 
-/* Of the types in `mask` one that the host sees as the device does. */
-static bool find_type(const struct vt_pixel_gpu *g, uint32_t mask, bool visible, uint32_t *type)
+/* Of the types in `mask` the first with these properties. */
+static bool find_type(const struct vt_pixel_gpu *g, uint32_t mask, VkMemoryPropertyFlags wanted,
+                      uint32_t *type)
 {
     VkPhysicalDeviceMemoryProperties all;
-    VkMemoryPropertyFlags wanted =
-        visible ? VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT : 0;
     vkGetPhysicalDeviceMemoryProperties(g->physical, &all);
     for (*type = 0; *type < all.memoryTypeCount; (*type)++) {
         if ((mask >> *type & 1) != 0 && (all.memoryTypes[*type].propertyFlags & wanted) == wanted) {
@@ -252,8 +254,12 @@ static bool find_type(const struct vt_pixel_gpu *g, uint32_t mask, bool visible,
     return false;
 }
 
-/* `host`: imports it; NULL: memory of its own. */
-static VkResult open_buffer(struct vt_pixel_gpu *g, uint8_t *host, uint64_t bytes, struct buffer *b)
+#define VISIBLE (VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT)
+
+/* `host`: imports it; NULL: memory of its own that the host sees as the device does, if possible
+ * with what is `liked`. */
+static VkResult open_buffer(struct vt_pixel_gpu *g, uint8_t *host, uint64_t bytes,
+                            VkMemoryPropertyFlags liked, struct buffer *b)
 {
     VkExternalMemoryHandleTypeFlagBits handle =
         VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
@@ -292,7 +298,9 @@ static VkResult open_buffer(struct vt_pixel_gpu *g, uint8_t *host, uint64_t byte
                              : ask(g->device, handle, host, &properties);
         mask &= properties.memoryTypeBits;
     }
-    if (result == VK_SUCCESS && !find_type(g, mask, host == NULL, &type)) {
+    VkMemoryPropertyFlags needed = host == NULL ? VISIBLE : 0;
+    if (result == VK_SUCCESS && !find_type(g, mask, needed | liked, &type) &&
+        !find_type(g, mask, needed, &type)) {
         result = VK_ERROR_FEATURE_NOT_PRESENT;
     }
     if (result == VK_SUCCESS) {
@@ -316,7 +324,8 @@ static VkResult open_buffer(struct vt_pixel_gpu *g, uint8_t *host, uint64_t byte
     return VK_SUCCESS;
 }
 
-static int room_for(struct vt_pixel_gpu *g, struct buffer *b, uint64_t bytes, struct vt_error *err)
+static int room_for(struct vt_pixel_gpu *g, struct buffer *b, uint64_t bytes,
+                    VkMemoryPropertyFlags liked, struct vt_error *err)
 {
     if (b->bytes >= bytes) {
         return 0;
@@ -326,7 +335,7 @@ static int room_for(struct vt_pixel_gpu *g, struct buffer *b, uint64_t bytes, st
         room *= 2;
     }
     close_buffer(g, b);
-    VkResult result = open_buffer(g, NULL, room < bytes ? bytes : room, b);
+    VkResult result = open_buffer(g, NULL, room < bytes ? bytes : room, liked, b);
     return result == VK_SUCCESS ? 0 : failed(g, result, "memory for a call", err);
 }
 
@@ -337,7 +346,7 @@ static void import_ram(struct vt_pixel_gpu *g)
     g->parts = n <= PARTS_MAX ? calloc(n, sizeof *g->parts) : NULL;
     for (uint64_t i = 0; g->parts != NULL && i < n; i++) {
         uint64_t rest = g->ram_bytes - i * PART, bytes = rest < PART ? rest : PART;
-        if (open_buffer(g, g->ram + i * PART, bytes, &g->parts[i]) != VK_SUCCESS ||
+        if (open_buffer(g, g->ram + i * PART, bytes, 0, &g->parts[i]) != VK_SUCCESS ||
             g->parts[i].address % PAGE != 0) {
             for (uint64_t k = 0; k <= i; k++) {
                 close_buffer(g, &g->parts[k]);
@@ -388,6 +397,7 @@ void vt_pixel_gpu_close(struct vt_pixel_gpu *g)
             close_buffer(g, &g->parts[i]);
         }
         close_buffer(g, &g->told);
+        close_buffer(g, &g->results);
         close_buffer(g, &g->copies);
         vkDestroyPipelineLayout(g->device, g->layout, NULL);
         vkDestroyFence(g->device, g->fence, NULL);
@@ -480,9 +490,8 @@ struct running {
     struct vt_pixel_gpu *g;
     const struct vt_pixel_gpu_kernel *k;
     const struct vt_pixel_gpu_call *call;
-    uint64_t groups, results; /* offset in `told` */
-    uint64_t failed;          /* so too: the word that inner loops report to */
-    uint64_t *copied;         /* pages of RAM that lie in `copies`, in order */
+    uint64_t groups;
+    uint64_t *copied; /* pages of RAM that lie in `copies`, in order */
     uint32_t n_copied;
 };
 
@@ -516,7 +525,8 @@ static int copy_pages(struct running *r, struct vt_error *err)
             r->copied[r->n_copied++] = r->copied[i];
         }
     }
-    int rc = room_for(g, &g->copies, (uint64_t)r->n_copied * PAGE, err);
+    int rc = room_for(g, &g->copies, (uint64_t)r->n_copied * PAGE,
+                      VK_MEMORY_PROPERTY_HOST_CACHED_BIT, err);
     for (uint32_t i = 0; rc == 0 && i < r->n_copied; i++) {
         memcpy(g->copies.mapped + i * PAGE, g->ram + r->copied[i], PAGE);
     }
@@ -601,9 +611,10 @@ static int tell(struct running *r, struct vt_error *err)
     for (uint32_t s = 0; s < p->n_streams; s++) {
         n += r->call->streams[s].n_pages;
     }
-    r->results = n * 8;
-    r->failed = r->results + r->groups * p->n_carries * 8;
-    int rc = room_for(g, &g->told, r->failed + 8, err);
+    int rc = room_for(g, &g->told, n * 8, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, err);
+    rc = rc != 0 ? rc
+                 : room_for(g, &g->results, RESULTS + r->groups * p->n_carries * 8,
+                            VK_MEMORY_PROPERTY_HOST_CACHED_BIT, err);
     if (rc != 0) {
         return rc;
     }
@@ -622,9 +633,9 @@ static int tell(struct running *r, struct vt_error *err)
             to[table++] = address_of(r, given->pages[i]);
         }
     }
-    to[at++] = g->told.address + r->results;
+    to[at++] = g->results.address + RESULTS;
     to[at++] = r->groups;
-    memset(g->told.mapped + r->failed, 0xff, 8);
+    memset(g->results.mapped, 0xff, RESULTS);
     return 0;
 }
 
@@ -637,7 +648,7 @@ static void record(struct running *r, bool stores)
         struct vt_spirv_push push = {.arguments = g->told.address,
                                      .first = first * VT_SPIRV_LANES,
                                      .count = r->call->count,
-                                     .failed = g->told.address + r->failed,
+                                     .failed = g->results.address,
                                      .stores = stores};
         vkCmdPushConstants(g->commands, g->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof push,
                            &push);
@@ -648,6 +659,20 @@ static void record(struct running *r, bool stores)
                                .dstAccessMask = VK_ACCESS_HOST_READ_BIT | VK_ACCESS_HOST_WRITE_BIT};
     vkCmdPipelineBarrier(g->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
                          VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &barrier, 0, NULL, 0, NULL);
+}
+
+/* However long it takes: while it may write, RAM is not what the guest thinks. */
+static VkResult wait_for(struct vt_pixel_gpu *g)
+{
+    VkResult result = VK_NOT_READY;
+    for (uint64_t begin = vt_now_ns();
+         result == VK_NOT_READY && !g->software && vt_now_ns() - begin < SPIN_NS;) {
+        result = vkGetFenceStatus(g->device, g->fence);
+    }
+    while (result == VK_NOT_READY || result == VK_TIMEOUT) {
+        result = vkWaitForFences(g->device, 1, &g->fence, VK_TRUE, UINT64_MAX);
+    }
+    return result;
 }
 
 static int run_pass(struct running *r, bool stores, struct vt_error *err)
@@ -670,7 +695,7 @@ static int run_pass(struct running *r, bool stores, struct vt_error *err)
         result = vkQueueSubmit(g->queue, 1, &submit, g->fence);
     }
     if (result == VK_SUCCESS) {
-        result = vkWaitForFences(g->device, 1, &g->fence, VK_TRUE, SECONDS_MAX * 1000000000);
+        result = wait_for(g);
     }
     return result == VK_SUCCESS ? 0 : failed(g, result, "a call", err);
 }
@@ -707,7 +732,7 @@ static uint64_t joined(enum vt_pixel_carry_kind kind, unsigned bits, uint64_t a,
 static void take(struct running *r)
 {
     const struct vt_pixel_program *p = &r->k->program;
-    const uint64_t *results = (const uint64_t *)(r->g->told.mapped + r->results);
+    const uint64_t *results = (const uint64_t *)(r->g->results.mapped + RESULTS);
     for (uint32_t c = 0; c < p->n_carries; c++) {
         const struct vt_pixel_carry *carry = &p->carries[c];
         const uint64_t *row = results + c * r->groups;
@@ -742,7 +767,7 @@ int vt_pixel_gpu_run(struct vt_pixel_gpu *g, struct vt_pixel_gpu_kernel *k,
     if (rc == 0 && k->program.n_loops != 0) {
         uint32_t first;
         rc = run_pass(&r, false, err);
-        memcpy(&first, g->told.mapped + r.failed, sizeof first);
+        memcpy(&first, g->results.mapped, sizeof first);
         if (rc == 0 && first != UINT32_MAX) {
             rc = vt_fail(err, VT_E_LIMIT, "an inner loop ran out of trips in iteration %u", first);
         }

@@ -17,7 +17,7 @@ void fake_init(struct fake_guest *g, bool five)
 {
     memset(fake_code, 0, sizeof fake_code);
     g->m = (struct vt_memory){.bytes = FAKE_PAGES * VT_PAGE_BYTES, .holds_code = holds_code};
-    g->m.base = mmap(NULL, g->m.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    g->m.base = mmap(NULL, g->m.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ram = g->m.base;
     const struct vt_hybrid_range range = {FAKE_GPA, g->m.bytes, 0};
     if (g->m.base == MAP_FAILED || !vt_memory_ranges(&g->m, &range, 1)) {
