@@ -55,6 +55,7 @@ bool vt_accel_enabled(const struct vt_accel *accel);
 #define VT_ACCEL_DECLINES 14u
 /** "few", "code", … ; NULL beyond. docs/hybrid.md says what they mean. */
 const char *vt_accel_decline_name(uint32_t decline);
+const char *vt_accel_decline_text(uint32_t decline); /**< in words */
 enum vt_accel_state {
     VT_ACCEL_EMPTY,
     VT_ACCEL_ACTIVE,

@@ -157,9 +157,9 @@ int vt_synth_read(const char *text, size_t bytes, struct vt_synth_kernel **k, st
 int vt_synth_verify(struct vt_synth_kernel *k, const struct vt_proof_options *options,
                     struct vt_error *err);
 /** The proven kernel of a loop with this hash, or VT_E_NOT_FOUND. Proven again before it is given.
- */
+ * Its file is told in `path`, of `room` bytes, unless that is NULL. */
 int vt_synth_find(const char *directory, const char *hash, const struct vt_proof_options *options,
-                  struct vt_synth_kernel **k, struct vt_error *err);
+                  struct vt_synth_kernel **k, char *path, size_t room, struct vt_error *err);
 
 #ifdef __cplusplus
 }

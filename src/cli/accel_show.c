@@ -48,6 +48,8 @@ void vt_accel_shown(const struct vt_ledger_row *row, struct vt_accel_shown *out)
     for (uint32_t i = 0; i < VT_ACCEL_DECLINES; i++) {
         out->declined += row->counts.declines[i];
     }
+    const char *file = strrchr(row->file, '/');
+    snprintf(out->kernel, sizeof out->kernel, "%.12s", file != NULL ? file + 1 : "");
     say_reasons(row->counts.declines, out->reasons, sizeof out->reasons);
 }
 
@@ -56,17 +58,19 @@ const struct vt_column vt_accel_columns[VT_ACCEL_COLUMNS] = {
                "kept, waiting, slower, unsupported, unproven, refused, disabled")},
     {VT_COLUMN(vt_accel_shown, row.place, VT_CELL_CHARS, "place", "LOOP", "where it begins")},
     {VT_COLUMN(vt_accel_shown, row.process, VT_CELL_CHARS, "process", "PROCESS", "or kernel")},
-    {VT_COLUMN(vt_accel_shown, row.percent, VT_CELL_F64, "percent", "SHARE",
-               "of the instructions, in percent, when it was found")},
+    {VT_COLUMN(vt_accel_shown, row.percent, VT_CELL_F64, "percent", "SHARE %",
+               "of the guest's instructions when the loop was found")},
     {VT_COLUMN(vt_accel_shown, speedup, VT_CELL_F64, "speedup", "SPEEDUP",
-               "iterations a second with the kernel against without")},
+               "times as many iterations a second with the kernel as without")},
     {VT_COLUMN(vt_accel_shown, row.counts.iterations, VT_CELL_U64, "iterations", "ITERATIONS",
                "that the kernel ran")},
-    {VT_COLUMN(vt_accel_shown, declined, VT_CELL_U64, "declined", "DECLINED",
-               "times that it ran none")},
-    {VT_COLUMN(vt_accel_shown, reasons, VT_CELL_CHARS, "declines", "BECAUSE",
-               "the most frequent reasons")},
-    {VT_COLUMN(vt_accel_shown, proof_ms, VT_CELL_F64, "proof_ms", "PROOF",
+    {VT_COLUMN(vt_accel_shown, kernel, VT_CELL_CHARS, "kernel", "KERNEL",
+               "how its file in the cache begins; with --json its path")},
+    {VT_COLUMN(vt_accel_shown, proof_ms, VT_CELL_F64, "proof_ms", "PROOF ms",
                "milliseconds that the proof took")},
+    {VT_COLUMN(vt_accel_shown, declined, VT_CELL_U64, "declined", "DECLINED",
+               "calls of the kernel that ran nothing")},
+    {VT_COLUMN(vt_accel_shown, reasons, VT_CELL_CHARS, "declines", "BECAUSE",
+               "the most frequent reasons (docs/hybrid.md) and how often")},
     {VT_COLUMN(vt_accel_shown, row.why, VT_CELL_CHARS, "why", "WHY", "it is not in use")},
 };

@@ -14,10 +14,11 @@ struct vt_accel_shown {
     double speedup, proof_ms; /**< not a number: not measured, no kernel */
     uint64_t declined;        /**< calls that ran nothing */
     char reasons[64];         /**< the two most frequent ones */
+    char kernel[16];          /**< how its file in the cache begins, or "" */
 };
 void vt_accel_shown(const struct vt_ledger_row *row, struct vt_accel_shown *out);
 
-#define VT_ACCEL_COLUMNS 10u
+#define VT_ACCEL_COLUMNS 11u
 extern const struct vt_column vt_accel_columns[VT_ACCEL_COLUMNS];
 
 #endif

@@ -212,7 +212,7 @@ static int measure_loss(struct bench *b, struct vt_error *err)
     for (uint32_t i = 0; i < b->n && n < VT_ACCEL_SLOTS && rc == 0; i++) {
         const char *hash = b->rows[i].kernel.hash;
         if (hash[0] != '\0') {
-            rc = vt_synth_find(b->cache.path, hash, &how, &kernels[n], err);
+            rc = vt_synth_find(b->cache.path, hash, &how, &kernels[n], NULL, 0, err);
             n += rc == 0;
             rc = rc == VT_E_NOT_FOUND ? 0 : rc;
         }

@@ -8,7 +8,6 @@
 #include "hybrid/ledger.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 struct session {
@@ -39,18 +38,18 @@ static void tell_text(const struct vt_ledger_row *row)
 {
     struct vt_accel_shown shown;
     vt_accel_shown(row, &shown);
-    printf("%-12s%-28s %-16s %5.1f %%", shown.fate, shown.row.place, shown.row.process,
-           row->percent);
-    if (!isnan(shown.speedup)) {
-        printf("  %.1f times as fast", shown.speedup);
+    printf("%-12s%-28s %-16s %5.1f %% of instructions", shown.fate, shown.row.place,
+           shown.row.process, row->percent);
+    if (row->fate == VT_FATE_KEPT) {
+        printf(", %.1f times as fast as the guest's own code", shown.speedup);
     } else if (row->fate == VT_FATE_WAITING) {
-        printf("  proven in %.1f ms%s", (double)row->proof_us / 1e3,
-               row->cached ? ", from the cache" : "");
+        printf(", proven in %.1f ms%s, in use, not measured yet", shown.proof_ms,
+               row->cached ? " (from the cache)" : "");
     }
     if (row->backend == VT_ACCEL_GPU) {
         printf(", on the GPU");
     }
-    printf("%s%s\n", shown.row.why[0] != '\0' ? "  " : "", shown.row.why);
+    printf("%s%s\n", shown.row.why[0] != '\0' ? ": " : "", shown.row.why);
 }
 
 static void tell(void *arg, const struct vt_ledger_row *row)
@@ -75,9 +74,11 @@ static void summarise(const struct session *s, bool removed)
         iterations += rows[i].counts.iterations;
     }
     fprintf(stderr,
-            "%" PRIu32 " loops looked at; %" PRIu32 " have a kernel that is faster, %" PRIu32
-            " one that was not measured yet; %" PRIu64 " iterations were kernels'; %s\n",
-            n, used, waiting, iterations, removed ? "all are out again" : "they stay in");
+            "loops: %" PRIu32 " looked at, %" PRIu32 " with a kernel that is faster, %" PRIu32
+            " with one that is not measured yet; %" PRIu64 " iterations ran in kernels; %s\n",
+            n, used, waiting, iterations,
+            removed ? "all kernels are out again"
+                    : "kernels stay in ('vitrine accel off' takes them out)");
 }
 
 /* ---------------------------------------------------------------- rounds */

@@ -28,13 +28,15 @@ static const struct vt_option options[] = {
 };
 
 static int make(struct vt_rows *rows, const struct vt_synth_loop *loop, const char *directory,
-                const struct vt_proof_options *how, struct vt_error *err)
+                const struct vt_proof_options *all, bool several, struct vt_error *err)
 {
     struct vt_synth_kernel *k = NULL;
-    char path[PATH_MAX] = "";
+    struct vt_proof_options how = *all;
+    char path[PATH_MAX] = "", obligations[PATH_MAX];
     int rc = vt_synth_make(loop, &k, err);
     bool made = rc == 0;
-    rc = rc != 0 ? rc : vt_synth_prove(k, how, err);
+    rc = rc == 0 && several ? vt_synth_apart(all, loop->hash, obligations, &how, err) : rc;
+    rc = rc != 0 ? rc : vt_synth_prove(k, &how, err);
     bool proven = rc == 0;
     if (proven && directory != NULL) {
         rc = vt_synth_save(k, directory, path, sizeof path, err);
@@ -122,7 +124,7 @@ static int run(const struct vt_args *args)
     }
     bool all = true;
     for (uint32_t i = first; i < n; i++) {
-        rc = make(rows, &loops[i], vt_args_value(args, "out"), &how, &err);
+        rc = make(rows, &loops[i], vt_args_value(args, "out"), &how, n - first > 1, &err);
         all = all && rc == 0;
         if (rc != 0 && rc != VT_E_REFUSED && rc != VT_E_UNSUPPORTED) {
             break;

@@ -34,12 +34,29 @@ static uint32_t solved(const struct vt_synth_kernel *k)
     return n;
 }
 
-static int verify(struct vt_rows *rows, const char *path, const struct vt_proof_options *how,
-                  struct vt_error *err)
+/* Where the obligations of one of several files go. */
+static int apart(const struct vt_proof_options *all, const char *file, char path[PATH_MAX],
+                 struct vt_proof_options *own, struct vt_error *err)
+{
+    char name[NAME_MAX + 1];
+    const char *base = strrchr(file, '/');
+    snprintf(name, sizeof name, "%s", base != NULL ? base + 1 : file);
+    char *end = strrchr(name, '.');
+    if (end != NULL && strcmp(end, ".json") == 0) {
+        *end = '\0';
+    }
+    return vt_synth_apart(all, name, path, own, err);
+}
+
+static int verify(struct vt_rows *rows, const char *path, const struct vt_proof_options *all,
+                  bool several, struct vt_error *err)
 {
     struct vt_synth_kernel *k = NULL;
+    struct vt_proof_options how = *all;
+    char directory[PATH_MAX];
     int rc = vt_synth_load(path, &k, err);
-    rc = rc != 0 ? rc : vt_synth_verify(k, how, err);
+    rc = rc == 0 && several ? apart(all, path, directory, &how, err) : rc;
+    rc = rc != 0 ? rc : vt_synth_verify(k, &how, err);
     if (rc == VT_E_INTERRUPTED) {
         vt_synth_kernel_destroy(k);
         return rc;
@@ -76,7 +93,7 @@ static int run(const struct vt_args *args)
     bool all = true;
     int rc = 0;
     for (unsigned i = 0; i < vt_args_operands(args) && rc != VT_E_INTERRUPTED; i++) {
-        rc = verify(rows, vt_args_operand(args, i), &how, &err);
+        rc = verify(rows, vt_args_operand(args, i), &how, vt_args_operands(args) > 1, &err);
         all = all && rc == 0;
     }
     result = vt_rows_finish(rows);
@@ -104,7 +121,7 @@ const struct vt_verb vt_verb_synth_verify = {
         "code is 0 if all of them are proven.\n\n"
         "With --smt2 each obligation is a file for any solver of SMT-LIB 2 (QF_BV): 'unsat' means "
         "that it\n"
-        "holds. Of several kernels the last one's stay.",
+        "holds. Each of several kernels has a directory of its own below, called as its file is.",
     .examples = "vitrine synth verify kernel.json\n"
                 "vitrine synth verify kernel.json --smt2 obligations && z3 obligations/back.smt2\n"
                 "vitrine synth verify *.json --json | jq -r '.[] | select(.result != \"proven\") | "

@@ -2,6 +2,7 @@
 #include "cli/synth_loops.h"
 
 #include "base/io.h"
+#include "base/paths.h"
 #include "base/text.h"
 
 #include <ctype.h>
@@ -36,6 +37,19 @@ int vt_synth_args(const struct vt_args *args, struct vt_proof_options *options)
         result = vt_report(args, &err);
     }
     return result;
+}
+
+int vt_synth_apart(const struct vt_proof_options *all, const char *name, char path[PATH_MAX],
+                   struct vt_proof_options *own, struct vt_error *err)
+{
+    *own = *all;
+    if (all->directory == NULL) {
+        return 0;
+    }
+    int rc = vt_path_format(path, err, "%s/%s", all->directory, name);
+    rc = rc != 0 ? rc : vt_make_dirs(path, 0755, err);
+    own->directory = path;
+    return rc;
 }
 
 static int digit(char c)

@@ -7,12 +7,19 @@
 #include "cli/cli.h"
 #include "vitrine/synth.h"
 
+#include <limits.h>
+
 /** --smt2, --timeout, --all of options. A non-zero exit code after a usage message. */
 int vt_synth_args(const struct vt_args *args, struct vt_proof_options *options);
 #define VT_SYNTH_OPTIONS                                                                           \
     {.name = "smt2", .value = "DIR", .help = "write each obligation there, as NAME.smt2"},         \
         {.name = "timeout", .value = "TIME", .help = "for each obligation (default 20s)"},         \
         {.name = "all", .help = "ask a solver also where both sides are seen to be equal"}
+
+/** --smt2 for one of several kernels: a directory of its own below, which is made and kept in
+ * `path`. */
+int vt_synth_apart(const struct vt_proof_options *all, const char *name, char path[PATH_MAX],
+                   struct vt_proof_options *own, struct vt_error *err);
 
 /** The loops of a file that `vitrine hot --json` wrote. *loops is the caller's (free); those
  * without all their bytes are left out and counted. */

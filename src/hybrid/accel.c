@@ -316,6 +316,27 @@ const char *vt_accel_decline_name(uint32_t decline)
     return decline < VT_HYBRID_DECLINES ? names[decline] : NULL;
 }
 
+const char *vt_accel_decline_text(uint32_t decline)
+{
+    static const char *const texts[VT_HYBRID_DECLINES] = {
+        [VT_HYBRID_FEW] = "too few iterations at a time",
+        [VT_HYBRID_CODE] = "not all of its code is there, or it changed",
+        [VT_HYBRID_MODE] = "the CPU is not in plain 64-bit mode, or has breakpoints",
+        [VT_HYBRID_ABSENT] = "a page is not there",
+        [VT_HYBRID_PROTECTED] = "a page is protected",
+        [VT_HYBRID_CLEAN] = "a page that it writes was never written before",
+        [VT_HYBRID_NOT_RAM] = "a page is not RAM",
+        [VT_HYBRID_TRANSLATED] = "it writes into pages of code",
+        [VT_HYBRID_OVERLAP] = "what it reads and writes overlaps",
+        [VT_HYBRID_UNALIGNED] = "an address is not aligned",
+        [VT_HYBRID_CROSSING] = "an iteration's bytes lie in scattered pages and overlap",
+        [VT_HYBRID_ADDRESS] = "an address is no valid one",
+        [VT_HYBRID_CHECKED] = "a check within an iteration failed",
+        [VT_HYBRID_WORKER] = "the GPU is not there, or busy",
+    };
+    return decline < VT_HYBRID_DECLINES ? texts[decline] : NULL;
+}
+
 const char *vt_accel_state_name(enum vt_accel_state state)
 {
     static const char *const names[] = {"empty", "active", "passive", "refused", "disabled"};

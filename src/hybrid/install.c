@@ -28,10 +28,11 @@ struct vt_synth_kernel *vt_accelerator_kernel(struct vt_accelerator *a,
         .timeout_ms = a->options.proof_ms, .stop = a->options.stop, .arg = a->options.arg};
     struct vt_synth_kernel *k = NULL;
     struct vt_error err;
-    if (vt_synth_find(a->cache, loop->hash, &proof, &k, &err) == 0 && k->loop.head != loop->head &&
-        vt_synth_loop_is_bound(loop)) {
+    if (vt_synth_find(a->cache, loop->hash, &proof, &k, row->file, sizeof row->file, &err) == 0 &&
+        k->loop.head != loop->head && vt_synth_loop_is_bound(loop)) {
         vt_synth_kernel_destroy(k); /* it is of another place, and holds there */
         k = NULL;
+        row->file[0] = '\0';
     }
     if (k != NULL) {
         row->cached = true;

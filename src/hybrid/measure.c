@@ -182,8 +182,8 @@ static void say_declined(struct vt_ledger_row *row)
     for (uint32_t i = 1; i < VT_ACCEL_DECLINES; i++) {
         most = row->counts.declines[i] > row->counts.declines[most] ? i : most;
     }
-    snprintf(row->why, sizeof row->why, "it hardly runs: mostly declined for %s",
-             vt_accel_decline_name(most));
+    snprintf(row->why, sizeof row->why, "the kernel hardly runs, mostly since %s",
+             vt_accel_decline_text(most));
 }
 
 static void judge(struct vt_accelerator *a, struct vt_ledger_row *row, struct windows *w,
@@ -203,7 +203,7 @@ static void judge(struct vt_accelerator *a, struct vt_ledger_row *row, struct wi
         row->fate = VT_FATE_SLOWER;
         vt_accel_read(a->accel, row->slot, &row->counts);
         if (used) {
-            snprintf(row->why, sizeof row->why, "%.2f times as fast as the guest's own code",
+            snprintf(row->why, sizeof row->why, "only %.2f times as fast as the guest's own code",
                      row->rate / row->tcg_rate);
         } else {
             say_declined(row);

@@ -182,17 +182,20 @@ static int try_file(const char *path, const char *hash, const struct vt_proof_op
 }
 
 int vt_synth_find(const char *directory, const char *hash, const struct vt_proof_options *options,
-                  struct vt_synth_kernel **k, struct vt_error *err)
+                  struct vt_synth_kernel **k, char *path, size_t room, struct vt_error *err)
 {
     DIR *files = opendir(directory);
     int rc = VT_E_NOT_FOUND;
     for (struct dirent *one;
          files != NULL && rc == VT_E_NOT_FOUND && (one = readdir(files)) != NULL;) {
         size_t n = strlen(one->d_name);
-        char path[PATH_MAX];
+        char file[PATH_MAX];
         if (n > 5 && strcmp(one->d_name + n - 5, ".json") == 0 &&
-            vt_path_format(path, NULL, "%s/%s", directory, one->d_name) == 0) {
-            rc = try_file(path, hash, options, k, err);
+            vt_path_format(file, NULL, "%s/%s", directory, one->d_name) == 0) {
+            rc = try_file(file, hash, options, k, err);
+            if (rc == 0 && path != NULL) {
+                snprintf(path, room, "%s", file);
+            }
         }
     }
     if (files != NULL) {

@@ -37,7 +37,10 @@ static void test_again(void **state)
             fail_msg("%s: %s", vt_test_loops[i].name, err.message);
         }
         assert_true(again->proven);
-        assert_int_equal(vt_synth_find(*state, k->loop.hash, NULL, &found, &err), 0);
+        char where[PATH_MAX];
+        assert_int_equal(
+            vt_synth_find(*state, k->loop.hash, NULL, &found, where, sizeof where, &err), 0);
+        assert_string_equal(where, path);
         assert_true(found->proven);
         assert_string_equal(found->loop.hash, k->loop.hash);
         vt_synth_kernel_destroy(found);
@@ -45,9 +48,10 @@ static void test_again(void **state)
         vt_synth_kernel_destroy(k);
     }
     struct vt_synth_kernel *none;
-    assert_int_equal(vt_synth_find(*state, "0123456789abcdef0123456789abcdef", NULL, &none, NULL),
-                     VT_E_NOT_FOUND);
-    assert_int_equal(vt_synth_find("/nowhere", "00", NULL, &none, NULL), VT_E_NOT_FOUND);
+    assert_int_equal(
+        vt_synth_find(*state, "0123456789abcdef0123456789abcdef", NULL, &none, NULL, 0, NULL),
+        VT_E_NOT_FOUND);
+    assert_int_equal(vt_synth_find("/nowhere", "00", NULL, &none, NULL, 0, NULL), VT_E_NOT_FOUND);
 }
 
 /* ---------------------------------------------------------------- tampering */
