@@ -45,7 +45,11 @@ static int make_stream(struct vt_making *m, struct vt_access **near, uint32_t n,
         return vt_fail(m->err, VT_E_UNSUPPORTED, "more than %u streams", VT_PIXEL_STREAMS_MAX);
     }
     uint32_t number = p->n_streams;
-    int64_t base = (int64_t)((uint64_t)low & ~UINT64_C(15));
+    uint64_t phase = 0; /* what must be aligned is aligned with the position */
+    for (uint32_t i = 0; i < n; i++) {
+        phase = near[i]->aligned ? (uint64_t)near[i]->constant & 15 : phase;
+    }
+    int64_t base = (int64_t)((((uint64_t)low - phase) & ~UINT64_C(15)) + phase);
     struct vt_pixel_stream stream = {.low = (int32_t)(low - base),
                                      .high = (int32_t)(high - base),
                                      .stride_input = VT_PIXEL_NONE};
@@ -95,14 +99,21 @@ static int make_streams(struct vt_making *m, struct vt_access **same, const uint
     return 0;
 }
 
+/* The operation at the i-th address that must be aligned. */
+static uint32_t aligned_operation(const struct vt_summary *s, uint32_t i)
+{
+    uint32_t o = 0;
+    while (o < s->n_operations && s->operations[o].address != s->aligned[i]) {
+        o++;
+    }
+    return o;
+}
+
 static int note_alignment(struct vt_making *m)
 {
     const struct vt_summary *s = m->s;
     for (uint32_t i = 0; i < s->n_aligned; i++) {
-        uint32_t o = 0;
-        while (o < s->n_operations && s->operations[o].address != s->aligned[i]) {
-            o++;
-        }
+        uint32_t o = aligned_operation(s, i);
         if (o == s->n_operations) {
             return vt_fail(m->err, VT_E_UNSUPPORTED, "an aligned access that is none");
         }
@@ -132,6 +143,10 @@ int vt_analyse_accesses(struct vt_making *m, int32_t stride_register[VT_PIXEL_ST
         struct vt_access *a = &m->accesses[i];
         bytes_of[i] = s->operations[i].bytes;
         rc = vt_analyse_address(m, &s->operations[i], a);
+    }
+    for (uint32_t i = 0; i < s->n_aligned && rc == 0; i++) {
+        uint32_t o = aligned_operation(s, i);
+        m->accesses[o].aligned |= o < n;
     }
     m->happens = s->comes_back;
     for (uint32_t i = 0; i < m->n_must; i++) {

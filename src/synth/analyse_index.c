@@ -1,10 +1,11 @@
 /* synth/analyse_index.c - addresses: what goes on by a stride, and an index. See make_parts.h.
  *
  * An address is a sum. Its registers and variables that go on by a stride are what a stream's
- * position is made of; the rest is an index with a range. Four kinds of parts:
+ * position is made of; the rest is an index with a range. Five kinds of parts:
  *
  *   wide      a register, or a cell of 8 bytes, that goes on by a constant or by what stays
  *   narrow    32 bits of one, widened: as long as nothing wraps, it goes on like a wide one
+ *   twin      a register that is made anew of such a one by each iteration
  *   walking   an inner loop's variable that goes on by a constant: where it began is a sum again,
  *             how far it has come is bounded by the loop's trips, of which there may be fewer then
  *   index     whose range can be seen; or that is checked to be small, before it is used
@@ -336,6 +337,42 @@ static int take_narrow(struct address *x, vt_term atom, uint64_t times)
     return 1;
 }
 
+/* ---------------------------------------------------------------- registers that follow others */
+
+/* A register that each iteration loads anew from a pointer in memory, say: after an iteration it is
+ * always so far from something that goes on by a stride. Where it is so before, too, it may stand
+ * for it. 1: it does. */
+static int take_twin(struct address *x, vt_term atom, uint64_t times)
+{
+    struct vt_making *m = x->m;
+    struct vt_terms *t = m->terms;
+    int32_t reg = register_of(m, atom, 8);
+    for (uint32_t other = 0; reg >= 0 && other < VT_LINEAR_PLACE + m->s->n_cells; other++) {
+        struct vt_linear ignored = {0};
+        vt_term before = value_of(m, other, false);
+        uint64_t apart;
+        if ((int32_t)other == reg || before == 0 || vt_term_bits(t, before) != 64 ||
+            !add_step(m, other, times, &ignored)) {
+            continue;
+        }
+        struct vt_term_sum sum;
+        vt_term by =
+            vt_term_2(t, VT_PIXEL_SUB, value_of(m, (uint32_t)reg, true), value_of(m, other, true));
+        if (!vt_term_linear(t, by, &sum) || sum.n != 0) {
+            continue;
+        }
+        apart = sum.constant;
+        vt_term there = vt_term_2(t, VT_PIXEL_ADD, before, number(m, 64, apart));
+        if (!add_moving(&x->a->moving, other, times) ||
+            !must(m, vt_term_compare(t, VT_PIXEL_EQ, atom, there))) {
+            return vt_refuse_access(m, x->o, "too much that has to be checked");
+        }
+        x->a->constant += (int64_t)(times * apart);
+        return 1;
+    }
+    return 0;
+}
+
 /* ---------------------------------------------------------------- inner loops' variables */
 
 /* The inner loop around the access of which `term` is a variable. */
@@ -475,6 +512,9 @@ static int take(struct address *x, vt_term atom, uint64_t times, vt_term *rest)
                    : vt_refuse_access(x->m, x->o, "an index with bounds that are too far");
     }
     int rc = take_narrow(x, atom, times);
+    if (rc == 0) {
+        rc = take_twin(x, atom, times);
+    }
     if (rc == 0) {
         rc = take_walking(x, atom, times, rest);
     }

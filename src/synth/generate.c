@@ -222,6 +222,7 @@ static int generate_trips(struct order *g)
     struct vt_pixel_program *p = m->k->trips;
     g->e.carries_are_inputs = true;
     if (m->n_inputs + m->n_carries > VT_PIXEL_INPUTS_MAX) {
+        m->crowded = true;
         return vt_fail(m->err, VT_E_UNSUPPORTED, "too many registers");
     }
     declare(p, m->terms, m->inputs, m->n_inputs);

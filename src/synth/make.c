@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ROUNDS 4U
+#define FEWEST_CELLS 12U /* arrays on a stack are streams then */
 
 static int refuse(struct vt_making *m, const char *why)
 {
@@ -75,6 +76,7 @@ static void find_uses(struct vt_making *m, struct uses *u)
 static int add_carry(struct vt_making *m, struct vt_place place, vt_term before, vt_term after)
 {
     if (m->n_carries == VT_PIXEL_CARRIES_MAX) {
+        m->crowded = true;
         return refuse(m, "too many registers and variables that change");
     }
     m->carries[m->n_carries++] =
@@ -85,6 +87,7 @@ static int add_carry(struct vt_making *m, struct vt_place place, vt_term before,
 static int add_input(struct vt_making *m, struct vt_place place, vt_term before)
 {
     if (m->n_inputs == VT_PIXEL_INPUTS_MAX) {
+        m->crowded = true;
         return refuse(m, "too many registers and variables that are read");
     }
     m->inputs[m->n_inputs++] = (struct vt_value_place){.before = before, .place = place};
@@ -258,20 +261,21 @@ static int find_guards(struct vt_making *m)
 {
     struct vt_synth_kernel *k = m->k;
     k->n_disjoint = vt_kernel_disjoint(k, k->disjoint, sizeof k->disjoint / sizeof *k->disjoint);
-    return k->n_disjoint == UINT32_MAX ? refuse(m, "too much memory that must not overlap") : 0;
+    m->crowded = k->n_disjoint == UINT32_MAX;
+    return m->crowded ? refuse(m, "too much memory that must not overlap") : 0;
 }
 
 /* ---------------------------------------------------------------- all */
 
-static int summarise(struct vt_terms *terms, const struct vt_synth_loop *loop, struct vt_summary *s,
-                     struct vt_error *err)
+static int summarise(struct vt_terms *terms, const struct vt_synth_loop *loop, uint32_t most,
+                     struct vt_summary *s, struct vt_error *err)
 {
     struct vt_cell cells[VT_SYNTH_CELLS_MAX];
     uint32_t n = 0;
     int rc = vt_summary_of_code(terms, loop, cells, 0, s, err);
     for (unsigned round = 0; rc == 0 && round < ROUNDS; round++) {
         uint32_t before = n;
-        rc = vt_make_find_cells(terms, s, cells, &n, err);
+        rc = vt_make_find_cells(terms, s, most, cells, &n, err);
         if (rc < 0 || n == before) {
             break;
         }
@@ -330,13 +334,15 @@ static int make(struct vt_making *m)
     return rc < 0 ? rc : find_guards(m);
 }
 
-int vt_synth_make(const struct vt_synth_loop *loop, struct vt_synth_kernel **k,
-                  struct vt_error *err)
+/* With at most so many variables in memory. *crowded: fewer would be worth trying. */
+static int make_with(const struct vt_synth_loop *loop, uint32_t most, struct vt_synth_kernel **k,
+                     bool *crowded, struct vt_error *err)
 {
     struct vt_synth_kernel *made = calloc(1, sizeof *made);
     struct vt_terms *terms = vt_terms_create();
     struct vt_summary s = {0};
     int rc;
+    *crowded = false;
     if (made == NULL || terms == NULL) {
         free(made);
         vt_terms_destroy(terms);
@@ -346,7 +352,7 @@ int vt_synth_make(const struct vt_synth_loop *loop, struct vt_synth_kernel **k,
     made->loop = *loop;
     rc = vt_synth_loop_finish(&made->loop, err);
     if (rc == 0) {
-        rc = summarise(terms, &made->loop, &s, err);
+        rc = summarise(terms, &made->loop, most, &s, err);
     }
     if (rc == 0) {
         struct vt_making m = {.terms = terms, .s = &s, .k = made, .err = err};
@@ -354,6 +360,7 @@ int vt_synth_make(const struct vt_synth_loop *loop, struct vt_synth_kernel **k,
         if (rc == 0 && vt_terms_broken(terms)) {
             rc = refuse(&m, "more terms than there is room for");
         }
+        *crowded = rc < 0 && m.crowded;
         free(m.accesses);
         free(m.narrow);
     }
@@ -365,4 +372,15 @@ int vt_synth_make(const struct vt_synth_loop *loop, struct vt_synth_kernel **k,
     }
     *k = made;
     return 0;
+}
+
+int vt_synth_make(const struct vt_synth_loop *loop, struct vt_synth_kernel **k,
+                  struct vt_error *err)
+{
+    bool crowded = true;
+    int rc = VT_E_UNSUPPORTED;
+    for (uint32_t most = VT_SYNTH_CELLS_MAX; most >= FEWEST_CELLS && crowded; most /= 2) {
+        rc = make_with(loop, most, k, &crowded, err);
+    }
+    return rc;
 }

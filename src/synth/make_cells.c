@@ -2,7 +2,8 @@
  *
  * Accesses at addresses of registers that no iteration changes, taken together where they overlap.
  * What comes out as 1, 2, 4 or 8 bytes is a cell; other memory that stays where it is becomes a
- * stream that does not go on. Those that are stored to come first, as there is room for so many.
+ * stream that does not go on. There is room for so many: words come first, as pointers
+ * are among them, and of others those that are stored to.
  */
 #include "synth/make_parts.h"
 
@@ -54,21 +55,22 @@ static bool merge(struct piece *a, struct piece *b)
     return true;
 }
 
-static void take(const struct piece *pieces, uint32_t n, bool stored, struct vt_cell *cells,
-                 uint32_t *n_cells)
+static void take(const struct piece *pieces, uint32_t n, bool stored, bool word, uint32_t most,
+                 struct vt_cell *cells, uint32_t *n_cells)
 {
     for (uint32_t i = 0; i < n; i++) {
         const struct piece *p = &pieces[i];
         bool whole = p->bytes == 1 || p->bytes == 2 || p->bytes == 4 || p->bytes == 8;
-        if (!p->merged && whole && p->stored == stored && *n_cells < VT_SYNTH_CELLS_MAX) {
+        if (!p->merged && whole && p->stored == stored && (p->bytes == 8) == word &&
+            *n_cells < most) {
             cells[(*n_cells)++] =
                 (struct vt_cell){.address = p->address, .bytes = (uint8_t)p->bytes};
         }
     }
 }
 
-int vt_make_find_cells(struct vt_terms *terms, const struct vt_summary *s, struct vt_cell *cells,
-                       uint32_t *n_cells, struct vt_error *err)
+int vt_make_find_cells(struct vt_terms *terms, const struct vt_summary *s, uint32_t most,
+                       struct vt_cell *cells, uint32_t *n_cells, struct vt_error *err)
 {
     struct piece *pieces = calloc(s->n_operations + 1, sizeof *pieces);
     uint32_t n = 0;
@@ -92,8 +94,9 @@ int vt_make_find_cells(struct vt_terms *terms, const struct vt_summary *s, struc
             }
         }
     }
-    take(pieces, n, true, cells, n_cells);
-    take(pieces, n, false, cells, n_cells);
+    for (unsigned i = 0; i < 4; i++) {
+        take(pieces, n, i % 2 == 0, i < 2, most, cells, n_cells);
+    }
     free(pieces);
     return 0;
 }

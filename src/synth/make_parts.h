@@ -22,6 +22,7 @@ struct vt_access {
     vt_term index_term;      /**< 64 bits, from 0 to `most`; or 0 */
     vt_term check;           /**< 1 bit, that says so; or 0: it is always so */
     uint64_t most;
+    bool aligned; /**< to 16, or x86 would fault */
     uint8_t stream;
     int64_t offset; /**< from the stream's position, without the index */
 };
@@ -42,6 +43,7 @@ struct vt_making {
     struct vt_access *accesses; /**< one for each operation of the summary */
     struct vt_value_place inputs[VT_PIXEL_INPUTS_MAX], carries[VT_PIXEL_CARRIES_MAX];
     uint32_t n_inputs, n_carries;
+    bool crowded; /**< refused for more of them than there is room for */
     /** What has to hold beside the code's own conditions, for positions and indices to be what they
      * are taken to be; `happens` is all of it, and that the code comes back. */
     vt_term must[VT_MUST_MAX], happens;
@@ -52,9 +54,9 @@ struct vt_making {
     struct vt_error *err;
 };
 
-/** Adds to cells what `s` shows to be variables in memory. */
-int vt_make_find_cells(struct vt_terms *terms, const struct vt_summary *s, struct vt_cell *cells,
-                       uint32_t *n_cells, struct vt_error *err);
+/** Adds to cells what `s` shows to be variables in memory, up to `most`. */
+int vt_make_find_cells(struct vt_terms *terms, const struct vt_summary *s, uint32_t most,
+                       struct vt_cell *cells, uint32_t *n_cells, struct vt_error *err);
 
 /** Least and greatest value as an unsigned number. */
 struct vt_range {

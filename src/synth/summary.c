@@ -15,7 +15,7 @@
  * poorer vectors. */
 #define EXIT_BITS 64
 
-#define TRIPS 32U         /* of an inner loop that are executed one by one … */
+#define TRIPS 64U         /* of an inner loop that are executed one by one … */
 #define TRIPS_INSNS 4096U /* … if they are no more instructions than that */
 #define BACK (-2)         /* where an edge leads: to the head of the region */
 
