@@ -376,6 +376,9 @@ static const char *why_not(const struct vt_lift_run *x)
     if (touches(x, ZYDIS_REGCLASS_SEGMENT)) {
         return "a segment register";
     }
+    if (i->mnemonic == ZYDIS_MNEMONIC_PAUSE) { /* who waits has nothing to compute */
+        return "it waits for somebody else";
+    }
     if (find(i) != NULL) {
         return NULL;
     }

@@ -260,7 +260,6 @@ const struct vt_lift_semantics vt_lift_moves[] = {
     {M(NOP), nothing, 0, 0},
     {M(ENDBR32), nothing, 0, 0},
     {M(ENDBR64), nothing, 0, 0},
-    {M(PAUSE), nothing, 0, 0},
     {M(LFENCE), nothing, 0, 0},
     {M(MFENCE), nothing, 0, 0},
     {M(SFENCE), nothing, 0, 0},

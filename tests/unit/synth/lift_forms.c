@@ -207,7 +207,6 @@ const struct vt_form lift_forms[] = {
     {M(SAHF), "", "8", ""},
     {M(XLAT), "", "8", ""},
     {M(CLD), "", "8", ""},
-    {M(PAUSE), "", "8", ""},
     {M(LFENCE), "", "8", ""},
     {M(MFENCE), "", "8", ""},
     {M(SFENCE), "", "8", ""},

@@ -597,6 +597,7 @@ static void refused(void **state)
         {"\x67\xac", 2, "lodsb: a string in 32 bits of addresses"},
         {"\x6c", 1, "insb: a system instruction"},
         {"\xfd", 1, "std: an instruction whose meaning is not known"},
+        {"\xf3\x90", 2, "pause: it waits for somebody else"},
         {"\x0f\xb1\xd1", 3,
          "cmpxchg ecx, edx: processors disagree on what it does to upper halves"},
         {"\xc3", 1, "ret: a return"},
