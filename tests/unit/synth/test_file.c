@@ -8,6 +8,8 @@
 #include "tests/unit/synth/small_loops.h"
 
 #include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct vt_synth_kernel *proven(unsigned which)
 {
@@ -252,6 +254,85 @@ static void test_members(void **state)
     json_decref(whole);
 }
 
+/* The member at a path of keys and numbers. */
+static void put(json_t *document, const char *path, const char *value)
+{
+    char keys[80], *at = keys, *key;
+    snprintf(keys, sizeof keys, "%s", path);
+    json_t *made = json_loads(value, JSON_DECODE_ANY, NULL);
+    assert_non_null(made);
+    while ((key = strsep(&at, "/")) != NULL) {
+        json_t *new = at != NULL ? NULL : made;
+        if (json_is_array(document)) {
+            size_t i = strtoul(key, NULL, 10);
+            assert_true(i < json_array_size(document));
+            assert_int_equal(new != NULL ? json_array_set_new(document, i, new) : 0, 0);
+            document = json_array_get(document, i);
+        } else {
+            assert_int_equal(new != NULL ? json_object_set_new(document, key, new) : 0, 0);
+            document = json_object_get(document, key);
+        }
+    }
+}
+
+/* What a member cannot be is refused as it is read, whatever the hash says. */
+static void test_forms(void **state)
+{
+    static const struct {
+        const char *path, *value;
+    } wrong[] = {
+        {"x86_bytes/0", "{\"at\": \"0\", \"bytes\": \"90\"}"},
+        {"x86_bytes/0", "{\"at\": 4294967296, \"bytes\": \"90\"}"},
+        {"x86_bytes/0", "{\"at\": 0, \"bytes\": \"9g\"}"},
+        {"x86_bytes/0", "{\"at\": 0, \"bytes\": \"909\"}"},
+        {"x86_bytes", "[]"},
+        {"carries/0", "{\"kind\": \"register\", \"register\": \"rex\"}"},
+        {"carries/0", "{\"kind\": \"register\", \"register\": \"rax\", \"number\": 1}"},
+        {"carries/0", "{\"kind\": \"xmm.low\", \"number\": 16}"},
+        {"carries/0", "{\"kind\": \"fs.base\", \"number\": 1}"},
+        {"carries/0", "{\"kind\": \"cell\", \"bytes\": 9}"},
+        {"carries/0", "{\"kind\": \"port\"}"},
+        {"carries", "[]"},
+        {"streams/0", "{\"constant\": \"0x0\", \"sum\": [{\"register\": \"rax\"}]}"},
+        {"streams/0", "{\"constant\": \"0\", \"sum\": []}"},
+        {"guards/aligned", "[16]"},
+        {"guards/aligned", "[true]"},
+        {"guards/disjoint", "[{\"a\": 0, \"b\": 256, \"only_parallel\": false}]"},
+        {"guards/disjoint", "[{\"a\": 0, \"b\": 1, \"only_parallel\": 0}]"},
+        {"trips", "7"},
+        {"trips", "{}"},
+        {"proof/time_ms", "-1"},
+        {"proof/obligations/0", "{}"},
+        {"proof/obligations/0/result", "\"perhaps\""},
+    };
+    struct vt_synth_kernel *k = proven(6);
+    struct vt_error err;
+    char path[PATH_MAX], hash[33], other[PATH_MAX];
+    snprintf(hash, sizeof hash, "%s", k->loop.hash);
+    assert_int_equal(vt_synth_save(k, *state, path, sizeof path, NULL), 0);
+    vt_synth_kernel_destroy(k);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        json_t *document = json_load_file(path, 0, NULL);
+        k = calloc(1, sizeof *k);
+        assert_non_null(k);
+        put(document, wrong[i].path, wrong[i].value);
+        if (vt_synth_json_read(document, k, &err) != VT_E_CORRUPT) {
+            fail_msg("%s: %s is read", wrong[i].path, wrong[i].value);
+        }
+        vt_synth_kernel_destroy(k);
+        json_decref(document);
+    }
+    assert_int_equal(vt_synth_read("{\"version\"", 10, &k, &err), VT_E_CORRUPT);
+    assert_int_equal(vt_synth_load("/nowhere/at.json", &k, &err), VT_E_NOT_FOUND);
+    /* A directory, and a file that names the loop and is none of its kernels. */
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(other, sizeof other, "%s/other.json", (const char *)*state);
+    assert_int_equal(vt_write_file_atomic(other, hash, 32, 0600, &err), 0);
+    assert_int_equal(vt_synth_find(*state, hash, NULL, &k, NULL, 0, NULL), VT_E_NOT_FOUND);
+    assert_int_equal(rmdir(path), 0);
+}
+
 int main(void)
 {
     struct vt_error err;
@@ -260,6 +341,6 @@ int main(void)
         return 77;
     }
     const struct CMUnitTest tests[] = {vt_test_in_dir(test_again), vt_test_in_dir(test_tampering),
-                                       vt_test_in_dir(test_members)};
+                                       vt_test_in_dir(test_members), vt_test_in_dir(test_forms)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
