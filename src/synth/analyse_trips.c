@@ -69,12 +69,17 @@ static vt_term if_so(struct trips *x, vt_term bit, vt_term trips)
 /* While a != b. */
 static vt_term until_equal(struct trips *x, vt_term a, vt_term b)
 {
+    unsigned unused = 64 - vt_term_bits(x->t, a);
     vt_term distance = two(x, VT_PIXEL_SUB, b, a);
-    int64_t step;
-    if (!step_of(x, distance, &step) || step == 0) {
+    int64_t step, step_a, step_b;
+    if (step_of(x, a, &step_a) && step_of(x, b, &step_b)) {
+        step = (int64_t)(((uint64_t)step_b - (uint64_t)step_a) << unused) >> unused;
+    } else if (!step_of(x, distance, &step)) {
         return 0;
     }
-    return step < 0 ? quotient(x, distance, step) : quotient(x, two(x, VT_PIXEL_SUB, a, b), step);
+    return step == 0  ? 0
+           : step < 0 ? quotient(x, distance, step)
+                      : quotient(x, two(x, VT_PIXEL_SUB, a, b), step);
 }
 
 /* While a < b, or a <= b with `equal`, unsigned. One of them stays. */
