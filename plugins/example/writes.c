@@ -6,7 +6,7 @@
  * handed over, no locks, no allocation, steered through the file while the guest runs.
  */
 #include "writes.h"
-#include "trace/api.h"
+#include "plugins/common/api.h"
 
 #include <fcntl.h>
 #include <stdio.h>

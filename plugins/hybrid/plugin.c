@@ -2,29 +2,20 @@
  *
  *   -plugin vitrine-hybrid-7.so,fd=N      the segment (hybrid/segment.h), open both ways
  *
- * A thread waits on the control page's generation. What is installed changes while QEMU resets the
- * plugin: it stops the vCPU, drops every translation and callback, and calls us to register anew;
- * so a head is hooked by one set of kernels, their memory can be given back, and all code that is
- * translated from then on is seen. Until the first kernel comes nothing is instrumented.
- * docs/plugins.md says what QEMU's resets want.
+ * What is installed changes while QEMU resets the plugin (common/follow.h): so a head is hooked by
+ * one set of kernels, their memory can be given back, and all code that is translated from then on
+ * is seen. Until the first kernel comes nothing is instrumented.
  */
 #include "plugin.h"
 
-#include <dlfcn.h>
-#include <linux/futex.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
-#define PUBLISH_MS 50
 #define SEGMENT_MAX ((uint64_t)1 << 32)
 
 VT_EXPORT int qemu_plugin_version = VT_PLUGIN_API;
@@ -43,33 +34,7 @@ bool vt_debugged;
 
 static struct vt_hybrid_header layout; /* as it was checked */
 static int segment = -1;
-static uint32_t generation; /* in force */
-static bool asked;          /* a reset is under way */
 static bool one_vcpu;
-static void *first_vcpu;
-static uint32_t vcpus_seen;
-
-static void on_reset(void *unused);
-
-void vt_futex_wake(uint32_t *word)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
-}
-
-static void futex_wait(uint32_t *word, uint32_t value, unsigned timeout_ms)
-{
-    struct timespec t = {.tv_sec = timeout_ms / 1000,
-                         .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
-    syscall(SYS_futex, word, FUTEX_WAIT, value, &t, NULL, 0);
-}
-
-static void follow_generation(void)
-{
-    if (__atomic_load_n(&vt_control->generation, __ATOMIC_RELAXED) != generation &&
-        !__atomic_exchange_n(&asked, true, __ATOMIC_ACQ_REL)) {
-        qemu_plugin_reset(vt_self, on_reset, NULL);
-    }
-}
 
 /* ---- what is installed ---- */
 
@@ -180,9 +145,9 @@ static void take_slot(uint32_t i, bool ram)
     }
 }
 
-static void take_all(void)
+static uint32_t take_all(void)
 {
-    generation = __atomic_load_n(&vt_control->generation, __ATOMIC_ACQUIRE);
+    uint32_t generation = __atomic_load_n(&vt_control->generation, __ATOMIC_ACQUIRE);
     bool ram = take_ram();
     vt_hook_reset();
     vt_n_kernels = 0;
@@ -190,6 +155,7 @@ static void take_all(void)
         take_slot(i, ram);
         vt_n_kernels += vt_kernels[i].used;
     }
+    return generation;
 }
 
 /* ---- callbacks ---- */
@@ -198,35 +164,32 @@ static void on_init(unsigned vcpu, void *unused)
 {
     (void)unused;
     if (vcpu == 0) {
-        void **current = dlsym(RTLD_DEFAULT, "current_cpu");
-        first_vcpu = current != NULL ? *current : NULL;
         vt_registers_init();
-        __atomic_store_n(&vt_header->plugin_api, VT_PLUGIN_API, __ATOMIC_RELEASE);
-        vt_futex_wake(&vt_header->plugin_api);
     } else {
         one_vcpu = false;
     }
-    __atomic_add_fetch(&vcpus_seen, 1, __ATOMIC_RELEASE);
-    vt_futex_wake(&vcpus_seen);
+    vt_follow_vcpu(vcpu);
 }
 
 static void on_vcpu(unsigned vcpu, void *unused)
 {
     (void)vcpu;
     (void)unused;
-    follow_generation();
+    vt_follow_look();
 }
 
 static void on_translate(struct qemu_plugin_tb *tb, void *unused)
 {
     (void)unused;
-    follow_generation();
+    vt_follow_look();
     vt_hook_translated(tb);
 }
 
+/* Also when a snapshot of the VM is loaded: the guest is somewhere else then. */
 static void on_flush(void *unused)
 {
     (void)unused;
+    vt_canary_discard();
     vt_code_clear();
 }
 
@@ -273,65 +236,18 @@ static void register_all(void)
 }
 
 /* No vCPU executes, no translation is left. */
-static void on_reset(void *unused)
+static uint32_t change(void)
 {
-    (void)unused;
     vt_canary_forget();
     vt_code_clear();
-    take_all();
+    uint32_t generation = take_all();
     register_all();
-    __atomic_store_n(&asked, false, __ATOMIC_RELEASE);
-    __atomic_store_n(&vt_control->seen, generation, __ATOMIC_RELEASE);
-    vt_futex_wake(&vt_control->seen);
+    return generation;
 }
 
-/* ---- the thread ---- */
-
-static void *follow(void *unused)
+static bool counts(void)
 {
-    (void)unused;
-    while (__atomic_load_n(&vt_header->plugin_api, __ATOMIC_ACQUIRE) == 0) {
-        futex_wait(&vcpus_seen, 0, 1000);
-    }
-    void **current = dlsym(RTLD_DEFAULT, "current_cpu");
-    while (__atomic_load_n(&vt_header->ended, __ATOMIC_ACQUIRE) == 0) {
-        uint32_t now = __atomic_load_n(&vt_control->generation, __ATOMIC_ACQUIRE);
-        uint32_t seen = __atomic_load_n(&vt_control->seen, __ATOMIC_RELAXED);
-        if (now != seen) {
-            /* Asking on a vCPU's behalf: QEMU queues the reset there. */
-            if (current != NULL && first_vcpu != NULL) {
-                *current = first_vcpu;
-                follow_generation();
-                *current = NULL;
-            }
-            futex_wait(&vt_control->seen, seen, PUBLISH_MS);
-        } else {
-            bool counts = __atomic_load_n(&vt_n_kernels, __ATOMIC_RELAXED) != 0;
-            futex_wait(&vt_control->generation, now, counts ? PUBLISH_MS : 1000);
-        }
-        if (__atomic_load_n(&vt_n_kernels, __ATOMIC_RELAXED) != 0) {
-            /* Under QEMU's lock of plugins: no reset meanwhile. */
-            qemu_plugin_vcpu_for_each(vt_self, publish, NULL);
-        }
-    }
-    return NULL;
-}
-
-static bool start_thread(void)
-{
-    pthread_t thread;
-    pthread_attr_t attributes;
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    /* Signals are QEMU's. */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&thread, &attributes, follow, NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return started;
+    return __atomic_load_n(&vt_n_kernels, __ATOMIC_RELAXED) != 0;
 }
 
 /* ---- loading ---- */
@@ -396,28 +312,13 @@ static const char *take(int fd)
     return segment >= 0 ? NULL : "no descriptor is left";
 }
 
-static int segment_of(int argc, char **argv)
-{
-    int fd = -1;
-    for (int i = 0; i < argc; i++) {
-        char *end;
-        if (strncmp(argv[i], "fd=", 3) == 0) {
-            long number = strtol(argv[i] + 3, &end, 10);
-            fd = *end == '\0' && end != argv[i] + 3 && number >= 0 && number < INT32_MAX
-                     ? (int)number
-                     : -1;
-        }
-    }
-    return fd;
-}
-
 int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
     const char *why = NULL;
     if (!info->system_emulation || strcmp(info->target_name, "x86_64") != 0) {
         why = "only x86_64 machines have kernels";
     }
-    why = why != NULL ? why : take(segment_of(argc, argv));
+    why = why != NULL ? why : take(vt_follow_descriptor(argc, argv));
     if (why != NULL) {
         fprintf(stderr, "vitrine-hybrid: %s\n", why);
         return 1;
@@ -427,8 +328,15 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
     vt_header->qemu_pid = (uint64_t)getpid();
     vt_header->vcpus = (uint32_t)info->system.smp_vcpus;
     vt_hook_init();
-    take_all();
-    __atomic_store_n(&vt_control->seen, generation, __ATOMIC_RELEASE);
+    uint32_t generation = take_all();
     register_all();
-    return start_thread() ? 0 : 1;
+    const struct vt_following f = {.self = id,
+                                   .plugin_api = &vt_header->plugin_api,
+                                   .ended = &vt_header->ended,
+                                   .generation = &vt_control->generation,
+                                   .seen = &vt_control->seen,
+                                   .configure = change,
+                                   .counts = counts,
+                                   .publish = publish};
+    return vt_follow_start(&f, generation) ? 0 : 1;
 }

@@ -1,12 +1,12 @@
 /* plugins/hybrid/plugin.h - what the files of the hybrid plugin share.
  *
- *   plugin.c     loaded, steered, unloaded; the thread that follows the control page; kernels
+ *   plugin.c     loaded, steered, unloaded; kernels
  *   hook.c       which blocks get a hook; what a hook does
  *   canary.c     both ways, compared
  *   offload.c    slices that a GPU runs
  *   registers.c  where QEMU keeps the vCPU's registers
  *   code.c       pages whose code was translated
- *   machine.h walk.c kernel.c call.c    know no QEMU
+ *   machine.h walk.c mode.c kernel.c call.c    know no QEMU
  *
  * Runs inside QEMU, on the thread of its one vCPU: never prints after loading but to say that a
  * kernel was disabled, never ends the process, takes nothing of the segment unchecked.
@@ -15,7 +15,7 @@
 #define VT_PLUGIN_HYBRID_H
 
 #include "call.h"
-#include "trace/api.h"
+#include "plugins/common/follow.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -47,9 +47,6 @@ struct vt_installed {
 };
 extern struct vt_installed vt_kernels[VT_HYBRID_SLOTS];
 extern uint32_t vt_n_kernels; /**< installed ones */
-
-/* plugin.c */
-void vt_futex_wake(uint32_t *word);
 
 /* hook.c */
 void vt_hook_init(void);

@@ -2,16 +2,13 @@
  *
  *   -plugin vitrine-trace-7.so,fd=N      the segment (trace/ring.h), open for reading and writing
  *
- * A thread waits on the control page's generation. To change what is recorded it asks QEMU to reset
- * the plugin: QEMU stops all vCPUs, drops every translation and callback, and calls us to register
- * anew; so a block is instrumented by one configuration, and nothing is when the detail is off.
+ * What is recorded changes while QEMU resets the plugin (common/follow.h): a block is instrumented
+ * by one configuration, and nothing is when the detail is off.
  */
 #include "plugin.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,21 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PUBLISH_MS 50 /* counters in the segment are at most so old */
 #define PERIOD 64
 #define SEGMENT_MAX ((uint64_t)1 << 40)
-
-#if VT_PLUGIN_API >= 7
-#define UDATA , NULL
-#define VCPU_PARAMETERS unsigned vcpu, void *udata
-#define ID_PARAMETERS void *udata /* a declaration. NOLINT(bugprone-macro-parentheses) */
-#define UNUSED (void)udata
-#else
-#define UDATA
-#define VCPU_PARAMETERS qemu_plugin_id_t unused_id, unsigned vcpu
-#define ID_PARAMETERS qemu_plugin_id_t unused_id
-#define UNUSED (void)unused_id
-#endif
 
 VT_EXPORT int qemu_plugin_version = VT_PLUGIN_API;
 VT_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
@@ -48,31 +32,10 @@ struct vt_trace_control *vt_control;
 struct qemu_plugin_scoreboard *vt_scores;
 
 static qemu_plugin_id_t self;
-static bool asked;          /* a reset is under way */
-static uint32_t vcpus_seen; /* futex: vCPUs that came up */
-
-/* QEMU resets a plugin properly only when it is asked by a vCPU: it looks at this thread-local
- * pointer of its own, which it exports, and queues the work on that vCPU. With the pointer a thread
- * of ours can ask at once, whatever the guest does; without it (a QEMU that exports nothing but the
- * interface) the next vCPU that idles, goes on, translates or is interrupted asks. */
-static void **current_vcpu(void)
-{
-    return dlsym(RTLD_DEFAULT, "current_cpu");
-}
-static void *first_vcpu;
 
 /* The vCPU that has this thread for itself. */
 static _Thread_local struct vt_trace_writer *own;
 static _Thread_local unsigned vcpus_here;
-
-static void on_reset(ID_PARAMETERS);
-
-void vt_trace_follow(void)
-{
-    if (vt_trace_changed() && !__atomic_exchange_n(&asked, true, __ATOMIC_ACQ_REL)) {
-        qemu_plugin_reset(self, on_reset UDATA);
-    }
-}
 
 struct counters {
     uint64_t instructions, blocks, accesses;
@@ -132,15 +95,7 @@ static void on_init(VCPU_PARAMETERS)
     if (w->page != NULL) {
         __atomic_store_n(&w->page->alive, 1, __ATOMIC_RELEASE);
     }
-    if (vcpu == 0) {
-        void **current = current_vcpu();
-        first_vcpu = current != NULL ? *current : NULL;
-        /* Everything else of the header is there. */
-        __atomic_store_n(&vt_header->plugin_api, VT_PLUGIN_API, __ATOMIC_RELEASE);
-        vt_futex_wake(&vt_header->plugin_api);
-    }
-    __atomic_add_fetch(&vcpus_seen, 1, __ATOMIC_RELEASE);
-    vt_futex_wake(&vcpus_seen);
+    vt_follow_vcpu(vcpu);
 }
 
 static void on_exit_of_vcpu(VCPU_PARAMETERS)
@@ -157,7 +112,7 @@ static void on_idle(VCPU_PARAMETERS)
     if (vcpu < vt_n_writers) {
         vt_record_pause(vcpu, true);
     }
-    vt_trace_follow();
+    vt_follow_look();
 }
 
 static void on_resume(VCPU_PARAMETERS)
@@ -166,7 +121,7 @@ static void on_resume(VCPU_PARAMETERS)
     if (vcpu < vt_n_writers) {
         vt_record_pause(vcpu, false);
     }
-    vt_trace_follow();
+    vt_follow_look();
 }
 
 #if VT_PLUGIN_API >= 7
@@ -176,7 +131,7 @@ static void on_translate(qemu_plugin_id_t unused_id, struct qemu_plugin_tb *tb)
 #endif
 {
     UNUSED;
-    vt_trace_follow();
+    vt_follow_look();
     if (vt_config.c.detail == VT_TRACE_OFF) {
         return;
     }
@@ -194,7 +149,7 @@ static void on_discontinuity(unsigned vcpu, enum qemu_plugin_discon_type type, u
     if (vcpu < vt_n_writers) {
         vt_record_cut(vcpu, (unsigned)type, from, to);
     }
-    vt_trace_follow();
+    vt_follow_look();
 }
 #endif
 
@@ -255,9 +210,8 @@ static void register_all(void)
 }
 
 /* No vCPU executes: the rings are ours to write, and counters are exact. */
-static void on_reset(ID_PARAMETERS)
+static uint32_t change(void)
 {
-    UNUSED;
     qemu_plugin_vcpu_for_each(self, publish UDATA);
     uint32_t before = vt_config.c.detail;
     for (unsigned i = 0; i < vt_n_writers; i++) {
@@ -275,9 +229,7 @@ static void on_reset(ID_PARAMETERS)
         }
     }
     register_all();
-    __atomic_store_n(&asked, false, __ATOMIC_RELEASE);
-    __atomic_store_n(&vt_control->seen, vt_config.generation, __ATOMIC_RELEASE);
-    vt_futex_wake(&vt_control->seen);
+    return vt_config.generation;
 }
 
 static void wake_writers(void)
@@ -291,50 +243,9 @@ static void wake_writers(void)
     }
 }
 
-static void *follow(void *unused)
+static bool counts(void)
 {
-    (void)unused;
-    while (__atomic_load_n(&vt_header->plugin_api, __ATOMIC_ACQUIRE) == 0) {
-        vt_futex_wait(&vcpus_seen, 0, 1000);
-    }
-    void **current = current_vcpu();
-    while (__atomic_load_n(&vt_header->ended, __ATOMIC_ACQUIRE) == 0) {
-        uint32_t generation = __atomic_load_n(&vt_control->generation, __ATOMIC_ACQUIRE);
-        if (generation != __atomic_load_n(&vt_control->seen, __ATOMIC_RELAXED)) {
-            wake_writers();
-            if (current != NULL && first_vcpu != NULL) {
-                *current = first_vcpu;
-                vt_trace_follow();
-                *current = NULL;
-            }
-            vt_futex_wait(&vt_control->seen, __atomic_load_n(&vt_control->seen, __ATOMIC_RELAXED),
-                          PUBLISH_MS);
-        } else {
-            bool counts = vt_config.c.detail != VT_TRACE_OFF;
-            vt_futex_wait(&vt_control->generation, generation, counts ? PUBLISH_MS : 1000);
-        }
-        if (vt_config.c.detail != VT_TRACE_OFF) {
-            qemu_plugin_vcpu_for_each(self, publish UDATA);
-        }
-    }
-    return NULL;
-}
-
-static bool start_thread(void)
-{
-    pthread_t thread;
-    pthread_attr_t attributes;
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    /* Signals are QEMU's. */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&thread, &attributes, follow, NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return started;
+    return vt_config.c.detail != VT_TRACE_OFF;
 }
 
 static const char *check(const struct vt_trace_header *h, uint64_t bytes)
@@ -419,28 +330,13 @@ static void describe_run(const qemu_info_t *info)
     vt_header->capabilities = VT_TRACE_CAN_VALUES | (VT_PLUGIN_API >= 7 ? VT_TRACE_CAN_CUT : 0);
 }
 
-static int segment_of(int argc, char **argv)
-{
-    int fd = -1;
-    for (int i = 0; i < argc; i++) {
-        char *end;
-        if (strncmp(argv[i], "fd=", 3) == 0) {
-            long number = strtol(argv[i] + 3, &end, 10);
-            fd = *end == '\0' && end != argv[i] + 3 && number >= 0 && number < INT32_MAX
-                     ? (int)number
-                     : -1;
-        }
-    }
-    return fd;
-}
-
 int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
     const char *why = NULL;
     if (!info->system_emulation || !vt_arch_init(info->target_name)) {
         why = "no such machine is traced";
     }
-    int fd = segment_of(argc, argv);
+    int fd = vt_follow_descriptor(argc, argv);
     if (why == NULL) {
         why = take(fd, info->system.max_vcpus);
     }
@@ -452,7 +348,15 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
     vt_scores = qemu_plugin_scoreboard_new(sizeof(struct vt_trace_score));
     describe_run(info);
     configure();
-    __atomic_store_n(&vt_control->seen, vt_config.generation, __ATOMIC_RELEASE);
     register_all();
-    return start_thread() ? 0 : 1;
+    const struct vt_following f = {.self = id,
+                                   .plugin_api = &vt_header->plugin_api,
+                                   .ended = &vt_header->ended,
+                                   .generation = &vt_control->generation,
+                                   .seen = &vt_control->seen,
+                                   .configure = change,
+                                   .counts = counts,
+                                   .publish = publish,
+                                   .before_reset = wake_writers};
+    return vt_follow_start(&f, vt_config.generation) ? 0 : 1;
 }

@@ -14,7 +14,7 @@
 #ifndef VT_PLUGIN_TRACE_H
 #define VT_PLUGIN_TRACE_H
 
-#include "api.h"
+#include "plugins/common/follow.h"
 #include "trace/ring.h"
 
 #include <stdatomic.h>
@@ -76,8 +76,6 @@ extern struct vt_trace_control *vt_control;
 extern struct qemu_plugin_scoreboard *vt_scores;
 
 /* plugin.c */
-/** On a vCPU's thread: asks for the configuration that the control page holds. */
-void vt_trace_follow(void);
 static inline bool vt_trace_changed(void)
 {
     return __atomic_load_n(&vt_control->generation, __ATOMIC_RELAXED) != vt_config.generation;
@@ -89,8 +87,6 @@ static inline bool vt_trace_changed(void)
 bool vt_writer_room(struct vt_trace_writer *w, unsigned n, bool may_wait);
 void vt_writer_put_time(struct vt_trace_writer *w, bool may_wait);
 void vt_writer_wake_reader(struct vt_trace_writer *w);
-void vt_futex_wake(uint32_t *word);
-int vt_futex_wait(uint32_t *word, uint32_t value, unsigned timeout_ms);
 uint64_t vt_clock(void);
 
 static inline bool vt_writer_begin(struct vt_trace_writer *w, unsigned n, bool may_wait)

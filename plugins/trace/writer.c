@@ -8,25 +8,11 @@
 #include "plugin.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define WAIT_MS 50
-
-void vt_futex_wake(uint32_t *word)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
-}
-
-int vt_futex_wait(uint32_t *word, uint32_t value, unsigned timeout_ms)
-{
-    struct timespec limit = {.tv_sec = timeout_ms / 1000,
-                             .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
-    return (int)syscall(SYS_futex, word, FUTEX_WAIT, value, &limit, NULL, 0);
-}
 
 uint64_t vt_clock(void)
 {

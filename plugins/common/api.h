@@ -1,4 +1,5 @@
-/* plugins/trace/api.h - what is used of QEMU's plugin interface, and of the GLib QEMU is linked to.
+/* plugins/common/api.h - what is used of QEMU's plugin interface, and of the GLib QEMU is linked
+ * to.
  *
  * No distribution ships QEMU's header: these are our own declarations, for the interface that
  * VT_PLUGIN_API names. 4 (QEMU 10.0) is loaded by 9.2 to 11.0, 7 by 11.1 alone: from there on every
@@ -96,6 +97,11 @@ typedef void (*vt_plugin_tb_cb)(struct qemu_plugin_tb *tb, void *udata);
 typedef void (*vt_plugin_discon_cb)(unsigned vcpu, enum qemu_plugin_discon_type type, uint64_t from,
                                     uint64_t to, void *udata);
 #define VT_WITH_UDATA , void *udata
+/* Callbacks of either interface, defined and registered. */
+#define UDATA , NULL
+#define VCPU_PARAMETERS unsigned vcpu, void *udata
+#define ID_PARAMETERS void *udata /* a declaration. NOLINT(bugprone-macro-parentheses) */
+#define UNUSED (void)udata
 void qemu_plugin_register_vcpu_discon_cb(qemu_plugin_id_t id, enum qemu_plugin_discon_type type,
                                          vt_plugin_discon_cb cb, void *udata);
 void qemu_plugin_register_flush_cb(qemu_plugin_id_t id, vt_plugin_cb cb, void *udata);
@@ -107,6 +113,10 @@ typedef void (*vt_plugin_vcpu_cb)(qemu_plugin_id_t id, unsigned vcpu);
 typedef void (*vt_plugin_cb)(qemu_plugin_id_t id);
 typedef void (*vt_plugin_tb_cb)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
 #define VT_WITH_UDATA
+#define UDATA
+#define VCPU_PARAMETERS qemu_plugin_id_t unused_id, unsigned vcpu
+#define ID_PARAMETERS qemu_plugin_id_t unused_id
+#define UNUSED (void)unused_id
 #endif
 
 void qemu_plugin_reset(qemu_plugin_id_t id, vt_plugin_cb cb VT_WITH_UDATA);

@@ -1,0 +1,139 @@
+/* plugins/common/follow.c - see follow.h.
+ *
+ * QEMU resets a plugin properly only when it is asked by a vCPU: it looks at a thread-local pointer
+ * of its own, current_cpu, which it exports, and queues the work on that vCPU. With the pointer a
+ * thread of ours can ask at once, whatever the guest does; without it (a QEMU that exports nothing
+ * but the interface) the next callback on a vCPU's thread asks.
+ */
+#include "plugins/common/follow.h"
+
+#include <dlfcn.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PUBLISH_MS 50 /* counters in the segment are at most so old */
+#define IDLE_MS 1000
+
+static struct vt_following is;
+static uint32_t in_force;   /* the generation */
+static bool asked;          /* a reset is under way */
+static uint32_t vcpus_seen; /* futex: vCPUs that came up */
+static void *first_vcpu;
+
+void vt_futex_wake(uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+int vt_futex_wait(uint32_t *word, uint32_t value, unsigned timeout_ms)
+{
+    struct timespec limit = {.tv_sec = timeout_ms / 1000,
+                             .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
+    return (int)syscall(SYS_futex, word, FUTEX_WAIT, value, &limit, NULL, 0);
+}
+
+static void **current_vcpu(void)
+{
+    return dlsym(RTLD_DEFAULT, "current_cpu");
+}
+
+static void on_reset(ID_PARAMETERS)
+{
+    UNUSED;
+    in_force = is.configure();
+    __atomic_store_n(&asked, false, __ATOMIC_RELEASE);
+    __atomic_store_n(is.seen, in_force, __ATOMIC_RELEASE);
+    vt_futex_wake(is.seen);
+}
+
+void vt_follow_look(void)
+{
+    if (__atomic_load_n(is.generation, __ATOMIC_RELAXED) != in_force &&
+        !__atomic_exchange_n(&asked, true, __ATOMIC_ACQ_REL)) {
+        qemu_plugin_reset(is.self, on_reset UDATA);
+    }
+}
+
+void vt_follow_vcpu(unsigned vcpu)
+{
+    if (vcpu == 0) {
+        void **current = current_vcpu();
+        first_vcpu = current != NULL ? *current : NULL;
+        /* Everything else of the header is there. */
+        __atomic_store_n(is.plugin_api, VT_PLUGIN_API, __ATOMIC_RELEASE);
+        vt_futex_wake(is.plugin_api);
+    }
+    __atomic_add_fetch(&vcpus_seen, 1, __ATOMIC_RELEASE);
+    vt_futex_wake(&vcpus_seen);
+}
+
+static void *follow(void *unused)
+{
+    (void)unused;
+    while (__atomic_load_n(is.plugin_api, __ATOMIC_ACQUIRE) == 0) {
+        vt_futex_wait(&vcpus_seen, 0, IDLE_MS);
+    }
+    void **current = current_vcpu();
+    while (__atomic_load_n(is.ended, __ATOMIC_ACQUIRE) == 0) {
+        uint32_t wanted = __atomic_load_n(is.generation, __ATOMIC_ACQUIRE);
+        uint32_t seen = __atomic_load_n(is.seen, __ATOMIC_RELAXED);
+        if (wanted != seen) {
+            if (is.before_reset != NULL) {
+                is.before_reset();
+            }
+            if (current != NULL && first_vcpu != NULL) {
+                *current = first_vcpu;
+                vt_follow_look();
+                *current = NULL;
+            }
+            vt_futex_wait(is.seen, seen, PUBLISH_MS);
+        } else {
+            vt_futex_wait(is.generation, wanted, is.counts() ? PUBLISH_MS : IDLE_MS);
+        }
+        if (is.counts()) {
+            qemu_plugin_vcpu_for_each(is.self, is.publish UDATA);
+        }
+    }
+    return NULL;
+}
+
+bool vt_follow_start(const struct vt_following *f, uint32_t generation)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+    sigset_t all;
+    sigset_t before;
+    is = *f;
+    in_force = generation;
+    __atomic_store_n(is.seen, generation, __ATOMIC_RELEASE);
+    sigfillset(&all);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    /* Signals are QEMU's. */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(&thread, &attributes, follow, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return started;
+}
+
+int vt_follow_descriptor(int argc, char **argv)
+{
+    int fd = -1;
+    for (int i = 0; i < argc; i++) {
+        char *end;
+        if (strncmp(argv[i], "fd=", 3) == 0) {
+            long number = strtol(argv[i] + 3, &end, 10);
+            fd = *end == '\0' && end != argv[i] + 3 && number >= 0 && number < INT32_MAX
+                     ? (int)number
+                     : -1;
+        }
+    }
+    return fd;
+}

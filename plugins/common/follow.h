@@ -1,0 +1,40 @@
+/* plugins/common/follow.h - how a plugin is steered through its segment: a thread waits on the
+ * control page's generation and has QEMU reset the plugin, which then takes what the page says.
+ *
+ * Inside a reset no vCPU executes and every translation and callback is gone, so a block is
+ * instrumented by one configuration. docs/plugins.md says what QEMU's resets want.
+ */
+#ifndef VT_PLUGIN_FOLLOW_H
+#define VT_PLUGIN_FOLLOW_H
+
+#include "plugins/common/api.h"
+
+#pragma GCC visibility push(hidden)
+
+struct vt_following {
+    qemu_plugin_id_t self;
+    uint32_t *plugin_api, *ended; /**< of the segment's header */
+    uint32_t *generation, *seen;  /**< of its control page */
+    uint32_t (*configure)(void);  /**< takes what the page says and registers all callbacks anew;
+                                       returns the generation that it took */
+    bool (*counts)(void);         /**< whether counters are to be published; on the thread */
+    vt_plugin_vcpu_cb publish;    /**< for each vCPU, under QEMU's lock of plugins: no reset */
+    void (*before_reset)(void);   /**< ends what vCPUs wait for; or NULL */
+};
+
+/** Starts the thread; `f` is copied. configure() was called and took `generation`. */
+bool vt_follow_start(const struct vt_following *f, uint32_t generation);
+/** A vCPU came up, on its thread: the first one says that the plugin has come. */
+void vt_follow_vcpu(unsigned vcpu);
+/** On a vCPU's thread, in callbacks: asks for a reset if the page says something else. */
+void vt_follow_look(void);
+
+/** The number in `fd=N`, or -1. */
+int vt_follow_descriptor(int argc, char **argv);
+
+void vt_futex_wake(uint32_t *word);
+int vt_futex_wait(uint32_t *word, uint32_t value, unsigned timeout_ms);
+
+#pragma GCC visibility pop
+
+#endif
