@@ -78,6 +78,46 @@ static bool are_blocks(struct vt_kernel *k)
     return head;
 }
 
+static const struct vt_hybrid_place *cell(const struct vt_hybrid_kernel *d, uint32_t i)
+{
+    const struct vt_hybrid_place *p =
+        i < d->n_inputs ? &d->inputs[i] : &d->carries[i - d->n_inputs];
+    return p->kind == VT_HYBRID_CELL ? p : NULL;
+}
+
+static bool same_sum(const struct vt_hybrid_linear *a, const struct vt_hybrid_linear *b)
+{
+    bool same = a->n == b->n;
+    for (uint32_t i = 0; i < a->n && same; i++) {
+        same = a->reg[i] == b->reg[i] && a->coefficient[i] == b->coefficient[i];
+    }
+    return same;
+}
+
+/* Cells that lie apart by whole pages, or nearly, are one where a page is mapped twice: they are
+ * proven apart by their addresses alone, and have to be compared as RAM. */
+static bool add_aliases(struct vt_hybrid_kernel *d)
+{
+    uint32_t n = d->n_inputs + d->n_carries;
+    for (uint32_t a = 0; a < n; a++) {
+        const struct vt_hybrid_place *x = cell(d, a), *y;
+        for (uint32_t b = a + 1; b < n && x != NULL; b++) {
+            y = b >= d->n_inputs ? cell(d, b) : NULL;
+            uint64_t behind = y != NULL ? y->address.constant - x->address.constant : 0;
+            if (behind == 0 || (behind + 7) % VT_PAGE_BYTES > 14 ||
+                !same_sum(&x->address, &y->address)) {
+                continue;
+            }
+            if (d->n_disjoint == VT_HYBRID_DISJOINT_MAX) {
+                return false;
+            }
+            d->disjoint[d->n_disjoint++] = (struct vt_hybrid_disjoint){
+                .a = (uint8_t)(d->n_streams + a), .b = (uint8_t)(d->n_streams + b)};
+        }
+    }
+    return true;
+}
+
 uint32_t vt_kernel_check(struct vt_kernel *k)
 {
     struct vt_hybrid_kernel *d = &k->d;
@@ -119,6 +159,7 @@ uint32_t vt_kernel_check(struct vt_kernel *k)
     for (uint32_t i = 0; i < d->n_disjoint; i++) {
         good = good && d->disjoint[i].a < entities && d->disjoint[i].b < entities;
     }
+    good = good && add_aliases(d);
     d->min_iterations = d->min_iterations != 0 ? d->min_iterations : 1;
     d->slice_iterations = d->slice_iterations != 0 ? d->slice_iterations : SLICE_ITERATIONS;
     d->slice_bytes = d->slice_bytes != 0 ? d->slice_bytes : SLICE_BYTES;

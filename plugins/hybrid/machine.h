@@ -30,12 +30,25 @@ struct vt_memory {
 /** Takes ranges, cut to what kernels may touch; false: they do not lie in `bytes`. */
 bool vt_memory_ranges(struct vt_memory *m, const struct vt_hybrid_range *ranges, uint32_t n);
 
-struct vt_paging {
-    uint64_t root; /**< CR3 */
-    bool five;     /**< levels; else four */
-    bool user;     /**< privilege 3 */
-    bool keys;     /**< protection keys are in force for pages of this privilege */
+/** The vCPU's mode, in QEMU's words. */
+struct vt_mode {
+    uint32_t hflags;
+    int32_t df;      /**< 1 or -1 */
+    uint64_t eflags; /**< but for the arithmetic flags and DF */
+    uint64_t cr0, cr3, cr4;
 };
+
+struct vt_paging {
+    uint64_t root;               /**< CR3 */
+    bool five;                   /**< levels; else four */
+    bool user;                   /**< privilege 3 */
+    bool user_pages;             /**< data of user pages may be touched: not by a kernel under SMAP,
+                                      but between STAC and CLAC */
+    bool user_keys, kernel_keys; /**< protection keys are in force for such pages */
+};
+/** VT_GOES and what kernels have to know of it; or VT_HYBRID_MODE. `vectors`: the loop has
+ * instructions of SSE. */
+int vt_mode_of(const struct vt_mode *m, bool vectors, struct vt_paging *p);
 
 enum vt_access { VT_READS, VT_WRITES, VT_EXECUTES };
 

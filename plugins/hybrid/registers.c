@@ -35,12 +35,13 @@ enum {
     CR0 = 25,
     CR2 = 26,
     CR3 = 27,
-    CR4 = 28
+    CR4 = 28,
+    EFLAGS = 29
 };
-static const char *const names[] = {"rax",     "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-                                    "r8",      "r9",  "r10", "r11", "r12", "r13", "r14", "r15",
-                                    "rip",     "cs",  "ss",  "ds",  "es",  "fs",  "gs",  "fs_base",
-                                    "gs_base", "cr0", "cr2", "cr3", "cr4"};
+static const char *const names[] = {
+    "rax", "rcx", "rdx", "rbx",     "rsp",     "rbp", "rsi", "rdi", "r8",  "r9",
+    "r10", "r11", "r12", "r13",     "r14",     "r15", "rip", "cs",  "ss",  "ds",
+    "es",  "fs",  "gs",  "fs_base", "gs_base", "cr0", "cr2", "cr3", "cr4", "eflags"};
 #define NAMES (sizeof names / sizeof *names)
 
 static struct qemu_plugin_register *handles[NAMES], *vectors[16];
@@ -54,21 +55,13 @@ static struct {
     unsigned xmm_attempts;
 } at;
 
-/* hflags: QEMU's summary of the vCPU's mode, right before the segments. */
+/* QEMU's summary of the vCPU's mode, right before the segments. */
 #define HFLAGS(segments) ((uint32_t)(segments)[-1])
 #define DF(segments) ((int32_t)((segments)[-2] >> 32))
-#define H_INHIBIT ((uint32_t)1 << 3)
 #define H_PE ((uint32_t)1 << 7)
-#define H_TF ((uint32_t)1 << 8)
 #define H_LMA ((uint32_t)1 << 14)
 #define H_CS64 ((uint32_t)1 << 15)
-#define H_SMM ((uint32_t)1 << 19)
-#define H_GUEST ((uint32_t)1 << 21)
 #define DESCRIPTOR_L ((uint32_t)1 << 21)
-#define CR0_PG ((uint64_t)1 << 31)
-#define CR4_LA57 ((uint64_t)1 << 12)
-#define CR4_PKE ((uint64_t)1 << 22)
-#define CR4_PKS ((uint64_t)1 << 24)
 
 static bool read_bytes(struct qemu_plugin_register *handle, void *to, size_t n)
 {
@@ -148,9 +141,12 @@ static size_t place_of_pc(const uint64_t *general, const uint64_t *known)
     return general[16] == known[RIP] ? 16 : general[32] == known[RIP] ? 32 : 0;
 }
 
+/* What the interface gives of EFLAGS is the word as it is kept: without the arithmetic flags, which
+ * are computed when somebody asks, but with TF and AC. */
 static bool fits_general(const uint64_t *here, const uint64_t *known)
 {
-    return memcmp(here, known, 16 * sizeof *here) == 0 && place_of_pc(here, known) != 0;
+    size_t pc = place_of_pc(here, known);
+    return memcmp(here, known, 16 * sizeof *here) == 0 && pc != 0 && here[pc + 1] == known[EFLAGS];
 }
 
 /* ES, CS, SS, DS, FS, GS, as instructions number them. */
@@ -224,18 +220,15 @@ bool vt_registers_located(void)
 
 int vt_registers_get(struct vt_paging *paging, struct vt_registers *r, uint64_t *pc, bool xmm)
 {
-    const uint32_t wanted = H_PE | H_LMA | H_CS64;
-    uint32_t h = HFLAGS(at.segments);
-    uint64_t cr4 = at.control[4];
-    if ((h & (wanted | H_TF | H_SMM | H_GUEST | H_INHIBIT)) != wanted || DF(at.segments) != 1 ||
-        (at.control[0] & CR0_PG) == 0 || vt_debugged) {
+    const struct vt_mode mode = {.hflags = HFLAGS(at.segments),
+                                 .df = DF(at.segments),
+                                 .eflags = at.pc[1],
+                                 .cr0 = at.control[0],
+                                 .cr3 = at.control[3],
+                                 .cr4 = at.control[4]};
+    if (vt_debugged || vt_mode_of(&mode, xmm, paging) != VT_GOES) {
         return VT_HYBRID_MODE;
     }
-    bool user = (h & 3) == 3;
-    *paging = (struct vt_paging){.root = at.control[3],
-                                 .five = (cr4 & CR4_LA57) != 0,
-                                 .user = user,
-                                 .keys = (cr4 & (user ? CR4_PKE : CR4_PKS)) != 0};
     *pc = *at.pc;
     r->gpr = at.gpr;
     r->fs_base = at.segments[4 * SEGMENT_WORDS + 1];

@@ -79,11 +79,12 @@ static int found(const struct vt_memory *m, uint64_t va, uint64_t entry, unsigne
 static int allows(const struct vt_paging *p, uint64_t allowed, uint64_t leaf, enum vt_access access)
 {
     bool user = (allowed & USER) != 0;
-    if (user != p->user || (p->keys && KEY(leaf) != 0)) {
-        return VT_HYBRID_PROTECTED;
-    }
     if (access == VT_EXECUTES) {
-        return (allowed & NO_EXECUTE) != 0 ? VT_GOES : VT_HYBRID_PROTECTED;
+        return user == p->user && (allowed & NO_EXECUTE) != 0 ? VT_GOES : VT_HYBRID_PROTECTED;
+    }
+    if ((user ? !p->user_pages : p->user) ||
+        ((user ? p->user_keys : p->kernel_keys) && KEY(leaf) != 0)) {
+        return VT_HYBRID_PROTECTED;
     }
     if (access == VT_WRITES && (allowed & WRITABLE) == 0) {
         return VT_HYBRID_PROTECTED;

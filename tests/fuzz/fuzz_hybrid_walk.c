@@ -188,7 +188,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct vt_paging paging = {.root = 0x100000,
                                      .five = (mode & FIVE) != 0,
                                      .user = (mode & USER) != 0,
-                                     .keys = (mode & KEYS) != 0};
+                                     .user_pages = (mode & (USER | KEYS)) != 0,
+                                     .user_keys = (mode & KEYS) != 0,
+                                     .kernel_keys = (mode & KEYS) != 0};
     if (!vt_memory_ranges(&m, ranges, 2)) {
         abort();
     }

@@ -5,7 +5,8 @@
  *   hybrid-guest all
  *   hybrid-guest bench NAME BYTES ROUNDS      prints nanoseconds for each round's bytes
  */
-#include <setjmp.h>
+#include "guest.h"
+
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,24 +19,14 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define PAGE ((size_t)4096)
-
-uint64_t xor64(void *to, const void *from, uint64_t n, uint64_t key);
-uint64_t fill64(void *to, uint64_t value, uint64_t n);
-uint64_t xorv(void *to, const void *from, uint64_t bytes, const void *key);
-uint64_t back8(void *to, const void *from, uint64_t n);
-uint64_t length(const char *text);
-uint64_t sum64(void *to, const void *from, uint64_t n);
-extern uint64_t last_word;
-
 static uint64_t sum, seed;
 
-static void mix(uint64_t v)
+void mix(uint64_t v)
 {
     sum = (sum ^ v) * 0x100000001b3 + (sum >> 47);
 }
 
-static void mix_bytes(const void *p, size_t n)
+void mix_bytes(const void *p, size_t n)
 {
     const uint8_t *b = p;
     for (size_t i = 0; i < n; i++) {
@@ -43,7 +34,7 @@ static void mix_bytes(const void *p, size_t n)
     }
 }
 
-static uint64_t next(void)
+uint64_t next(void)
 {
     seed ^= seed << 13;
     seed ^= seed >> 7;
@@ -51,7 +42,7 @@ static uint64_t next(void)
     return seed;
 }
 
-static uint8_t *pages(size_t n)
+uint8_t *pages(size_t n)
 {
     uint8_t *p = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) {
@@ -60,7 +51,7 @@ static uint8_t *pages(size_t n)
     return p;
 }
 
-static void random_bytes(uint8_t *p, size_t n)
+void random_bytes(uint8_t *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         p[i] = (uint8_t)next();
@@ -154,7 +145,7 @@ static void aliases(void)
     close(fd);
 }
 
-static void finish(int pid)
+void finish(int pid)
 {
     int status;
     if (pid == 0) {
@@ -194,8 +185,8 @@ static void fresh_pages(void)
     }
 }
 
-static sigjmp_buf back;
-static uint64_t fault[18];
+sigjmp_buf back;
+uint64_t fault[18];
 
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
@@ -209,11 +200,16 @@ static void on_fault(int signal, siginfo_t *info, void *context)
     siglongjmp(back, 1);
 }
 
-/* Pages that are not there, or may not be written, in the midst. */
-static void holes(void)
+void catch_faults(void)
 {
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
     sigaction(SIGSEGV, &action, NULL);
+}
+
+/* Pages that are not there, or may not be written, in the midst. */
+static void holes(void)
+{
+    catch_faults();
     uint8_t *a = mmap((void *)0x20000000, 8 * PAGE, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     uint8_t *b = mmap((void *)0x30000000, 8 * PAGE, PROT_READ | PROT_WRITE,
@@ -378,7 +374,12 @@ int main(int argc, char **argv)
                  {"holes", holes},
                  {"changing_code", changing_code},
                  {"interrupted", interrupted},
-                 {"processes", processes}};
+                 {"processes", processes},
+                 {"forks_midway", forks_midway},
+                 {"single_steps", single_steps},
+                 {"breakpoints", breakpoints},
+                 {"other_bits", other_bits},
+                 {"keys", keys}};
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc == 5 && strcmp(argv[1], "bench") == 0) {
         return bench(argv[2], strtoul(argv[3], NULL, 0), (unsigned)strtoul(argv[4], NULL, 0));

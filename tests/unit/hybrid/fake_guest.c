@@ -24,8 +24,10 @@ void fake_init(struct fake_guest *g, bool five)
         abort();
     }
     g->next_table = FAKE_TABLES + 1;
-    g->p = (struct vt_paging){
-        .root = FAKE_GPA + FAKE_TABLES * VT_PAGE_BYTES, .five = five, .user = true};
+    g->p = (struct vt_paging){.root = FAKE_GPA + FAKE_TABLES * VT_PAGE_BYTES,
+                              .five = five,
+                              .user = true,
+                              .user_pages = true};
 }
 
 void fake_fini(struct fake_guest *g)

@@ -530,6 +530,34 @@ static void images_are_code(void **state)
     fake_fini(&g);
 }
 
+/* Two variables a page apart, of which a page that is mapped twice makes one. */
+static void cells_in_one_page_of_ram(void **state)
+{
+    (void)state;
+    struct fake_guest g;
+    plain(&g, false);
+    for (uint32_t i = 0; i < 2; i++) {
+        kernel.d.carries[i] =
+            (struct vt_hybrid_place){.kind = VT_HYBRID_CELL,
+                                     .bits = 64,
+                                     .bytes = 8,
+                                     .address = {.constant = VA + SPAN + i * (VT_PAGE_BYTES + 4),
+                                                 .n = 1,
+                                                 .reg[0] = 7,
+                                                 .coefficient[0] = 1}};
+    }
+    gpr[7] = 64;
+    fake_map(&g, VA + SPAN, 70, FAKE_ALL);
+    fake_map(&g, VA + SPAN + VT_PAGE_BYTES, 71, FAKE_ALL);
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    vt_slice_run(&slice, 100);
+    assert_int_equal(slice.iterations, 100);
+    fake_map(&g, VA + SPAN + VT_PAGE_BYTES, 70, FAKE_ALL);
+    vt_slice_run(&slice, 100);
+    assert_true(slice.iterations == 0 && slice.why == VT_HYBRID_OVERLAP);
+    fake_fini(&g);
+}
+
 static void alignment_and_ends_of_space(void **state)
 {
     (void)state;
@@ -613,6 +641,7 @@ int main(void)
         cmocka_unit_test(bounds_are_kept),
         cmocka_unit_test(what_must_be_disjoint_is),
         cmocka_unit_test(cells_are_written_back),
+        cmocka_unit_test(cells_in_one_page_of_ram),
         cmocka_unit_test(cells_in_two_pages_of_a_large_one),
         cmocka_unit_test(values_come_from_every_kind_of_place),
         cmocka_unit_test(slices_in_other_hands),

@@ -110,11 +110,40 @@ static void each_level_has_a_say(void **state)
     assert_int_equal(walk(&g, VA, VT_WRITES), VT_HYBRID_CLEAN);
     *leaf |= D | UINT64_C(3) << 59; /* a protection key */
     assert_int_equal(walk(&g, VA, VT_WRITES), VT_GOES);
-    g.p.keys = true;
+    g.p.kernel_keys = true; /* are for the kernel's pages */
+    assert_int_equal(walk(&g, VA, VT_READS), VT_GOES);
+    g.p.user_keys = true;
     assert_int_equal(walk(&g, VA, VT_READS), VT_HYBRID_PROTECTED);
-    g.p.keys = false;
-    g.p.user = false; /* the kernel's accesses to pages of programs may be forbidden */
+    fake_fini(&g);
+}
+
+/* What a kernel may do with pages of programs, and programs with the kernel's. */
+static void privileges_are_kept_apart(void **state)
+{
+    (void)state;
+    struct fake_guest g;
+    const uint64_t kernels = VA + VT_PAGE_BYTES;
+    fake_init(&g, false);
+    fake_map(&g, VA, 7, FAKE_ALL);
+    fake_map(&g, kernels, 8, FAKE_ALL & ~(uint64_t)U);
+    assert_int_equal(walk(&g, kernels, VT_READS), VT_HYBRID_PROTECTED);
+    g.p.user = g.p.user_pages = false;
+    assert_int_equal(walk(&g, kernels, VT_WRITES), VT_GOES);
     assert_int_equal(walk(&g, VA, VT_READS), VT_HYBRID_PROTECTED);
+    assert_int_equal(walk(&g, VA, VT_WRITES), VT_HYBRID_PROTECTED);
+    g.p.user_pages = true;
+    assert_int_equal(walk(&g, VA, VT_READS), VT_GOES);
+    assert_int_equal(walk(&g, VA, VT_WRITES), VT_GOES);
+    assert_int_equal(walk(&g, VA, VT_EXECUTES), VT_HYBRID_PROTECTED);
+    *fake_entry(&g, VA, 1) &= ~(uint64_t)W;
+    assert_int_equal(walk(&g, VA, VT_WRITES), VT_HYBRID_PROTECTED);
+    *fake_entry(&g, VA, 1) |= UINT64_C(5) << 59;
+    *fake_entry(&g, kernels, 1) |= UINT64_C(5) << 59;
+    g.p.user_keys = true; /* a kernel minds the keys of programs' pages, too */
+    assert_int_equal(walk(&g, VA, VT_READS), VT_HYBRID_PROTECTED);
+    assert_int_equal(walk(&g, kernels, VT_READS), VT_GOES);
+    g.p.kernel_keys = true;
+    assert_int_equal(walk(&g, kernels, VT_READS), VT_HYBRID_PROTECTED);
     fake_fini(&g);
 }
 
@@ -178,9 +207,13 @@ static void ranges_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_pages),           cmocka_unit_test(large_pages_end_with_ram),
-        cmocka_unit_test(each_level_has_a_say),  cmocka_unit_test(addresses_that_are_none),
-        cmocka_unit_test(a_cache_says_the_same), cmocka_unit_test(ranges_are_checked),
+        cmocka_unit_test(finds_pages),
+        cmocka_unit_test(large_pages_end_with_ram),
+        cmocka_unit_test(each_level_has_a_say),
+        cmocka_unit_test(addresses_that_are_none),
+        cmocka_unit_test(a_cache_says_the_same),
+        cmocka_unit_test(ranges_are_checked),
+        cmocka_unit_test(privileges_are_kept_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
