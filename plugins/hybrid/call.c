@@ -445,9 +445,11 @@ uint64_t vt_slice_chunk(struct vt_slice *s, uint64_t most)
     uint64_t n = place_streams(s, most, &copies);
     if (n != 0 && copies) {
         s->why = VT_HYBRID_CROSSING;
-        return 0;
+        n = 0;
     }
-    point(s);
+    if (n != 0) {
+        point(s);
+    }
     return n;
 }
 
