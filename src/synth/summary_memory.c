@@ -86,7 +86,14 @@ vt_term vt_execution_load(void *arg, vt_term address, unsigned bytes)
     default:
         break;
     }
-    struct vt_memory_operation *o = append(x);
+    /* What has just been stored there is what is there. */
+    struct vt_memory_operation *o =
+        x->s->n_operations > 0 ? &x->s->operations[x->s->n_operations - 1] : NULL;
+    if (o != NULL && o->store && o->address == address && o->bytes == bytes &&
+        o->loop == x->inside && o->when == vt_way_term(x->ways, x->way)) {
+        return o->value;
+    }
+    o = append(x);
     if (o == NULL) {
         return 0;
     }

@@ -846,6 +846,60 @@ LOOP(big_number)
     return carry;
 }
 
+/* How far it may come nobody knows: it is checked. */
+LOOP(key_of_any_length)
+{
+    uint8_t *to = a;
+    const uint8_t *key = c;
+    uint64_t bytes = (x & 15) + 1;
+    UNUSED;
+    for (uint64_t i = 0; i < n; i++) {
+        to[i] ^= key[i % bytes];
+    }
+    return 0;
+}
+
+/* A counter of 32 bits that lies in memory, widened for each access. */
+LOOP(counter_in_memory)
+{
+    int32_t *to = a;
+    volatile int i;
+    UNUSED;
+    for (i = 0; i < (int)n; i++) {
+        to[i] += (int32_t)x;
+    }
+    return 0;
+}
+
+/* What it stores comes before the load that decides whether it goes on. */
+LOOP(lower_case)
+{
+    UNUSED;
+    for (uint8_t *p = a; *p != 0; p++) {
+        if (*p >= 'A' && *p <= 'Z') {
+            *p |= 0x20;
+        }
+    }
+    return 0;
+}
+
+/* An inner loop that walks as far as a register says. */
+LOOP(rows_of_any_width)
+{
+    const uint32_t *from = a, *by = b;
+    uint32_t *to = c;
+    uint64_t width = (x & 7) + 8;
+    UNUSED;
+    for (uint64_t i = 0; i < n; i++) {
+        uint32_t sum = 0;
+        for (uint64_t k = 0; k < width; k++) {
+            sum += from[i + k] * by[k];
+        }
+        to[i] = sum;
+    }
+    return 0;
+}
+
 #define ALL_OF(what)                                                                               \
     {#what "8", what##8, 1}, {#what "16", what##16, 1}, {#what "32", what##32, 1},                 \
         {#what "64", what##64, 1}
@@ -916,5 +970,9 @@ const struct loop_case LOOPS[] = {
     MAYBE(volatile_counter),
     MAYBE(upper_half),
     MAYBE(big_number),
+    MAYBE(key_of_any_length),
+    ONE(counter_in_memory),
+    ONE(lower_case),
+    MAYBE(rows_of_any_width),
     {0},
 };

@@ -15,6 +15,7 @@ struct loop_case {
     int needed; /**< its innermost loop must become a kernel */
 };
 /** Ends with a NULL name. */
-extern const struct loop_case loops_o1[], loops_o2[], loops_o2_scalar[], loops_o3[], loops_os[];
+extern const struct loop_case loops_o0[], loops_o1[], loops_o2[], loops_o2_scalar[], loops_o3[],
+    loops_os[];
 
 #endif

@@ -241,6 +241,12 @@ static void try_all(const char *how, const struct loop_case *cases)
     assert_int_equal(missing, 0);
 }
 
+static void test_o0(void **state)
+{
+    (void)state;
+    try_all("-O0", loops_o0);
+}
+
 static void test_o1(void **state)
 {
     (void)state;
@@ -274,8 +280,8 @@ static void test_os(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_o1), cmocka_unit_test(test_o2), cmocka_unit_test(test_o2_scalar),
-        cmocka_unit_test(test_o3), cmocka_unit_test(test_os),
+        cmocka_unit_test(test_o0),        cmocka_unit_test(test_o1), cmocka_unit_test(test_o2),
+        cmocka_unit_test(test_o2_scalar), cmocka_unit_test(test_o3), cmocka_unit_test(test_os),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
