@@ -12,6 +12,7 @@
 #include "synth/make_parts.h"
 
 #define PARTS 32U
+#define STEP_MAX 65536
 
 struct trips {
     struct vt_making *m;
@@ -77,8 +78,9 @@ static vt_term until_equal(struct trips *x, vt_term a, vt_term b)
     } else if (!step_of(x, distance, &step)) {
         return 0;
     }
-    return step == 0  ? 0
-           : step < 0 ? quotient(x, distance, step)
+    /* A step that wraps on its way (TEA's sum) leaves next to nothing of a quotient. */
+    return step == 0 || step > STEP_MAX || step < -STEP_MAX ? 0
+           : step < 0                                       ? quotient(x, distance, step)
                       : quotient(x, two(x, VT_PIXEL_SUB, a, b), step);
 }
 
