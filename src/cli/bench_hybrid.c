@@ -23,8 +23,9 @@
 #define BYTES ((uint64_t)1 << 20)
 #define SECONDS_NS 500000000u
 #define RECORD_MS 200u
-#define LOOKS 6u      /* until a loop has a kernel */
-#define LOOKS_MAX 40u /* until the kernel that it has is measured */
+#define LOOKS 12u       /* until a loop has a kernel */
+#define THRESHOLD 1000u /* the program is hot, however little a busy host lets it run */
+#define LOOKS_MAX 40u   /* until the kernel that it has is measured */
 #define ROUNDS 7u
 #define EXEC_MS 60000
 
@@ -59,8 +60,10 @@ static int open_vm(struct bench *b, struct vt_error *err)
 {
     snprintf(b->name, sizeof b->name, "bench-%d-0", (int)getpid());
     struct vt_vm_config config = {.name = b->name, .accel = "tcg", .memory_bytes = b->memory_bytes};
-    struct vt_accelerator_options options = {
-        .record_ms = RECORD_MS, .cache = b->cache.path, .stop = was_interrupted};
+    struct vt_accelerator_options options = {.threshold = THRESHOLD,
+                                             .record_ms = RECORD_MS,
+                                             .cache = b->cache.path,
+                                             .stop = was_interrupted};
     vt_progress("booting a guest to measure …");
     int rc = vt_bench_boot_start(&config, &b->vm, err);
     rc = rc != 0 ? rc : vt_bench_wait_services(b->vm, err);
