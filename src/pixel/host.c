@@ -53,6 +53,7 @@ static const char *options[] = {"-fno-strict-aliasing",
                                 "-fvisibility=hidden",
                                 NULL, /* the level */
                                 NULL, /* what is beyond it */
+                                NULL, /* what this program is not fit for */
                                 NULL};
 #define N_OPTIONS (sizeof options / sizeof options[0])
 
@@ -69,9 +70,9 @@ static void load(void)
         vt_fail(&missing, VT_E_UNSUPPORTED, "no host kernels: %s", dlerror());
         return;
     }
-    options[N_OPTIONS - 3] = level();
+    options[N_OPTIONS - 4] = level();
     if (__builtin_cpu_supports("avx512vpopcntdq")) {
-        options[N_OPTIONS - 2] = "-mavx512vpopcntdq";
+        options[N_OPTIONS - 3] = "-mavx512vpopcntdq";
     }
     snprintf(compiler, sizeof compiler, "libgccjit %s, %s", jit->version(), level());
 }
@@ -272,6 +273,33 @@ struct verdict {
     struct vt_error err;
 };
 
+/* Whether accesses of different iterations to one stream are to the same bytes or to others, never
+ * to some of the same: gcc's vectoriser (12.2) takes accesses that are not equal for apart. */
+static bool is_regular(const struct vt_pixel_program *p)
+{
+    uint32_t bytes[VT_PIXEL_STREAMS_MAX] = {0};
+    uint64_t first[VT_PIXEL_STREAMS_MAX];
+    for (uint32_t i = 0; i < p->n_insns; i++) {
+        const struct vt_pixel_insn *insn = &p->insns[i];
+        bool stores = insn->op == VT_PIXEL_STORE;
+        if (!(stores || insn->op == VT_PIXEL_LOAD) || !p->streams[insn->stream].writes) {
+            continue;
+        }
+        const struct vt_pixel_stream *s = &p->streams[insn->stream];
+        uint32_t here = (stores ? p->insns[insn->b].bits : insn->bits) / 8U;
+        if (bytes[insn->stream] == 0) {
+            bytes[insn->stream] = here;
+            first[insn->stream] = insn->imm;
+        }
+        if (here != bytes[insn->stream] || (int64_t)(insn->imm - first[insn->stream]) % here != 0 ||
+            (here > 1 && (insn->a != VT_PIXEL_NONE || s->stride_input != VT_PIXEL_NONE ||
+                          s->stride % here != 0))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The child: as if it had just begun, as far as signals go. */
 static void compile_in_child(const struct vt_pixel_program *p, unsigned optimise,
                              const char *object, int to)
@@ -282,6 +310,10 @@ static void compile_in_child(const struct vt_pixel_program *p, unsigned optimise
     }
     struct verdict verdict;
     memset(&verdict, 0, sizeof verdict);
+    if (!is_regular(p)) {
+        options[N_OPTIONS - 2] = "-fno-tree-vectorize";
+        optimise = optimise < 2 ? optimise : 2; /* what comes after it asks the same question */
+    }
     verdict.rc = jit->compile(p, optimise, options, object, &verdict.err);
     _exit(write(to, &verdict, sizeof verdict) == sizeof verdict ? 0 : 1);
 }

@@ -199,10 +199,73 @@ static void test_ends(void **state)
     vt_pixel_fini(&p);
 }
 
+/* One iteration writes some of the bytes that another one reads or writes. */
+static const char parts_text[] = "pixel 1\n"
+                                 "input by i64\n"
+                                 "carry a i64 next %4\n"
+                                 "carry b i64 next %11\n"
+                                 "stream s stride -1 window 0 10\n"
+                                 "stream t stride by window 2 3\n"
+                                 "%0 = carry i64 a\n"
+                                 "%1 = carry i64 b\n"
+                                 "%2 = const i64 31\n"
+                                 "%3 = and i64 %1, %2\n"
+                                 "%4 = rol i64 %0, %3\n"
+                                 "store s[0], %4\n"
+                                 "%6 = load i64 s[2]\n"
+                                 "%7 = const i64 0xffffffffffffffff\n"
+                                 "%8 = add i64 %6, %7\n"
+                                 "store s[2], %8\n"
+                                 "%10 = load i8 t[2]\n"
+                                 "%11 = zext i64 %10\n";
+
+static void test_parts(void **state)
+{
+    (void)state;
+    struct vt_generator g;
+    struct vt_pixel_program p;
+    struct vt_error err;
+    vt_generator_init(&g, 9);
+    vt_pixel_init(&p);
+    assert_int_equal(vt_pixel_read(&p, parts_text, sizeof parts_text - 1, &err), 0);
+    for (unsigned level = 2; level < 4; level++) {
+        struct vt_pixel_image image;
+        int rc = vt_pixel_compile(&p, level, &image, &err);
+        if (rc == VT_E_UNSUPPORTED) {
+            vt_pixel_fini(&p);
+            skip();
+        }
+        assert_int_equal(rc, 0);
+        vt_pixel_entry *run = vt_pixel_image_map(&image, &err);
+        assert_non_null(run);
+        for (unsigned k = 0; k < 200; k++) {
+            uint8_t memory[2][512];
+            uint64_t carries[2][2], by = (uint64_t)k % 7 - 3;
+            for (unsigned i = 0; i < sizeof memory[0]; i++) {
+                memory[0][i] = memory[1][i] = (uint8_t)vt_generator_next(&g);
+            }
+            for (unsigned i = 0; i < 2; i++) {
+                carries[0][i] = carries[1][i] = vt_generator_next(&g);
+            }
+            uint64_t from = 100 + vt_generator_below(&g, 300), count = vt_generator_below(&g, 25);
+            for (unsigned i = 0; i < 2; i++) {
+                uint8_t *streams[] = {memory[i] + 200, memory[i] + from};
+                struct vt_pixel_call call = {count, &by, carries[i], streams};
+                assert_int_equal(i == 0 ? vt_pixel_interpret(&p, &call) : run(&call), count);
+            }
+            assert_memory_equal(memory[0], memory[1], sizeof memory[0]);
+            assert_memory_equal(carries[0], carries[1], sizeof carries[0]);
+        }
+        vt_pixel_image_unmap(run, &image);
+        vt_pixel_image_fini(&image);
+    }
+    vt_pixel_fini(&p);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_programs),
-                                       cmocka_unit_test(test_independent),
-                                       cmocka_unit_test(test_lanes), cmocka_unit_test(test_ends)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_programs), cmocka_unit_test(test_independent),
+        cmocka_unit_test(test_lanes), cmocka_unit_test(test_ends), cmocka_unit_test(test_parts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
  *   VITRINE_RANDOM_LOOPS, _FIRST     how many, and the first one's number
  *   VITRINE_RANDOM_MUTANTS           of each proven kernel
  *   VITRINE_RANDOM_HOST              every so many of the proven ones is compiled; 0: none
+ *   VITRINE_RANDOM_OPTIMISE          at this level; else each at any
  *   VITRINE_RANDOM_WORKERS           processes; 0: as many as there are processors
  *   VITRINE_RANDOM_TIMEOUT           of an obligation, ms
  *   VITRINE_RANDOM_SECONDS           after which no other loop is begun
@@ -114,7 +115,8 @@ static void try_compiled(uint64_t number, const struct random_loop *loop,
     struct vt_pixel_image image;
     struct vt_error err;
     char why[160];
-    int rc = vt_pixel_compile(&k->program, (unsigned)(judge_any() % 4), &image, &err);
+    int rc = vt_pixel_compile(
+        &k->program, (unsigned)setting("VITRINE_RANDOM_OPTIMISE", judge_any() % 4), &image, &err);
     if (rc != 0) {
         if (rc != VT_E_UNSUPPORTED) {
             report(number, "the compiler", err.message, loop, k, NULL);
