@@ -104,7 +104,8 @@ static bool add_aliases(struct vt_hybrid_kernel *d)
         for (uint32_t b = a + 1; b < n && x != NULL; b++) {
             y = b >= d->n_inputs ? cell(d, b) : NULL;
             uint64_t behind = y != NULL ? y->address.constant - x->address.constant : 0;
-            if (behind == 0 || (behind + 7) % VT_PAGE_BYTES > 14 ||
+            /* Neighbours are apart wherever their pages lie. */
+            if (behind + 7 <= 14 || (behind + 7) % VT_PAGE_BYTES > 14 ||
                 !same_sum(&x->address, &y->address)) {
                 continue;
             }
