@@ -199,6 +199,9 @@ static void run(struct vt_installed *k)
         step_back(k, slice.why == VT_HYBRID_FEW ? slice.trips : 0);
         return;
     }
+    /* Another kernel's canary may count heads of the same loop, of which these iterations had none.
+     */
+    vt_canary_discard();
     if (registers.xmm_changed != 0) {
         vt_registers_put_xmm(&registers);
     }

@@ -53,8 +53,9 @@ counted() {
 import json, sys
 
 for l in json.load(open(sys.argv[1]))["loops"]:
-    assert l["fate"] != "disabled" and l["counts"]["canaries_failed"] == 0, l
+    assert l["fate"] != "disabled", l
     if l["fate"] in ("kept", "waiting"):
+        assert l["counts"]["canaries_failed"] == 0, l
         print(l["place"], l["loop"], l["counts"]["iterations"], l["counts"]["heads"], l["counts"]["canaries"])
 PYTHON
 }
