@@ -346,11 +346,30 @@ static bool are_disjoint(struct vt_slice *s, uint64_t n)
     return true;
 }
 
-/* A copy does not see what another stream writes, and the other way. */
+/* Whether a page of RAM is there twice. */
+static bool overlaps_itself(const struct vt_cursor *c)
+{
+    for (uint32_t i = 0; i < c->n_pieces; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            const struct vt_piece *x = &c->pieces[i], *y = &c->pieces[j];
+            if (x->host < y->host + y->bytes && y->host < x->host + x->bytes) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* A copy does not see what another stream writes, and the other way; nor itself at another place.
+ */
 static bool copies_are_alone(struct vt_slice *s, uint64_t n)
 {
     const struct vt_hybrid_kernel *d = &s->k->d;
     for (uint32_t i = 0; i < d->n_streams; i++) {
+        if (s->cursors[i].bounced && s->cursors[i].access == VT_WRITES &&
+            overlaps_itself(&s->cursors[i])) {
+            return false;
+        }
         for (uint32_t j = 0; j < d->n_streams && s->cursors[i].bounced; j++) {
             if (i != j && (d->streams[i].writes != 0 || d->streams[j].writes != 0)) {
                 struct extent a = extent_of(s, i, n), b = extent_of(s, j, n);
@@ -406,8 +425,7 @@ static uint64_t place_streams(struct vt_slice *s, uint64_t most, bool *copies)
             s->why = rc;
             return 0;
         }
-        bool table = c->stride == 0 && c->access == VT_READS;
-        uint64_t here = !c->bounced ? fits(c, n, more) : table ? UINT64_MAX : 1;
+        uint64_t here = !c->bounced ? fits(c, n, more) : c->stride == 0 ? UINT64_MAX : 1;
         n = here < n ? here : n;
         *copies = *copies || c->bounced;
     }
@@ -416,8 +434,11 @@ static uint64_t place_streams(struct vt_slice *s, uint64_t most, bool *copies)
         return 0;
     }
     if (*copies && !copies_are_alone(s, n)) {
-        s->why = VT_HYBRID_CROSSING;
-        return 0;
+        n = 1; /* later windows may be what overlaps */
+        if (!copies_are_alone(s, n)) {
+            s->why = VT_HYBRID_CROSSING;
+            return 0;
+        }
     }
     return n;
 }

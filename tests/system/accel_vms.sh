@@ -116,7 +116,7 @@ start_vm d --memory 96M --accel tcg --cpus 2 --paused
 expect_error 1 '2 CPUs, not one' vitrine accel "$vm" --once
 vitrine kill "$vm" >/dev/null
 if start_vm e --memory 96M --accel kvm --paused 2>/dev/null; then
-    expect_error 1 'KVM' vitrine accel "$vm" --once
+    expect_error 1 'not kvm' vitrine accel "$vm" --once
     vitrine kill "$vm" >/dev/null
 fi
 start_vm f --arch riscv64 --guest gpu-card --paused

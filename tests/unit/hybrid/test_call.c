@@ -504,6 +504,46 @@ static void tables_are_copied_once(void **state)
     fake_fini(&g);
 }
 
+/* Counts of a histogram: each iteration adds 1 to a byte of one table in scattered pages. */
+static uint64_t count(const struct vt_hybrid_call *call)
+{
+    for (uint64_t k = 0; k < call->count; k++) {
+        call->streams[0][call->streams[1][k] * 32]++;
+    }
+    return call->count;
+}
+
+static void written_tables_are_copied_once_a_chunk(void **state)
+{
+    (void)state;
+    struct fake_guest g;
+    plain(&g, false);
+    const uint64_t table = VA + 32 * VT_PAGE_BYTES - 100;
+    kernel.d.n_streams = 2;
+    kernel.d.streams[0] = stream(table, 0, 8161, 0, true);
+    kernel.d.streams[1] = stream(VA, 0, 1, 1, false);
+    fake_map(&g, VA + 32 * VT_PAGE_BYTES, 40, FAKE_ALL);
+    fake_map(&g, VA + 33 * VT_PAGE_BYTES, 42, FAKE_ALL);
+    kernel.run = count;
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    memset(fake_page(&g, 0), 3, 1000);
+    memset(fake_page(&g, 0) + 100, 132, 4);
+    vt_slice_run(&slice, 1000);
+    assert_true(slice.iterations == 1000 && slice.chunks == 1 && slice.why == VT_GOES);
+    assert_int_equal(fake_page(&g, 31)[VT_PAGE_BYTES - 4], 996 % 256);
+    assert_int_equal(fake_page(&g, 42)[132 * 32 - 100 - VT_PAGE_BYTES], 4);
+    /* What is counted is in the table itself, later on. */
+    kernel.d.streams[1] = stream(table - 500, 0, 1, 1, false);
+    vt_slice_run(&slice, 1000);
+    assert_true(slice.iterations == 500 && slice.why == VT_HYBRID_CROSSING);
+    /* One page of RAM is there twice. */
+    kernel.d.streams[1] = stream(VA, 0, 1, 1, false);
+    fake_map(&g, VA + 33 * VT_PAGE_BYTES, 31, FAKE_ALL);
+    vt_slice_run(&slice, 1000);
+    assert_true(slice.iterations == 0 && slice.why == VT_HYBRID_CROSSING);
+    fake_fini(&g);
+}
+
 static void images_are_code(void **state)
 {
     (void)state;
@@ -647,6 +687,7 @@ int main(void)
         cmocka_unit_test(slices_in_other_hands),
         cmocka_unit_test(chunks_without_copies),
         cmocka_unit_test(tables_are_copied_once),
+        cmocka_unit_test(written_tables_are_copied_once_a_chunk),
         cmocka_unit_test(images_are_code),
         cmocka_unit_test(alignment_and_ends_of_space),
         cmocka_unit_test(corrupt_kernels_are_refused),
