@@ -520,7 +520,7 @@ static void written_tables_are_copied_once_a_chunk(void **state)
     plain(&g, false);
     const uint64_t table = VA + 32 * VT_PAGE_BYTES - 100;
     kernel.d.n_streams = 2;
-    kernel.d.streams[0] = stream(table, 0, 8161, 0, true);
+    kernel.d.streams[0] = stream(table, 0, 8200, 0, true);
     kernel.d.streams[1] = stream(VA, 0, 1, 1, false);
     fake_map(&g, VA + 32 * VT_PAGE_BYTES, 40, FAKE_ALL);
     fake_map(&g, VA + 33 * VT_PAGE_BYTES, 42, FAKE_ALL);
