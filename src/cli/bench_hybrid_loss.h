@@ -7,7 +7,7 @@
 #include "vitrine/synth.h"
 
 #define VT_BENCH_LOSS_ROUNDS_MAX 51u
-#define VT_BENCH_LOSS_TURNS 5u /* of the work, in a round's VMs */
+#define VT_BENCH_LOSS_TURNS 20u /* of the work, in a round's VMs */
 
 enum vt_bench_loss_kind {
     VT_BENCH_PLAIN,   /**< QEMU without plugins */
@@ -31,8 +31,8 @@ int vt_bench_loss_measure(uint64_t memory_bytes, uint32_t rounds,
                           struct vt_synth_kernel *const *kernels, uint32_t n,
                           struct vt_bench_loss *loss, struct vt_error *err);
 
-/** What a kind costs more than PLAIN, in percent: the median over rounds, and the interval that has
- * the median of all such rounds in 95 of 100 cases (of few rounds: their least and greatest). */
+/** What a kind costs more than PLAIN, in percent, by the least of each; low and high: of the same
+ * with any one round left out. */
 struct vt_bench_loss_figure {
     double percent, low, high, plain_s;
 };
