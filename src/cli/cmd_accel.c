@@ -89,6 +89,7 @@ static int go(struct session *s, bool once, struct vt_error *err)
     do {
         uint32_t found;
         rc = vt_accelerator_round(s->accelerator, &found, err);
+        rc = rc == VT_E_BUSY && !once ? 0 : rc; /* somebody else traces: later, then */
         if (rc == 0 || rc == VT_E_INTERRUPTED) {
             struct vt_error unsaved;
             if (vt_accelerator_save(s->accelerator, &unsaved) != 0) {
