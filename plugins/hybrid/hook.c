@@ -11,7 +11,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define LIMIT ((uint64_t)1 << 63)
 /* Heads between two looks at whether it is wanted now: so many that about a millisecond passes. */
@@ -142,17 +141,10 @@ static int guard(struct vt_installed *k, uint64_t blocks)
 
 /* ---- the call ---- */
 
-static uint64_t clock_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* How many heads pass until it is looked again whether the kernel is wanted. */
 static uint32_t passive(struct vt_installed *k)
 {
-    uint64_t now = clock_ns(), took = now - k->passed;
+    uint64_t now = vt_clock_ns(), took = now - k->passed;
     if (k->pass < PASS_MAX && took < PASS_NS / 2) {
         k->pass = k->pass < PASS_MIN ? PASS_MIN : k->pass * 2;
     } else if (k->pass > PASS_MIN && took > (uint64_t)2 * PASS_NS) {
@@ -189,7 +181,7 @@ static bool offloaded(struct vt_installed *k)
 static void run(struct vt_installed *k)
 {
     bool timed = k->slices % TIMED == 0;
-    uint64_t began = timed ? clock_ns() : 0;
+    uint64_t began = timed ? vt_clock_ns() : 0;
     struct vt_hybrid_slot *s = k->slot;
     if (!offloaded(k)) {
         vt_slice_run(&slice, UINT64_MAX);
@@ -212,7 +204,7 @@ static void run(struct vt_installed *k)
     add(&s->chunks, slice.chunks);
     add(&s->bounced, slice.bounced);
     if (timed) {
-        add(&s->ns, (clock_ns() - began) * TIMED);
+        add(&s->ns, (vt_clock_ns() - began) * TIMED);
     }
     if (slice.why != VT_GOES) {
         add(&s->stops[slice.why], 1);

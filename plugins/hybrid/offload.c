@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WORTH_IT 256u /* iterations */
@@ -45,13 +44,6 @@ static struct pace {
     uint32_t rest, resting;
 } paces[VT_HYBRID_SLOTS];
 static struct vt_piece before; /* bytes of pages that are read and written, as they were */
-
-static uint64_t clock_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static int by_place(const void *a, const void *b)
 {
@@ -206,7 +198,7 @@ static bool change(uint32_t from, uint32_t to)
 static void wait_while(uint32_t in, uint64_t most_ns)
 {
     static long cpus;
-    uint64_t begin = clock_ns(), now = begin;
+    uint64_t begin = vt_clock_ns(), now = begin;
     cpus = cpus != 0 ? cpus : sysconf(_SC_NPROCESSORS_ONLN);
     while (state() == in && now - begin < most_ns) {
         if (cpus > 1 && now - begin < SPIN_NS) {
@@ -216,7 +208,7 @@ static void wait_while(uint32_t in, uint64_t most_ns)
             struct timespec t = {.tv_nsec = (long)(rest < LOOK_NS ? rest : LOOK_NS)};
             (void)syscall(SYS_futex, &vt_mailbox->state, FUTEX_WAIT, in, &t, NULL, 0);
         }
-        now = clock_ns();
+        now = vt_clock_ns();
     }
 }
 
@@ -300,7 +292,7 @@ enum vt_offload vt_offload(struct vt_installed *k, struct vt_slice *s)
         pace->rest -= pace->rest != 0;
         return VT_OFFLOAD_NOT;
     }
-    uint64_t began = clock_ns();
+    uint64_t began = vt_clock_ns();
     if (!write_request(s, slot, n) || !keep_before(s)) {
         pace->most = n / 2 > WORTH_IT ? n / 2 : WORTH_IT; /* what is not as it must be is far on */
         return not_taken(pace);
@@ -326,6 +318,6 @@ enum vt_offload vt_offload(struct vt_installed *k, struct vt_slice *s)
     touch_written();
     (void)change(VT_HYBRID_MAIL_DONE, VT_HYBRID_MAIL_FREE);
     vt_slice_done(s, n);
-    adapt(pace, n, clock_ns() - began);
+    adapt(pace, n, vt_clock_ns() - began);
     return VT_OFFLOAD_DONE;
 }

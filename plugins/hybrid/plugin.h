@@ -17,6 +17,8 @@
 #include "call.h"
 #include "plugins/common/follow.h"
 
+#include <time.h>
+
 #pragma GCC visibility push(hidden)
 
 extern qemu_plugin_id_t vt_self;
@@ -100,5 +102,12 @@ bool vt_code_holds(const uint8_t *page);
 void vt_code_clear(void);
 
 #pragma GCC visibility pop
+
+static inline uint64_t vt_clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
 
 #endif

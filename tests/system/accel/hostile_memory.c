@@ -282,8 +282,7 @@ static void jit(void)
 
 /* ---- processes ---- */
 
-/* The same loop, the same addresses, other page tables; a process that may do nothing but read,
- * write and end (seccomp) among them. */
+/* The same loop, the same addresses, other page tables. */
 static void processes(void)
 {
     enum { N = 64, P = 4 };
