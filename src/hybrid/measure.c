@@ -11,9 +11,8 @@
 #include "hybrid/accelerator.h"
 
 #include "base/io.h"
+#include "machine/vcpu_clock.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,49 +53,13 @@ static uint64_t iterations_of(const struct vt_accelerator *a, uint32_t slot)
 
 /* ---------------------------------------------------------------- seconds */
 
-/* How long a thread of QEMU's has been executing, in nanoseconds; false: not known. */
-static bool executed(pid_t qemu, const char *thread, uint64_t *ns)
-{
-    char path[64 + NAME_MAX];
-    snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)qemu, thread);
-    FILE *from = fopen(path, "re");
-    bool known = from != NULL && fscanf(from, "%" SCNu64, ns) == 1;
-    if (from != NULL) {
-        (void)fclose(from);
-    }
-    return known;
-}
-
-static bool is_vcpu(pid_t qemu, const char *thread)
-{
-    char path[64 + NAME_MAX], name[32] = "";
-    snprintf(path, sizeof path, "/proc/%d/task/%s/comm", (int)qemu, thread);
-    FILE *from = fopen(path, "re");
-    bool is =
-        from != NULL && fgets(name, sizeof name, from) != NULL && strncmp(name, "CPU ", 4) == 0;
-    if (from != NULL) {
-        (void)fclose(from);
-    }
-    return is;
-}
-
 /* How long its vCPU has been executing; false: not known. */
 static bool vcpu_executed(const struct vt_accelerator *a, uint64_t *ns)
 {
-    pid_t qemu = vt_vm_info(a->target->vm)->qemu_pid;
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task", (int)qemu);
-    DIR *all = opendir(path);
-    bool known = false;
-    const struct dirent *one;
-    while (all != NULL && !known && (one = readdir(all)) != NULL) {
-        known = isdigit((unsigned char)one->d_name[0]) && is_vcpu(qemu, one->d_name) &&
-                executed(qemu, one->d_name, ns);
-    }
-    if (all != NULL) {
-        closedir(all);
-    }
-    return known;
+    struct vt_vcpu_clocks now;
+    vt_vcpu_clocks(vt_vm_info(a->target->vm)->qemu_pid, &now);
+    *ns = now.n != 0 ? now.clocks[0].executed_ns : 0;
+    return now.n != 0;
 }
 
 static bool on_gpu(const struct vt_accelerator *a)

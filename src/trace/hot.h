@@ -25,7 +25,7 @@ void vt_trace_hot_fini(struct vt_trace_hot *hot);
 struct vt_trace_hot_request {
     struct vt_trace_filter filter;
     uint32_t policy; /**< enum vt_trace_policy */
-    uint64_t for_ns;
+    uint64_t for_ns; /**< in which the host let the vCPUs run; it may take ten times as long */
     /** Whether to end at once, asked now and then. It ends a recording early; a file, with
      * VT_E_INTERRUPTED. NULL: no. */
     bool (*stop)(void *arg);

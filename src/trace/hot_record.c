@@ -4,6 +4,7 @@
 #include "trace/hot.h"
 
 #include "base/io.h"
+#include "machine/vcpu_clock.h"
 #include "trace/ring.h"
 #include "trace/status.h"
 #include "vitrine/machine.h"
@@ -12,12 +13,15 @@
 
 #define STEER_MS 5000u
 #define WAIT_MS 50u
+/** How much longer it takes at most when the host lets the guest wait: so many times, so long. */
+#define LONGER_TIMES 9u
+#define LONGER_NS 10000000000u
 /** Events between two looks at the clock. */
 #define EVENTS_A_LOOK 4096u
 
 static bool wants_stop(const struct vt_trace_hot_request *request)
 {
-    return request->stop != NULL && request->stop(request->arg);
+    return request != NULL && request->stop != NULL && request->stop(request->arg);
 }
 
 /* A recording of a VM; the filter follows its process. */
@@ -26,36 +30,49 @@ struct recording {
     uint32_t policy;
     struct vt_trace_filter filter;
     struct vt_trace_follow follow;
+    uint64_t deadline_ns, longer_ns; /* the deadline moves by what vCPUs waited, at most so far */
+    struct vt_vcpu_clocks clocks;    /* when it began */
 };
+
+/* A guest that a busy host hardly lets run handles its timer's ticks and does nothing else. */
+static bool is_over(const struct recording *r)
+{
+    uint64_t now = vt_now_ns();
+    if (now < r->deadline_ns || now >= r->deadline_ns + r->longer_ns) {
+        return now >= r->deadline_ns;
+    }
+    return now >= r->deadline_ns + vt_vcpu_waited_since(&r->clocks);
+}
 
 static int steer(const struct recording *r, struct vt_error *err)
 {
     return vt_trace_steer(r->segment, VT_TRACE_BLOCKS, r->policy, 0, &r->filter, STEER_MS, err);
 }
 
-/* Whether it goes on: 1, or 0 when its process has ended. */
+/* Whether it goes on: 1, or 0 when the time is up or its process has ended. */
 static int goes_on(struct recording *r, struct vt_error *err)
 {
-    int rc = r != NULL ? vt_trace_follow(&r->follow, err) : 0;
+    if (is_over(r)) {
+        return 0;
+    }
+    int rc = vt_trace_follow(&r->follow, err);
     rc = rc == 1 ? steer(r, err) : rc;
     return rc == VT_E_NOT_FOUND ? 0 : rc == 0 ? 1 : rc;
 }
 
-/* Until the deadline, until asked to stop or until it does not go on (NULL: no recording); deadline
- * 0: what there is. */
-static int take(struct vt_trace_hot *hot, struct vt_trace_source *source, uint64_t deadline_ns,
-                struct recording *r, const struct vt_trace_hot_request *request,
-                struct vt_error *err)
+/* While the recording goes on (NULL: what there is) and nobody asks to stop (NULL: nobody will). */
+static int take(struct vt_trace_hot *hot, struct vt_trace_source *source, struct recording *r,
+                const struct vt_trace_hot_request *request, struct vt_error *err)
 {
-    uint64_t wait_ms = deadline_ns > 0 ? WAIT_MS : 0;
+    uint64_t wait_ms = r != NULL ? WAIT_MS : 0;
     struct vt_trace_event event;
     int rc = 1;
     for (unsigned n = 0; rc >= 0; n++) {
-        if (n % EVENTS_A_LOOK == 0 && deadline_ns > 0) {
-            if (vt_now_ns() >= deadline_ns || wants_stop(request)) {
+        if (n % EVENTS_A_LOOK == 0) {
+            if (wants_stop(request)) {
                 return 0;
             }
-            rc = goes_on(r, err);
+            rc = r != NULL ? goes_on(r, err) : 1;
             if (rc != 1) {
                 return rc;
             }
@@ -63,7 +80,7 @@ static int take(struct vt_trace_hot *hot, struct vt_trace_source *source, uint64
         rc = vt_trace_next(source, wait_ms, &event, err);
         if (rc == 0) {
             n = EVENTS_A_LOOK - 1; /* look at the clock */
-            if (deadline_ns == 0 || vt_trace_source_info(source)->ended) {
+            if (r == NULL || vt_trace_source_info(source)->ended) {
                 return 0;
             }
         } else if (rc > 0) {
@@ -93,7 +110,11 @@ static int record(struct vt_trace_hot *hot, struct vt_target *target,
     if (rc != 0) {
         return rc;
     }
-    rc = take(hot, source, vt_now_ns() + request->for_ns, &r, request, err);
+    r.deadline_ns = vt_now_ns() + request->for_ns;
+    r.longer_ns =
+        request->for_ns < LONGER_NS / LONGER_TIMES ? LONGER_TIMES * request->for_ns : LONGER_NS;
+    vt_vcpu_clocks(vt_vm_info(target->vm)->qemu_pid, &r.clocks);
+    rc = take(hot, source, &r, request, err);
     hot->took_ns = vt_now_ns() - began;
     /* What it was before, unless who wanted it is gone. */
     uint32_t detail = before.detail == VT_TRACE_COUNT ? VT_TRACE_COUNT : VT_TRACE_OFF;
@@ -103,8 +124,7 @@ static int record(struct vt_trace_hot *hot, struct vt_target *target,
         rc = off;
         *err = later;
     }
-    return rc == 0 ? take(hot, source, 0, NULL, request, err)
-                   : rc; /* what lies in the rings still */
+    return rc == 0 ? take(hot, source, NULL, NULL, err) : rc; /* what lies in the rings still */
 }
 
 static int begin(struct vt_trace_hot *hot, struct vt_trace_source *source, struct vt_error *err)
@@ -139,7 +159,7 @@ int vt_trace_hot_file(struct vt_trace_hot *hot, const char *path,
     int rc = vt_trace_open_file(path, &source, err);
     rc = rc == 0 ? vt_trace_names_file(source, &hot->names, err) : rc;
     rc = rc == 0 ? begin(hot, source, err) : rc;
-    rc = rc == 0 ? take(hot, source, VT_NO_DEADLINE, NULL, request, err) : rc;
+    rc = rc == 0 ? take(hot, source, NULL, request, err) : rc;
     if (rc == 0 && wants_stop(request)) {
         rc = vt_fail(err, VT_E_INTERRUPTED, "interrupted");
     }
