@@ -34,9 +34,9 @@ extern "C" {
 #define VT_PIXEL_CARRIES_MAX 64u
 #define VT_PIXEL_LOOPS_MAX 16u
 #define VT_PIXEL_NESTING_MAX 4u
-#define VT_PIXEL_VARIABLES_MAX 64u  /**< of one inner loop */
-#define VT_PIXEL_WINDOW_MAX 65536u  /**< bytes of a window */
-#define VT_PIXEL_TRIPS_MAX 1048576u /**< of an inner loop, in one iteration */
+#define VT_PIXEL_VARIABLES_MAX 64u   /**< of one inner loop */
+#define VT_PIXEL_WINDOW_MAX 1048576u /**< bytes of a window */
+#define VT_PIXEL_TRIPS_MAX 1048576u  /**< of an inner loop, in one iteration */
 
 /* Operands are numbers of earlier values (`a`, `b`, `c`), each of the result's width unless it is
  * said otherwise. Widths are 1, 8, 16, 32, 64. Shift amounts are values of the result's width and

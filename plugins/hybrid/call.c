@@ -2,14 +2,18 @@
  *
  * Guest-virtual memory that goes on is scattered in RAM. A slice goes through it in *chunks*: as
  * many iterations as have every stream's window in pages that lie together. An iteration whose
- * window crosses from one page to another that lies elsewhere is run alone, on copies. Each chunk
+ * window crosses from one page to another that lies elsewhere is run alone, on copies; a table that
+ * does is copied when the slice begins, and back when it ends. Each chunk
  * is a call of the kernel in its own right: what it must not overlap is checked for it, by
  * addresses in RAM, so that pages mapped twice are seen. What the guest itself has to do (a fault,
  * a bit to set, an address that is no RAM) ends the slice before the iteration that needs it.
  */
 #include "call.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define COPIED_EACH 16u /* bytes of a table that an iteration may cost */
 
 /* ---- values ---- */
 
@@ -346,18 +350,23 @@ static bool are_disjoint(struct vt_slice *s, uint64_t n)
     return true;
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const struct vt_piece *x = a, *y = b;
+    return (x->host > y->host) - (x->host < y->host);
+}
+
 /* Whether a page of RAM is there twice. */
 static bool overlaps_itself(const struct vt_cursor *c)
 {
-    for (uint32_t i = 0; i < c->n_pieces; i++) {
-        for (uint32_t j = 0; j < i; j++) {
-            const struct vt_piece *x = &c->pieces[i], *y = &c->pieces[j];
-            if (x->host < y->host + y->bytes && y->host < x->host + x->bytes) {
-                return true;
-            }
-        }
+    struct vt_piece sorted[VT_PIECES_MAX];
+    bool twice = false;
+    memcpy(sorted, c->pieces, c->n_pieces * sizeof *sorted);
+    qsort(sorted, c->n_pieces, sizeof *sorted, by_place);
+    for (uint32_t i = 1; i < c->n_pieces; i++) {
+        twice |= sorted[i].host < sorted[i - 1].host + sorted[i - 1].bytes;
     }
-    return false;
+    return twice;
 }
 
 /* A copy does not see what another stream writes, and the other way; nor itself at another place.
@@ -366,12 +375,13 @@ static bool copies_are_alone(struct vt_slice *s, uint64_t n)
 {
     const struct vt_hybrid_kernel *d = &s->k->d;
     for (uint32_t i = 0; i < d->n_streams; i++) {
-        if (s->cursors[i].bounced && s->cursors[i].access == VT_WRITES &&
-            overlaps_itself(&s->cursors[i])) {
+        const struct vt_cursor *c = &s->cursors[i];
+        if (c->bounced && !c->filled && c->access == VT_WRITES && overlaps_itself(c)) {
             return false;
         }
-        for (uint32_t j = 0; j < d->n_streams && s->cursors[i].bounced; j++) {
-            if (i != j && (d->streams[i].writes != 0 || d->streams[j].writes != 0)) {
+        for (uint32_t j = 0; j < d->n_streams && c->bounced; j++) {
+            bool looked_at = c->filled && s->cursors[j].filled; /* in an earlier chunk */
+            if (i != j && !looked_at && (d->streams[i].writes != 0 || d->streams[j].writes != 0)) {
                 struct extent a = extent_of(s, i, n), b = extent_of(s, j, n);
                 if (overlap(&a, &b)) {
                     return false;
@@ -396,12 +406,29 @@ static void copy_in(struct vt_slice *s, uint32_t i)
 
 static void copy_out(struct vt_slice *s, uint32_t i)
 {
-    struct vt_cursor *c = &s->cursors[i];
+    const struct vt_cursor *c = &s->cursors[i];
     const uint8_t *from = s->bounce[i] + (c->va & 63);
     for (uint32_t p = 0; p < c->n_pieces; p++) {
         memcpy(c->pieces[p].host, from, c->pieces[p].bytes);
         from += c->pieces[p].bytes;
     }
+}
+
+/* Written copies: those of tables, or all others. */
+static void copy_all_out(struct vt_slice *s, bool tables)
+{
+    for (uint32_t i = 0; i < s->k->d.n_streams; i++) {
+        const struct vt_cursor *c = &s->cursors[i];
+        if (c->bounced && c->access == VT_WRITES && c->filled == tables) {
+            copy_out(s, i);
+        }
+    }
+}
+
+/* A table in scattered pages is copied once a slice: too much of it for few iterations. */
+static bool is_worth_it(const struct vt_cursor *c, uint64_t n)
+{
+    return c->stride != 0 || c->width <= VT_PAGE_BYTES || c->width / COPIED_EACH <= n;
 }
 
 /* Where every stream's window is; how many of `most` iterations from here on are one chunk. 0 and
@@ -420,7 +447,7 @@ static uint64_t place_streams(struct vt_slice *s, uint64_t most, bool *copies)
         uint64_t more = (n - 1) * (uint64_t)magnitude(c->stride);
         int rc = cover(s, c, more);
         c->bounced = rc == VT_HYBRID_CROSSING;
-        rc = c->bounced ? find_pieces(s, c) : rc;
+        rc = !c->bounced ? rc : is_worth_it(c, most) ? find_pieces(s, c) : VT_HYBRID_FEW;
         if (rc != VT_GOES) {
             s->why = rc;
             return 0;
@@ -453,7 +480,7 @@ static void point(struct vt_slice *s)
             window = s->bounce[i] + (c->va & 63);
             if (!c->filled) {
                 copy_in(s, i);
-                c->filled = c->stride == 0 && c->access == VT_READS;
+                c->filled = c->stride == 0;
             }
         }
         s->hosts[i] = (uint8_t *)((uintptr_t)window - (uintptr_t)(intptr_t)d->streams[i].low);
@@ -553,10 +580,8 @@ void vt_slice_run(struct vt_slice *s, uint64_t limit)
         call.count = n;
         uint64_t done = s->k->run(&call);
         done = done < n ? done : n;
-        for (uint32_t i = 0; i < d->n_streams && copies && done != 0; i++) {
-            if (s->cursors[i].bounced && s->cursors[i].access == VT_WRITES) {
-                copy_out(s, i);
-            }
+        if (copies && done != 0) {
+            copy_all_out(s, false);
         }
         s->why = done < n ? VT_HYBRID_CHECKED : VT_GOES;
         s->iterations += done;
@@ -564,6 +589,7 @@ void vt_slice_run(struct vt_slice *s, uint64_t limit)
         s->bounced += copies;
         advance(s, done);
     }
+    copy_all_out(s, true);
     for (uint32_t i = 0; i < d->n_carries && s->iterations != 0; i++) {
         put(s, &d->carries[i], d->n_inputs + i, s->carries[i]);
     }

@@ -7,7 +7,8 @@
 
 #pragma GCC visibility push(hidden)
 
-#define VT_PIECES_MAX 18u /* pages of a window: 64 KiB and both ends */
+/* Pages of a window, and both ends. */
+#define VT_PIECES_MAX ((uint32_t)(VT_HYBRID_WINDOW_MAX / VT_PAGE_BYTES) + 2)
 
 struct vt_piece {
     uint8_t *host;
@@ -24,7 +25,8 @@ struct vt_cursor {
     uint64_t run_va, run_bytes;
     uint8_t *run_host;
     struct vt_walk_cache cache;
-    /* Its window lies in scattered pages: the pieces, and a copy in one. */
+    /* Its window lies in scattered pages: the pieces, and a copy in one. Of a table the copy is
+     * there until the slice ends. */
     bool bounced, filled;
     uint32_t n_pieces;
     struct vt_piece pieces[VT_PIECES_MAX];

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define ITERATIONS 64u
-#define ROOM ((size_t)256 << 10)
+#define ROOM ((size_t)4 << 20)
 
 static struct {
     struct vt_installed *of;

@@ -13,6 +13,7 @@
 _Static_assert(VT_HYBRID_STREAMS_MAX == VT_PIXEL_STREAMS_MAX, "streams");
 _Static_assert(VT_HYBRID_INPUTS_MAX == VT_PIXEL_INPUTS_MAX, "inputs");
 _Static_assert(VT_HYBRID_CARRIES_MAX == VT_PIXEL_CARRIES_MAX, "carries");
+_Static_assert(VT_HYBRID_WINDOW_MAX == VT_PIXEL_WINDOW_MAX, "bytes of a window");
 _Static_assert(VT_HYBRID_BLOCKS_MAX == VT_SYNTH_BLOCKS_MAX, "blocks");
 _Static_assert(VT_HYBRID_CODE_MAX == VT_SYNTH_BYTES_MAX, "bytes of code");
 _Static_assert(VT_HYBRID_NONE == VT_PIXEL_NONE, "none");

@@ -35,7 +35,7 @@
 #define VT_HYBRID_BLOCKS_MAX 64u
 #define VT_HYBRID_CODE_MAX 4096u
 #define VT_HYBRID_DISJOINT_MAX 256u
-#define VT_HYBRID_WINDOW_MAX 65536u
+#define VT_HYBRID_WINDOW_MAX 1048576u
 
 enum vt_hybrid_capability {
     VT_HYBRID_CAN_RUN = 1, /**< where this QEMU keeps registers was found: kernels can run */
