@@ -327,12 +327,6 @@ static size_t code_of(const struct qemu_plugin_tb *tb, uint8_t *code, size_t roo
     return n;
 }
 
-static void on_dr7(unsigned vcpu, void *reg)
-{
-    (void)vcpu;
-    vt_debugged = (vt_registers_read((int)(uintptr_t)reg) & 0xff) != 0;
-}
-
 /* Code whose second page this is has no address of its own: it is asked for. */
 static void note_pages(const struct qemu_plugin_tb *tb)
 {
@@ -355,21 +349,10 @@ static void note_pages(const struct qemu_plugin_tb *tb)
 
 void vt_hook_translated(struct qemu_plugin_tb *tb)
 {
-    size_t n_insns = qemu_plugin_tb_n_insns(tb);
-    if (n_insns == 0) {
+    if (qemu_plugin_tb_n_insns(tb) == 0) {
         return;
     }
     note_pages(tb);
-    struct qemu_plugin_insn *last = qemu_plugin_tb_get_insn(tb, n_insns - 1);
-    uint8_t bytes[16];
-    int dr7 = vt_registers_loads_dr7(bytes, qemu_plugin_insn_data(last, bytes, sizeof bytes));
-    if (dr7 >= 0) {
-        qemu_plugin_register_vcpu_insn_exec_cb(last, on_dr7, QEMU_PLUGIN_CB_R_REGS,
-                                               (void *)(uintptr_t)(unsigned)dr7);
-    }
-    if (vt_n_kernels == 0) {
-        return;
-    }
     uint8_t code[VT_HYBRID_CODE_MAX];
     size_t n = code_of(tb, code, sizeof code);
     for (uint32_t i = 0; i < VT_HYBRID_SLOTS; i++) {

@@ -27,7 +27,6 @@ extern struct vt_hybrid_control *vt_control;
 extern struct vt_hybrid_slot *vt_slots;
 extern struct vt_hybrid_mailbox *vt_mailbox;
 extern struct vt_memory vt_ram;
-extern bool vt_debugged; /**< the guest has hardware breakpoints: kernels would pass them by */
 
 /** An installed kernel. Made and dropped while no vCPU executes. */
 struct vt_installed {
@@ -91,9 +90,6 @@ bool vt_registers_located(void);
 /** VT_GOES, and paging and registers as they are; or VT_HYBRID_MODE. */
 int vt_registers_get(struct vt_paging *paging, struct vt_registers *r, uint64_t *pc, bool xmm);
 void vt_registers_put_xmm(const struct vt_registers *r);
-/** Whether an instruction is a MOV to DR7, and from which register. */
-int vt_registers_loads_dr7(const uint8_t *code, size_t bytes);
-uint64_t vt_registers_read(int reg);
 
 /* code.c */
 void vt_code_add(const void *host);

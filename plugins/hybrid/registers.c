@@ -3,11 +3,14 @@
  * The interface gives one register in thirty nanoseconds, as text-like bytes, and not all of what a
  * guard has to know. QEMU keeps them as words of its vCPU: the general ones in their order and the
  * PC right after, then the flags and what they are computed from, then the segments, then the
- * control registers. So they are looked for there: a run of words that agrees with everything the
- * interface says, and is the only one. Until it is found no kernel runs. At a block's beginning all
+ * control registers, and further on the debug registers. So they are looked for there: a run of
+ * words that agrees with everything the interface says, and is the only one; of the debug registers
+ * it says nothing, but what is fixed of them is like nothing else. Until all is found no kernel
+ * runs. At a block's beginning all
  * of them are there, and what is written there is what the block reads (docs/hybrid.md).
  *
- * Sources: Intel SDM volume 3 (CR0, CR4, EFER, segment descriptors); the behaviour of QEMU 11.1.
+ * Sources: Intel SDM volume 3 (CR0, CR4, EFER, segment descriptors, 17.2: DR4 to DR7); the
+ * behaviour of QEMU 11.1.
  */
 #include "plugin.h"
 
@@ -18,7 +21,7 @@
 
 #define WINDOW 131072 /* of QEMU's vCPU, from its beginning on */
 #define WORDS (WINDOW / 8)
-#define ATTEMPTS 64
+#define SKIP_MAX 65536  /* heads between two attempts */
 #define SEGMENT_WORDS 3 /* selector; base; limit and flags */
 
 /* Of names; the first sixteen as x86 numbers them. */
@@ -49,8 +52,8 @@ static GByteArray *bytes;
 
 static struct {
     bool found;
-    unsigned attempts, skip;
-    uint64_t *gpr, *pc, *segments, *control;
+    unsigned skip, skipped;
+    uint64_t *gpr, *pc, *segments, *control, *debug;
     uint64_t *xmm; /* of xmm0; NULL: not found (yet) */
     unsigned xmm_attempts;
 } at;
@@ -172,6 +175,20 @@ static bool fits_control(const uint64_t *here, const uint64_t *known)
            here[4] == known[CR4];
 }
 
+#define DR6_ONES ((uint64_t)0xffff0ff0)
+#define DR6_CAUSES ((uint64_t)0xe00f)
+#define DR7_ONES ((uint64_t)0x400)
+#define DR7_ENABLED ((uint64_t)0xff)
+
+/* DR0 to DR7 while no breakpoint is set; of four breakpoints, what QEMU made of them follows. */
+static bool fits_debug(const uint64_t *here, const uint64_t *known)
+{
+    (void)known;
+    return here[4] == 0 && here[5] == 0 && (here[6] & ~DR6_CAUSES) == DR6_ONES &&
+           here[7] >> 32 == 0 && (here[7] & (DR7_ONES | DR7_ENABLED)) == DR7_ONES && here[8] == 0 &&
+           here[9] == 0 && here[10] == 0 && here[11] == 0;
+}
+
 static void locate(void)
 {
     static uint64_t words[WORDS + 64];
@@ -185,8 +202,7 @@ static void locate(void)
         }
         different += i < 16 && known[i] > 1;
     }
-    if (cpu == NULL || (uintptr_t)cpu % 8 != 0 || different < 6 ||
-        known[FS_BASE] == known[GS_BASE] || known[CR3] == 0) {
+    if (cpu == NULL || (uintptr_t)cpu % 8 != 0 || different < 6 || known[CR3] == 0) {
         return;
     }
     size_t n = copy_window(cpu, words);
@@ -198,12 +214,14 @@ static void locate(void)
     size_t segments = only(words, pc + 2, pc + 48, known, fits_segments);
     size_t control =
         segments != 0 ? only(words, segments + 18, segments + 128, known, fits_control) : 0;
-    if (control != 0) {
+    size_t debug = control != 0 ? only(words, control + 5, n - 12, known, fits_debug) : 0;
+    if (debug != 0) {
         uint64_t *base = (uint64_t *)(void *)cpu;
         at.gpr = base + general;
         at.pc = base + pc;
         at.segments = base + segments;
         at.control = base + control;
+        at.debug = base + debug;
         at.found = true;
         __atomic_store_n(&vt_header->capabilities, VT_HYBRID_CAN_RUN, __ATOMIC_RELEASE);
     }
@@ -211,8 +229,9 @@ static void locate(void)
 
 bool vt_registers_located(void)
 {
-    if (!at.found && at.attempts < ATTEMPTS && at.skip++ % 16 == 0) {
-        at.attempts++;
+    if (!at.found && at.skipped++ == at.skip) {
+        at.skipped = 0;
+        at.skip = at.skip < SKIP_MAX ? 2 * at.skip + 1 : SKIP_MAX;
         locate();
     }
     return at.found;
@@ -226,7 +245,8 @@ int vt_registers_get(struct vt_paging *paging, struct vt_registers *r, uint64_t 
                                  .cr0 = at.control[0],
                                  .cr3 = at.control[3],
                                  .cr4 = at.control[4]};
-    if (vt_debugged || vt_mode_of(&mode, xmm, paging) != VT_GOES) {
+    /* Kernels would pass hardware breakpoints by. */
+    if ((at.debug[7] & DR7_ENABLED) != 0 || vt_mode_of(&mode, xmm, paging) != VT_GOES) {
         return VT_HYBRID_MODE;
     }
     *pc = *at.pc;
@@ -250,21 +270,4 @@ void vt_registers_put_xmm(const struct vt_registers *r)
             (void)qemu_plugin_write_register(vectors[i], bytes);
         }
     }
-}
-
-/* [REX] 0f 23 /7: mov dr7, reg. */
-int vt_registers_loads_dr7(const uint8_t *code, size_t n)
-{
-    size_t i = 0;
-    unsigned rex = n > 0 && (code[0] & 0xf0) == 0x40 ? code[i++] : 0;
-    if (i + 3 > n || code[i] != 0x0f || code[i + 1] != 0x23 || (code[i + 2] >> 3 & 7) != 7) {
-        return -1;
-    }
-    return (int)((code[i + 2] & 7u) | (rex & 1) << 3);
-}
-
-uint64_t vt_registers_read(int reg)
-{
-    uint64_t value;
-    return read_bytes(handles[reg & 15], &value, sizeof value) ? value : UINT64_MAX;
 }
