@@ -119,8 +119,8 @@ static int note_alignment(struct vt_making *m)
         }
         const struct vt_access *a = &m->accesses[o];
         const struct vt_pixel_stream *stream = &m->k->program.streams[a->stream];
-        if (a->index_term != 0 || a->offset % 16 != 0 || stream->stride_input != VT_PIXEL_NONE ||
-            stream->stride % 16 != 0) {
+        if (a->offset % 16 != 0 ||
+            (stream->stride_input == VT_PIXEL_NONE && stream->stride % 16 != 0)) {
             return vt_refuse_access(m, &s->operations[o],
                                     "must be aligned, and does not go on by sixteens");
         }
@@ -147,6 +147,9 @@ int vt_analyse_accesses(struct vt_making *m, int32_t stride_register[VT_PIXEL_ST
     for (uint32_t i = 0; i < s->n_aligned && rc == 0; i++) {
         uint32_t o = aligned_operation(s, i);
         m->accesses[o].aligned |= o < n;
+        if (o < n && m->accesses[o].index_term != 0 && s->operations[o].loop < 0) {
+            rc = vt_must_be_even(m, &s->operations[o], m->accesses[o].index_term);
+        }
     }
     m->happens = s->comes_back;
     for (uint32_t i = 0; i < m->n_must; i++) {

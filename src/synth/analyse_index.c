@@ -161,6 +161,14 @@ static vt_term number(const struct vt_making *m, unsigned bits, uint64_t value)
     return vt_term_const(m->terms, bits, value);
 }
 
+int vt_must_be_even(struct vt_making *m, const struct vt_memory_operation *o, vt_term index)
+{
+    vt_term low = vt_term_extract(m->terms, index, 0, 4);
+    return must(m, vt_term_compare(m->terms, VT_PIXEL_EQ, low, number(m, 4, 0)))
+               ? 0
+               : vt_refuse_access(m, o, "too much that has to be checked");
+}
+
 static bool add_moving(struct vt_linear *to, uint32_t reg, uint64_t times)
 {
     uint32_t at = 0;

@@ -71,6 +71,8 @@ int vt_analyse_address(struct vt_making *m, const struct vt_memory_operation *o,
 bool vt_find_stride(const struct vt_making *m, const struct vt_linear *position, int64_t *constant,
                     int32_t *reg);
 int vt_refuse_access(struct vt_making *m, const struct vt_memory_operation *o, const char *why);
+/** The index is a multiple of 16, or the iteration does not happen. VT_E_UNSUPPORTED. */
+int vt_must_be_even(struct vt_making *m, const struct vt_memory_operation *o, vt_term index);
 /** Fills accesses, `happens`, and k's streams; strides that are registers become
  * stride_register[i], else -1. VT_E_UNSUPPORTED. */
 int vt_analyse_accesses(struct vt_making *m, int32_t stride_register[VT_PIXEL_STREAMS_MAX]);

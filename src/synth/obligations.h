@@ -54,6 +54,11 @@ int vt_oblige_trips_program(struct vt_prover *p); /**< what it is made of; makes
 int vt_oblige_claims(struct vt_prover *p);
 int vt_oblige_windows(struct vt_prover *p);
 
+/** An inner loop's variables in a trip, by the trip's number (64 bits): what goes on by a constant
+ * is initial + constant × trip, anything else a new symbol. How many are of the first kind. */
+uint32_t vt_in_trip(struct vt_prover *p, const struct vt_inner_loop *loop, vt_term trip,
+                    vt_term to[VT_PIXEL_VARIABLES_MAX]);
+
 /** The pairs that the argument needs disjoint. UINT32_MAX: more than `room`. */
 uint32_t vt_kernel_disjoint(const struct vt_synth_kernel *k, struct vt_disjoint *pairs,
                             uint32_t room);

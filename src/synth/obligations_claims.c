@@ -144,33 +144,59 @@ static int oblige_strides(struct vt_prover *p)
     return rc;
 }
 
-/* Guards see to it that the first position of these streams is aligned. */
+/* The lowest four bits are 0. */
+static vt_term is_even(struct vt_prover *p, vt_term address)
+{
+    return vt_term_compare(p->t, VT_PIXEL_EQ, vt_term_extract(p->t, address, 0, 4),
+                           vt_term_const(p->t, 4, 0));
+}
+
+/* An address within an inner loop, as it is in any trip of it and of those around it. */
+static vt_term in_any_trip(struct vt_prover *p, vt_term address)
+{
+    const struct vt_summary *code = &p->code;
+    int32_t which = -1;
+    for (uint32_t i = 0; i < code->n_operations && which < 0; i++) {
+        which = code->operations[i].address == address ? code->operations[i].loop : -1;
+    }
+    for (; which >= 0; which = code->loops[which].parent) {
+        vt_term to[VT_PIXEL_VARIABLES_MAX];
+        (void)vt_in_trip(p, &code->loops[which], vt_term_symbol(p->t, 64, "trip"), to);
+        address = vt_term_substitute(p->t, address, code->loops[which].variable, to,
+                                     code->loops[which].n);
+    }
+    return address;
+}
+
+/* Guards see to it that the first position of these streams is aligned, and a stride that is an
+ * input, which stays. */
 static int oblige_alignment(struct vt_prover *p)
 {
     struct vt_terms *t = p->t;
-    vt_term assumed[VT_ASSUMED_MAX + VT_PIXEL_STREAMS_MAX], none = vt_term_const(t, 4, 0);
+    vt_term assumed[VT_ASSUMED_MAX + 2 * VT_PIXEL_STREAMS_MAX], yes = vt_term_const(t, 1, 1);
     memcpy(assumed, p->happens, sizeof p->happens);
     uint32_t n = p->n_happens;
     for (uint32_t i = 0; i < p->k->program.n_streams; i++) {
         if (p->k->aligned[i]) {
-            vt_term position = vt_position_term(t, p->k, i, &p->pixel, false);
-            assumed[n++] =
-                vt_term_compare(t, VT_PIXEL_EQ, vt_term_extract(t, position, 0, 4), none);
+            assumed[n++] = is_even(p, vt_position_term(t, p->k, i, &p->pixel, false));
+            if (p->k->program.streams[i].stride_input != VT_PIXEL_NONE) {
+                assumed[n++] = is_even(p, stride_of(p, i));
+            }
         }
     }
     char name[48];
     int rc = 0;
     for (uint32_t i = 0; i < p->k->program.n_streams && rc == 0; i++) {
         if (p->k->aligned[i]) {
-            vt_term position = vt_position_term(t, p->k, i, &p->pixel, true);
             snprintf(name, sizeof name, "stream.%u.aligned", i);
-            rc = vt_oblige_equal(p, name, assumed, n, vt_term_extract(t, position, 0, 4), none);
+            rc = vt_oblige_equal(p, name, assumed, n,
+                                 is_even(p, vt_position_term(t, p->k, i, &p->pixel, true)), yes);
         }
     }
     for (uint32_t i = 0; i < p->code.n_aligned && rc == 0; i++) {
         snprintf(name, sizeof name, "aligned.%u", i);
-        rc = vt_oblige_equal(p, name, assumed, n, vt_term_extract(t, p->code.aligned[i], 0, 4),
-                             none);
+        rc = vt_oblige_equal(p, name, assumed, n, is_even(p, in_any_trip(p, p->code.aligned[i])),
+                             yes);
     }
     return rc;
 }

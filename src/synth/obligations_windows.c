@@ -41,9 +41,8 @@ static bool step_of(struct vt_prover *p, const struct vt_inner_loop *loop, uint3
     return true;
 }
 
-/* The loop's variables in a trip, by the trip's number; what is no count is a new symbol each. */
-static uint32_t in_trip(struct vt_prover *p, const struct vt_inner_loop *loop, vt_term trip,
-                        vt_term to[VT_PIXEL_VARIABLES_MAX])
+uint32_t vt_in_trip(struct vt_prover *p, const struct vt_inner_loop *loop, vt_term trip,
+                    vt_term to[VT_PIXEL_VARIABLES_MAX])
 {
     uint32_t counts = 0;
     for (uint32_t v = 0; v < loop->n; v++) {
@@ -100,7 +99,7 @@ static vt_term condition_before(struct vt_prover *p, int32_t which, vt_term trip
     const struct vt_inner_loop *loop = &p->pixel.loops[which];
     vt_term from[OTHERS_MAX + VT_PIXEL_VARIABLES_MAX], to[OTHERS_MAX + VT_PIXEL_VARIABLES_MAX];
     vt_term before = vt_term_2(p->t, VT_PIXEL_SUB, trip, vt_term_const(p->t, 64, 1));
-    in_trip(p, loop, before, to);
+    vt_in_trip(p, loop, before, to);
     memcpy(from, loop->variable, loop->n * sizeof *from);
     uint32_t others = of_trip(p, which, from + loop->n, to + loop->n, OTHERS_MAX);
     return others == OTHERS_MAX
@@ -119,7 +118,7 @@ static int try_counted(struct vt_prover *p, const char *name, const struct vt_me
     for (int32_t which = o->loop; which >= 0; which = p->pixel.loops[which].parent) {
         const struct vt_inner_loop *loop = &p->pixel.loops[which];
         vt_term trip = vt_term_symbol(p->t, 64, "trip"), zero = vt_term_const(p->t, 64, 0);
-        if (in_trip(p, loop, trip, to) == 0 || n + 2 > VT_ASSUMED_MAX) {
+        if (vt_in_trip(p, loop, trip, to) == 0 || n + 2 > VT_ASSUMED_MAX) {
             return 0;
         }
         vt_term condition = condition_before(p, which, trip);

@@ -83,6 +83,75 @@ static void a_table_of_1_mib(void **state)
     is_refused("8b0625ffff07008b048389074883c6044883c7044839d675e7", "too far");
 }
 
+/* Without the guard nothing would be aligned. */
+static void needs_alignment(const char *hex)
+{
+    struct vt_synth_kernel *k = kernel(hex);
+    is_proven(k);
+    vt_synth_kernel_destroy(k);
+    k = kernel(hex);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < k->program.n_streams; i++) {
+        n += k->aligned[i];
+        k->aligned[i] = false;
+    }
+    assert_int_equal(n, 1);
+    is_refuted(k, "aligned.");
+}
+
+/* An inner loop that goes on by sixteens stays aligned; one that goes on by eights does not. */
+static void inner_loops_that_are_aligned(void **state)
+{
+    (void)state;
+    /* 0: xor eax, eax; pxor xmm0, xmm0; 1: paddd xmm0, [rsi + rax]; add rax, 16; cmp rax, r8; jne
+     * 1b; movd [rdi], xmm0; add rsi, 256; add rdi, 4; cmp rsi, rdx; jne 0b */
+    needs_alignment(
+        "31c0660fefc0660ffe04064883c0104c39c075f2660f7e074881c6000100004883c7044839d675d8");
+    is_refuted(
+        kernel("31c0660fefc0660ffe04064883c0084c39c075f2660f7e074881c6000100004883c7044839d675d8"),
+        "aligned.");
+}
+
+/* A stride that is a register is guarded with the position: with and without an inner loop. */
+static void strides_that_are_aligned(void **state)
+{
+    (void)state;
+    /* … add rsi, rcx … */
+    needs_alignment("31c0660fefc0660ffe04064883c0104c39c075f2660f7e074801ce4883c7044839d675dc");
+    /* paddd xmm0, [rsi]; add rsi, rcx; add rdi, 1; cmp rdi, rdx; jne */
+    needs_alignment("660ffe064801ce4883c7014839d775f0");
+    /* … add rsi, 8 … */
+    is_refused("660ffe064883c6084839d675f3", "sixteens");
+}
+
+/* An index of a vector in a table: what is no multiple of 16 is not the kernel's. */
+static void indices_that_are_aligned(void **state)
+{
+    (void)state;
+    /* movzx eax, byte [rsi]; movdqa xmm0, [rbx + rax]; movdqu [rdi], xmm0; add rdi, 16; add rsi, 1;
+     * cmp rsi, rdx; jne */
+    static const char hex[] = "0fb606660f6f0403f30f7f074883c7104883c6014839d675e7";
+    needs_alignment(hex);
+    struct vt_synth_kernel *k = kernel(hex);
+    uint32_t checks = 0;
+    for (uint32_t i = 0; i < k->program.n_insns; i++) {
+        struct vt_pixel_insn *insn = &k->program.insns[i];
+        if (insn->op == VT_PIXEL_CHECK) { /* it holds, whatever is loaded */
+            *insn = (struct vt_pixel_insn){.op = VT_PIXEL_CONST,
+                                           .bits = 1,
+                                           .a = VT_PIXEL_NONE,
+                                           .b = VT_PIXEL_NONE,
+                                           .c = VT_PIXEL_NONE};
+            checks++;
+        }
+    }
+    assert_int_not_equal(checks, 0);
+    assert_null(k->trips);
+    struct vt_error err = {0};
+    assert_int_equal(vt_synth_prove(k, NULL, &err), VT_E_REFUSED);
+    vt_synth_kernel_destroy(k);
+}
+
 int main(void)
 {
     struct vt_error err;
@@ -91,8 +160,9 @@ int main(void)
         return 77;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_table_of_256_kib),
-        cmocka_unit_test(a_table_of_1_mib),
+        cmocka_unit_test(a_table_of_256_kib),           cmocka_unit_test(a_table_of_1_mib),
+        cmocka_unit_test(inner_loops_that_are_aligned), cmocka_unit_test(strides_that_are_aligned),
+        cmocka_unit_test(indices_that_are_aligned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
