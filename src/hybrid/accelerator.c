@@ -2,6 +2,7 @@
  * those that win. See vitrine/hybrid.h.
  *
  *   accelerator.c  a round: record, choose
+ *   pace.c         when the next one is
  *   install.c      make, prove, install, on the host or a GPU
  *   measure.c      a kernel against the guest's own code
  *   ledger.c       what was done, as JSON
@@ -20,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define THRESHOLD 10000u
 #define THRESHOLD_MIN 1000u
@@ -30,11 +30,6 @@
 #define CANARY_PERIOD 256u
 /* How long a kernel that is ready waits at most for others that are being proven. */
 #define UNUSED_NS 250000000u
-/* Between two looks: after something was found; at most; and how long one goes without asking
- * whether all is over. */
-#define PAUSE_MS 500u
-#define PAUSE_MAX_MS 8000u
-#define PAUSE_SLICE_MS 50u
 #define OUTER_LESS 16u    /* a loop around a hot one may have so many times fewer iterations */
 #define LOOPS_A_ROUND 32u /* that are looked at, hottest first */
 #define SHARE_MIN 0.2     /* percent of the instructions below which nothing can be won */
@@ -201,6 +196,7 @@ int vt_accelerator_create(struct vt_target *target, const struct vt_accelerator_
         return rc;
     }
     vt_accel_enable(a->accel, true);
+    vt_accelerator_pace(a);
     *accelerator = a;
     return 0;
 }
@@ -416,21 +412,13 @@ int vt_accelerator_round(struct vt_accelerator *a, uint32_t *found, struct vt_er
         rc = vt_accelerator_commit(a, err);
         adapt(a, tried, won);
     }
+    if (rc == 0 && won == 0) {
+        vt_accelerator_paid(a);
+    }
     if (rc == 0) {
         rc = vt_accelerator_stopped(a) ? vt_fail(err, VT_E_INTERRUPTED, "interrupted") : 0;
     }
     return rc;
-}
-
-void vt_accelerator_pause(struct vt_accelerator *a, uint32_t found)
-{
-    a->pause_ms = found != 0 || a->pause_ms == 0 ? PAUSE_MS : a->pause_ms * 2;
-    a->pause_ms = a->pause_ms < PAUSE_MAX_MS ? a->pause_ms : PAUSE_MAX_MS;
-    for (uint64_t end = vt_deadline_ms(a->pause_ms);
-         vt_now_ns() < end && !vt_accelerator_stopped(a);) {
-        struct timespec slice = {.tv_nsec = PAUSE_SLICE_MS * 1000000L};
-        (void)nanosleep(&slice, NULL);
-    }
 }
 
 const struct vt_ledger_row *vt_accelerator_ledger(struct vt_accelerator *a, uint32_t *n)

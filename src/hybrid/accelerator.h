@@ -8,13 +8,28 @@
 
 #include <limits.h>
 
+#define VT_PACE_RUNNERS 64u
+
+/** When it looks again; pace.c's. */
+struct vt_pace {
+    uint64_t ms;          /* the last pause; 0: there was none */
+    int64_t allowance_ns; /* for looks that win nothing, until counted_ns */
+    uint64_t counted_ns;
+    bool somebody; /* runs for the first time, and was not looked at yet */
+    struct {
+        int32_t pid;
+        uint32_t seen;
+    } runners[VT_PACE_RUNNERS]; /* seen running; the oldest is forgotten */
+    uint32_t next;
+};
+
 struct vt_accelerator {
     struct vt_target *target;
     struct vt_accel *accel;
     struct vt_hybrid_worker *worker;       /* or NULL: no GPU */
     struct vt_accelerator_options options; /* with defaults filled in */
     uint64_t threshold;
-    uint64_t pause_ms; /* the last one */
+    struct vt_pace pace;
     char cache[PATH_MAX];
     struct vt_ledger_row *rows;
     struct vt_synth_kernel **kernels; /* of rows that a GPU is still to be tried for, or NULL */
@@ -25,6 +40,11 @@ struct vt_accelerator {
 
 bool vt_accelerator_stopped(const struct vt_accelerator *a);
 void vt_accelerator_tell(struct vt_accelerator *a, const struct vt_ledger_row *row);
+
+/** Begins. */
+void vt_accelerator_pace(struct vt_accelerator *a);
+/** For a look that won nothing. */
+void vt_accelerator_paid(struct vt_accelerator *a);
 
 /** From the cache, or made and proven. NULL: the row says why not. */
 struct vt_synth_kernel *vt_accelerator_kernel(struct vt_accelerator *a,
