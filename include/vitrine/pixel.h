@@ -30,8 +30,8 @@ extern "C" {
 #define VT_PIXEL_NONE UINT32_MAX
 #define VT_PIXEL_VALUES_MAX 16384u
 #define VT_PIXEL_STREAMS_MAX 16u
-#define VT_PIXEL_INPUTS_MAX 64u
-#define VT_PIXEL_CARRIES_MAX 64u
+#define VT_PIXEL_INPUTS_MAX 96u
+#define VT_PIXEL_CARRIES_MAX 96u
 #define VT_PIXEL_LOOPS_MAX 16u
 #define VT_PIXEL_NESTING_MAX 4u
 #define VT_PIXEL_VARIABLES_MAX 64u   /**< of one inner loop */

@@ -63,9 +63,11 @@ struct vt_linear {
 };
 
 enum vt_place_kind {
-    VT_PLACE_GPR, /**< 64 bits */
-    VT_PLACE_XMM_LOW,
+    VT_PLACE_GPR,     /**< 64 bits */
+    VT_PLACE_XMM_LOW, /**< a vector register's bits 0-63, */
     VT_PLACE_XMM_HIGH,
+    VT_PLACE_YMM_LOW, /**< 128-191, */
+    VT_PLACE_YMM_HIGH,
     VT_PLACE_FS_BASE, /**< inputs only */
     VT_PLACE_GS_BASE,
     VT_PLACE_CELL, /**< memory that stays where it is: `bytes` at `address`, which no iteration
@@ -73,10 +75,15 @@ enum vt_place_kind {
 };
 struct vt_place {
     uint8_t kind;
-    uint8_t reg;   /**< GPR, XMM */
+    uint8_t reg;   /**< GPR, XMM, YMM */
     uint8_t bytes; /**< CELL: 1, 2, 4, 8 */
     struct vt_linear address;
 };
+
+static inline bool vt_place_is_vector(uint8_t kind)
+{
+    return kind >= VT_PLACE_XMM_LOW && kind <= VT_PLACE_YMM_HIGH;
+}
 
 /** What is guarded at run time beside permissions: these bytes must not overlap, for any of the
  * iterations that are run. Below n_streams a stream, all its windows; then cells among inputs and
@@ -103,7 +110,8 @@ struct vt_synth_kernel {
     struct vt_place
         carries[VT_PIXEL_CARRIES_MAX]; /**< of program.carries: from where and to where */
     struct vt_linear streams[VT_PIXEL_STREAMS_MAX]; /**< position at the head */
-    bool aligned[VT_PIXEL_STREAMS_MAX]; /**< x86 would fault unless the position is aligned to 16 */
+    uint8_t aligned[VT_PIXEL_STREAMS_MAX]; /**< 16, 32: x86 would fault unless the position is
+                                                aligned to that */
     struct vt_disjoint disjoint[VT_SYNTH_DISJOINT_MAX];
     uint32_t n_disjoint;
     uint32_t instructions; /**< of one iteration at most, inner loops once */
@@ -127,6 +135,8 @@ int vt_synth_loop_finish(struct vt_synth_loop *loop, struct vt_error *err);
 /** Whether an operand counts from the instruction itself: a kernel of it holds at loop->head alone,
  * and nowhere else where the same bytes lie. */
 bool vt_synth_loop_is_bound(const struct vt_synth_loop *loop);
+/** Whether some instruction faults unless AVX is enabled. */
+bool vt_synth_loop_wants_avx(const struct vt_synth_loop *loop);
 
 struct vt_proof_options {
     uint32_t timeout_ms;   /**< for each obligation; 0: 20000 */

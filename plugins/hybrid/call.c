@@ -61,7 +61,9 @@ static int get(struct vt_slice *s, const struct vt_hybrid_place *place, uint32_t
         break;
     case VT_HYBRID_XMM_LOW:
     case VT_HYBRID_XMM_HIGH:
-        v = s->r->xmm[place->reg][place->kind == VT_HYBRID_XMM_HIGH];
+    case VT_HYBRID_YMM_LOW:
+    case VT_HYBRID_YMM_HIGH:
+        v = s->r->xmm[place->reg][place->kind - VT_HYBRID_XMM_LOW];
         break;
     case VT_HYBRID_FS_BASE:
         v = s->r->fs_base;
@@ -91,7 +93,9 @@ static void put(struct vt_slice *s, const struct vt_hybrid_place *place, uint32_
         break;
     case VT_HYBRID_XMM_LOW:
     case VT_HYBRID_XMM_HIGH:
-        s->r->xmm[place->reg][place->kind == VT_HYBRID_XMM_HIGH] = value;
+    case VT_HYBRID_YMM_LOW:
+    case VT_HYBRID_YMM_HIGH:
+        s->r->xmm[place->reg][place->kind - VT_HYBRID_XMM_LOW] = value;
         s->r->xmm_changed |= (uint16_t)(1u << place->reg);
         break;
     case VT_HYBRID_CELL:
@@ -177,7 +181,8 @@ int vt_slice_begin(struct vt_slice *s)
         c->run_bytes = 0;
         c->cache.table = NULL;
         c->bounced = c->filled = false;
-        if (stream->aligned != 0 && ((position | (uint64_t)c->stride) & 15) != 0) {
+        if (stream->aligned != 0 &&
+            ((position | (uint64_t)c->stride) & (stream->aligned - 1U)) != 0) {
             return VT_HYBRID_UNALIGNED;
         }
         if (c->stride > (INT64_C(1) << 40) || c->stride < -(INT64_C(1) << 40)) {

@@ -16,7 +16,7 @@ static struct {
     struct vt_installed *of;
     bool discarded;
     uint64_t root;
-    uint64_t gpr[16], xmm[16][2], cells[VT_HYBRID_CARRIES_MAX];
+    uint64_t gpr[16], xmm[16][4], cells[VT_HYBRID_CARRIES_MAX];
     struct area {
         uint8_t *host;
         uint64_t bytes;
@@ -104,7 +104,7 @@ static void expect_registers(const struct vt_slice *s)
         if (p->kind == VT_HYBRID_GPR) {
             out.gpr[p->reg] = s->carries[i];
         } else if (p->kind != VT_HYBRID_CELL) {
-            out.xmm[p->reg][p->kind == VT_HYBRID_XMM_HIGH] = s->carries[i];
+            out.xmm[p->reg][p->kind - VT_HYBRID_XMM_LOW] = s->carries[i];
         }
     }
 }
@@ -155,8 +155,11 @@ enum vt_canary_result vt_canary_end(struct vt_installed *k, struct vt_slice *s)
     if (discarded) {
         return VT_CANARY_DISCARDED;
     }
-    bool same = memcmp(out.gpr, s->r->gpr, sizeof out.gpr) == 0 &&
-                (!s->k->xmm || memcmp(out.xmm, s->r->xmm, sizeof out.xmm) == 0);
+    bool same = memcmp(out.gpr, s->r->gpr, sizeof out.gpr) == 0;
+    size_t known = s->k->vectors == VT_AVX ? 32 : s->k->vectors == VT_SSE ? 16 : 0;
+    for (unsigned i = 0; i < 16 && same; i++) {
+        same = memcmp(out.xmm[i], s->r->xmm[i], known) == 0;
+    }
     for (uint32_t i = 0; i < out.n_areas && same; i++) {
         same = memcmp(out.areas[i].host, out.areas[i].copy, out.areas[i].bytes) == 0;
     }

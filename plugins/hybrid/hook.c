@@ -132,7 +132,7 @@ static int guard(struct vt_installed *k, uint64_t blocks)
     if (!vt_registers_located()) {
         return VT_HYBRID_MODE;
     }
-    int rc = vt_registers_get(&paging, &registers, &pc, k->kernel.xmm);
+    int rc = vt_registers_get(&paging, &registers, &pc, k->kernel.vectors);
     if (rc == VT_GOES && (k->kernel.d.flags & VT_HYBRID_ONLY_HERE) != 0 && pc != k->kernel.d.head) {
         rc = VT_HYBRID_CODE;
     }
@@ -195,7 +195,7 @@ static void run(struct vt_installed *k)
      */
     vt_canary_discard();
     if (registers.xmm_changed != 0) {
-        vt_registers_put_xmm(&registers);
+        vt_registers_put_xmm(&registers, k->kernel.vectors);
     }
     k->slices++;
     add(&s->slices, 1);

@@ -49,13 +49,21 @@ static bool is_place(const struct vt_hybrid_place *p, bool carry)
            (p->kind != VT_HYBRID_CELL || (bytes && is_linear(&p->address)));
 }
 
+/* Also of a place that has a wrong kind, or none. */
+static enum vt_vectors vectors_of(const struct vt_hybrid_place *p)
+{
+    return p->kind == VT_HYBRID_YMM_LOW || p->kind == VT_HYBRID_YMM_HIGH   ? VT_AVX
+           : p->kind == VT_HYBRID_XMM_LOW || p->kind == VT_HYBRID_XMM_HIGH ? VT_SSE
+                                                                           : VT_NO_VECTORS;
+}
+
 static bool is_stream(const struct vt_hybrid_stream *s, const struct vt_hybrid_kernel *d)
 {
     return is_position(&s->position, d) && s->low < s->high &&
            (int64_t)s->high - s->low <= (int64_t)VT_HYBRID_WINDOW_MAX &&
            s->low >= -(int32_t)VT_HYBRID_WINDOW_MAX && s->high <= (int32_t)VT_HYBRID_WINDOW_MAX &&
            (s->stride_input == VT_HYBRID_NONE || s->stride_input < d->n_inputs) && s->reads <= 1 &&
-           s->writes <= 1 && s->aligned <= 1;
+           s->writes <= 1 && (s->aligned == 0 || s->aligned == 16 || s->aligned == 32);
 }
 
 static bool are_blocks(struct vt_kernel *k)
@@ -136,15 +144,12 @@ uint32_t vt_kernel_check(struct vt_kernel *k)
     if (!are_blocks(k)) {
         return VT_HYBRID_REFUSED_CODE;
     }
-    for (uint32_t i = 0; i < d->n_inputs; i++) {
-        good = good && is_place(&d->inputs[i], false);
-        k->xmm = k->xmm || d->inputs[i].kind == VT_HYBRID_XMM_LOW ||
-                 d->inputs[i].kind == VT_HYBRID_XMM_HIGH;
-    }
-    for (uint32_t i = 0; i < d->n_carries; i++) {
-        good = good && is_place(&d->carries[i], true);
-        k->xmm = k->xmm || d->carries[i].kind == VT_HYBRID_XMM_LOW ||
-                 d->carries[i].kind == VT_HYBRID_XMM_HIGH;
+    k->vectors = (d->flags & VT_HYBRID_WANTS_AVX) != 0 ? VT_AVX : VT_NO_VECTORS;
+    for (uint32_t i = 0; i < d->n_inputs + d->n_carries; i++) {
+        bool carry = i >= d->n_inputs;
+        const struct vt_hybrid_place *p = carry ? &d->carries[i - d->n_inputs] : &d->inputs[i];
+        good = good && is_place(p, carry);
+        k->vectors = vectors_of(p) > k->vectors ? vectors_of(p) : k->vectors;
     }
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < d->n_streams && good; i++) {

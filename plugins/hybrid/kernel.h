@@ -13,10 +13,10 @@ struct vt_kernel {
     struct vt_hybrid_kernel d; /**< every number in it is within its bounds */
     vt_image_entry *run, *trips;
     uint8_t *image;
-    size_t image_bytes;  /**< mapped */
-    uint32_t head_block; /**< the block with at == 0 */
-    bool xmm;            /**< some place is a vector register */
-    bool writes;         /**< some stream does, or a carry is a cell */
+    size_t image_bytes;      /**< mapped */
+    uint32_t head_block;     /**< the block with at == 0 */
+    enum vt_vectors vectors; /**< some place is a vector register, or flags say so */
+    bool writes;             /**< some stream does, or a carry is a cell */
 };
 
 /** Checks and completes what was copied to k->d; enum vt_hybrid_refusal. */

@@ -46,9 +46,10 @@ struct vt_paging {
                                       but between STAC and CLAC */
     bool user_keys, kernel_keys; /**< protection keys are in force for such pages */
 };
-/** VT_GOES and what kernels have to know of it; or VT_HYBRID_MODE. `vectors`: the loop has
- * instructions of SSE. */
-int vt_mode_of(const struct vt_mode *m, bool vectors, struct vt_paging *p);
+/** What a loop has instructions of; AVX with SSE. */
+enum vt_vectors { VT_NO_VECTORS, VT_SSE, VT_AVX };
+/** VT_GOES and what kernels have to know of it; or VT_HYBRID_MODE. */
+int vt_mode_of(const struct vt_mode *m, enum vt_vectors vectors, struct vt_paging *p);
 
 enum vt_access { VT_READS, VT_WRITES, VT_EXECUTES };
 
@@ -73,7 +74,7 @@ int vt_walk(const struct vt_memory *m, const struct vt_paging *p, struct vt_walk
 struct vt_registers {
     uint64_t *gpr; /**< 16, as x86 numbers them */
     uint64_t fs_base, gs_base;
-    uint64_t xmm[16][2];
+    uint64_t xmm[16][4];  /**< of ymm; the upper two for loops of AVX alone */
     uint16_t xmm_changed; /**< bit per register, for whoever writes them back */
 };
 

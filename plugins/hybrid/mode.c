@@ -12,6 +12,7 @@
 #define H_CS64 ((uint32_t)1 << 15)
 #define H_SMM ((uint32_t)1 << 19)
 #define H_GUEST ((uint32_t)1 << 21)
+#define H_AVX ((uint32_t)1 << 28) /* CR4.OSXSAVE, and XCR0 has SSE and AVX */
 #define FLAG_TF ((uint64_t)1 << 8)
 #define FLAG_AC ((uint64_t)1 << 18)
 #define CR0_EM ((uint64_t)1 << 2)
@@ -24,7 +25,7 @@
 #define CR4_PKE ((uint64_t)1 << 22)
 #define CR4_PKS ((uint64_t)1 << 24)
 
-int vt_mode_of(const struct vt_mode *m, bool vectors, struct vt_paging *p)
+int vt_mode_of(const struct vt_mode *m, enum vt_vectors vectors, struct vt_paging *p)
 {
     const uint32_t wanted = H_PE | H_LMA | H_CS64;
     bool user = (m->hflags & 3) == 3, ac = (m->eflags & FLAG_AC) != 0;
@@ -33,7 +34,11 @@ int vt_mode_of(const struct vt_mode *m, bool vectors, struct vt_paging *p)
         return VT_HYBRID_MODE;
     }
     /* An operating system that saves vector registers only when somebody wants them faults here. */
-    if (vectors && ((m->cr0 & (CR0_EM | CR0_TS)) != 0 || (m->cr4 & CR4_OSFXSR) == 0)) {
+    if (vectors != VT_NO_VECTORS &&
+        ((m->cr0 & (CR0_EM | CR0_TS)) != 0 || (m->cr4 & CR4_OSFXSR) == 0)) {
+        return VT_HYBRID_MODE;
+    }
+    if (vectors == VT_AVX && (m->hflags & H_AVX) == 0) {
         return VT_HYBRID_MODE;
     }
     if (user && ac && (m->cr0 & CR0_AM) != 0) { /* each access must be aligned */

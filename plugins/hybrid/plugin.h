@@ -88,8 +88,9 @@ void vt_registers_init(void);
  * may read registers. */
 bool vt_registers_located(void);
 /** VT_GOES, and paging and registers as they are; or VT_HYBRID_MODE. */
-int vt_registers_get(struct vt_paging *paging, struct vt_registers *r, uint64_t *pc, bool xmm);
-void vt_registers_put_xmm(const struct vt_registers *r);
+int vt_registers_get(struct vt_paging *paging, struct vt_registers *r, uint64_t *pc,
+                     enum vt_vectors vectors);
+void vt_registers_put_xmm(const struct vt_registers *r, enum vt_vectors vectors);
 
 /* code.c */
 void vt_code_add(const void *host);

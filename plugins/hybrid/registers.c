@@ -22,6 +22,7 @@
 #define WINDOW 131072 /* of QEMU's vCPU, from its beginning on */
 #define WORDS (WINDOW / 8)
 #define SKIP_MAX 65536  /* heads between two attempts */
+#define VECTOR_WORDS 8  /* of a vector register */
 #define SEGMENT_WORDS 3 /* selector; base; limit and flags */
 
 /* Of names; the first sixteen as x86 numbers them. */
@@ -47,15 +48,15 @@ static const char *const names[] = {
     "es",  "fs",  "gs",  "fs_base", "gs_base", "cr0", "cr2", "cr3", "cr4", "eflags"};
 #define NAMES (sizeof names / sizeof *names)
 
-static struct qemu_plugin_register *handles[NAMES], *vectors[16];
+static struct qemu_plugin_register *handles[NAMES], *handles_of_vectors[16];
 static GByteArray *bytes;
 
 static struct {
     bool found;
     unsigned skip, skipped;
     uint64_t *gpr, *pc, *segments, *control, *debug;
-    uint64_t *xmm; /* of xmm0; NULL: not found (yet) */
-    unsigned xmm_attempts;
+    uint64_t *vectors; /* of ymm0; NULL: not found (yet) */
+    uint64_t *xmm;     /* of xmm0; NULL: not found (yet) */
 } at;
 
 /* QEMU's summary of the vCPU's mode, right before the segments. */
@@ -98,7 +99,7 @@ void vt_registers_init(void)
             char name[8] = {'x', 'm', 'm', (char)(n < 10 ? '0' + n : '1'),
                             (char)(n < 10 ? 0 : '0' + n - 10)};
             if (strcmp(one.name, name) == 0) {
-                vectors[n] = one.handle;
+                handles_of_vectors[n] = one.handle;
             }
         }
     }
@@ -237,7 +238,56 @@ bool vt_registers_located(void)
     return at.found;
 }
 
-int vt_registers_get(struct vt_paging *paging, struct vt_registers *r, uint64_t *pc, bool xmm)
+/* Vector registers lie side by side, each with room for 512 bits. */
+static bool fits_vectors(const uint64_t *here, const uint64_t *known)
+{
+    bool fits = true;
+    for (size_t i = 0; i < 16 && fits; i++) {
+        fits = memcmp(here + i * VECTOR_WORDS, known + 2 * i, 16) == 0;
+    }
+    return fits;
+}
+
+/* The interface says of them the lower 128 bits: where these are, in two different registers at
+ * least, and nowhere else. */
+static void locate_vectors(uint64_t known[16][2])
+{
+    static uint64_t words[WORDS + 64];
+    void **current = dlsym(RTLD_DEFAULT, "current_cpu");
+    unsigned different = 0;
+    for (unsigned i = 0; i < 16; i++) {
+        different += (known[i][0] | known[i][1]) != 0 && memcmp(known[i], known[15 - i], 16) != 0;
+    }
+    size_t n = different > 1 ? copy_window(*current, words) : 0;
+    size_t found = n > (size_t)16 * VECTOR_WORDS
+                       ? only(words, 0, n - (size_t)16 * VECTOR_WORDS, known[0], fits_vectors)
+                       : 0;
+    if (found != 0) {
+        at.vectors = (uint64_t *)*current + found;
+    }
+}
+
+/* False: those of AVX are not found yet. */
+static bool read_vectors(struct vt_registers *r, enum vt_vectors vectors)
+{
+    uint64_t known[16][2];
+    for (unsigned i = 0; i < 16 && vectors != VT_NO_VECTORS && at.vectors == NULL; i++) {
+        if (!read_bytes(handles_of_vectors[i], known[i], sizeof known[i])) {
+            return false;
+        }
+        memcpy(r->xmm[i], known[i], sizeof known[i]);
+    }
+    if (vectors == VT_AVX && at.vectors == NULL) {
+        locate_vectors(known);
+    }
+    for (unsigned i = 0; i < 16 && vectors != VT_NO_VECTORS && at.vectors != NULL; i++) {
+        memcpy(r->xmm[i], at.vectors + (size_t)i * VECTOR_WORDS, sizeof r->xmm[i]);
+    }
+    return vectors != VT_AVX || at.vectors != NULL;
+}
+
+int vt_registers_get(struct vt_paging *paging, struct vt_registers *r, uint64_t *pc,
+                     enum vt_vectors vectors)
 {
     const struct vt_mode mode = {.hflags = HFLAGS(at.segments),
                                  .df = DF(at.segments),
@@ -246,28 +296,28 @@ int vt_registers_get(struct vt_paging *paging, struct vt_registers *r, uint64_t 
                                  .cr3 = at.control[3],
                                  .cr4 = at.control[4]};
     /* Kernels would pass hardware breakpoints by. */
-    if ((at.debug[7] & DR7_ENABLED) != 0 || vt_mode_of(&mode, xmm, paging) != VT_GOES) {
+    if ((at.debug[7] & DR7_ENABLED) != 0 || vt_mode_of(&mode, vectors, paging) != VT_GOES) {
         return VT_HYBRID_MODE;
     }
     *pc = *at.pc;
     r->gpr = at.gpr;
     r->fs_base = at.segments[4 * SEGMENT_WORDS + 1];
     r->gs_base = at.segments[5 * SEGMENT_WORDS + 1];
-    for (unsigned i = 0; i < 16 && xmm; i++) {
-        if (!read_bytes(vectors[i], r->xmm[i], sizeof r->xmm[i])) {
-            return VT_HYBRID_MODE;
-        }
-    }
-    return VT_GOES;
+    return read_vectors(r, vectors) ? VT_GOES : VT_HYBRID_MODE;
 }
 
-void vt_registers_put_xmm(const struct vt_registers *r)
+void vt_registers_put_xmm(const struct vt_registers *r, enum vt_vectors vectors)
 {
     for (unsigned i = 0; i < 16; i++) {
-        if ((r->xmm_changed >> i & 1) != 0) {
-            g_byte_array_set_size(bytes, sizeof r->xmm[i]);
-            memcpy(bytes->data, r->xmm[i], sizeof r->xmm[i]);
-            (void)qemu_plugin_write_register(vectors[i], bytes);
+        if ((r->xmm_changed >> i & 1) == 0) {
+            continue;
+        }
+        if (at.vectors != NULL) {
+            memcpy(at.vectors + (size_t)i * VECTOR_WORDS, r->xmm[i], vectors == VT_AVX ? 32 : 16);
+        } else {
+            g_byte_array_set_size(bytes, 16);
+            memcpy(bytes->data, r->xmm[i], 16);
+            (void)qemu_plugin_write_register(handles_of_vectors[i], bytes);
         }
     }
 }

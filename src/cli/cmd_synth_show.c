@@ -31,6 +31,10 @@ static void show_place(const struct vt_place *p)
     case VT_PLACE_XMM_HIGH:
         printf("xmm%u, %s half", p->reg, p->kind == VT_PLACE_XMM_LOW ? "lower" : "upper");
         break;
+    case VT_PLACE_YMM_LOW:
+    case VT_PLACE_YMM_HIGH:
+        printf("ymm%u, %s quarter", p->reg, p->kind == VT_PLACE_YMM_LOW ? "third" : "last");
+        break;
     case VT_PLACE_CELL:
         printf("%u bytes at ", p->bytes);
         show_linear(&p->address);
@@ -71,7 +75,7 @@ static void show_claims(const struct vt_synth_kernel *k)
     for (uint32_t i = 0; i < p->n_streams; i++) {
         printf("  stream %s: ", p->streams[i].name);
         show_linear(&k->streams[i]);
-        printf("%s\n", k->aligned[i] ? ", aligned to 16" : "");
+        printf(k->aligned[i] != 0 ? ", aligned to %u\n" : "\n", k->aligned[i]);
     }
     printf("\nIterations: %s, %s\n",
            k->trips != NULL ? "counted before they run" : "until a check of the program fails",

@@ -17,6 +17,7 @@ _Static_assert(VT_HYBRID_WINDOW_MAX == VT_PIXEL_WINDOW_MAX, "bytes of a window")
 _Static_assert(VT_HYBRID_BLOCKS_MAX == VT_SYNTH_BLOCKS_MAX, "blocks");
 _Static_assert(VT_HYBRID_CODE_MAX == VT_SYNTH_BYTES_MAX, "bytes of code");
 _Static_assert(VT_HYBRID_NONE == VT_PIXEL_NONE, "none");
+_Static_assert((int)VT_HYBRID_YMM_HIGH == (int)VT_PLACE_YMM_HIGH, "kinds of places");
 _Static_assert((int)VT_HYBRID_CELL == (int)VT_PLACE_CELL, "kinds of places");
 
 static void describe_linear(const struct vt_linear *from, struct vt_hybrid_linear *to)
@@ -126,6 +127,7 @@ int vt_hybrid_describe(const struct vt_synth_kernel *k, const struct vt_accel_op
     describe_code(&k->loop, d);
     describe_memory(k, d);
     d->flags = (options->here || vt_synth_loop_is_bound(&k->loop) ? VT_HYBRID_ONLY_HERE : 0U) |
+               (vt_synth_loop_wants_avx(&k->loop) ? VT_HYBRID_WANTS_AVX : 0U) |
                (options->backend == VT_ACCEL_GPU ? VT_HYBRID_USE_WORKER : 0U);
     d->canary_period = options->canary_period;
     d->min_iterations = options->min_iterations;

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #define VT_HYBRID_MAGIC "VTHYBRID"
-#define VT_HYBRID_VERSION 1u
+#define VT_HYBRID_VERSION 2u
 #define VT_HYBRID_PAGE 4096u
 #define VT_HYBRID_SLOTS 64u
 #define VT_HYBRID_RANGES_MAX 16u
@@ -30,8 +30,8 @@
 
 /* As in vitrine/pixel.h and vitrine/synth.h. */
 #define VT_HYBRID_STREAMS_MAX 16u
-#define VT_HYBRID_INPUTS_MAX 64u
-#define VT_HYBRID_CARRIES_MAX 64u
+#define VT_HYBRID_INPUTS_MAX 96u
+#define VT_HYBRID_CARRIES_MAX 96u
 #define VT_HYBRID_BLOCKS_MAX 64u
 #define VT_HYBRID_CODE_MAX 4096u
 #define VT_HYBRID_DISJOINT_MAX 256u
@@ -149,6 +149,8 @@ enum vt_hybrid_place_kind { /* = enum vt_place_kind */
                             VT_HYBRID_GPR,
                             VT_HYBRID_XMM_LOW,
                             VT_HYBRID_XMM_HIGH,
+                            VT_HYBRID_YMM_LOW,
+                            VT_HYBRID_YMM_HIGH,
                             VT_HYBRID_FS_BASE,
                             VT_HYBRID_GS_BASE,
                             VT_HYBRID_CELL,
@@ -156,7 +158,7 @@ enum vt_hybrid_place_kind { /* = enum vt_place_kind */
 };
 struct vt_hybrid_place {
     uint8_t kind;  /**< enum vt_hybrid_place_kind; FS and GS base: inputs alone */
-    uint8_t reg;   /**< GPR, XMM: 0-15 */
+    uint8_t reg;   /**< GPR, XMM, YMM: 0-15 */
     uint8_t bits;  /**< of the value: 1, 8, 16, 32, 64. A carry in a register is zero above it */
     uint8_t bytes; /**< CELL: 1, 2, 4, 8 */
     uint32_t pad;
@@ -169,7 +171,7 @@ struct vt_hybrid_stream {
     int64_t stride;
     uint32_t stride_input; /**< or VT_HYBRID_NONE */
     uint8_t reads, writes;
-    uint8_t aligned; /**< to 16, or the guest would fault */
+    uint8_t aligned; /**< 16, 32: to that, or the guest would fault */
     uint8_t pad;
 };
 
@@ -186,6 +188,7 @@ struct vt_hybrid_disjoint { /* = struct vt_disjoint */
 
 enum vt_hybrid_kernel_flag {
     VT_HYBRID_ONLY_HERE = 1,  /**< the kernel holds at `head` alone */
+    VT_HYBRID_WANTS_AVX = 4,  /**< the loop has instructions of AVX */
     VT_HYBRID_USE_WORKER = 2, /**< slices may go to the mailbox; the image is there all the same */
 };
 

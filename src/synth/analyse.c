@@ -1,7 +1,7 @@
 /* synth/analyse.c - accesses: streams, windows. See make_parts.h.
  *
  * Accesses with the same registers that lie near one another are one stream. Positions end in
- * sixteen 0 bits, if the registers' sum does, so that what must be aligned is aligned with the
+ * five 0 bits, if the registers' sum does, so that what must be aligned is aligned with the
  * position.
  */
 #include "synth/make_parts.h"
@@ -46,10 +46,13 @@ static int make_stream(struct vt_making *m, struct vt_access **near, uint32_t n,
     }
     uint32_t number = p->n_streams;
     uint64_t phase = 0; /* what must be aligned is aligned with the position */
-    for (uint32_t i = 0; i < n; i++) {
-        phase = near[i]->aligned ? (uint64_t)near[i]->constant & 15 : phase;
+    for (uint32_t i = 0, most = 0; i < n; i++) {
+        if (near[i]->aligned > most) {
+            most = near[i]->aligned;
+            phase = (uint64_t)near[i]->constant & 31;
+        }
     }
-    int64_t base = (int64_t)((((uint64_t)low - phase) & ~UINT64_C(15)) + phase);
+    int64_t base = (int64_t)((((uint64_t)low - phase) & ~UINT64_C(31)) + phase);
     struct vt_pixel_stream stream = {.low = (int32_t)(low - base),
                                      .high = (int32_t)(high - base),
                                      .stride_input = VT_PIXEL_NONE};
@@ -119,12 +122,15 @@ static int note_alignment(struct vt_making *m)
         }
         const struct vt_access *a = &m->accesses[o];
         const struct vt_pixel_stream *stream = &m->k->program.streams[a->stream];
-        if (a->offset % 16 != 0 ||
-            (stream->stride_input == VT_PIXEL_NONE && stream->stride % 16 != 0)) {
+        uint8_t to = s->aligned_to[i];
+        if (a->offset % to != 0 ||
+            (stream->stride_input == VT_PIXEL_NONE && stream->stride % to != 0)) {
             return vt_refuse_access(m, &s->operations[o],
                                     "must be aligned, and does not go on by sixteens");
         }
-        m->k->aligned[a->stream] = true;
+        if (m->k->aligned[a->stream] < to) {
+            m->k->aligned[a->stream] = to;
+        }
     }
     return 0;
 }
@@ -146,9 +152,12 @@ int vt_analyse_accesses(struct vt_making *m, int32_t stride_register[VT_PIXEL_ST
     }
     for (uint32_t i = 0; i < s->n_aligned && rc == 0; i++) {
         uint32_t o = aligned_operation(s, i);
-        m->accesses[o].aligned |= o < n;
+        if (o < n && m->accesses[o].aligned < s->aligned_to[i]) {
+            m->accesses[o].aligned = s->aligned_to[i];
+        }
         if (o < n && m->accesses[o].index_term != 0 && s->operations[o].loop < 0) {
-            rc = vt_must_be_even(m, &s->operations[o], m->accesses[o].index_term);
+            rc = vt_must_be_aligned(m, &s->operations[o], m->accesses[o].index_term,
+                                    s->aligned_to[i]);
         }
     }
     m->happens = s->comes_back;

@@ -161,10 +161,10 @@ static vt_term number(const struct vt_making *m, unsigned bits, uint64_t value)
     return vt_term_const(m->terms, bits, value);
 }
 
-int vt_must_be_even(struct vt_making *m, const struct vt_memory_operation *o, vt_term index)
+int vt_must_be_aligned(struct vt_making *m, const struct vt_memory_operation *o, vt_term index,
+                       unsigned to)
 {
-    vt_term low = vt_term_extract(m->terms, index, 0, 4);
-    return must(m, vt_term_compare(m->terms, VT_PIXEL_EQ, low, number(m, 4, 0)))
+    return must(m, vt_address_is_aligned(m->terms, index, to))
                ? 0
                : vt_refuse_access(m, o, "too much that has to be checked");
 }

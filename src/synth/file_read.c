@@ -96,14 +96,15 @@ static bool read_linear(const json_t *object, struct vt_linear *l)
 
 static bool read_place(const json_t *object, struct vt_place *p)
 {
-    static const char *const kinds[] = {"register", "xmm.low", "xmm.high",
-                                        "fs.base",  "gs.base", "cell"};
-    static const uint8_t kind_of[] = {VT_PLACE_GPR,     VT_PLACE_XMM_LOW, VT_PLACE_XMM_HIGH,
-                                      VT_PLACE_FS_BASE, VT_PLACE_GS_BASE, VT_PLACE_CELL};
-    uint32_t kind = get_word(object, "kind", kinds, 6), reg;
+    static const char *const kinds[] = {"register", "xmm.low", "xmm.high", "ymm.low",
+                                        "ymm.high", "fs.base", "gs.base",  "cell"};
+    static const uint8_t kind_of[] = {VT_PLACE_GPR,     VT_PLACE_XMM_LOW,  VT_PLACE_XMM_HIGH,
+                                      VT_PLACE_YMM_LOW, VT_PLACE_YMM_HIGH, VT_PLACE_FS_BASE,
+                                      VT_PLACE_GS_BASE, VT_PLACE_CELL};
+    uint32_t kind = get_word(object, "kind", kinds, 8), reg;
     uint64_t number = 0;
     *p = (struct vt_place){0};
-    if (kind == 6) {
+    if (kind == 8) {
         return false;
     }
     p->kind = kind_of[kind];
@@ -116,6 +117,8 @@ static bool read_place(const json_t *object, struct vt_place *p)
         return true;
     case VT_PLACE_XMM_LOW:
     case VT_PLACE_XMM_HIGH:
+    case VT_PLACE_YMM_LOW:
+    case VT_PLACE_YMM_HIGH:
         if (json_object_size(object) != 2 || !get_number(object, "number", 15, &number)) {
             return false;
         }
@@ -201,22 +204,31 @@ static int read_code(const json_t *object, struct vt_synth_loop *loop, struct vt
 
 /* ---------------------------------------------------------------- claims */
 
+/* Numbers of streams. */
+static bool read_aligned(const json_t *streams, uint8_t to, struct vt_synth_kernel *k)
+{
+    bool good = json_is_array(streams);
+    for (size_t i = 0; i < json_array_size(streams) && good; i++) {
+        const json_t *stream = json_array_get(streams, i);
+        good = json_is_integer(stream) && json_integer_value(stream) >= 0 &&
+               json_integer_value(stream) < k->program.n_streams;
+        if (good) {
+            k->aligned[json_integer_value(stream)] = to;
+        }
+    }
+    return good;
+}
+
 static bool read_guards(const json_t *guards, struct vt_synth_kernel *k)
 {
-    const json_t *aligned = json_object_get(guards, "aligned"),
+    const json_t *more = json_object_get(guards, "aligned_32"),
                  *disjoint = json_object_get(guards, "disjoint");
-    size_t n_aligned = json_array_size(aligned), n = json_array_size(disjoint);
-    if (json_object_size(guards) != 2 || !json_is_array(aligned) || !json_is_array(disjoint) ||
+    size_t n = json_array_size(disjoint), members = json_array_size(more) != 0 ? 3 : 2;
+    if (json_object_size(guards) != members || !json_is_array(disjoint) ||
+        !read_aligned(json_object_get(guards, "aligned"), 16, k) ||
+        (more != NULL && !read_aligned(more, 32, k)) ||
         n > sizeof k->disjoint / sizeof k->disjoint[0]) {
         return false;
-    }
-    for (size_t i = 0; i < n_aligned; i++) {
-        const json_t *stream = json_array_get(aligned, i);
-        if (!json_is_integer(stream) || json_integer_value(stream) < 0 ||
-            json_integer_value(stream) >= k->program.n_streams) {
-            return false;
-        }
-        k->aligned[json_integer_value(stream)] = true;
     }
     for (size_t i = 0; i < n; i++) {
         const json_t *pair = json_array_get(disjoint, i),

@@ -42,14 +42,15 @@ static void write_place(struct vt_json_writer *w, const struct vt_place *p)
 {
     static const char *const kinds[] = {
         [VT_PLACE_GPR] = "register",      [VT_PLACE_XMM_LOW] = "xmm.low",
-        [VT_PLACE_XMM_HIGH] = "xmm.high", [VT_PLACE_FS_BASE] = "fs.base",
+        [VT_PLACE_XMM_HIGH] = "xmm.high", [VT_PLACE_YMM_LOW] = "ymm.low",
+        [VT_PLACE_YMM_HIGH] = "ymm.high", [VT_PLACE_FS_BASE] = "fs.base",
         [VT_PLACE_GS_BASE] = "gs.base",   [VT_PLACE_CELL] = "cell",
     };
     vt_json_object(w);
     vt_json_kv_string(w, "kind", kinds[p->kind]);
     if (p->kind == VT_PLACE_GPR) {
         vt_json_kv_string(w, "register", vt_linear_register(p->reg));
-    } else if (p->kind == VT_PLACE_XMM_LOW || p->kind == VT_PLACE_XMM_HIGH) {
+    } else if (vt_place_is_vector(p->kind)) {
         vt_json_kv_u64(w, "number", p->reg);
     } else if (p->kind == VT_PLACE_CELL) {
         vt_json_kv_u64(w, "bytes", p->bytes);
@@ -89,18 +90,33 @@ static void write_bytes(struct vt_json_writer *w, const struct vt_synth_loop *lo
     vt_json_array_end(w);
 }
 
-static void write_guards(struct vt_json_writer *w, const struct vt_synth_kernel *k)
+/* Streams that are aligned to so much. Of 32 bytes only where there are such. */
+static void write_aligned(struct vt_json_writer *w, const char *key, unsigned to,
+                          const struct vt_synth_kernel *k)
 {
-    vt_json_key(w, "guards");
-    vt_json_object(w);
-    vt_json_key(w, "aligned");
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < k->program.n_streams; i++) {
+        n += k->aligned[i] == to;
+    }
+    if (n == 0 && to != 16) {
+        return;
+    }
+    vt_json_key(w, key);
     vt_json_array(w);
     for (uint32_t i = 0; i < k->program.n_streams; i++) {
-        if (k->aligned[i]) {
+        if (k->aligned[i] == to) {
             vt_json_u64(w, i);
         }
     }
     vt_json_array_end(w);
+}
+
+static void write_guards(struct vt_json_writer *w, const struct vt_synth_kernel *k)
+{
+    vt_json_key(w, "guards");
+    vt_json_object(w);
+    write_aligned(w, "aligned", 16, k);
+    write_aligned(w, "aligned_32", 32, k);
     vt_json_key(w, "disjoint");
     vt_json_array(w);
     for (uint32_t i = 0; i < k->n_disjoint; i++) {

@@ -51,7 +51,27 @@ int vt_synth_loop_finish(struct vt_synth_loop *loop, struct vt_error *err)
     return 0;
 }
 
-bool vt_synth_loop_is_bound(const struct vt_synth_loop *loop)
+static bool counts_from_itself(const ZydisDecodedInstruction *insn,
+                               const ZydisDecodedOperand *operands)
+{
+    bool found = false;
+    for (unsigned i = 0; i < insn->operand_count; i++) {
+        found |= operands[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+                 (operands[i].mem.base == ZYDIS_REGISTER_RIP ||
+                  operands[i].mem.base == ZYDIS_REGISTER_EIP);
+    }
+    return found;
+}
+
+/* With BMI's, which would not fault. */
+static bool is_of_avx(const ZydisDecodedInstruction *insn, const ZydisDecodedOperand *operands)
+{
+    (void)operands;
+    return insn->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX;
+}
+
+static bool some(const struct vt_synth_loop *loop,
+                 bool (*is)(const ZydisDecodedInstruction *, const ZydisDecodedOperand *))
 {
     ZydisDecoder decoder;
     ZydisDecodedInstruction insn;
@@ -64,16 +84,22 @@ bool vt_synth_loop_is_bound(const struct vt_synth_loop *loop)
                                                      block->n - at, &insn, operands))) {
                 return true;
             }
-            for (unsigned i = 0; i < insn.operand_count; i++) {
-                if (operands[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
-                    (operands[i].mem.base == ZYDIS_REGISTER_RIP ||
-                     operands[i].mem.base == ZYDIS_REGISTER_EIP)) {
-                    return true;
-                }
+            if (is(&insn, operands)) {
+                return true;
             }
         }
     }
     return false;
+}
+
+bool vt_synth_loop_is_bound(const struct vt_synth_loop *loop)
+{
+    return some(loop, counts_from_itself);
+}
+
+bool vt_synth_loop_wants_avx(const struct vt_synth_loop *loop)
+{
+    return some(loop, is_of_avx);
 }
 
 void vt_synth_kernel_destroy(struct vt_synth_kernel *k)

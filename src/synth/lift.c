@@ -24,9 +24,10 @@ void vt_lift_symbols(struct vt_terms *terms, struct vt_lift_state *state)
         state->flag[i] = vt_term_symbol(terms, 1, flags[i]);
     }
     for (unsigned i = 0; i < 16; i++) {
-        for (unsigned half = 0; half < 2; half++) {
+        for (unsigned half = 0; half < 4; half++) {
             char name[24];
-            (void)snprintf(name, sizeof name, "xmm%u.%s", i, half == 0 ? "low" : "high");
+            (void)snprintf(name, sizeof name, "%cmm%u.%s", half < 2 ? 'x' : 'y', i,
+                           half % 2 == 0 ? "low" : "high");
             state->xmm[i][half] = vt_term_symbol(terms, 64, name);
         }
     }
@@ -201,43 +202,68 @@ void vt_lift_write(struct vt_lift_run *x, unsigned k, vt_term value)
     }
 }
 
+static int vector_register(const ZydisDecodedOperand *o)
+{
+    ZydisRegister reg = o->reg.value;
+    bool is = o->type == ZYDIS_OPERAND_TYPE_REGISTER;
+    return is && reg >= ZYDIS_REGISTER_XMM0 && reg <= ZYDIS_REGISTER_XMM15
+               ? (int)(reg - ZYDIS_REGISTER_XMM0)
+           : is && reg >= ZYDIS_REGISTER_YMM0 && reg <= ZYDIS_REGISTER_YMM15
+               ? (int)(reg - ZYDIS_REGISTER_YMM0)
+               : -1;
+}
+
 int vt_lift_xmm(const struct vt_lift_run *x, unsigned k)
 {
-    const ZydisDecodedOperand *o = &x->o[k];
-    if (o->type != ZYDIS_OPERAND_TYPE_REGISTER ||
-        ZydisRegisterGetClass(o->reg.value) != ZYDIS_REGCLASS_XMM) {
-        return -1;
-    }
-    return o->reg.value <= ZYDIS_REGISTER_XMM15 ? (int)(o->reg.value - ZYDIS_REGISTER_XMM0) : -1;
+    return vector_register(&x->o[k]);
+}
+
+bool vt_lift_is_wide(const ZydisDecodedOperand *o)
+{
+    return o->type == ZYDIS_OPERAND_TYPE_REGISTER
+               ? ZydisRegisterGetClass(o->reg.value) == ZYDIS_REGCLASS_YMM
+               : o->size == 256;
+}
+
+/* Bytes from a memory operand's address on. */
+static vt_term address_at(struct vt_lift_run *x, unsigned bytes)
+{
+    return vt_lift_2(x, VT_PIXEL_ADD, x->address, vt_lift_const(x, 64, bytes));
 }
 
 void vt_lift_read_vector(struct vt_lift_run *x, unsigned k, vt_term v[2])
 {
     int reg = vt_lift_xmm(x, k);
+    /* Of 128 bits there is no upper half: counts of shifts. */
+    unsigned half = vt_lift_is_wide(&x->o[k]) ? x->half : 0;
     v[0] = v[1] = 0;
     if (reg >= 0) {
-        memcpy(v, x->s->xmm[reg], 2 * sizeof v[0]);
-    } else if (vt_lift_is_memory(x, k) && x->o[k].size == 128) {
-        vt_term address = vt_lift_address(x, k);
-        v[0] = vt_lift_load(x, address, 8);
-        v[1] = vt_lift_load(x, vt_lift_2(x, VT_PIXEL_ADD, address, vt_lift_const(x, 64, 8)), 8);
+        memcpy(v, x->vectors[reg] + half, 2 * sizeof v[0]);
+    } else if (vt_lift_is_memory(x, k) && (x->o[k].size == 128 || x->o[k].size == 256)) {
+        (void)vt_lift_address(x, k);
+        v[0] = vt_lift_load(x, address_at(x, 8 * half), 8);
+        v[1] = vt_lift_load(x, address_at(x, 8 * half + 8), 8);
     } else {
-        vt_lift_refuse(x, "an operand that is no xmm register or memory of 16 bytes");
+        vt_lift_refuse(x, "an operand that is no vector register or memory of 16 or 32 bytes");
     }
 }
 
 void vt_lift_write_vector(struct vt_lift_run *x, unsigned k, const vt_term v[2])
 {
-    int reg = vt_lift_xmm(x, k);
+    int reg = vector_register(x->apart ? &x->to : &x->o[k]);
     if (reg >= 0) {
-        memcpy(x->s->xmm[reg], v, 2 * sizeof v[0]);
+        vt_term *to = x->s->xmm[reg];
+        memcpy(to + x->half, v, 2 * sizeof v[0]);
         x->out.vectors |= (uint16_t)(1U << reg);
+        if (x->avx && x->half == 0) {
+            to[2] = to[3] = vt_lift_const(x, 64, 0);
+        }
     } else if (vt_lift_is_memory(x, k)) {
-        vt_term address = vt_lift_address(x, k);
-        vt_lift_store(x, address, v[0]);
-        vt_lift_store(x, vt_lift_2(x, VT_PIXEL_ADD, address, vt_lift_const(x, 64, 8)), v[1]);
+        (void)vt_lift_address(x, k);
+        vt_lift_store(x, address_at(x, 8 * x->half), v[0]);
+        vt_lift_store(x, address_at(x, 8 * x->half + 8), v[1]);
     } else {
-        vt_lift_refuse(x, "a destination that is no xmm register or memory");
+        vt_lift_refuse(x, "a destination that is no vector register or memory");
     }
 }
 
@@ -307,8 +333,8 @@ vt_term vt_lift_condition(struct vt_lift_run *x, unsigned condition)
 /* ---------------------------------------------------------------- one instruction */
 
 const struct vt_lift_semantics *const vt_lift_tables[VT_LIFT_TABLES] = {
-    vt_lift_strings, vt_lift_moves,  vt_lift_arithmetic, vt_lift_shifts,
-    vt_lift_long,    vt_lift_vector, vt_lift_lanes,      vt_lift_shuffles};
+    vt_lift_strings, vt_lift_moves, vt_lift_arithmetic, vt_lift_shifts, vt_lift_long,
+    vt_lift_vector,  vt_lift_lanes, vt_lift_shuffles,   vt_lift_avx};
 
 static const struct vt_lift_semantics *find(const ZydisDecodedInstruction *insn)
 {
@@ -363,15 +389,12 @@ static const char *why_not(const struct vt_lift_run *x)
     default:
         break;
     }
-    if (touches(x, ZYDIS_REGCLASS_YMM) || touches(x, ZYDIS_REGCLASS_ZMM) ||
-        touches(x, ZYDIS_REGCLASS_MASK)) {
-        return "vectors of more than 128 bits";
+    if (touches(x, ZYDIS_REGCLASS_ZMM) || touches(x, ZYDIS_REGCLASS_MASK) ||
+        i->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX) {
+        return "AVX-512";
     }
     if (touches(x, ZYDIS_REGCLASS_MMX)) {
         return "MMX registers";
-    }
-    if (i->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY && touches(x, ZYDIS_REGCLASS_XMM)) {
-        return "AVX, which clears the upper halves of vector registers";
     }
     if (touches(x, ZYDIS_REGCLASS_SEGMENT)) {
         return "a segment register";
@@ -382,38 +405,76 @@ static const char *why_not(const struct vt_lift_run *x)
     if (find(i) != NULL) {
         return NULL;
     }
-    return touches(x, ZYDIS_REGCLASS_XMM) ? "a vector instruction whose meaning is not known"
-                                          : "an instruction whose meaning is not known";
+    return touches(x, ZYDIS_REGCLASS_XMM) || touches(x, ZYDIS_REGCLASS_YMM)
+               ? "a vector instruction whose meaning is not known"
+               : "an instruction whose meaning is not known";
 }
 
 static int refuse(const struct vt_lift_run *x, const char *why, struct vt_error *err)
 {
     ZydisFormatter formatter;
+    ZydisDecodedOperand o[ZYDIS_MAX_OPERAND_COUNT];
     char text[96] = "?";
+    o[0] = x->to;
+    memcpy(o + x->apart, x->o, (ZYDIS_MAX_OPERAND_COUNT - x->apart) * sizeof *o);
     ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
-    ZydisFormatterFormatInstruction(&formatter, &x->insn, x->o, x->insn.operand_count_visible, text,
+    ZydisFormatterFormatInstruction(&formatter, &x->insn, o, x->insn.operand_count_visible, text,
                                     sizeof text, x->pc, NULL);
     return vt_fail(err, VT_E_UNSUPPORTED, "%s: %s", text, why);
 }
 
-/* A legacy SSE instruction faults on a vector in memory that is not aligned, but for movdqu and
- * its like. */
-static void find_alignment(struct vt_lift_run *x)
+/* Whether it faults on a vector in memory that is not aligned: of SSE all but movdqu and its like,
+ * of AVX movdqa and its like. */
+static bool wants_alignment(const struct vt_lift_run *x)
 {
     switch (x->insn.mnemonic) {
     case ZYDIS_MNEMONIC_MOVDQU:
     case ZYDIS_MNEMONIC_MOVUPS:
     case ZYDIS_MNEMONIC_MOVUPD:
     case ZYDIS_MNEMONIC_LDDQU:
-        return;
+        return false;
+    case ZYDIS_MNEMONIC_VMOVDQA:
+    case ZYDIS_MNEMONIC_VMOVAPS:
+    case ZYDIS_MNEMONIC_VMOVAPD:
+    case ZYDIS_MNEMONIC_VMOVNTDQ:
+    case ZYDIS_MNEMONIC_VMOVNTPS:
+    case ZYDIS_MNEMONIC_VMOVNTPD:
+    case ZYDIS_MNEMONIC_VMOVNTDQA:
+        return true;
     default:
-        break;
+        return !x->avx;
     }
-    for (unsigned k = 0; k < x->insn.operand_count_visible; k++) {
-        if (vt_lift_is_memory(x, k) && x->o[k].size == 128) {
-            x->out.alignment = true;
+}
+
+static void find_alignment(struct vt_lift_run *x)
+{
+    bool wants = wants_alignment(x);
+    for (unsigned k = 0; k < x->insn.operand_count_visible && wants; k++) {
+        if (vt_lift_is_memory(x, k) && (x->o[k].size == 128 || x->o[k].size == 256)) {
+            x->out.alignment = (uint8_t)(x->o[k].size / 8U);
             x->out.aligned = vt_lift_address(x, k);
         }
+    }
+}
+
+/* AVX as SSE: 128 bits after 128 bits, of what registers held before. */
+static void execute_avx(struct vt_lift_run *x)
+{
+    vt_term before[16][4];
+    memcpy(before, x->s->xmm, sizeof before);
+    x->vectors = (const vt_term(*)[4])before;
+    unsigned n = x->insn.operand_count_visible;
+    bool wide = touches(x, ZYDIS_REGCLASS_YMM);
+    x->apart = n > 2 && (x->o[0].encoding == ZYDIS_OPERAND_ENCODING_NDSNDD ||
+                         x->o[1].encoding == ZYDIS_OPERAND_ENCODING_NDSNDD);
+    if (x->apart) {
+        x->to = x->o[0];
+        memmove(x->o, x->o + 1, (n - 1) * sizeof *x->o);
+    }
+    x->how->execute(x);
+    if (wide) {
+        x->half = 2;
+        x->how->execute(x);
     }
 }
 
@@ -433,8 +494,15 @@ int vt_lift(struct vt_lifter *l, struct vt_lift_state *state, struct vt_lift_mem
     x.how = find(&x.insn);
     x.out.bytes = x.insn.length;
     x.out.next = pc + x.insn.length;
+    x.vectors = (const vt_term(*)[4])state->xmm;
+    x.avx = x.insn.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX &&
+            (touches(&x, ZYDIS_REGCLASS_XMM) || touches(&x, ZYDIS_REGCLASS_YMM));
     find_alignment(&x);
-    x.how->execute(&x);
+    if (x.avx) {
+        execute_avx(&x);
+    } else {
+        x.how->execute(&x);
+    }
     if (x.refused != NULL) { /* first: what was made of a load that was refused is no term */
         return refuse(&x, x.refused, err);
     }

@@ -3,10 +3,11 @@
  * The state before is terms, the state after is terms of them. Memory is the caller's: it is asked
  * for what a load brings and told what a store writes, in the order in which the processor does it.
  * Integer instructions of 64-bit code, with 8, 16, 32 and 64 bits, and the integer ones of SSE2 to
- * SSE4.2 on xmm0 … xmm15. DF is 0, and nobody else looks on: a lock prefix adds nothing. What is
- * undefined in the Intel SDM (volume 2) is a havoc term. Every form is compared with the processor
- * that runs tests/unit/synth/test_lift, thousands of random states each. What is not known is
- * refused: VT_E_UNSUPPORTED, with the instruction as text and the reason.
+ * SSE4.2 on xmm0 … xmm15, and as AVX and AVX2 have them, on ymm0 … ymm15. DF is 0, and nobody else
+ * looks on: a lock prefix adds nothing. What is undefined in the Intel SDM (volume 2) is a havoc
+ * term. Every form is compared with the processor that runs tests/unit/synth/test_lift, thousands
+ * of random states each. What is not known is refused: VT_E_UNSUPPORTED, with the instruction as
+ * text and the reason.
  */
 #ifndef VT_SYNTH_LIFT_H
 #define VT_SYNTH_LIFT_H
@@ -28,13 +29,13 @@ enum vt_lift_flag {
 struct vt_lift_state {
     vt_term r[16];               /**< rax rcx rdx rbx rsp rbp rsi rdi r8 … r15, 64 bits */
     vt_term flag[VT_LIFT_FLAGS]; /**< 1 bit. DF is not here: it is 0 */
-    vt_term xmm[16][2];          /**< bits 0-63, 64-127 */
+    vt_term xmm[16][4];          /**< bits 0-63, 64-127, 128-191, 192-255: of ymm */
     vt_term fs_base, gs_base;
 };
 
 struct vt_lift_memory {
     vt_term (*load)(void *arg, vt_term address, unsigned bytes); /**< 1, 2, 4, 8; 0: refused */
-    /** False: refused. 16 bytes come as two calls, the lower first. */
+    /** False: refused. 16 and 32 bytes come as two or four calls, the lowest first. */
     bool (*store)(void *arg, vt_term address, vt_term value);
     void *arg;
     char why[160]; /**< by whoever refuses */
@@ -46,14 +47,14 @@ enum vt_lift_way {
     VT_LIFT_CONDITIONAL, /**< to target if `taken`, else next */
 };
 struct vt_lifted {
-    uint8_t way;     /**< enum vt_lift_way */
-    uint8_t bytes;   /**< of the instruction */
-    bool alignment;  /**< it faults unless its memory operand is aligned to 16: `aligned` */
-    vt_term taken;   /**< 1 bit */
-    vt_term aligned; /**< address whose lowest four bits must be 0 */
+    uint8_t way;       /**< enum vt_lift_way */
+    uint8_t bytes;     /**< of the instruction */
+    uint8_t alignment; /**< 16, 32: it faults unless its memory operand is aligned to that */
+    vt_term taken;     /**< 1 bit */
+    vt_term aligned;   /**< the address that must be */
     uint64_t target, next;
     uint16_t registers; /**< GPRs written (also partly) */
-    uint16_t vectors;   /**< xmm registers written (also partly) */
+    uint16_t vectors;   /**< xmm or ymm registers written (also partly) */
     uint8_t flags_read; /**< bit per enum vt_lift_flag: their old value is asked for, also where
                              that is for some counts of a shift only */
     uint8_t flags_written;

@@ -83,7 +83,7 @@ static void shuffle_two(struct vt_lift_run *x)
 {
     unsigned bits = x->how->lane, n = 128 / bits, each = n == 4 ? 2 : 1;
     struct vt_lift_lanes a = lanes_of(x, 0, bits), b = lanes_of(x, 1, bits), r = a;
-    uint64_t order = vt_lift_immediate(x, 2);
+    uint64_t order = vt_lift_immediate(x, 2) >> (n == 2 ? x->half : 0);
     for (unsigned i = 0; i < n; i++) {
         unsigned which = (unsigned)(order >> each * i) & (n - 1);
         r.of[i] = i < n / 2 ? a.of[which] : b.of[which];
@@ -94,8 +94,10 @@ static void shuffle_two(struct vt_lift_run *x)
 static void blend(struct vt_lift_run *x)
 {
     struct vt_lift_lanes r = lanes_of(x, 0, x->how->lane), b = lanes_of(x, 1, x->how->lane);
+    /* A bit for each of all lanes, but for those of 16 bits. */
+    uint64_t which = vt_lift_immediate(x, 2) >> (r.n < 8 ? x->half / 2 * r.n : 0);
     for (unsigned i = 0; i < r.n; i++) {
-        r.of[i] = (vt_lift_immediate(x, 2) >> i & 1) != 0 ? b.of[i] : r.of[i];
+        r.of[i] = (which >> i & 1) != 0 ? b.of[i] : r.of[i];
     }
     write_lanes(x, 0, &r);
 }
@@ -155,7 +157,15 @@ static void widen(struct vt_lift_run *x)
     bool is_signed = (x->how->kind & 1) != 0;
     struct vt_lift_lanes r = {.bits = to, .n = n};
     int reg = vt_lift_xmm(x, 1);
-    vt_term row = reg >= 0 ? x->s->xmm[reg][0] : vt_lift_read(x, 1);
+    unsigned first = x->half / 2 * n * from; /* bit, of what there is to widen */
+    vt_term row = 0;
+    if (reg >= 0) {
+        row = vt_term_extract(x->t, x->vectors[reg][first / 64], first % 64, n * from);
+    } else {
+        vt_term at =
+            vt_lift_2(x, VT_PIXEL_ADD, vt_lift_address(x, 1), vt_lift_const(x, 64, first / 8));
+        row = vt_lift_load(x, at, n * from / 8);
+    }
     for (unsigned i = 0; i < n; i++) {
         vt_term one = vt_term_extract(x->t, row, i * from, from);
         r.of[i] = is_signed ? vt_term_sext(x->t, one, to) : vt_term_zext(x->t, one, to);
@@ -213,7 +223,12 @@ static void signs(struct vt_lift_run *x)
     for (unsigned i = 0; i < a.n; i++) {
         a.of[i] = vt_lift_bit(x, a.of[i], a.bits - 1);
     }
-    vt_lift_write(x, 0, vt_term_zext(x->t, joined(x, a.of, a.n), vt_lift_width(x, 0)));
+    vt_term bits = vt_term_zext(x->t, joined(x, a.of, a.n), vt_lift_width(x, 0));
+    if (x->half != 0) { /* behind those that are there */
+        bits = vt_lift_2(x, VT_PIXEL_SHL, bits, vt_lift_const(x, vt_lift_width(x, 0), a.n));
+        bits = vt_lift_2(x, VT_PIXEL_OR, bits, vt_lift_read(x, 0));
+    }
+    vt_lift_write(x, 0, bits);
 }
 
 static void insert(struct vt_lift_run *x)
@@ -248,66 +263,67 @@ static void insert_and_clear(struct vt_lift_run *x)
     write_lanes(x, 0, &a);
 }
 
-#define M(name) ZYDIS_MNEMONIC_##name
+#define M VT_LIFT_SSE
 
 const struct vt_lift_semantics vt_lift_lanes[] = {
-    {M(PUNPCKLBW), interleave, LOW, 8},
-    {M(PUNPCKLWD), interleave, LOW, 16},
-    {M(PUNPCKLDQ), interleave, LOW, 32},
-    {M(PUNPCKLQDQ), interleave, LOW, 64},
-    {M(PUNPCKHBW), interleave, HIGH, 8},
-    {M(PUNPCKHWD), interleave, HIGH, 16},
-    {M(PUNPCKHDQ), interleave, HIGH, 32},
-    {M(PUNPCKHQDQ), interleave, HIGH, 64},
-    {M(UNPCKLPS), interleave, LOW, 32},
-    {M(UNPCKLPD), interleave, LOW, 64},
-    {M(UNPCKHPS), interleave, HIGH, 32},
-    {M(UNPCKHPD), interleave, HIGH, 64},
-    {M(PSHUFD), shuffle, 0, 32},
-    {M(PSHUFLW), shuffle, 0, 16},
-    {M(PSHUFHW), shuffle, 4, 16},
-    {M(SHUFPS), shuffle_two, 0, 32},
-    {M(SHUFPD), shuffle_two, 0, 64},
-    {M(PBLENDW), blend, 0, 16},
-    {M(BLENDPS), blend, 0, 32},
-    {M(BLENDPD), blend, 0, 64},
-    {M(MOVSLDUP), double_every_second, 0, 32},
-    {M(MOVSHDUP), double_every_second, 1, 32},
+    M(PUNPCKLBW, interleave, LOW, 8),
+    M(PUNPCKLWD, interleave, LOW, 16),
+    M(PUNPCKLDQ, interleave, LOW, 32),
+    M(PUNPCKLQDQ, interleave, LOW, 64),
+    M(PUNPCKHBW, interleave, HIGH, 8),
+    M(PUNPCKHWD, interleave, HIGH, 16),
+    M(PUNPCKHDQ, interleave, HIGH, 32),
+    M(PUNPCKHQDQ, interleave, HIGH, 64),
+    M(UNPCKLPS, interleave, LOW, 32),
+    M(UNPCKLPD, interleave, LOW, 64),
+    M(UNPCKHPS, interleave, HIGH, 32),
+    M(UNPCKHPD, interleave, HIGH, 64),
+    M(PSHUFD, shuffle, 0, 32),
+    M(PSHUFLW, shuffle, 0, 16),
+    M(PSHUFHW, shuffle, 4, 16),
+    M(SHUFPS, shuffle_two, 0, 32),
+    M(SHUFPD, shuffle_two, 0, 64),
+    M(PBLENDW, blend, 0, 16),
+    M(BLENDPS, blend, 0, 32),
+    M(BLENDPD, blend, 0, 64),
+    M(MOVSLDUP, double_every_second, 0, 32),
+    M(MOVSHDUP, double_every_second, 1, 32),
 
-    {M(PACKUSWB), pack, TO_UNSIGNED, 16},
-    {M(PACKSSWB), pack, TO_SIGNED, 16},
-    {M(PACKUSDW), pack, TO_UNSIGNED, 32},
-    {M(PACKSSDW), pack, TO_SIGNED, 32},
-    {M(PMOVZXBW), widen, 16, 8},
-    {M(PMOVZXBD), widen, 32, 8},
-    {M(PMOVZXBQ), widen, 64, 8},
-    {M(PMOVZXWD), widen, 32, 16},
-    {M(PMOVZXWQ), widen, 64, 16},
-    {M(PMOVZXDQ), widen, 64, 32},
-    {M(PMOVSXBW), widen, SIGNED_TO(16), 8},
-    {M(PMOVSXBD), widen, SIGNED_TO(32), 8},
-    {M(PMOVSXBQ), widen, SIGNED_TO(64), 8},
-    {M(PMOVSXWD), widen, SIGNED_TO(32), 16},
-    {M(PMOVSXWQ), widen, SIGNED_TO(64), 16},
-    {M(PMOVSXDQ), widen, SIGNED_TO(64), 32},
+    M(PACKUSWB, pack, TO_UNSIGNED, 16),
+    M(PACKSSWB, pack, TO_SIGNED, 16),
+    M(PACKUSDW, pack, TO_UNSIGNED, 32),
+    M(PACKSSDW, pack, TO_SIGNED, 32),
+    M(PMOVZXBW, widen, 16, 8),
+    M(PMOVZXBD, widen, 32, 8),
+    M(PMOVZXBQ, widen, 64, 8),
+    M(PMOVZXWD, widen, 32, 16),
+    M(PMOVZXWQ, widen, 64, 16),
+    M(PMOVZXDQ, widen, 64, 32),
+    M(PMOVSXBW, widen, SIGNED_TO(16), 8),
+    M(PMOVSXBD, widen, SIGNED_TO(32), 8),
+    M(PMOVSXBQ, widen, SIGNED_TO(64), 8),
+    M(PMOVSXWD, widen, SIGNED_TO(32), 16),
+    M(PMOVSXWQ, widen, SIGNED_TO(64), 16),
+    M(PMOVSXDQ, widen, SIGNED_TO(64), 32),
 
-    {M(PMULHW), multiply_high, VT_PIXEL_SMULH, 0},
-    {M(PMULHUW), multiply_high, VT_PIXEL_UMULH, 0},
-    {M(PMADDWD), multiply_and_add, 0, 0},
-    {M(PSADBW), sum_of_differences, 0, 0},
+    M(PMULHW, multiply_high, VT_PIXEL_SMULH, 0),
+    M(PMULHUW, multiply_high, VT_PIXEL_UMULH, 0),
+    M(PMADDWD, multiply_and_add, 0, 0),
+    M(PSADBW, sum_of_differences, 0, 0),
 
-    {M(PMOVMSKB), signs, 0, 8},
-    {M(MOVMSKPS), signs, 0, 32},
-    {M(MOVMSKPD), signs, 0, 64},
-    {M(PINSRB), insert, 0, 8},
-    {M(PINSRW), insert, 0, 16},
-    {M(PINSRD), insert, 0, 32},
-    {M(PINSRQ), insert, 0, 64},
-    {M(INSERTPS), insert_and_clear, 0, 0},
-    {M(EXTRACTPS), extract, 0, 32},
-    {M(PEXTRB), extract, 0, 8},
-    {M(PEXTRW), extract, 0, 16},
-    {M(PEXTRD), extract, 0, 32},
-    {M(PEXTRQ), extract, 0, 64},
+    M(PMOVMSKB, signs, 0, 8),
+    M(MOVMSKPS, signs, 0, 32),
+    M(MOVMSKPD, signs, 0, 64),
+    M(PINSRB, insert, 0, 8),
+    M(PINSRW, insert, 0, 16),
+    M(PINSRD, insert, 0, 32),
+    M(PINSRQ, insert, 0, 64),
+    M(INSERTPS, insert_and_clear, 0, 0),
+    M(EXTRACTPS, extract, 0, 32),
+    M(PEXTRB, extract, 0, 8),
+    M(PEXTRW, extract, 0, 16),
+    M(PEXTRD, extract, 0, 32),
+    M(PEXTRQ, extract, 0, 64),
+    {ZYDIS_MNEMONIC_VPBLENDD, blend, 0, 32},
     {ZYDIS_MNEMONIC_INVALID, NULL, 0, 0},
 };

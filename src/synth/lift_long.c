@@ -111,6 +111,6 @@ const struct vt_lift_semantics vt_lift_long[] = {
     {M(PDEP), scatter, 0, 0},
     {M(PEXT), gather, 0, 0},
     {M(CRC32), checksum, 0, 0},
-    {M(PCLMULQDQ), multiply_without_carries, 0, 0},
+    VT_LIFT_SSE(PCLMULQDQ, multiply_without_carries, 0, 0),
     {ZYDIS_MNEMONIC_INVALID, NULL, 0, 0},
 };

@@ -9,6 +9,7 @@
  *   lift_vector.c     SSE2: by halves of registers
  *   lift_lanes.c      SSE2: what takes lanes apart and puts them together
  *   lift_shuffles.c   SSSE3, SSE4.1: orders and choices by values, neighbours
+ *   lift_avx.c        AVX2: what goes across 128 bits
  *
  * Source of all semantics: Intel SDM volume 2, "Operation" and "Flags Affected" of each
  * instruction; volume 1, appendix A, for flags.
@@ -41,6 +42,12 @@ struct vt_lift_run {
     const struct vt_lift_semantics *how;
     struct vt_lifted out;
     vt_term address; /**< of the memory operand, once it was asked for */
+    /* AVX: the same by each 128 bits. Its destination may be one operand more; then `to` has it,
+     * and `o` what SSE has. What is written clears what is above. */
+    bool avx, apart;
+    ZydisDecodedOperand to;
+    unsigned half;               /**< 0, then 2: the first one of the 128 bits */
+    const vt_term (*vectors)[4]; /**< registers to read: as they were before */
     const char *refused;
 };
 
@@ -51,10 +58,11 @@ struct vt_lift_semantics {
     uint8_t lane;
 };
 extern const struct vt_lift_semantics vt_lift_arithmetic[], vt_lift_shifts[], vt_lift_moves[],
-    vt_lift_strings[], vt_lift_long[], vt_lift_vector[], vt_lift_lanes[], vt_lift_shuffles[];
+    vt_lift_strings[], vt_lift_long[], vt_lift_vector[], vt_lift_lanes[], vt_lift_shuffles[],
+    vt_lift_avx[];
 
 /** All of them, strings first; each ends where `execute` is NULL. */
-#define VT_LIFT_TABLES 8u
+#define VT_LIFT_TABLES 9u
 extern const struct vt_lift_semantics *const vt_lift_tables[VT_LIFT_TABLES];
 
 /** Remembers the first reason. */
@@ -98,10 +106,19 @@ vt_term vt_lift_compare(struct vt_lift_run *x, vt_term a, vt_term b);
 /** Conditions in the order of their encoding: o no b ae e ne be a s ns p np l ge le g. */
 vt_term vt_lift_condition(struct vt_lift_run *x, unsigned condition);
 
-/** 128 bits: operand k, an xmm register or memory. */
+/** The row of an instruction of SSE, and of AVX. */
+#define VT_LIFT_SSE(name, ...)                                                                     \
+    {ZYDIS_MNEMONIC_##name, __VA_ARGS__},                                                          \
+    {                                                                                              \
+        ZYDIS_MNEMONIC_V##name, __VA_ARGS__                                                        \
+    }
+
+/** 128 bits, of 256 those from x->half on: operand k, a vector register or memory. */
 void vt_lift_read_vector(struct vt_lift_run *x, unsigned k, vt_term v[2]);
 void vt_lift_write_vector(struct vt_lift_run *x, unsigned k, const vt_term v[2]);
-/** The register's number, if operand k is one of xmm0 … xmm15; else -1. */
+/** 256 bits: a ymm register, or memory. */
+bool vt_lift_is_wide(const ZydisDecodedOperand *o);
+/** The register's number, if operand k is one of xmm0 … xmm15, ymm0 … ymm15; else -1. */
 int vt_lift_xmm(const struct vt_lift_run *x, unsigned k);
 
 /** 128 bits as lanes, the lowest first. */

@@ -51,14 +51,15 @@ static void shuffle_bytes(struct vt_lift_run *x)
     vt_lift_write_vector(x, 0, r);
 }
 
-/* By the signs of xmm0's lanes. */
+/* By the signs of xmm0's lanes, or of another one's. */
 static void blend_by_signs(struct vt_lift_run *x)
 {
     vt_term a[2], b[2], r[2];
+    const vt_term *mask = x->vectors[x->avx ? vt_lift_xmm(x, 2) : 0] + x->half;
     vt_lift_read_vector(x, 0, a);
     vt_lift_read_vector(x, 1, b);
     for (unsigned half = 0; half < 2 && x->refused == NULL; half++) {
-        r[half] = choose(x, negative(x, x->s->xmm[0][half], x->how->lane), b[half], a[half]);
+        r[half] = choose(x, negative(x, mask[half], x->how->lane), b[half], a[half]);
     }
     if (x->refused == NULL) {
         vt_lift_write_vector(x, 0, r);
@@ -76,9 +77,12 @@ static void test(struct vt_lift_run *x)
     }
     for (unsigned flag = 0; flag < VT_LIFT_FLAGS && x->refused == NULL; flag++) {
         const vt_term *v = flag == VT_LIFT_ZF ? both : flag == VT_LIFT_CF ? other : NULL;
-        vt_lift_set_flag(x, flag,
-                         v != NULL ? vt_lift_is_zero(x, vt_lift_2(x, VT_PIXEL_OR, v[0], v[1]))
-                                   : vt_lift_const(x, 1, 0));
+        vt_term bit = v != NULL ? vt_lift_is_zero(x, vt_lift_2(x, VT_PIXEL_OR, v[0], v[1]))
+                                : vt_lift_const(x, 1, 0);
+        if (x->half != 0) { /* and so is the lower half */
+            bit = vt_lift_2(x, VT_PIXEL_AND, bit, vt_lift_flag(x, flag));
+        }
+        vt_lift_set_flag(x, flag, bit);
     }
 }
 
@@ -176,24 +180,24 @@ static void with_neighbours(struct vt_lift_run *x)
     vt_lift_write_vector(x, 0, r);
 }
 
-#define M(name) ZYDIS_MNEMONIC_##name
+#define M VT_LIFT_SSE
 
 const struct vt_lift_semantics vt_lift_shuffles[] = {
-    {M(PSHUFB), shuffle_bytes, 0, 8},
-    {M(PBLENDVB), blend_by_signs, 0, 8},
-    {M(BLENDVPS), blend_by_signs, 0, 32},
-    {M(BLENDVPD), blend_by_signs, 0, 64},
-    {M(PTEST), test, 0, 0},
-    {M(PSIGNB), give_sign, 0, 8},
-    {M(PSIGNW), give_sign, 0, 16},
-    {M(PSIGND), give_sign, 0, 32},
-    {M(PMADDUBSW), multiply_bytes, 0, 0},
-    {M(PMULHRSW), multiply_rounded, 0, 0},
-    {M(PHADDW), with_neighbours, VT_PIXEL_PADD, 16},
-    {M(PHADDD), with_neighbours, VT_PIXEL_PADD, 32},
-    {M(PHADDSW), with_neighbours, VT_PIXEL_PADDSS, 16},
-    {M(PHSUBW), with_neighbours, VT_PIXEL_PSUB, 16},
-    {M(PHSUBD), with_neighbours, VT_PIXEL_PSUB, 32},
-    {M(PHSUBSW), with_neighbours, VT_PIXEL_PSUBSS, 16},
+    M(PSHUFB, shuffle_bytes, 0, 8),
+    M(PBLENDVB, blend_by_signs, 0, 8),
+    M(BLENDVPS, blend_by_signs, 0, 32),
+    M(BLENDVPD, blend_by_signs, 0, 64),
+    M(PTEST, test, 0, 0),
+    M(PSIGNB, give_sign, 0, 8),
+    M(PSIGNW, give_sign, 0, 16),
+    M(PSIGND, give_sign, 0, 32),
+    M(PMADDUBSW, multiply_bytes, 0, 0),
+    M(PMULHRSW, multiply_rounded, 0, 0),
+    M(PHADDW, with_neighbours, VT_PIXEL_PADD, 16),
+    M(PHADDD, with_neighbours, VT_PIXEL_PADD, 32),
+    M(PHADDSW, with_neighbours, VT_PIXEL_PADDSS, 16),
+    M(PHSUBW, with_neighbours, VT_PIXEL_PSUB, 16),
+    M(PHSUBD, with_neighbours, VT_PIXEL_PSUB, 32),
+    M(PHSUBSW, with_neighbours, VT_PIXEL_PSUBSS, 16),
     {ZYDIS_MNEMONIC_INVALID, NULL, 0, 0},
 };

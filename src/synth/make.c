@@ -94,7 +94,7 @@ static int add_input(struct vt_making *m, struct vt_place place, vt_term before)
     return 0;
 }
 
-static struct vt_place register_place(enum vt_place_kind kind, unsigned reg)
+static struct vt_place register_place(unsigned kind, unsigned reg)
 {
     return (struct vt_place){.kind = (uint8_t)kind, .reg = (uint8_t)reg};
 }
@@ -113,12 +113,10 @@ static int find_carries(struct vt_making *m)
             rc = add_carry(m, register_place(VT_PLACE_GPR, i), b->r[i], a->r[i]);
         }
     }
-    for (unsigned i = 0; i < 32 && rc == 0; i++) {
-        vt_term before = b->xmm[i / 2][i % 2], after = a->xmm[i / 2][i % 2];
+    for (unsigned i = 0; i < 64 && rc == 0; i++) {
+        vt_term before = b->xmm[i / 4][i % 4], after = a->xmm[i / 4][i % 4];
         if (after != before) {
-            rc = add_carry(m,
-                           register_place(i % 2 == 0 ? VT_PLACE_XMM_LOW : VT_PLACE_XMM_HIGH, i / 2),
-                           before, after);
+            rc = add_carry(m, register_place(VT_PLACE_XMM_LOW + i % 4, i / 4), before, after);
         }
     }
     for (uint32_t i = 0; i < m->s->n_cells && rc == 0; i++) {
@@ -151,11 +149,9 @@ static int find_inputs(struct vt_making *m, const struct uses *u)
         }
         if (t >= b->r && t < b->r + 16) {
             rc = add_input(m, register_place(VT_PLACE_GPR, (unsigned)(t - b->r)), *t);
-        } else if (t >= &b->xmm[0][0] && t < &b->xmm[0][0] + 32) {
+        } else if (t >= &b->xmm[0][0] && t < &b->xmm[0][0] + 64) {
             unsigned half = (unsigned)(t - &b->xmm[0][0]);
-            rc = add_input(
-                m, register_place(half % 2 == 0 ? VT_PLACE_XMM_LOW : VT_PLACE_XMM_HIGH, half / 2),
-                *t);
+            rc = add_input(m, register_place(VT_PLACE_XMM_LOW + half % 4, half / 4), *t);
         } else if (t == &b->fs_base || t == &b->gs_base) {
             rc = add_input(
                 m, register_place(t == &b->fs_base ? VT_PLACE_FS_BASE : VT_PLACE_GS_BASE, 0), *t);
@@ -183,8 +179,11 @@ static void name(struct vt_value_place *p, uint32_t number)
         break;
     case VT_PLACE_XMM_LOW:
     case VT_PLACE_XMM_HIGH:
-        (void)snprintf(p->name, sizeof p->name, "xmm%u.%s", p->place.reg,
-                       p->place.kind == VT_PLACE_XMM_LOW ? "low" : "high");
+    case VT_PLACE_YMM_LOW:
+    case VT_PLACE_YMM_HIGH:
+        (void)snprintf(p->name, sizeof p->name, "%cmm%u.%s",
+                       p->place.kind < VT_PLACE_YMM_LOW ? 'x' : 'y', p->place.reg,
+                       (p->place.kind - VT_PLACE_XMM_LOW) % 2 == 0 ? "low" : "high");
         break;
     case VT_PLACE_FS_BASE:
     case VT_PLACE_GS_BASE:

@@ -22,7 +22,7 @@ struct vt_access {
     vt_term index_term;      /**< 64 bits, from 0 to `most`; or 0 */
     vt_term check;           /**< 1 bit, that says so; or 0: it is always so */
     uint64_t most;
-    bool aligned; /**< to 16, or x86 would fault */
+    uint8_t aligned; /**< 16, 32: to that, or x86 would fault */
     uint8_t stream;
     int64_t offset; /**< from the stream's position, without the index */
 };
@@ -71,8 +71,9 @@ int vt_analyse_address(struct vt_making *m, const struct vt_memory_operation *o,
 bool vt_find_stride(const struct vt_making *m, const struct vt_linear *position, int64_t *constant,
                     int32_t *reg);
 int vt_refuse_access(struct vt_making *m, const struct vt_memory_operation *o, const char *why);
-/** The index is a multiple of 16, or the iteration does not happen. VT_E_UNSUPPORTED. */
-int vt_must_be_even(struct vt_making *m, const struct vt_memory_operation *o, vt_term index);
+/** The index is a multiple of that, or the iteration does not happen. VT_E_UNSUPPORTED. */
+int vt_must_be_aligned(struct vt_making *m, const struct vt_memory_operation *o, vt_term index,
+                       unsigned to);
 /** Fills accesses, `happens`, and k's streams; strides that are registers become
  * stride_register[i], else -1. VT_E_UNSUPPORTED. */
 int vt_analyse_accesses(struct vt_making *m, int32_t stride_register[VT_PIXEL_STREAMS_MAX]);

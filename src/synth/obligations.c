@@ -392,10 +392,11 @@ static int oblige_state(struct vt_prover *p)
         snprintf(name, sizeof name, "after.%s", gpr[i]);
         rc = oblige_after(p, &(struct after){name, before->r[i], pixel->r[i], code->r[i]});
     }
-    for (unsigned i = 0; i < 32 && rc == 0; i++) {
-        snprintf(name, sizeof name, "after.xmm%u.%s", i / 2, i % 2 == 0 ? "low" : "high");
-        rc = oblige_after(p, &(struct after){name, before->xmm[i / 2][i % 2],
-                                             pixel->xmm[i / 2][i % 2], code->xmm[i / 2][i % 2]});
+    for (unsigned i = 0; i < 64 && rc == 0; i++) {
+        snprintf(name, sizeof name, "after.%cmm%u.%s", i % 4 < 2 ? 'x' : 'y', i / 4,
+                 i % 2 == 0 ? "low" : "high");
+        rc = oblige_after(p, &(struct after){name, before->xmm[i / 4][i % 4],
+                                             pixel->xmm[i / 4][i % 4], code->xmm[i / 4][i % 4]});
     }
     for (uint32_t i = 0; i < p->code.n_cells && rc == 0; i++) {
         const struct vt_cell *cell = &p->code.cells[i];

@@ -144,13 +144,6 @@ static int oblige_strides(struct vt_prover *p)
     return rc;
 }
 
-/* The lowest four bits are 0. */
-static vt_term is_even(struct vt_prover *p, vt_term address)
-{
-    return vt_term_compare(p->t, VT_PIXEL_EQ, vt_term_extract(p->t, address, 0, 4),
-                           vt_term_const(p->t, 4, 0));
-}
-
 /* An address within an inner loop, as it is in any trip of it and of those around it. */
 static vt_term in_any_trip(struct vt_prover *p, vt_term address)
 {
@@ -178,9 +171,10 @@ static int oblige_alignment(struct vt_prover *p)
     uint32_t n = p->n_happens;
     for (uint32_t i = 0; i < p->k->program.n_streams; i++) {
         if (p->k->aligned[i]) {
-            assumed[n++] = is_even(p, vt_position_term(t, p->k, i, &p->pixel, false));
+            assumed[n++] = vt_address_is_aligned(t, vt_position_term(t, p->k, i, &p->pixel, false),
+                                                 p->k->aligned[i]);
             if (p->k->program.streams[i].stride_input != VT_PIXEL_NONE) {
-                assumed[n++] = is_even(p, stride_of(p, i));
+                assumed[n++] = vt_address_is_aligned(t, stride_of(p, i), p->k->aligned[i]);
             }
         }
     }
@@ -189,14 +183,16 @@ static int oblige_alignment(struct vt_prover *p)
     for (uint32_t i = 0; i < p->k->program.n_streams && rc == 0; i++) {
         if (p->k->aligned[i]) {
             snprintf(name, sizeof name, "stream.%u.aligned", i);
+            vt_term after = vt_position_term(t, p->k, i, &p->pixel, true);
             rc = vt_oblige_equal(p, name, assumed, n,
-                                 is_even(p, vt_position_term(t, p->k, i, &p->pixel, true)), yes);
+                                 vt_address_is_aligned(t, after, p->k->aligned[i]), yes);
         }
     }
     for (uint32_t i = 0; i < p->code.n_aligned && rc == 0; i++) {
         snprintf(name, sizeof name, "aligned.%u", i);
-        rc = vt_oblige_equal(p, name, assumed, n, is_even(p, in_any_trip(p, p->code.aligned[i])),
-                             yes);
+        vt_term address = in_any_trip(p, p->code.aligned[i]);
+        rc = vt_oblige_equal(p, name, assumed, n,
+                             vt_address_is_aligned(t, address, p->code.aligned_to[i]), yes);
     }
     return rc;
 }

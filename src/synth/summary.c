@@ -110,26 +110,28 @@ static int go_on_if(struct vt_execution *x, vt_term must, const struct vt_runnin
 }
 
 /* Of a cell it does not change, and so is part of whether the loop comes back at all. Of others
- * it is noted, once for all that are a multiple of 16 apart. */
-static int note_alignment(struct vt_execution *x, const struct vt_flow_insn *insn, vt_term address)
+ * it is noted, once for all that are a multiple of that apart. */
+static int note_alignment(struct vt_execution *x, const struct vt_flow_insn *insn, vt_term address,
+                          unsigned to)
 {
     struct vt_summary *s = x->s;
     if (vt_execution_in_cell(x, address)) {
-        vt_term low = vt_term_extract(x->terms, address, 0, 4);
-        vt_term even = vt_term_compare(x->terms, VT_PIXEL_EQ, low, vt_term_const(x->terms, 4, 0));
+        vt_term even = vt_address_is_aligned(x->terms, address, to);
         x->even = vt_term_2(x->terms, VT_PIXEL_AND, x->even, even);
         return 0;
     }
     for (uint32_t i = 0; i < s->n_aligned; i++) {
         uint64_t apart;
         vt_term difference = vt_term_2(x->terms, VT_PIXEL_SUB, address, s->aligned[i]);
-        if (vt_term_is_const(x->terms, difference, &apart) && apart % 16 == 0) {
+        if (vt_term_is_const(x->terms, difference, &apart) && apart % to == 0 &&
+            s->aligned_to[i] >= to) {
             return 0;
         }
     }
     if (s->n_aligned == sizeof s->aligned / sizeof *s->aligned) {
         return refuse(x, insn->at, "too many accesses that must be aligned");
     }
+    s->aligned_to[s->n_aligned] = (uint8_t)to;
     s->aligned[s->n_aligned++] = address;
     return 0;
 }
@@ -163,8 +165,8 @@ static int run_node(struct vt_execution *x, uint32_t node, int32_t head, struct 
         if (rc == 0 && lifted.must != 0) {
             rc = go_on_if(x, lifted.must, &before, &way, edges);
         }
-        if (rc == 0 && lifted.alignment) {
-            rc = note_alignment(x, insn, lifted.aligned);
+        if (rc == 0 && lifted.alignment != 0) {
+            rc = note_alignment(x, insn, lifted.aligned, lifted.alignment);
         }
         if (rc < 0) {
             return rc;

@@ -65,8 +65,9 @@ struct vt_summary {
      * depends, the state in which it leaves the loop included; flags that it leaves as they were on
      * every way back. A flag that is read and not kept makes the loop refused. */
     uint8_t flags_read, flags_kept;
-    uint32_t n_aligned; /**< addresses that must be multiples of 16 */
+    uint32_t n_aligned; /**< addresses that must be multiples of 16 or 32 */
     vt_term aligned[32];
+    uint8_t aligned_to[32];
     uint32_t instructions;
 };
 void vt_summary_fini(struct vt_summary *s);
@@ -87,6 +88,14 @@ uint32_t vt_kernel_cells(const struct vt_synth_kernel *k, struct vt_cell cells[V
 
 /** What stands in a place, before or after; 0: a cell that the summary does not have. */
 vt_term vt_place_term(const struct vt_summary *s, const struct vt_place *place, bool after);
+
+/** 1 bit: a multiple of 16 or 32. */
+static inline vt_term vt_address_is_aligned(struct vt_terms *terms, vt_term address, unsigned to)
+{
+    unsigned bits = to == 32 ? 5 : 4;
+    return vt_term_compare(terms, VT_PIXEL_EQ, vt_term_extract(terms, address, 0, bits),
+                           vt_term_const(terms, bits, 0));
+}
 
 /** A linear sum as a term over a state. */
 vt_term vt_linear_term(struct vt_terms *terms, const struct vt_linear *linear,

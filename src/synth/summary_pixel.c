@@ -62,6 +62,8 @@ static bool place_fits(const struct vt_place *place, unsigned bits, bool carry)
     case VT_PLACE_GPR:
     case VT_PLACE_XMM_LOW:
     case VT_PLACE_XMM_HIGH:
+    case VT_PLACE_YMM_LOW:
+    case VT_PLACE_YMM_HIGH:
         return bits == 64 && place->reg < 16;
     case VT_PLACE_FS_BASE:
     case VT_PLACE_GS_BASE:
@@ -134,9 +136,10 @@ static vt_term *place_after(struct vt_summary *s, const struct vt_place *place)
     case VT_PLACE_GPR:
         return &s->after.r[place->reg];
     case VT_PLACE_XMM_LOW:
-        return &s->after.xmm[place->reg][0];
     case VT_PLACE_XMM_HIGH:
-        return &s->after.xmm[place->reg][1];
+    case VT_PLACE_YMM_LOW:
+    case VT_PLACE_YMM_HIGH:
+        return &s->after.xmm[place->reg][place->kind - VT_PLACE_XMM_LOW];
     default: {
         struct vt_cell *cell = &s->cells[find_cell(s->cells, s->n_cells, place)];
         cell->written = true;
@@ -152,9 +155,10 @@ vt_term vt_place_term(const struct vt_summary *s, const struct vt_place *place, 
     case VT_PLACE_GPR:
         return state->r[place->reg];
     case VT_PLACE_XMM_LOW:
-        return state->xmm[place->reg][0];
     case VT_PLACE_XMM_HIGH:
-        return state->xmm[place->reg][1];
+    case VT_PLACE_YMM_LOW:
+    case VT_PLACE_YMM_HIGH:
+        return state->xmm[place->reg][place->kind - VT_PLACE_XMM_LOW];
     case VT_PLACE_FS_BASE:
         return state->fs_base;
     case VT_PLACE_GS_BASE:

@@ -59,8 +59,9 @@ static void want_what_is_kept(struct vt_execution *x)
     struct vt_summary *s = x->s;
     for (unsigned i = 0; i < 16; i++) {
         want_all_of(x, s->after.r[i]);
-        want_all_of(x, s->after.xmm[i][0]);
-        want_all_of(x, s->after.xmm[i][1]);
+        for (unsigned half = 0; half < 4; half++) {
+            want_all_of(x, s->after.xmm[i][half]);
+        }
     }
     for (uint32_t i = 0; i < s->n_cells; i++) {
         want_all_of(x, s->cells[i].after);

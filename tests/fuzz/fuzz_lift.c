@@ -69,11 +69,11 @@ static vt_term *term_of(struct vt_lift_state *s, unsigned i)
 {
     return i < 16   ? &s->r[i]
            : i < 22 ? &s->flag[i - 16]
-           : i < 54 ? &s->xmm[(i - 22) / 2][i % 2]
-           : i < 55 ? &s->fs_base
+           : i < 86 ? &s->xmm[(i - 22) / 4][(i - 22) % 4]
+           : i < 87 ? &s->fs_base
                     : &s->gs_base;
 }
-#define TERMS 56U
+#define TERMS 88U
 
 static void give(struct side *side, vt_term symbol, uint64_t value)
 {

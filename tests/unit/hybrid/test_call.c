@@ -388,7 +388,7 @@ static void values_come_from_every_kind_of_place(void **state)
     kernel.run = places;
     kernel.trips = three;
     assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
-    assert_true(kernel.xmm);
+    assert_int_equal(kernel.vectors, VT_SSE);
     registers.fs_base = 0x1111;
     registers.gs_base = 0x2222;
     registers.xmm[5][0] = 0x4433;
@@ -410,6 +410,19 @@ static void values_come_from_every_kind_of_place(void **state)
     registers.xmm[9][1] = 0x6666;
     vt_slice_run(&slice, 100);
     assert_true(slice.iterations == 0 && slice.why == VT_HYBRID_ADDRESS);
+    /* The same with upper halves, of a loop of AVX. */
+    gpr[8] = VA + 16;
+    d->inputs[6] = inputs[6];
+    d->inputs[3].kind = VT_HYBRID_YMM_LOW;
+    d->carries[0].kind = VT_HYBRID_YMM_HIGH;
+    registers.xmm[6][2] = 0x5555;
+    registers.xmm[9][3] = 0x6666;
+    assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
+    assert_int_equal(kernel.vectors, VT_AVX);
+    vt_slice_run(&slice, 100);
+    assert_true(slice.iterations == 3 && slice.why == VT_GOES);
+    assert_int_equal(registers.xmm[9][3], 0x7777);
+    assert_int_equal(registers.xmm[9][1], 0x6666);
     fake_fini(&g);
 }
 
@@ -620,12 +633,18 @@ static void alignment_and_ends_of_space(void **state)
     (void)state;
     struct fake_guest g;
     plain(&g, false);
-    kernel.d.streams[0].aligned = 1;
+    kernel.d.streams[0].aligned = 16;
     kernel.d.streams[0].stride = 16;
     assert_int_equal(vt_kernel_check(&kernel), VT_HYBRID_REFUSED_NOT);
     vt_slice_run(&slice, 10);
     assert_int_equal(slice.iterations, 10);
     kernel.d.streams[0].position.constant += 8;
+    vt_slice_run(&slice, 10);
+    assert_int_equal(slice.why, VT_HYBRID_UNALIGNED);
+    kernel.d.streams[0].position.constant += 8; /* 16, and not 32 */
+    vt_slice_run(&slice, 10);
+    assert_int_equal(slice.iterations, 10);
+    kernel.d.streams[0].aligned = 32;
     vt_slice_run(&slice, 10);
     assert_int_equal(slice.why, VT_HYBRID_UNALIGNED);
     kernel.d.streams[0].aligned = 0;

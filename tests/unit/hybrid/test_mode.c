@@ -13,7 +13,7 @@ static const struct vt_mode program = {.hflags = 0x0440c0b3,
                                        .cr3 = 0x123000,
                                        .cr4 = 0x3506f0};
 
-static int mode_of(const struct vt_mode *m, bool vectors)
+static int mode_of(const struct vt_mode *m, enum vt_vectors vectors)
 {
     struct vt_paging p = {0};
     return vt_mode_of(m, vectors, &p);
@@ -52,8 +52,12 @@ static void each_bit_has_a_say(void **state)
         m.cr0 ^= rows[i].cr0;
         m.cr4 ^= rows[i].cr4;
         m.df = rows[i].df;
-        assert_int_equal(mode_of(&m, false), rows[i].all);
-        assert_int_equal(mode_of(&m, true), rows[i].vectors);
+        assert_int_equal(mode_of(&m, VT_NO_VECTORS), rows[i].all);
+        assert_int_equal(mode_of(&m, VT_SSE), rows[i].vectors);
+        /* AVX wants what SSE wants, and to be enabled. */
+        assert_int_equal(mode_of(&m, VT_AVX), VT_HYBRID_MODE);
+        m.hflags |= (uint32_t)1 << 28;
+        assert_int_equal(mode_of(&m, VT_AVX), rows[i].vectors);
     }
 }
 
@@ -62,24 +66,24 @@ static void what_may_be_touched(void **state)
     (void)state;
     struct vt_mode m = program;
     struct vt_paging p = {0};
-    assert_int_equal(vt_mode_of(&m, false, &p), VT_GOES);
+    assert_int_equal(vt_mode_of(&m, VT_NO_VECTORS, &p), VT_GOES);
     assert_true(p.root == 0x123000 && p.user && p.user_pages && !p.five);
     assert_true(!p.user_keys && !p.kernel_keys);
     m.hflags &= ~3U; /* the kernel under SMAP */
-    assert_int_equal(vt_mode_of(&m, false, &p), VT_GOES);
+    assert_int_equal(vt_mode_of(&m, VT_NO_VECTORS, &p), VT_GOES);
     assert_true(!p.user && !p.user_pages);
     m.eflags |= 1 << 18; /* between STAC and CLAC; AM is for programs */
-    assert_int_equal(vt_mode_of(&m, false, &p), VT_GOES);
+    assert_int_equal(vt_mode_of(&m, VT_NO_VECTORS, &p), VT_GOES);
     assert_true(!p.user && p.user_pages);
     m.eflags &= ~(UINT64_C(1) << 18);
     m.cr4 &= ~(UINT64_C(1) << 21); /* without SMAP */
-    assert_int_equal(vt_mode_of(&m, false, &p), VT_GOES);
+    assert_int_equal(vt_mode_of(&m, VT_NO_VECTORS, &p), VT_GOES);
     assert_true(!p.user && p.user_pages);
     m.cr4 |= 1 << 12 | 1 << 22;
-    assert_int_equal(vt_mode_of(&m, false, &p), VT_GOES);
+    assert_int_equal(vt_mode_of(&m, VT_NO_VECTORS, &p), VT_GOES);
     assert_true(p.five && p.user_keys && !p.kernel_keys);
     m.cr4 ^= 1 << 22 | 1 << 24;
-    assert_int_equal(vt_mode_of(&m, false, &p), VT_GOES);
+    assert_int_equal(vt_mode_of(&m, VT_NO_VECTORS, &p), VT_GOES);
     assert_true(!p.user_keys && p.kernel_keys);
 }
 

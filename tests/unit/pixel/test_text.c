@@ -195,7 +195,7 @@ static void test_refused(void **state)
     refuse("pixel 1\nstream s stride 8 window 0 2147483648\n",
            "line 2: a number is larger than 0x7fffffff");
     refuse("pixel 1\nstream s stride 8 window 8 8\n",
-           "line 2: stream s has a window of 0 bytes, not of 1 to 65536");
+           "line 2: stream s has a window of 0 bytes, not of 1 to 1048576");
     refuse("pixel 1\n%1 = const i8 1\n", "line 2: this is value %0, not %1");
     refuse("pixel 1\n%0 = const i8 256\n",
            "line 2: operation 0 (const): 0x100 has more than 8 bits");
@@ -229,8 +229,8 @@ static void test_limits(void **state)
         const char *first, *form, *why;
         unsigned most;
     } kinds[] = {
-        {"", "input k%u i64\n", "more than 64 inputs", VT_PIXEL_INPUTS_MAX},
-        {"", "carry c%u i64 next %%0\n", "more than 64 carries", VT_PIXEL_CARRIES_MAX},
+        {"", "input k%u i64\n", "more than 96 inputs", VT_PIXEL_INPUTS_MAX},
+        {"", "carry c%u i64 next %%0\n", "more than 96 carries", VT_PIXEL_CARRIES_MAX},
         {"", "stream s%u stride 8 window 0 8\n", "more than 16 streams", VT_PIXEL_STREAMS_MAX},
         {"", "%%%u = index i64\n", "more than 16384 operations", VT_PIXEL_VALUES_MAX},
         {"loop 0 trips 1 from %0", ", %%%u", "a loop has more than 64 variables",
@@ -291,7 +291,7 @@ static void test_json_refused(void **state)
 {
     (void)state;
     refuse_json("pixel_ops", 0, NULL, NULL, "pixel_ops is no array of up to 16384");
-    refuse_json("pixel_inputs", 0, NULL, NULL, "pixel_inputs is no array of up to 64");
+    refuse_json("pixel_inputs", 0, NULL, NULL, "pixel_inputs is no array of up to 96");
     refuse_json("pixel_inputs", 0, "name", "7",
                 "pixel_inputs[0]: name is no string of up to 23 characters");
     refuse_json("pixel_inputs", 0, "bits", "65", "pixel_inputs[0]: bits is not from 0 to 64");

@@ -141,8 +141,8 @@ static const struct rule {
     const char *why;
 } rules[] = {
     /* numbers of things */
-    {PROGRAM(n_inputs, 65), "more operations, inputs, carries, streams or loops than allowed"},
-    {PROGRAM(n_carries, 65), "more operations, inputs, carries, streams or loops than allowed"},
+    {PROGRAM(n_inputs, 97), "more operations, inputs, carries, streams or loops than allowed"},
+    {PROGRAM(n_carries, 97), "more operations, inputs, carries, streams or loops than allowed"},
     {PROGRAM(n_streams, 17), "more operations, inputs, carries, streams or loops than allowed"},
     {PROGRAM(n_loops, 17), "more operations, inputs, carries, streams or loops than allowed"},
     {PROGRAM(n_insns, 16385), "more operations, inputs, carries, streams or loops than allowed"},
@@ -166,8 +166,9 @@ static const struct rule {
     {PROGRAM(carries[0].next, NONE), "carry i goes on as no value of 64 bits outside of loops"},
     {PROGRAM(streams[1].name[0], 's'), "two streams are called s"},
     {PROGRAM(streams[1].name[0], ' '), "stream 1 has no good name"},
-    {PROGRAM(streams[1].low, 8), "stream d has a window of 0 bytes, not of 1 to 65536"},
-    {PROGRAM(streams[1].high, 65537), "stream d has a window of 65537 bytes, not of 1 to 65536"},
+    {PROGRAM(streams[1].low, 8), "stream d has a window of 0 bytes, not of 1 to 1048576"},
+    {PROGRAM(streams[1].high, 1048577),
+     "stream d has a window of 1048577 bytes, not of 1 to 1048576"},
     {PROGRAM(streams[1].stride_input, 1), "stream d has a stride that is no input of 64 bits"},
     {PROGRAM(loops, 0), "loops are counted, but not there"},
     {LOOP(0, n, 65), "loop 0 has 65 variables, more than 64"},

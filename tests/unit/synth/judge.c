@@ -137,7 +137,7 @@ static enum judge_outcome compare(const struct vt_synth_kernel *k, const struct 
                         (unsigned long long)s.r[i], (unsigned long long)after->state.r[i],
                         (unsigned long long)n);
         }
-        if (memcmp(s.xmm[i], after->state.xmm[i], 16) != 0) {
+        if (memcmp(s.xmm[i], after->state.xmm[i], 32) != 0) {
             return says(why, "xmm%d differs after %llu iterations", i, (unsigned long long)n);
         }
     }

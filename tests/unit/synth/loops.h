@@ -16,6 +16,6 @@ struct loop_case {
 };
 /** Ends with a NULL name. */
 extern const struct loop_case loops_o0[], loops_o1[], loops_o2[], loops_o2_scalar[], loops_o3[],
-    loops_os[];
+    loops_o3_avx2[], loops_os[];
 
 #endif

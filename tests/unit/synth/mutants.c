@@ -373,7 +373,9 @@ static bool change_streams(struct vt_synth_kernel *k, struct choice *c)
             s->high--;
         } else if (change_linear(&k->streams[i], i, c)) {
         } else if (k->aligned[i] && is(c, "not aligned, stream", i)) {
-            k->aligned[i] = false;
+            k->aligned[i] = 0;
+        } else if (k->aligned[i] == 32 && is(c, "aligned to half of it, stream", i)) {
+            k->aligned[i] = 16;
         } else if (s->stride_input != VT_PIXEL_NONE && is(c, "a stride of its own, stream", i)) {
             s->stride_input = VT_PIXEL_NONE;
         } else if (i > 0 && is(c, "two positions swapped, stream", i)) {
@@ -402,7 +404,11 @@ static bool change_place(struct vt_place *p, uint32_t of, struct choice *c)
         return true;
     }
     if (p->kind != VT_PLACE_GPR && is(c, "the other half, place", of)) {
-        p->kind = p->kind == VT_PLACE_XMM_LOW ? VT_PLACE_XMM_HIGH : VT_PLACE_XMM_LOW;
+        p->kind = (uint8_t)(VT_PLACE_XMM_LOW + ((p->kind - VT_PLACE_XMM_LOW) ^ 1));
+        return true;
+    }
+    if (vt_place_is_vector(p->kind) && is(c, "128 bits up or down, place", of)) {
+        p->kind = (uint8_t)(VT_PLACE_XMM_LOW + ((p->kind - VT_PLACE_XMM_LOW) ^ 2));
         return true;
     }
     return false;

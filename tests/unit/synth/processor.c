@@ -28,12 +28,30 @@ static struct {
     struct _libc_fpstate vectors;
 } now;
 
+/* Bits 128 to 255 of ymm0 …, where the kernel hands them over: behind what FXSAVE saves and a
+ * header whose first word says which of it is there (Intel SDM volume 1, 13.4; Linux: sw_reserved).
+ */
+static uint8_t *upper_halves(struct _libc_fpstate *f, uint64_t **there)
+{
+    uint8_t *at = (uint8_t *)f;
+    uint64_t features;
+    memcpy(&features, at + 472, sizeof features);
+    *there = (uint64_t *)(void *)(at + 512);
+    return memcmp(at + 464, "SXPF", 4) == 0 && (features & 4) != 0 ? at + 576 : NULL;
+}
+
 static void read_state(const ucontext_t *uc, struct processor_state *s)
 {
     const mcontext_t *m = &uc->uc_mcontext;
     for (int i = 0; i < 16; i++) {
         s->r[i] = (uint64_t)m->gregs[order[i]];
-        memcpy(s->xmm[i], &m->fpregs->_xmm[i], sizeof s->xmm[i]);
+        memset(s->xmm[i], 0, sizeof s->xmm[i]);
+        memcpy(s->xmm[i], &m->fpregs->_xmm[i], 16);
+    }
+    uint64_t *there;
+    const uint8_t *upper = upper_halves(m->fpregs, &there);
+    for (size_t i = 0; i < 16 && upper != NULL && (*there & 4) != 0; i++) {
+        memcpy(s->xmm[i] + 2, upper + 16 * i, 16);
     }
     s->rip = (uint64_t)m->gregs[REG_RIP];
     s->flags = (uint64_t)m->gregs[REG_EFL];
@@ -47,7 +65,13 @@ static void begin(ucontext_t *uc)
     now.vectors = *m->fpregs;
     for (int i = 0; i < 16; i++) {
         m->gregs[order[i]] = (greg_t)now.from->r[i];
-        memcpy(m->fpregs->_xmm[i].element, now.from->xmm[i], sizeof now.from->xmm[i]);
+        memcpy(m->fpregs->_xmm[i].element, now.from->xmm[i], 16);
+    }
+    uint64_t *there;
+    uint8_t *upper = upper_halves(m->fpregs, &there);
+    for (size_t i = 0; i < 16 && upper != NULL; i++) {
+        memcpy(upper + 16 * i, now.from->xmm[i] + 2, 16);
+        *there |= 4;
     }
     m->gregs[REG_RIP] = (greg_t)now.from->rip;
     m->gregs[REG_EFL] = (greg_t)((uint64_t)m->gregs[REG_EFL] & ~PROCESSOR_FLAGS) |

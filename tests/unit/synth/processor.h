@@ -13,7 +13,7 @@
 struct processor_state {
     uint64_t r[16]; /**< rax rcx rdx rbx rsp rbp rsi rdi r8 … r15 */
     uint64_t rip, flags;
-    uint64_t xmm[16][2];
+    uint64_t xmm[16][4]; /**< of ymm; above 127 zeros where there is no AVX */
     uint64_t fs_base;
 };
 

@@ -712,6 +712,7 @@ void random_loop_state(const struct random_loop *loop, uint64_t seed, uint8_t ar
         s->r[i] = any_number(&seed);
         s->xmm[i][0] = any_number(&seed);
         s->xmm[i][1] = any_number(&seed);
+        s->xmm[i][2] = s->xmm[i][3] = 0;
     }
     s->flags = next_of(&seed) & PROCESSOR_FLAGS;
     s->fs_base = 0;

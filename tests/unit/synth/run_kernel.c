@@ -56,7 +56,9 @@ static bool read_place(const struct vt_synth_kernel *k, const struct vt_place *p
         return p->reg < 16;
     case VT_PLACE_XMM_LOW:
     case VT_PLACE_XMM_HIGH:
-        *value = s->xmm[p->reg % 16][p->kind == VT_PLACE_XMM_HIGH];
+    case VT_PLACE_YMM_LOW:
+    case VT_PLACE_YMM_HIGH:
+        *value = s->xmm[p->reg % 16][p->kind - VT_PLACE_XMM_LOW];
         return p->reg < 16;
     case VT_PLACE_CELL:
         at = cell(k, p, memory, s);
@@ -81,7 +83,9 @@ static void write_places(const struct vt_synth_kernel *k, const struct run_memor
             break;
         case VT_PLACE_XMM_LOW:
         case VT_PLACE_XMM_HIGH:
-            s->xmm[p->reg][p->kind == VT_PLACE_XMM_HIGH] = carries[i];
+        case VT_PLACE_YMM_LOW:
+        case VT_PLACE_YMM_HIGH:
+            s->xmm[p->reg][p->kind - VT_PLACE_XMM_LOW] = carries[i];
             break;
         default:
             memcpy(cell(k, p, memory, &before), &carries[i], p->bytes);
@@ -115,7 +119,8 @@ static bool are_aligned(const struct vt_synth_kernel *k, const struct values *v)
 {
     bool good = true;
     for (uint32_t i = 0; i < k->program.n_streams; i++) {
-        good &= !k->aligned[i] || ((v->positions[i] | (uint64_t)v->strides[i]) & 15) == 0;
+        uint64_t low = k->aligned[i] != 0 ? k->aligned[i] - 1U : 0;
+        good &= ((v->positions[i] | (uint64_t)v->strides[i]) & low) == 0;
     }
     return good;
 }

@@ -69,6 +69,15 @@ static const struct vt_test_loop vt_test_loops[] = {
       {RAX, ABSOLUTE, 0, 9, 16},
       {RDX, RAX, 1, 40, 16}},
      4},
+    /* vmovdqa ymm0, [rsi + rax]; vpxor ymm0, ymm0, ymm1; vmovdqu [rdi + rax], ymm0; vpaddd xmm2,
+     * xmm2, xmm0; add rax, 32; cmp rax, rdx; jne */
+    {"avx",
+     "c5fd6f0406c5fdefc1c5fe7f0407c5e9fed04883c0204839d075e5",
+     {{RSI, MEMORY, 8, 500, 32},
+      {RDI, MEMORY, 8, 900, 16},
+      {RAX, ABSOLUTE, 0, 9, 32},
+      {RDX, RAX, 1, 40, 32}},
+     4},
 };
 #define VT_TEST_LOOPS (sizeof vt_test_loops / sizeof vt_test_loops[0])
 

@@ -92,8 +92,8 @@ static void needs_alignment(const char *hex)
     k = kernel(hex);
     uint32_t n = 0;
     for (uint32_t i = 0; i < k->program.n_streams; i++) {
-        n += k->aligned[i];
-        k->aligned[i] = false;
+        n += k->aligned[i] != 0;
+        k->aligned[i] = 0;
     }
     assert_int_equal(n, 1);
     is_refuted(k, "aligned.");
@@ -152,6 +152,54 @@ static void indices_that_are_aligned(void **state)
     vt_synth_kernel_destroy(k);
 }
 
+/* AVX's vectors of 256 bits are aligned to 32: less is not enough. */
+static void vectors_that_are_aligned_to_32(void **state)
+{
+    (void)state;
+    /* vmovdqa ymm0, [rsi]; vpaddd ymm1, ymm1, ymm0; add rsi, 32; cmp rsi, rdx; jne */
+    static const char hex[] = "c5fd6f06c5f5fec84883c6204839d675ef";
+    needs_alignment(hex);
+    struct vt_synth_kernel *k = kernel(hex);
+    assert_int_equal(k->aligned[0], 32);
+    k->aligned[0] = 16;
+    is_refuted(k, "aligned.");
+    /* … add rsi, 16 … */
+    is_refused("c5fd6f06c5f5fec84883c6104839d675ef", "aligned");
+}
+
+/* An instruction of AVX clears what is above 128 bits, one of SSE leaves it; the former is aligned
+ * to nothing. */
+static void upper_halves(void **state)
+{
+    (void)state;
+    /* [v]paddd xmm1, [xmm1,] [rsi]; add rsi, 16; cmp rsi, rdx; jne */
+    static const struct {
+        const char *hex;
+        uint32_t carries;
+        uint8_t aligned;
+    } all[] = {{"c5f1fe0e4883c6104839d675f3", 2, 0}, {"660ffe0e4883c6104839d675f3", 0, 16}};
+    for (unsigned i = 0; i < 2; i++) {
+        struct vt_synth_kernel *k = kernel(all[i].hex);
+        uint32_t found = 0, last = 0;
+        assert_int_equal(vt_synth_loop_wants_avx(&k->loop), i == 0);
+        assert_int_equal(k->aligned[0], all[i].aligned);
+        is_proven(k);
+        for (uint32_t c = 0; c < k->program.n_carries; c++) {
+            bool upper =
+                k->carries[c].kind == VT_PLACE_YMM_LOW || k->carries[c].kind == VT_PLACE_YMM_HIGH;
+            found += upper;
+            last = upper ? c : last;
+        }
+        assert_int_equal(found, all[i].carries);
+        if (found != 0) { /* another register's is cleared, or so it claims */
+            k->carries[last].reg = 2;
+            is_refuted(k, "after.ymm1.high");
+        } else {
+            vt_synth_kernel_destroy(k);
+        }
+    }
+}
+
 int main(void)
 {
     struct vt_error err;
@@ -160,9 +208,13 @@ int main(void)
         return 77;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_table_of_256_kib),           cmocka_unit_test(a_table_of_1_mib),
-        cmocka_unit_test(inner_loops_that_are_aligned), cmocka_unit_test(strides_that_are_aligned),
+        cmocka_unit_test(a_table_of_256_kib),
+        cmocka_unit_test(a_table_of_1_mib),
+        cmocka_unit_test(inner_loops_that_are_aligned),
+        cmocka_unit_test(strides_that_are_aligned),
         cmocka_unit_test(indices_that_are_aligned),
+        cmocka_unit_test(vectors_that_are_aligned_to_32),
+        cmocka_unit_test(upper_halves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

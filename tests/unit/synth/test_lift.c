@@ -180,8 +180,9 @@ static void give_state(struct valuation *v)
     const struct vt_lift_state *s = &v->x->before;
     for (unsigned i = 0; i < 16; i++) {
         give(v, s->r[i], vt_native.r[i]);
-        give(v, s->xmm[i][0], vt_native.xmm[i][0]);
-        give(v, s->xmm[i][1], vt_native.xmm[i][1]);
+        for (unsigned half = 0; half < 4; half++) {
+            give(v, s->xmm[i][half], vt_native.xmm[i][half]);
+        }
     }
     for (unsigned i = 0; i < VT_LIFT_FLAGS; i++) {
         give(v, s->flag[i], vt_native.flags >> flag_bits[i] & 1);
@@ -242,7 +243,7 @@ static void arrange(const struct lifted *x)
         bool locked =
             x->insn.mnemonic == M(XCHG) || (x->insn.attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0;
         /* A locked access across cache lines is one that systems may stop. */
-        uint64_t at = x->out.alignment || locked ? somewhere() & ~(uint64_t)15 : somewhere();
+        uint64_t at = x->out.alignment != 0 || locked ? somewhere() & ~(uint64_t)31 : somewhere();
         uint64_t garbage = x->insn.address_width == 32 ? vt_any() << 32 : 0, away = 0;
         if (index >= 0) {
             r[index] = vt_any() % 64;
@@ -348,8 +349,10 @@ static void compare_all(struct lifted *x, struct valuation *v, uint8_t *expected
 {
     for (unsigned i = 0; i < 16; i++) {
         compare(x, "register", i, v, x->after.r[i], vt_native.r[i]);
-        compare(x, "xmm.low", i, v, x->after.xmm[i][0], vt_native.xmm[i][0]);
-        compare(x, "xmm.high", i, v, x->after.xmm[i][1], vt_native.xmm[i][1]);
+        for (unsigned half = 0; half < (vt_native_wide != 0 ? 4U : 2U); half++) {
+            static const char *const names[] = {"xmm.low", "xmm.high", "ymm.low", "ymm.high"};
+            compare(x, names[half], i, v, x->after.xmm[i][half], vt_native.xmm[i][half]);
+        }
     }
     for (unsigned i = 0; i < VT_LIFT_FLAGS; i++) {
         uint64_t said, is = vt_native.flags >> flag_bits[i] & 1;
@@ -381,7 +384,9 @@ static unsigned try_state(struct lifted *x)
     for (unsigned i = 0; i < 16; i++) {
         vt_native.r[i] = vt_number();
         vt_native.xmm[i][0] = vt_number();
-        vt_native.xmm[i][1] = vt_any() % 4 == 0 ? vt_native.xmm[i][0] : vt_number();
+        for (unsigned half = 1; half < 4; half++) {
+            vt_native.xmm[i][half] = vt_any() % 4 == 0 ? vt_native.xmm[i][0] : vt_number();
+        }
     }
     if (vt_any() % 2 == 0) { /* as dividing wants it */
         vt_native.r[2] %= 3;
@@ -402,7 +407,7 @@ static unsigned try_state(struct lifted *x)
     memcpy(filled, zone(), ZONE_BYTES);
     struct vt_native before = vt_native;
     bool may = x->must == 0 || evaluate(&v, x->must) != 0;
-    if (x->out.alignment && (evaluate(&v, x->out.aligned) & 15) != 0) {
+    if (x->out.alignment != 0 && (evaluate(&v, x->out.aligned) & (x->out.alignment - 1U)) != 0) {
         differ(x, "alignment", 0, 0, evaluate(&v, x->out.aligned));
     }
     bool did = vt_native_run();
@@ -451,11 +456,12 @@ static void check_claims(const struct lifted *x)
     } found = {.x = x};
     for (unsigned i = 0; i < 16; i++) {
         vt_term_symbols(x->t, x->after.r[i], note_flag, &found);
-        vt_term_symbols(x->t, x->after.xmm[i][0], note_flag, &found);
-        vt_term_symbols(x->t, x->after.xmm[i][1], note_flag, &found);
         assert_true((x->out.registers >> i & 1) != 0 || x->after.r[i] == x->before.r[i]);
-        assert_true((x->out.vectors >> i & 1) != 0 || (x->after.xmm[i][0] == x->before.xmm[i][0] &&
-                                                       x->after.xmm[i][1] == x->before.xmm[i][1]));
+        for (unsigned half = 0; half < 4; half++) {
+            vt_term_symbols(x->t, x->after.xmm[i][half], note_flag, &found);
+            assert_true((x->out.vectors >> i & 1) != 0 ||
+                        x->after.xmm[i][half] == x->before.xmm[i][half]);
+        }
     }
     for (unsigned i = 0; i < x->n; i++) {
         vt_term_symbols(x->t, x->access[i].address, note_flag, &found);
@@ -607,9 +613,13 @@ static void refused(void **state)
         {"\xd9\xc0", 2, "fld st0: floating point"},
         {"\xf2\x0f\x58\xc1", 4,
          "addsd xmm0, xmm1: a vector instruction whose meaning is not known"},
-        {"\xc5\xf9\xef\xc1", 4,
-         "vpxor xmm0, xmm0, xmm1: AVX, which clears the upper halves of vector registers"},
-        {"\xc5\xfd\xef\xc1", 4, "vpxor ymm0, ymm0, ymm1: vectors of more than 128 bits"},
+        {"\xc5\xfd\x58\xc1", 4,
+         "vaddpd ymm0, ymm0, ymm1: a vector instruction whose meaning is not known"},
+        {"\x62\xf1\x7d\x28\xef\xc1", 6, "vpxord ymm0, ymm0, ymm1: AVX-512"},
+        {"\xc5\xfd\xef\x07", 4, "vpxor ymm0, ymm0, [rdi]: not this address"},
+        {"\xc4\xe2\x7d\x78\x07", 5, "vpbroadcastb ymm0, byte ptr [rdi]: not this address"},
+        {"\xc4\xe2\x7d\x36\x07", 5, "vpermd ymm0, ymm0, [rdi]: not this address"},
+        {"\xc4\xe3\x7d\x46\x07\x01", 6, "vperm2i128 ymm0, ymm0, [rdi], 0x01: not this address"},
         {"\x0f\xef\xc1", 3, "pxor mm0, mm1: MMX registers"},
         {"\x8e\xd8", 2, "mov ds, ax: a segment register"},
         {"\x0f\x05", 2, "syscall: a way into or out of the kernel"},

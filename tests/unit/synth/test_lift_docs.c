@@ -28,13 +28,13 @@ static bool is_lifted(const char *name)
 
 struct words {
     unsigned n, different;
-    char name[512][24];
+    char name[1024][24];
 };
 
 static void add(struct words *w, const char *head, size_t n, const char *middle, size_t m,
                 const char *tail, size_t k)
 {
-    assert_true(w->n < 512 && n + m + k < sizeof w->name[0]);
+    assert_true(w->n < 1024 && n + m + k < sizeof w->name[0]);
     snprintf(w->name[w->n++], sizeof w->name[0], "%.*s%.*s%.*s", (int)n, head, (int)m, middle,
              (int)k, tail);
 }

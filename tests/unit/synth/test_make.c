@@ -121,7 +121,7 @@ static void compare(const char *what, const struct vt_synth_kernel *k, const str
                      (unsigned long long)s.r[i], (unsigned long long)after->state.r[i],
                      (unsigned long long)n);
         }
-        if (memcmp(s.xmm[i], after->state.xmm[i], 16) != 0) {
+        if (memcmp(s.xmm[i], after->state.xmm[i], 32) != 0) {
             fail_msg("%s: xmm%d differs after %llu iterations", what, i, (unsigned long long)n);
         }
     }
@@ -271,6 +271,16 @@ static void test_o3(void **state)
     try_all("-O3", loops_o3);
 }
 
+static void test_o3_avx2(void **state)
+{
+    (void)state;
+    if (!__builtin_cpu_supports("avx2")) {
+        print_message("no AVX2 here\n");
+        skip();
+    }
+    try_all("-O3 with AVX2", loops_o3_avx2);
+}
+
 static void test_os(void **state)
 {
     (void)state;
@@ -281,7 +291,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_o0),        cmocka_unit_test(test_o1), cmocka_unit_test(test_o2),
-        cmocka_unit_test(test_o2_scalar), cmocka_unit_test(test_o3), cmocka_unit_test(test_os),
+        cmocka_unit_test(test_o2_scalar), cmocka_unit_test(test_o3), cmocka_unit_test(test_o3_avx2),
+        cmocka_unit_test(test_os),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@ static uint64_t any(void)
 }
 
 struct machine {
-    uint64_t r[16], xmm[16][2];
+    uint64_t r[16], xmm[16][4];
     uint8_t memory[ARENA_BYTES];
 };
 
@@ -30,8 +30,9 @@ static void randomize(const struct vt_test_loop *of, struct machine *m)
 {
     for (unsigned i = 0; i < 16; i++) {
         m->r[i] = any();
-        m->xmm[i][0] = any();
-        m->xmm[i][1] = any();
+        for (unsigned half = 0; half < 4; half++) {
+            m->xmm[i][half] = any();
+        }
     }
     for (unsigned i = 0; i < ARENA_BYTES; i += 8) {
         uint64_t v = any();
@@ -61,9 +62,10 @@ static void *place_of(struct machine *m, const struct vt_place *p, size_t *bytes
     case VT_PLACE_GPR:
         return &m->r[p->reg];
     case VT_PLACE_XMM_LOW:
-        return &m->xmm[p->reg][0];
     case VT_PLACE_XMM_HIGH:
-        return &m->xmm[p->reg][1];
+    case VT_PLACE_YMM_LOW:
+    case VT_PLACE_YMM_HIGH:
+        return &m->xmm[p->reg][p->kind - VT_PLACE_XMM_LOW];
     default: {
         uint64_t at = sum_of(m, &p->address) - ARENA_AT;
         return at <= ARENA_BYTES - p->bytes ? m->memory + at : NULL;

@@ -134,6 +134,8 @@ static ZydisRegister some_register(unsigned bytes, bool high)
         return (ZydisRegister)(ZYDIS_REGISTER_EAX + n);
     case 16:
         return (ZydisRegister)(ZYDIS_REGISTER_XMM0 + vt_any() % 16);
+    case 32:
+        return (ZydisRegister)(ZYDIS_REGISTER_YMM0 + vt_any() % 16);
     default:
         return (ZydisRegister)(ZYDIS_REGISTER_RAX + n);
     }
@@ -155,10 +157,10 @@ static int64_t some_immediate(unsigned bytes)
 /* Bytes of a letter that says them; or 0. */
 static unsigned bytes_of(char letter)
 {
-    static const char letters[] = "bwdqxBWDQX";
-    static const unsigned bytes[] = {1, 2, 4, 8, 16};
+    static const char letters[] = "bwdqxyBWDQXY";
+    static const unsigned bytes[] = {1, 2, 4, 8, 16, 32};
     const char *at = strchr(letters, letter);
-    return at != NULL && letter != '\0' ? bytes[(at - letters) % 5] : 0;
+    return at != NULL && letter != '\0' ? bytes[(at - letters) % 6] : 0;
 }
 
 static bool memory(unsigned bytes, struct vt_form_ways ways, ZydisEncoderOperand *o)
@@ -187,6 +189,7 @@ static bool operand(char letter, unsigned bytes, struct vt_form_ways ways, Zydis
     case 'd':
     case 'q':
     case 'x':
+    case 'y':
         o->type = ZYDIS_OPERAND_TYPE_REGISTER;
         o->reg.value = some_register(bytes, ways.high);
         return true;
@@ -200,6 +203,7 @@ static bool operand(char letter, unsigned bytes, struct vt_form_ways ways, Zydis
     case 'D':
     case 'Q':
     case 'X':
+    case 'Y':
         return memory(bytes, ways, o);
     case '1':
         o->type = ZYDIS_OPERAND_TYPE_IMMEDIATE;
@@ -229,6 +233,7 @@ bool vt_form_make(const struct vt_form *form, const char *operands, size_t n, un
         if (!operand(operands[k], bytes, ways, o)) {
             return false;
         }
+        o->reg.is4 = k == 3 && o->type == ZYDIS_OPERAND_TYPE_REGISTER;
         if (form->mnemonic == ZYDIS_MNEMONIC_LEA && k == 1) {
             o->mem.size = 8;
         } else if (o->type == ZYDIS_OPERAND_TYPE_MEMORY && ways.segments && vt_any() % 8 == 0) {

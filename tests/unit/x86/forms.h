@@ -2,8 +2,8 @@
  *
  * A form's operands are letters: r a general register and m memory, both of the size that is asked
  * for; i a byte, I as many as there can be, 1 one; c cl; registers b w d q of 8, 16, 32, 64 bits
- * and memory B W D Q of such; x an xmm register and X memory of 16 bytes; j a jump that leads
- * VT_NATIVE_TAKEN bytes on.
+ * and memory B W D Q of such; x an xmm register and X memory of 16 bytes; y a ymm register and Y
+ * memory of 32; j a jump that leads VT_NATIVE_TAKEN bytes on.
  */
 #ifndef VT_TESTS_X86_FORMS_H
 #define VT_TESTS_X86_FORMS_H

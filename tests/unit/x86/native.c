@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 struct vt_native vt_native;
+uint8_t vt_native_wide;
 uint8_t *vt_native_scratch, *vt_native_page;
 
 #if defined(__x86_64__)
@@ -23,19 +24,22 @@ void vt_native_back(void);
 void vt_native_back_taken(void);
 
 #define EACH_XMM(op)                                                                               \
-    op(0, 160) op(1, 176) op(2, 192) op(3, 208) op(4, 224) op(5, 240) op(6, 256) op(7, 272)        \
-        op(8, 288) op(9, 304) op(10, 320) op(11, 336) op(12, 352) op(13, 368) op(14, 384)          \
-            op(15, 400)
+    op(0, 160) op(1, 192) op(2, 224) op(3, 256) op(4, 288) op(5, 320) op(6, 352) op(7, 384)        \
+        op(8, 416) op(9, 448) op(10, 480) op(11, 512) op(12, 544) op(13, 576) op(14, 608)          \
+            op(15, 640)
 #define LOAD_XMM(n, at) "movups vt_native+" #at "(%rip), %xmm" #n "\n"
 #define SAVE_XMM(n, at) "movups %xmm" #n ", vt_native+" #at "(%rip)\n"
+#define LOAD_YMM(n, at) "vmovups vt_native+" #at "(%rip), %ymm" #n "\n"
+#define SAVE_YMM(n, at) "vmovups %ymm" #n ", vt_native+" #at "(%rip)\n"
 
 __asm__(".text\n"
         ".globl vt_native_go\n"
         ".type vt_native_go, @function\n"
         "vt_native_go:\n"
         "push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
-        "mov %rsp, vt_native+136(%rip)\n" EACH_XMM(
-            LOAD_XMM) "pushq vt_native+128(%rip); popfq\n"
+        "mov %rsp, vt_native+136(%rip)\n"
+        "cmpb $0, vt_native_wide(%rip); jne 1f\n" EACH_XMM(LOAD_XMM) "jmp 2f; 1:\n" EACH_XMM(
+            LOAD_YMM) "2: pushq vt_native+128(%rip); popfq\n"
                       "mov vt_native+0(%rip), %rax; mov vt_native+8(%rip), %rcx\n"
                       "mov vt_native+16(%rip), %rdx; mov vt_native+24(%rip), %rbx\n"
                       "mov vt_native+32(%rip), %rsp; mov vt_native+40(%rip), %rbp\n"
@@ -61,9 +65,12 @@ __asm__(".text\n"
                       "mov %r12, vt_native+96(%rip); mov %r13, vt_native+104(%rip)\n"
                       "mov %r14, vt_native+112(%rip); mov %r15, vt_native+120(%rip)\n"
                       "mov vt_native+136(%rip), %rsp\n"
-                      "pushfq; popq vt_native+128(%rip); cld\n" EACH_XMM(
-                          SAVE_XMM) "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
-                                    "ret\n");
+                      "pushfq; popq vt_native+128(%rip); cld\n"
+                      "cmpb $0, vt_native_wide(%rip); jne 1f\n" EACH_XMM(
+                          SAVE_XMM) "jmp 2f; 1:\n" EACH_XMM(SAVE_YMM) "vzeroupper; 2: pop %r15; "
+                                                                      "pop %r14; pop %r13; pop "
+                                                                      "%r12; pop %rbp; pop %rbx\n"
+                                                                      "ret\n");
 
 static volatile sig_atomic_t faulted;
 
@@ -82,6 +89,7 @@ bool vt_native_setup(void)
     if (vt_native_page != NULL) {
         return true;
     }
+    vt_native_wide = vt_native_has("avx2");
     vt_native_page = mmap(NULL, 4096, all | PROT_EXEC, any, -1, 0);
     vt_native_scratch = mmap(NULL, VT_NATIVE_SCRATCH_BYTES, all, any | MAP_32BIT, -1, 0);
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
@@ -130,12 +138,14 @@ bool vt_native_has(const char *feature)
         {"bmi", 7, 1, 3},     {"bmi2", 7, 1, 8},    {"adx", 7, 1, 19},
         {"popcnt", 1, 2, 23}, {"movbe", 1, 2, 22},  {"lzcnt", 0x80000001U, 2, 5},
         {"ssse3", 1, 2, 9},   {"sse4.1", 1, 2, 19}, {"sse4.2", 1, 2, 20},
-        {"pclmul", 1, 2, 1},
+        {"pclmul", 1, 2, 1},  {"avx2", 7, 1, 5},    {"vpclmul", 7, 2, 10},
     };
     for (size_t i = 0; i < sizeof features / sizeof features[0]; i++) {
         unsigned v[4];
         if (strcmp(features[i].name, feature) == 0) {
-            return __get_cpuid_count(features[i].leaf, 0, &v[0], &v[1], &v[2], &v[3]) != 0 &&
+            bool wide = strcmp(feature, "avx2") == 0 || strcmp(feature, "vpclmul") == 0;
+            return (!wide || __builtin_cpu_supports("avx2")) &&
+                   __get_cpuid_count(features[i].leaf, 0, &v[0], &v[1], &v[2], &v[3]) != 0 &&
                    (v[features[i].reg] >> features[i].bit & 1) != 0;
         }
     }

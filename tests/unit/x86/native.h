@@ -14,9 +14,10 @@ struct vt_native {
     uint64_t host_rsp;
     const void *code;
     uint64_t taken;      /**< after: the jump was */
-    uint64_t xmm[16][2]; /**< bits 0-63, 64-127 */
+    uint64_t xmm[16][4]; /**< of ymm; what is above 127 only where there is "avx2" */
 };
 extern struct vt_native vt_native;
+extern uint8_t vt_native_wide; /**< after vt_native_setup: ymm registers are there */
 
 #define VT_NATIVE_SCRATCH_BYTES 65536U
 /** Where instructions may reach, below 4 GiB; and where the instruction is put. */
@@ -32,7 +33,7 @@ void vt_native_place(const uint8_t *bytes, size_t n);
 bool vt_native_run(void);
 
 /** Whether the processor has "bmi", "bmi2", "lzcnt", "popcnt", "adx", "movbe", "ssse3", "sse4.1",
- * "sse4.2", "pclmul"; or "". */
+ * "sse4.2", "pclmul", "avx2" (and the system keeps its registers), "vpclmul"; or "". */
 bool vt_native_has(const char *feature);
 
 /** Any number; one at which carries and signs change often. Always the same ones. */
