@@ -8,17 +8,23 @@ read -ra options <<<"${SHOT_RUN:---memory 256M}"
 start_vm a "${options[@]}"
 wait_services
 
-# The flags of all pages as the guest's kernel sees them, read at one moment by a process that then
-# stands still, blocked on a pipe until collect: what it takes itself is there while the picture is
-# made. It waits until the console's own shell is gone, and is watched from outside.
+# What the guest's kernel says of its pages, read at one moment, into a file that has its pages already,
+# by a process that then stands still, blocked on a pipe: what it takes itself is there while the
+# picture is made, and the same all the time (head, other than cat, has no buffer of each file). It
+# waits until who began it is gone from the console, and is watched from outside.
+guest_exec 'mkfifo /tmp/never; for f in before after; do
+    head -c $(($(cat /proc/kpageflags | wc -c) + 65536)) /dev/zero >/tmp/$f
+done; head -c 8k /dev/zero >/tmp/flush'
 readers=0
 look() { # NAME
-    guest_exec "mkfifo /tmp/$1; (exec 1<>/tmp/$1; sleep 2; exec dd if=/proc/kpageflags bs=16M 2>/dev/null) &"
+    guest_exec "(exec 1<>/tmp/$1
+        until read -r _ _ _ parent _ </proc/self/stat && [ \$parent = 1 ]; do sleep 1; done
+        exec head -q -c 1000m /proc/kpageflags /proc/meminfo /proc/zoneinfo /tmp/flush /tmp/never) &"
     readers=$((readers + 1))
     wait_until "$readers readers blocked" reading
 }
 reading() {
-    [ "$(vitrine ps "$vm" --json | json 'sum(t["comm"] == "dd" and t["state"] == "S" for t in d["processes"])')" = $readers ]
+    [ "$(vitrine ps "$vm" --json | json 'sum(t["comm"] == "head" and t["state"] == "S" for t in d["processes"])')" = $readers ]
 }
 collect() { # NAME
     guest_exec "gzip -1 -c </tmp/$1 | base64" >"$scratch/$1"
@@ -42,7 +48,6 @@ count=$(((0x$to - 0x$from) / 4096)) 2>/dev/null | gzip | base64"
 guest_exec 'cat /proc/iomem' >"$scratch/iomem"
 look before
 vitrine shot "$vm" "$scratch/ram.png" --pause --json --pages "$scratch/classes" >"$scratch/shot.json"
-guest_exec 'cat /proc/meminfo /proc/zoneinfo' >"$scratch/meminfo"
 look after
 collect before
 collect after

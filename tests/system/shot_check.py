@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """tests/system/shot_check.py DIR - a shot against what the guest's own kernel says of its pages.
 
-DIR holds what shot.sh collected: shot.json and classes (ours); before and after (/proc/kpageflags
-read twice around the shot, base64 of gzip); iomem; meminfo (with zoneinfo); regions.json; and for a few processes
-PID.maps with PID.pagemap (base64 of gzip). Only pages whose flags were the same both times count:
-the guest runs while it describes itself. Prints one line a witness, fails below the agreement
-demanded."""
+DIR holds what shot.sh collected: shot.json and classes (ours); before and after (/proc/kpageflags,
+meminfo and zoneinfo, read twice around the shot, base64 of gzip); iomem; regions.json; and for a few
+processes PID.maps with PID.pagemap (base64 of gzip). Only pages whose flags were the same both times
+count: the guest runs while it describes itself. Prints one line a witness, fails below the
+agreement demanded."""
 import base64
 import gzip
 import json
@@ -38,6 +38,12 @@ ENOUGH_PAGES = 40
 
 def unpack(path: pathlib.Path) -> bytes:
     return gzip.decompress(base64.b64decode(path.read_text()))
+
+
+def look(path: pathlib.Path) -> tuple[list[int], str]:
+    data = unpack(path)
+    text = data.index(b"MemTotal:")
+    return words(data[:text]), data[text:].decode().rstrip("\0")
 
 
 def words(data: bytes) -> list[int]:
@@ -83,7 +89,8 @@ def main() -> int:
         for i in range(r["bytes"] >> 12):
             ours[gpa + i] = names[classes[first + i]]
 
-    before, after = words(unpack(root / "before")), words(unpack(root / "after"))
+    before, meminfo = look(root / "before")
+    after, _ = look(root / "after")
     stable = [p for p in range(min(len(before), len(after)))
               if p in ours and before[p] == after[p] and not before[p] >> NOPAGE & 1]
     print(f"{len(stable)} of {len(ours)} pages did not change between two looks of the guest")
@@ -116,12 +123,15 @@ def main() -> int:
         agreed = sum(truth.get(p) == name or (name == "page table" and truth.get(p) in (None, "reserved"))
                      for p in mine)
         check.share(f"called {'/'.join(sorted(exclusive))}", agreed, len(mine), slack=2)
-    plain = [p for p in stable if p not in truth]
+
+    # Nothing ran between the first look and the picture: who looked stood still already. So what had no
+    # flags then and is free in the picture is what the lists held; after it they give and take many.
+    flags = sum(1 << bit for _, bit, _ in TRUTHS) | 1 << NOPAGE
+    plain = [p for p in ours if p < len(before) and not before[p] & flags]
     idle = sum(ours[p] in NOT_IN_USE for p in plain)
     print(f"{len(plain)} pages have no flags; we call {idle} of them free")
-    meminfo = (root / "meminfo").read_text()
     listed = sum(int(n) for n in re.findall(r"^\s+count:\s+(\d+)", meminfo, re.M))
-    check.about("zoneinfo: per-CPU lists", idle, listed, 64)
+    check.about("zoneinfo: per-CPU lists", idle, listed, 16)
 
     # The image, from /proc/iomem: code is code.
     for line in (root / "iomem").read_text().splitlines():
