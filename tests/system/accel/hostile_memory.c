@@ -5,11 +5,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -381,6 +385,97 @@ static void out_of_memory(void)
     mix_bytes(d, N * PAGE);
 }
 
+/* ---- seccomp ---- */
+
+/* Ends by exit: exit_group is not among what a strict process may call. */
+static _Noreturn void confined(uint64_t *said, uint64_t *d, const uint64_t *s, size_t n, bool traps)
+{
+    uint64_t total = 0;
+    for (uint64_t key = 1; key <= 60; key++) {
+        hot_xor8(d, s, n, key);
+        total += sum8(d, n);
+        total += traps ? (uint64_t)syscall(SYS_getpid) : 0;
+    }
+    *said = total;
+    syscall(SYS_exit, 0);
+    __builtin_trap();
+}
+
+static uint64_t *trapped_d;
+static const uint64_t *trapped_s;
+static size_t trapped_n;
+
+/* What the filter does not let through: a loop's result in place of the kernel's. */
+static void on_trap(int number, siginfo_t *info, void *context)
+{
+    ucontext_t *c = context;
+    (void)number;
+    copy8(trapped_d, trapped_s, trapped_n);
+    c->uc_mcontext.gregs[REG_RAX] = (greg_t)(sum8(trapped_d, trapped_n) >> 8);
+    if (info->si_syscall != SYS_getpid) {
+        wrong("call %d is not allowed", info->si_syscall);
+    }
+}
+
+static bool confine(bool filter)
+{
+    enum { KNOWN = 4 };
+    static const uint32_t allowed[KNOWN] = {SYS_exit, SYS_write, SYS_rt_sigreturn, SYS_getpid};
+    struct sock_filter code[2 + 2 * KNOWN] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+    for (uint32_t i = 0; i < KNOWN; i++) {
+        code[1 + 2 * i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i], 0, 1);
+        code[2 + 2 * i] = (struct sock_filter)BPF_STMT(
+            BPF_RET | BPF_K, allowed[i] == SYS_getpid ? SECCOMP_RET_TRAP : SECCOMP_RET_ALLOW);
+    }
+    code[1 + 2 * KNOWN] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    const struct sock_fprog program = {.len = 2 + 2 * KNOWN, .filter = code};
+    return filter ? prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0
+                  : prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) == 0;
+}
+
+/* Whoever calls the kernel for anything else is killed: loops that kernels run call nothing. */
+static void seccomp(void)
+{
+    enum { N = 96, WORDS = N * 4096 / 8 };
+    uint64_t *d = (uint64_t *)pages(N), *s = (uint64_t *)pages(N);
+    uint64_t *said = (uint64_t *)shared_pages(1), want = 0, from_trap = 0;
+    random_bytes(s, N * PAGE);
+    for (size_t i = 0; i < WORDS; i++) {
+        from_trap += s[i];
+        for (uint64_t key = 1; key <= 60; key++) {
+            want += s[i] ^ key;
+        }
+    }
+    trapped_d = (uint64_t *)pages(N);
+    trapped_s = s;
+    trapped_n = WORDS;
+    for (unsigned filter = 0; filter < 2; filter++) {
+        int status = -1;
+        *said = 0;
+        pid_t pid = fork();
+        if (pid == 0) {
+            struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
+            sigaction(SIGSYS, &action, NULL);
+            if (!confine(filter != 0)) {
+                _exit(7);
+            }
+            confined(said, d, s, WORDS, filter != 0);
+        }
+        waitpid(pid, &status, 0);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 7) {
+            unavailable("no seccomp");
+        }
+        uint64_t right = want + (filter != 0 ? 60 * (from_trap >> 8) : 0);
+        if (status != 0 || *said != right) {
+            wrong("%s: %lx, not %lx, status %x", filter != 0 ? "a filter" : "strict", *said, right,
+                  (unsigned)status);
+        }
+        mix(*said);
+    }
+}
+
 const struct hostile_case memory_cases[] = {
     {"overlap", overlap, false},
     {"copy_on_write", copy_on_write, false},
@@ -390,6 +485,7 @@ const struct hostile_case memory_cases[] = {
     {"jit", jit, false},
     {"processes", processes, false},
     {"anywhere", anywhere, false},
+    {"seccomp", seccomp, false},
     {"out_of_memory", out_of_memory, true},
     {0},
 };
