@@ -9,6 +9,7 @@
  * trips run out, or if fewer iterations are left, the loop of single iterations takes over.
  */
 #include "pixel/jit_make.h"
+#include "pixel/shape.h"
 
 #include <stdlib.h>
 
@@ -384,26 +385,6 @@ static void check(struct lanes *l, uint32_t bit)
 
 /* ---------------------------------------------------------------- carries */
 
-static uint64_t all_ones(unsigned bits)
-{
-    return bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
-}
-
-static uint64_t identity(const struct vt_pixel_carry *c)
-{
-    switch (c->kind) {
-    case VT_PIXEL_REDUCE_AND:
-    case VT_PIXEL_REDUCE_UMIN:
-        return all_ones(c->narrow);
-    case VT_PIXEL_REDUCE_SMIN:
-        return all_ones(c->narrow) >> 1;
-    case VT_PIXEL_REDUCE_SMAX:
-        return UINT64_C(1) << (c->narrow - 1);
-    default:
-        return 0;
-    }
-}
-
 /* Of an induction: by how much, as wide as the carry, and in *narrow how many bits of it. */
 static value step(struct lanes *l, uint32_t k, unsigned *narrow)
 {
@@ -426,10 +407,10 @@ static value carry_in_lane(struct lanes *l, uint32_t k)
     unsigned n = stored(c->bits);
     value carry = of(m->carries[k]), lane = cast(m, of(l->lane), m->u[n]);
     if (l->kinds[k] != VT_PIXEL_INDUCTION) {
-        return number(m, n, identity(c));
+        return number(m, n, vt_pixel_identity(c));
     }
     unsigned narrow;
-    value by = step(l, k, &narrow), low = number(m, n, all_ones(narrow));
+    value by = step(l, k, &narrow), low = number(m, n, vt_pixel_ones(narrow));
     value sum = add(m, n, carry, mul(m, n, lane, by));
     if (narrow == n) {
         return sum;
@@ -458,7 +439,7 @@ static value least_or_most(struct make *m, const struct vt_pixel_carry *c, unsig
 static value combined(struct make *m, const struct vt_pixel_carry *c, value carry, value next)
 {
     unsigned n = stored(c->bits);
-    value low = number(m, n, all_ones(c->narrow)), r;
+    value low = number(m, n, vt_pixel_ones(c->narrow)), r;
     value a = keep(m, n, and(m, n, carry, low)), b = keep(m, n, next);
     switch (c->kind) {
     case VT_PIXEL_REDUCE_ADD:
@@ -494,7 +475,7 @@ static void next_carries(struct lanes *l)
             unsigned narrow;
             value by = mul(m, n, step(l, k, &narrow), number(m, n, LANES));
             value sum = add(m, n, of(m->carries[k]), by);
-            assign(m, m->carries[k], and(m, n, sum, number(m, n, all_ones(narrow))));
+            assign(m, m->carries[k], and(m, n, sum, number(m, n, vt_pixel_ones(narrow))));
         } else if (l->kinds[k] == VT_PIXEL_LAST) {
             assign(m, m->carries[k],
                    l->kept[c->next] != NULL ? of(element(m, of(l->kept[c->next]), LANES - 1))

@@ -81,4 +81,25 @@ int vt_pixel_check(struct vt_pixel_program *p, struct vt_pixel_where *where, str
 /** kinds.c: finds out what carries are, for vt_pixel_check. VT_E_NOMEM. */
 int vt_pixel_find_kinds(struct vt_pixel_program *p, struct vt_error *err);
 
+static inline uint64_t vt_pixel_ones(unsigned bits)
+{
+    return bits < 64 ? ((uint64_t)1 << bits) - 1 : UINT64_MAX;
+}
+
+/** The value that a reduction begins with: e OP identity = e. */
+static inline uint64_t vt_pixel_identity(const struct vt_pixel_carry *c)
+{
+    switch (c->kind) {
+    case VT_PIXEL_REDUCE_AND:
+    case VT_PIXEL_REDUCE_UMIN:
+        return vt_pixel_ones(c->narrow);
+    case VT_PIXEL_REDUCE_SMIN:
+        return vt_pixel_ones(c->narrow) >> 1;
+    case VT_PIXEL_REDUCE_SMAX:
+        return (uint64_t)1 << (c->narrow - 1);
+    default:
+        return 0;
+    }
+}
+
 #endif

@@ -8,6 +8,7 @@
 #include "pixel/spirv.h"
 #include "pixel/gpu.h"
 #include "pixel/lower.h"
+#include "pixel/shape.h"
 
 #include <spirv/unified1/spirv.h>
 #include <stdlib.h>
@@ -560,22 +561,6 @@ static void emit(struct shader *s, uint32_t at)
 
 /* ---------------------------------------------------------------- carries */
 
-uint64_t vt_pixel_identity(enum vt_pixel_carry_kind kind, unsigned bits)
-{
-    uint64_t all = bits < 64 ? ((uint64_t)1 << bits) - 1 : UINT64_MAX;
-    switch (kind) {
-    case VT_PIXEL_REDUCE_AND:
-    case VT_PIXEL_REDUCE_UMIN:
-        return all;
-    case VT_PIXEL_REDUCE_SMIN:
-        return all >> 1;
-    case VT_PIXEL_REDUCE_SMAX:
-        return (all >> 1) + 1;
-    default:
-        return 0;
-    }
-}
-
 static bool reduces(const struct shader *s, uint32_t c)
 {
     return s->shared[c] != 0;
@@ -649,7 +634,7 @@ static void take_arguments(struct shader *s)
     for (uint32_t c = 0; c < p->n_carries; c++, at++) {
         const struct vt_pixel_carry *carry = &p->carries[c];
         if (reduces(s, c)) {
-            s->carries[c] = number(s, carry->bits, vt_pixel_identity(carry->kind, carry->narrow));
+            s->carries[c] = number(s, carry->bits, vt_pixel_identity(carry));
         } else if (carry->kind == VT_PIXEL_INDUCTION) {
             s->carries[c] = induction(s, carry, argument(s, at));
         } /* LAST: nobody reads it */
@@ -720,8 +705,7 @@ static id make_main(struct shader *s)
     }
     for (uint32_t c = 0; c < p->n_carries; c++) {
         if (reduces(s, c)) {
-            PUT(s, &s->code, SpvOpStore, s->reduced[c],
-                wide(s, vt_pixel_identity(p->carries[c].kind, p->carries[c].narrow)));
+            PUT(s, &s->code, SpvOpStore, s->reduced[c], wide(s, vt_pixel_identity(&p->carries[c])));
         }
     }
     s->arguments = push_member(s, PUSH_ARGUMENTS);

@@ -30,7 +30,4 @@ static inline uint32_t vt_spirv_words(const struct vt_pixel_program *p)
     return p->n_inputs + p->n_carries + 2 * p->n_streams + 2;
 }
 
-/** The value that a reduction begins with: e OP identity = e. */
-uint64_t vt_pixel_identity(enum vt_pixel_carry_kind kind, unsigned bits);
-
 #endif
