@@ -148,16 +148,16 @@ int vt_accelerator_round(struct vt_accelerator *accelerator, uint32_t *found, st
  * eight seconds to a minute where looks find nothing, so that in the long run they cost a guest no
  * more than 1.6 % of its time; less when it is asked to stop. */
 void vt_accelerator_pause(struct vt_accelerator *accelerator, uint32_t found);
-uint64_t vt_accelerator_threshold(const struct vt_accelerator *accelerator); /**< as it is now */
 /** Rows, oldest first, with counts as they are now; the accelerator's until its next call. */
 const struct vt_ledger_row *vt_accelerator_ledger(struct vt_accelerator *accelerator, uint32_t *n);
 /** The GPU that serves the VM, or "": none does. */
 const char *vt_accelerator_gpu(const struct vt_accelerator *accelerator);
 /** The ledger as JSON beside the VM's other files, for `vitrine accel status`. */
 int vt_accelerator_save(struct vt_accelerator *accelerator, struct vt_error *err);
-/** What vt_accelerator_save left, with `counts` of now where a slot of `accel` still holds the
- * row's kernel; of other rows that were in use the fate becomes REFUSED. *rows is the caller's
- * (free). VT_E_NOT_FOUND: there is none; VT_E_CORRUPT. */
+/** What vt_accelerator_save left, if it did, with `counts` of now where a slot of `accel` still
+ * holds the row's kernel; of other rows that were in use the fate becomes REFUSED. Kernels that
+ * nobody wrote down, because an accelerator was killed, have rows of what their slots say. *rows is
+ * the caller's (free). VT_E_CORRUPT. */
 int vt_ledger_read(const struct vt_target *target, const struct vt_accel *accel,
                    struct vt_ledger_row **rows, uint32_t *n, uint64_t *threshold,
                    struct vt_error *err);

@@ -55,6 +55,7 @@ static void tell_text(const struct vt_ledger_row *row)
 static void tell(void *arg, const struct vt_ledger_row *row)
 {
     const struct session *s = arg;
+    (void)vt_accelerator_save(s->accelerator, NULL); /* whenever we are killed; go() says why not */
     if (vt_args_json(s->args)) {
         tell_json(s, row);
     } else {

@@ -71,7 +71,6 @@ static int run(const struct vt_args *args)
     int rc = vt_accel_open_to_read(&target, &s.accel, &err);
     if (rc == 0) {
         rc = vt_ledger_read(&target, s.accel, &s.rows, &s.n, &s.threshold, &err);
-        rc = rc == VT_E_NOT_FOUND ? 0 : rc;
     }
     if (rc == 0 && vt_args_json(args)) {
         show_json(args, &s);

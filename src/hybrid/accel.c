@@ -361,6 +361,9 @@ static const char *refusal_text(uint32_t refusal)
 static enum vt_accel_state state_of(const struct vt_hybrid_slot *s)
 {
     uint32_t wanted = __atomic_load_n(&s->wanted, __ATOMIC_ACQUIRE);
+    if (wanted == VT_HYBRID_WANT_NONE) {
+        return VT_ACCEL_EMPTY; /* with the next commit, whoever was killed before it */
+    }
     switch (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE)) {
     case VT_HYBRID_INSTALLED:
         return wanted == VT_HYBRID_WANT_ACTIVE ? VT_ACCEL_ACTIVE : VT_ACCEL_PASSIVE;

@@ -14,6 +14,7 @@
 
 #include "base/io.h"
 #include "base/paths.h"
+#include "hybrid/ledger.h"
 #include "synth/from_trace.h"
 #include "trace/hot.h"
 #include "trace/ring.h"
@@ -77,66 +78,29 @@ static struct vt_ledger_row *new_row(struct vt_accelerator *a)
     return row;
 }
 
-static const struct vt_ledger_row *left_row(const struct vt_ledger_row *rows, uint32_t n,
-                                            uint32_t slot, const char *hash)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        if ((rows[i].fate == VT_FATE_WAITING || rows[i].fate == VT_FATE_KEPT) &&
-            rows[i].slot == slot && strcmp(rows[i].hash, hash) == 0) {
-            return &rows[i];
-        }
-    }
-    return NULL;
-}
-
-static int adopt_slot(struct vt_accelerator *a, uint32_t slot, const struct vt_ledger_row *left,
-                      uint32_t n, struct vt_error *err)
-{
-    struct vt_accel_slot counts;
-    vt_accel_read(a->accel, slot, &counts);
-    if (counts.state == VT_ACCEL_EMPTY) {
-        return 0;
-    }
-    if (counts.state == VT_ACCEL_REFUSED || counts.state == VT_ACCEL_DISABLED ||
-        counts.backend == VT_ACCEL_GPU) {
-        vt_accelerator_remove(a, slot);
-        return 0;
-    }
-    struct vt_ledger_row *row = new_row(a);
-    const struct vt_ledger_row *known = left_row(left, n, slot, counts.hash);
-    if (row == NULL) {
-        return vt_fail(err, VT_E_NOMEM, "a ledger");
-    }
-    if (known != NULL) {
-        *row = *known;
-    } else {
-        snprintf(row->hash, sizeof row->hash, "%.32s", counts.hash);
-        snprintf(row->place, sizeof row->place, "0x%llx", (unsigned long long)counts.head);
-        row->head = counts.head;
-        row->slot = slot;
-        row->fate = VT_FATE_WAITING;
-    }
-    a->n_rows++;
-    return 0;
-}
-
-/* What an accelerator before this one left; nothing is believed of a kernel that a canary caught.
- */
+/* What an accelerator before this one left; nothing is believed of a kernel that a canary caught,
+ * and nobody serves those of a GPU. */
 static int adopt(struct vt_accelerator *a, struct vt_error *err)
 {
     struct vt_ledger_row *left = NULL;
     uint32_t n = 0;
     uint64_t threshold;
-    (void)vt_ledger_read(a->target, a->accel, &left, &n, &threshold, NULL);
-    int rc = 0;
-    for (uint32_t slot = 0; slot < VT_ACCEL_SLOTS && rc == 0; slot++) {
-        rc = adopt_slot(a, slot, left, n, err);
-    }
+    int rc = vt_ledger_read(a->target, a->accel, &left, &n, &threshold, NULL);
+    rc = rc != 0 ? vt_ledger_adopt(a->accel, &left, &n, err) : rc; /* what it says is not needed */
     for (uint32_t i = 0; i < n && rc == 0; i++) {
-        struct vt_ledger_row *row = left[i].fate == VT_FATE_DISABLED ? new_row(a) : NULL;
-        if (row != NULL) {
-            *row = left[i];
-            a->n_rows++;
+        const struct vt_accel_slot *slot = &left[i].counts;
+        bool in = left[i].fate == VT_FATE_WAITING || left[i].fate == VT_FATE_KEPT;
+        if (slot->state != VT_ACCEL_EMPTY && (!in || left[i].backend == VT_ACCEL_GPU)) {
+            vt_accelerator_remove(a, left[i].slot);
+            in = false;
+        }
+        if (in || left[i].fate == VT_FATE_DISABLED) {
+            struct vt_ledger_row *row = new_row(a);
+            rc = row != NULL ? 0 : vt_fail(err, VT_E_NOMEM, "a ledger");
+            if (row != NULL) {
+                *row = left[i];
+                a->n_rows++;
+            }
         }
     }
     free(left);
@@ -237,11 +201,6 @@ const char *vt_accelerator_gpu(const struct vt_accelerator *a)
 {
     return a->worker != NULL && !vt_hybrid_worker_lost(a->worker) ? vt_hybrid_worker_gpu(a->worker)
                                                                   : "";
-}
-
-uint64_t vt_accelerator_threshold(const struct vt_accelerator *a)
-{
-    return a->threshold;
 }
 
 /* ---------------------------------------------------------------- loops */

@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,23 +76,45 @@ static bool get_row(json_t *from, struct vt_ledger_row *row)
     return row->hash[0] != '\0' && get_fate(from, &row->fate);
 }
 
+static bool uses(const struct vt_ledger_row *row)
+{
+    return row->fate == VT_FATE_WAITING || row->fate == VT_FATE_KEPT;
+}
+
+/* Its kernel was moved (to a GPU, or back) after the row was written. */
+static void find_slot(const struct vt_accel *accel, struct vt_ledger_row *row,
+                      struct vt_accel_slot *slot)
+{
+    vt_accel_read(accel, row->slot, slot);
+    for (uint32_t i = 0; i < VT_ACCEL_SLOTS && strcmp(slot->hash, row->hash) != 0; i++) {
+        vt_accel_read(accel, i, slot);
+        row->slot = i;
+    }
+}
+
+static void join_slot(struct vt_ledger_row *row, const struct vt_accel_slot *slot)
+{
+    row->counts = *slot;
+    row->backend = slot->backend;
+    if (slot->state == VT_ACCEL_REFUSED || slot->state == VT_ACCEL_DISABLED) {
+        row->fate = slot->state == VT_ACCEL_REFUSED ? VT_FATE_REFUSED : VT_FATE_DISABLED;
+        snprintf(row->why, sizeof row->why, "%s", slot->why);
+    }
+}
+
 static void join(const struct vt_accel *accel, struct vt_ledger_row *row)
 {
     struct vt_accel_slot slot;
-    if (row->fate != VT_FATE_WAITING && row->fate != VT_FATE_KEPT) {
+    if (!uses(row)) {
         return;
     }
-    vt_accel_read(accel, row->slot, &slot);
+    find_slot(accel, row, &slot);
     if (slot.state == VT_ACCEL_EMPTY || strcmp(slot.hash, row->hash) != 0) {
         row->fate = VT_FATE_REFUSED;
         snprintf(row->why, sizeof row->why, "removed");
         return;
     }
-    row->counts = slot;
-    if (slot.state == VT_ACCEL_REFUSED || slot.state == VT_ACCEL_DISABLED) {
-        row->fate = slot.state == VT_ACCEL_REFUSED ? VT_FATE_REFUSED : VT_FATE_DISABLED;
-        snprintf(row->why, sizeof row->why, "%s", slot.why);
-    }
+    join_slot(row, &slot);
 }
 
 static int read_rows(json_t *root, const struct vt_accel *accel, struct vt_ledger_row **rows,
@@ -112,6 +135,39 @@ static int read_rows(json_t *root, const struct vt_accel *accel, struct vt_ledge
     }
     *rows = made;
     *n = (uint32_t)all;
+    return 0;
+}
+
+static bool has_row(const struct vt_ledger_row *rows, uint32_t n, uint32_t slot)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (rows[i].counts.state != VT_ACCEL_EMPTY && rows[i].slot == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int vt_ledger_adopt(const struct vt_accel *accel, struct vt_ledger_row **rows, uint32_t *n,
+                    struct vt_error *err)
+{
+    struct vt_ledger_row *more = realloc(*rows, (*n + VT_ACCEL_SLOTS) * sizeof *more);
+    if (more == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "a ledger of %u loops", *n);
+    }
+    *rows = more;
+    for (uint32_t i = 0, written = *n; i < VT_ACCEL_SLOTS; i++) {
+        struct vt_accel_slot slot;
+        vt_accel_read(accel, i, &slot);
+        if (slot.state == VT_ACCEL_EMPTY || has_row(more, written, i)) {
+            continue;
+        }
+        struct vt_ledger_row *row = &more[(*n)++];
+        *row = (struct vt_ledger_row){.head = slot.head, .fate = VT_FATE_WAITING, .slot = i};
+        snprintf(row->hash, sizeof row->hash, "%.32s", slot.hash);
+        snprintf(row->place, sizeof row->place, "0x%" PRIx64, slot.head);
+        join_slot(row, &slot);
+    }
     return 0;
 }
 
@@ -136,16 +192,18 @@ int vt_ledger_read(const struct vt_target *target, const struct vt_accel *accel,
                    struct vt_ledger_row **rows, uint32_t *n, uint64_t *threshold,
                    struct vt_error *err)
 {
-    char path[PATH_MAX], *text;
+    char path[PATH_MAX], *text = NULL;
     size_t bytes;
     int rc = vt_ledger_path(target, path, err);
     rc = rc != 0 ? rc : vt_read_file(path, LEDGER_BYTES_MAX, &text, &bytes, err);
-    if (rc != 0) {
-        return rc == VT_E_NOT_FOUND
-                   ? vt_fail(err, VT_E_NOT_FOUND, "nobody has accelerated %s yet", target->name)
-                   : rc;
+    *rows = NULL;
+    *n = 0;
+    *threshold = 0;
+    if (rc == 0) {
+        rc = vt_ledger_parse(text, bytes, accel, rows, n, threshold, err);
+    } else if (rc == VT_E_NOT_FOUND) {
+        rc = 0; /* nobody wrote one yet */
     }
-    rc = vt_ledger_parse(text, bytes, accel, rows, n, threshold, err);
     free(text);
-    return rc;
+    return rc != 0 ? rc : vt_ledger_adopt(accel, rows, n, err);
 }

@@ -28,6 +28,9 @@ looks() { # VM AT-LEAST: looks once; whether so many kernels are in
     [ "$(status "$1" 'd["kernels"]')" -ge "$2" ]
 }
 iterations() { status "$1" 'sum(l["counts"]["iterations"] for l in d["loops"] if l["counts"])'; }
+unknown() { # VM: kernels that are in use and have no row
+    status "$1" 'max(0, d["kernels"] - sum(l["fate"] in ("kept", "waiting") for l in d["loops"]))'
+}
 runs() { [ "$(iterations "$1")" -gt "$2" ]; } # VM BEFORE
 
 # Two at once, one with its RAM below 4 GiB, one with much above; each finds what the other proved.
@@ -71,11 +74,22 @@ for ms in 20 120 320 420 600 900 1300; do
     kill -9 $accel
     wait $accel 2>/dev/null || true
     expect_eq "killed after $ms ms: the guest goes on" alive "$(guest_exec 'echo alive' "$a")"
+    expect_eq "killed after $ms ms: kernels that nobody knows" 0 "$(unknown "$a")"
 done
 wait_until 'the next one has kernels' looks "$a" 4
-expect_eq 'kernels that nobody knows' 0 \
-    "$(status "$a" 'd["kernels"] - sum(l["fate"] in ("kept", "waiting") for l in d["loops"])')"
+expect_eq 'kernels that nobody knows' 0 "$(unknown "$a")"
 computes 'after it was killed' "$a"
+
+# Nothing was written down of them: they are known by their slots, and the next one keeps them.
+rm "$VITRINE_RUNTIME_DIR/$a/accel.json"
+known=$(status "$a" 'sorted(l["loop"] for l in d["loops"] if l["counts"]["state"] == "active")')
+expect_eq 'kernels that nobody wrote down' 0 "$(unknown "$a")"
+expect_eq 'where they are' true "$(status "$a" 'all(l["place"] == l["address"] for l in d["loops"])')"
+before=$(iterations "$a")
+looks "$a" 4 || fail "the next one: $(cat "$scratch/a")"
+expect_eq 'what it does not know any more' '[]' \
+    "$(status "$a" "sorted(set($known) - {l['loop'] for l in d['loops']})")"
+runs "$a" "$before" || fail 'none of them runs'
 
 # Paused: nothing runs, and who looks is patient; it goes on where it was.
 vitrine pause "$a"
