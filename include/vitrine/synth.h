@@ -29,6 +29,7 @@ extern "C" {
 #define VT_SYNTH_BYTES_MAX 4096u /**< of a loop's code */
 #define VT_SYNTH_CELLS_MAX 48u
 #define VT_SYNTH_DISJOINT_MAX 256u
+#define VT_SYNTH_EQUAL_MAX 16u
 
 struct vt_synth_block {
     int64_t at;     /**< from the head's first byte; the head's own block has 0 */
@@ -93,6 +94,13 @@ struct vt_disjoint {
     bool only_parallel; /**< wanted only where iterations are run out of order */
 };
 
+/** What a kernel takes for granted of the state at the head: a general register, or a cell of 8
+ * bytes, is a sum of registers that are no such place themselves. */
+struct vt_equal {
+    struct vt_place place;
+    struct vt_linear sum;
+};
+
 enum vt_proof_result { VT_PROOF_OPEN, VT_PROOF_HOLDS, VT_PROOF_FALSE, VT_PROOF_UNKNOWN };
 struct vt_obligation {
     char name[48];   /**< "carry.rax", "store.0.address", "stream.1.stride", … */
@@ -114,6 +122,8 @@ struct vt_synth_kernel {
                                                 aligned to that */
     struct vt_disjoint disjoint[VT_SYNTH_DISJOINT_MAX];
     uint32_t n_disjoint;
+    struct vt_equal equal[VT_SYNTH_EQUAL_MAX]; /**< elsewhere `trips` is 0, or a CHECK fails */
+    uint32_t n_equal;
     uint32_t instructions; /**< of one iteration at most, inner loops once */
     /** How many iterations from here on surely come back to the head: a program without carries,
      * streams and loops, of the same inputs plus, after them, the carries as inputs, whose last
@@ -130,6 +140,19 @@ void vt_synth_kernel_destroy(struct vt_synth_kernel *k); /**< NULL is allowed */
 /** The loop's kernel, not proven. *k is the caller's. VT_E_UNSUPPORTED. */
 int vt_synth_make(const struct vt_synth_loop *loop, struct vt_synth_kernel **k,
                   struct vt_error *err);
+/** The state of somebody who is in the loop: what no iteration changes is as it is at the head, and
+ * all else may be anything. Nothing that it says is believed. */
+struct vt_synth_state {
+    uint64_t r[16];
+    /** `bytes` at a guest-virtual address; false: they are not there. */
+    bool (*read)(void *arg, uint64_t address, void *to, size_t bytes);
+    void *arg;
+};
+/** As vt_synth_make. Where the loop cannot be had, or cells and streams of its kernel overlap in
+ * that state, pointers into the stack that no iteration changes are taken for what they are from
+ * rsp on (`equal`). `state` may be NULL. */
+int vt_synth_make_at(const struct vt_synth_loop *loop, const struct vt_synth_state *state,
+                     struct vt_synth_kernel **k, struct vt_error *err);
 /** Checks the blocks' order, sorts them, and fills `hash`. VT_E_INVAL. */
 int vt_synth_loop_finish(struct vt_synth_loop *loop, struct vt_error *err);
 /** Whether an operand counts from the instruction itself: a kernel of it holds at loop->head alone,

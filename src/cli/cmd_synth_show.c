@@ -80,6 +80,13 @@ static void show_claims(const struct vt_synth_kernel *k)
     printf("\nIterations: %s, %s\n",
            k->trips != NULL ? "counted before they run" : "until a check of the program fails",
            vt_synth_any_order(k) ? "in any order" : "one after the other");
+    for (uint32_t i = 0; i < k->n_equal; i++) {
+        printf("  only where ");
+        show_place(&k->equal[i].place);
+        printf(" is ");
+        show_linear(&k->equal[i].sum);
+        printf("\n");
+    }
     for (uint32_t i = 0; i < k->n_disjoint; i++) {
         printf("  %u and %u must not overlap%s\n", k->disjoint[i].a, k->disjoint[i].b,
                k->disjoint[i].only_parallel ? ", if out of order" : "");

@@ -21,15 +21,6 @@ int vt_refuse_access(struct vt_making *m, const struct vt_memory_operation *o, c
 
 /* ---------------------------------------------------------------- streams */
 
-static bool same_registers(const struct vt_linear *a, const struct vt_linear *b)
-{
-    bool same = a->n == b->n;
-    for (uint32_t i = 0; i < a->n && same; i++) {
-        same = a->part[i].reg == b->part[i].reg && a->part[i].coefficient == b->part[i].coefficient;
-    }
-    return same;
-}
-
 static int compare(const void *a, const void *b)
 {
     const struct vt_access *const *x = a, *const *y = b;
@@ -71,6 +62,19 @@ static int make_stream(struct vt_making *m, struct vt_access **near, uint32_t n,
     return 0;
 }
 
+/* Whether a variable lies in [from, to) of these registers: no stream may have it in its window. */
+static bool has_cell(const struct vt_making *m, const struct vt_linear *registers, int64_t from,
+                     int64_t to)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < m->s->n_cells; i++) {
+        const struct vt_cell *c = &m->s->cells[i];
+        int64_t at = (int64_t)c->address.constant;
+        found |= vt_linear_alike(&c->address, registers) && from < at + c->bytes && at < to;
+    }
+    return found;
+}
+
 /* Those among `same`, which have the same registers, from the lowest on. */
 static int make_streams(struct vt_making *m, struct vt_access **same, const uint8_t *bytes_of,
                         uint32_t n, int32_t *stride_register)
@@ -84,7 +88,8 @@ static int make_streams(struct vt_making *m, struct vt_access **same, const uint
                 same[i]->constant + (int64_t)same[i]->most + bytes_of[same[i] - m->accesses];
             int64_t wider = end > high ? end : high;
             bool near = i == first ||
-                        (same[i]->constant <= high + NEAR && wider - low <= VT_PIXEL_WINDOW_MAX);
+                        (same[i]->constant <= high + NEAR && wider - low <= VT_PIXEL_WINDOW_MAX &&
+                         !has_cell(m, &same[i]->moving, high, same[i]->constant));
             if (!near) {
                 break;
             }
@@ -167,7 +172,7 @@ int vt_analyse_accesses(struct vt_making *m, int32_t stride_register[VT_PIXEL_ST
     for (uint32_t i = 0; i < n && rc == 0; i++) {
         uint32_t count = 0;
         for (uint32_t k = i; k < n && !done[i]; k++) {
-            if (!done[k] && same_registers(&m->accesses[i].moving, &m->accesses[k].moving)) {
+            if (!done[k] && vt_linear_alike(&m->accesses[i].moving, &m->accesses[k].moving)) {
                 same[count++] = &m->accesses[k];
                 done[k] = k != i;
             }

@@ -16,6 +16,7 @@
 
 #define REACH 4096u /* bytes of what has no bounds of its own */
 #define PARTS 8u
+#define RSP 4
 
 /* ---------------------------------------------------------------- strides */
 
@@ -44,7 +45,7 @@ static int32_t register_of(const struct vt_making *m, vt_term term, unsigned byt
         bool good =
             reg < VT_LINEAR_PLACE ? bytes == 8 : m->s->cells[reg - VT_LINEAR_PLACE].bytes == bytes;
         if (good && value_of(m, reg, false) == term) {
-            return (int32_t)reg;
+            return bytes == 8 && m->s->before.r[RSP] == term ? RSP : (int32_t)reg;
         }
     }
     return -1;

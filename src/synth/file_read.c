@@ -245,6 +245,21 @@ static bool read_guards(const json_t *guards, struct vt_synth_kernel *k)
     return true;
 }
 
+/* There where there are some. */
+static bool read_equal(const json_t *array, struct vt_synth_kernel *k)
+{
+    size_t n = json_array_size(array);
+    bool good = array == NULL || (n > 0 && n <= VT_SYNTH_EQUAL_MAX);
+    for (size_t i = 0; i < n && good; i++) {
+        const json_t *one = json_array_get(array, i);
+        good = json_object_size(one) == 2 &&
+               read_place(json_object_get(one, "place"), &k->equal[i].place) &&
+               read_linear(json_object_get(one, "is"), &k->equal[i].sum);
+        k->n_equal = (uint32_t)i + 1;
+    }
+    return good;
+}
+
 static bool read_streams(const json_t *object, struct vt_synth_kernel *k)
 {
     const json_t *array = json_object_get(object, "streams");
@@ -311,8 +326,8 @@ static int check_members(const json_t *object, struct vt_error *err)
     static const char *const known[] = {
         "version",   "hash",         "x86_hash",      "x86_bytes",     "instructions",
         "pixel_ops", "pixel_inputs", "pixel_carries", "pixel_streams", "pixel_loops",
-        "inputs",    "carries",      "streams",       "guards",        "trips",
-        "proof",     "head"};
+        "inputs",    "carries",      "streams",       "guards",        "equal",
+        "trips",     "proof",        "head"};
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)object, key, value)
@@ -356,6 +371,9 @@ int vt_synth_json_read(const json_t *object, struct vt_synth_kernel *k, struct v
     }
     if (rc == 0 && !read_guards(json_object_get(object, "guards"), k)) {
         rc = wrong(err, "guards");
+    }
+    if (rc == 0 && !read_equal(json_object_get(object, "equal"), k)) {
+        rc = wrong(err, "equal");
     }
     rc = rc != 0 ? rc : read_trips(object, k, err);
     if (rc == 0 && !get_hex(object, "head", &k->loop.head)) {

@@ -130,6 +130,21 @@ static void write_guards(struct vt_json_writer *w, const struct vt_synth_kernel 
     vt_json_object_end(w);
 }
 
+static void write_equal(struct vt_json_writer *w, const struct vt_synth_kernel *k)
+{
+    vt_json_key(w, "equal");
+    vt_json_array(w);
+    for (uint32_t i = 0; i < k->n_equal; i++) {
+        vt_json_object(w);
+        vt_json_key(w, "place");
+        write_place(w, &k->equal[i].place);
+        vt_json_key(w, "is");
+        write_linear(w, &k->equal[i].sum);
+        vt_json_object_end(w);
+    }
+    vt_json_array_end(w);
+}
+
 void vt_synth_json_content(const struct vt_synth_kernel *k, struct vt_json_writer *w)
 {
     vt_json_kv_u64(w, "version", VT_SYNTH_FILE_VERSION);
@@ -146,6 +161,9 @@ void vt_synth_json_content(const struct vt_synth_kernel *k, struct vt_json_write
     }
     vt_json_array_end(w);
     write_guards(w, k);
+    if (k->n_equal > 0) {
+        write_equal(w, k);
+    }
     vt_json_key(w, "trips");
     if (k->trips == NULL) {
         vt_json_null(w);

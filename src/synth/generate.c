@@ -201,6 +201,7 @@ static int generate_program(struct order *g)
     struct vt_making *m = g->m;
     struct vt_pixel_program *p = &m->k->program;
     declare(p, m->terms, m->inputs, m->n_inputs);
+    check(g, m->same);
     int rc = region(g, -1);
     if (rc < 0) {
         return g->e.full || g->e.failed != 0 ? wrong(g) : rc;

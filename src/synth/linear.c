@@ -2,12 +2,28 @@
  */
 #include "synth/summary.h"
 
+#define RSP 4u
+
 static vt_term register_of(const struct vt_lift_state *state, uint32_t reg)
 {
     return reg < VT_LINEAR_FS    ? state->r[reg]
            : reg == VT_LINEAR_FS ? state->fs_base
            : reg == VT_LINEAR_GS ? state->gs_base
                                  : 0;
+}
+
+bool vt_linear_alike(const struct vt_linear *a, const struct vt_linear *b)
+{
+    bool same = a->n == b->n;
+    for (uint32_t i = 0; i < a->n && same; i++) {
+        same = a->part[i].reg == b->part[i].reg && a->part[i].coefficient == b->part[i].coefficient;
+    }
+    return same;
+}
+
+bool vt_linear_same(const struct vt_linear *a, const struct vt_linear *b)
+{
+    return a->constant == b->constant && vt_linear_alike(a, b);
 }
 
 vt_term vt_linear_term(struct vt_terms *terms, const struct vt_linear *linear,
@@ -32,7 +48,9 @@ bool vt_linear_of(struct vt_terms *terms, vt_term term, const struct vt_lift_sta
     }
     found.constant = sum.constant;
     for (uint32_t reg = 0; reg <= VT_LINEAR_GS; reg++) {
-        for (unsigned i = 0; i < sum.n; i++) {
+        /* A register that is taken to be another one is that one. */
+        bool other = reg != RSP && register_of(state, reg) == state->r[RSP];
+        for (unsigned i = 0; i < sum.n && !other; i++) {
             if (sum.part[i].atom == register_of(state, reg)) {
                 if (found.n == sizeof found.part / sizeof *found.part) {
                     return false;

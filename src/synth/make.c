@@ -69,6 +69,7 @@ static void find_uses(struct vt_making *m, struct uses *u)
         use(m, u, l->when);
     }
     use(m, u, m->trips != 0 ? m->trips : m->happens);
+    use(m, u, m->same);
 }
 
 /* ---------------------------------------------------------------- places */
@@ -104,6 +105,25 @@ static struct vt_place cell_place(const struct vt_cell *c)
     return (struct vt_place){.kind = VT_PLACE_CELL, .bytes = c->bytes, .address = c->address};
 }
 
+/* The number of the equality whose place it is, or n_equal. */
+static uint32_t equality_of(const struct vt_making *m, const struct vt_cell *c)
+{
+    uint32_t i = 0;
+    for (; i < m->k->n_equal; i++) {
+        const struct vt_place *p = &m->k->equal[i].place;
+        if (p->kind == VT_PLACE_CELL && vt_linear_same(&p->address, &c->address)) {
+            break;
+        }
+    }
+    return i;
+}
+
+/* A pointer that is only stored again where it was loaded from is an input. */
+static bool is_carried(const struct vt_making *m, const struct vt_cell *c)
+{
+    return c->written && (c->after != c->before || equality_of(m, c) == m->k->n_equal);
+}
+
 static int find_carries(struct vt_making *m)
 {
     const struct vt_lift_state *b = &m->s->before, *a = &m->s->after;
@@ -121,7 +141,7 @@ static int find_carries(struct vt_making *m)
     }
     for (uint32_t i = 0; i < m->s->n_cells && rc == 0; i++) {
         const struct vt_cell *c = &m->s->cells[i];
-        if (c->written) {
+        if (is_carried(m, c)) {
             rc = add_carry(m, cell_place(c), c->before, c->after);
         }
     }
@@ -161,8 +181,14 @@ static int find_inputs(struct vt_making *m, const struct uses *u)
     }
     for (uint32_t i = 0; i < m->s->n_cells && rc == 0; i++) {
         const struct vt_cell *c = &m->s->cells[i];
-        if (!c->written) {
-            rc = add_input(m, cell_place(c), c->before);
+        if (!is_carried(m, c)) {
+            uint32_t e = equality_of(m, c);
+            rc = add_input(m, cell_place(c), e == m->k->n_equal ? c->before : m->equal[e]);
+        }
+    }
+    for (uint32_t i = 0; i < m->k->n_equal && rc == 0; i++) {
+        if (m->k->equal[i].place.kind == VT_PLACE_GPR) {
+            rc = add_input(m, m->k->equal[i].place, m->equal[i]);
         }
     }
     return rc;
@@ -266,21 +292,19 @@ static int find_guards(struct vt_making *m)
 
 /* ---------------------------------------------------------------- all */
 
-static int summarise(struct vt_terms *terms, const struct vt_synth_loop *loop, uint32_t most,
-                     struct vt_summary *s, struct vt_error *err)
+int vt_make_summarise(struct vt_terms *terms, const struct vt_synth_loop *loop, uint32_t most,
+                      struct vt_given *given, struct vt_summary *s, struct vt_error *err)
 {
-    struct vt_cell cells[VT_SYNTH_CELLS_MAX];
-    uint32_t n = 0;
-    int rc = vt_summary_of_code(terms, loop, cells, 0, s, err);
+    int rc = vt_summary_of_code(terms, loop, given, s, err);
     for (unsigned round = 0; rc == 0 && round < ROUNDS; round++) {
-        uint32_t before = n;
-        rc = vt_make_find_cells(terms, s, most, cells, &n, err);
-        if (rc < 0 || n == before) {
+        uint32_t before = given->n_cells;
+        rc = vt_make_find_cells(terms, s, most, given->cells, &given->n_cells, err);
+        if (rc < 0 || given->n_cells == before) {
             break;
         }
         vt_summary_fini(s);
         *s = (struct vt_summary){0};
-        rc = vt_summary_of_code(terms, loop, cells, n, s, err);
+        rc = vt_summary_of_code(terms, loop, given, s, err);
     }
     return rc;
 }
@@ -293,6 +317,22 @@ static int check_flags(struct vt_making *m)
                       : vt_fail(m->err, VT_E_UNSUPPORTED,
                                 "an iteration reads %s as the one before it leaves it",
                                 names[__builtin_ctz(wrong)]);
+}
+
+/* Where it is not so there are no trips, or the first thing is a check. */
+static void guard_equal(struct vt_making *m)
+{
+    struct vt_terms *t = m->terms;
+    m->same = vt_term_const(t, 1, 1);
+    for (uint32_t i = 0; i < m->k->n_equal; i++) {
+        m->equal[i] = vt_term_symbol(t, 64, "place");
+        vt_term sum = vt_linear_term(t, &m->k->equal[i].sum, &m->s->before);
+        m->same =
+            vt_term_2(t, VT_PIXEL_AND, m->same, vt_term_compare(t, VT_PIXEL_EQ, m->equal[i], sum));
+    }
+    if (m->trips != 0) {
+        m->trips = vt_term_select(t, m->same, m->trips, vt_term_const(t, 64, 0));
+    }
 }
 
 static int make(struct vt_making *m)
@@ -315,6 +355,7 @@ static int make(struct vt_making *m)
         return rc;
     }
     vt_analyse_trips(m);
+    guard_equal(m);
     find_uses(m, &uses);
     if (uses.havoc) {
         return refuse(m, "it computes with what x86 leaves undefined");
@@ -334,11 +375,12 @@ static int make(struct vt_making *m)
 }
 
 /* With at most so many variables in memory. *crowded: fewer would be worth trying. */
-static int make_with(const struct vt_synth_loop *loop, uint32_t most, struct vt_synth_kernel **k,
-                     bool *crowded, struct vt_error *err)
+static int make_with(const struct vt_synth_loop *loop, uint32_t most, const struct vt_given *given,
+                     struct vt_synth_kernel **k, bool *crowded, struct vt_error *err)
 {
     struct vt_synth_kernel *made = calloc(1, sizeof *made);
     struct vt_terms *terms = vt_terms_create();
+    struct vt_given all = *given;
     struct vt_summary s = {0};
     int rc;
     *crowded = false;
@@ -349,9 +391,11 @@ static int make_with(const struct vt_synth_loop *loop, uint32_t most, struct vt_
     }
     vt_pixel_init(&made->program);
     made->loop = *loop;
+    made->n_equal = given->n_equal;
+    memcpy(made->equal, given->equal, sizeof made->equal);
     rc = vt_synth_loop_finish(&made->loop, err);
     if (rc == 0) {
-        rc = summarise(terms, &made->loop, most, &s, err);
+        rc = vt_make_summarise(terms, &made->loop, most, &all, &s, err);
     }
     if (rc == 0) {
         struct vt_making m = {.terms = terms, .s = &s, .k = made, .err = err};
@@ -373,13 +417,41 @@ static int make_with(const struct vt_synth_loop *loop, uint32_t most, struct vt_
     return 0;
 }
 
-int vt_synth_make(const struct vt_synth_loop *loop, struct vt_synth_kernel **k,
-                  struct vt_error *err)
+static int make_given(const struct vt_synth_loop *loop, const struct vt_given *given,
+                      struct vt_synth_kernel **k, struct vt_error *err)
 {
     bool crowded = true;
     int rc = VT_E_UNSUPPORTED;
     for (uint32_t most = VT_SYNTH_CELLS_MAX; most >= FEWEST_CELLS && crowded; most /= 2) {
-        rc = make_with(loop, most, k, &crowded, err);
+        rc = make_with(loop, most, given, k, &crowded, err);
     }
     return rc;
+}
+
+int vt_synth_make_at(const struct vt_synth_loop *loop, const struct vt_synth_state *state,
+                     struct vt_synth_kernel **k, struct vt_error *err)
+{
+    struct vt_given given = {0};
+    struct vt_synth_kernel *better = NULL;
+    struct vt_error ignored;
+    int rc = make_given(loop, &given, k, err);
+    if (state == NULL || (rc != 0 && rc != VT_E_UNSUPPORTED) ||
+        (rc == 0 && !vt_make_overlaps(*k, state))) {
+        return rc;
+    }
+    vt_make_find_equal(loop, state, &given);
+    if (given.n_equal > 0 && make_given(loop, &given, &better, &ignored) == 0) {
+        if (rc == 0) {
+            vt_synth_kernel_destroy(*k);
+        }
+        *k = better;
+        return 0;
+    }
+    return rc;
+}
+
+int vt_synth_make(const struct vt_synth_loop *loop, struct vt_synth_kernel **k,
+                  struct vt_error *err)
+{
+    return vt_synth_make_at(loop, NULL, k, err);
 }

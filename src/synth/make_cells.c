@@ -25,19 +25,10 @@ static bool stays(const struct vt_summary *s, const struct vt_linear *address)
     return all;
 }
 
-static bool same_registers(const struct vt_linear *a, const struct vt_linear *b)
-{
-    bool same = a->n == b->n;
-    for (uint32_t i = 0; i < a->n && same; i++) {
-        same = a->part[i].reg == b->part[i].reg && a->part[i].coefficient == b->part[i].coefficient;
-    }
-    return same;
-}
-
 /* `b` becomes part of `a` if they overlap. */
 static bool merge(struct piece *a, struct piece *b)
 {
-    if (a->merged || b->merged || !same_registers(&a->address, &b->address)) {
+    if (a->merged || b->merged || !vt_linear_alike(&a->address, &b->address)) {
         return false;
     }
     uint64_t behind = b->address.constant - a->address.constant;

@@ -2,6 +2,7 @@
  *
  *   make.c             the steps; places, guards
  *   make_cells.c       which memory is variables
+ *   make_equal.c       which pointers are how far from rsp
  *   analyse.c          accesses: streams, windows
  *   analyse_index.c    addresses: strides, indices, and what has to hold for them
  *   analyse_range.c    what values a term can have
@@ -40,7 +41,9 @@ struct vt_making {
     struct vt_terms *terms;
     const struct vt_summary *s;
     struct vt_synth_kernel *k;
-    struct vt_access *accesses; /**< one for each operation of the summary */
+    struct vt_access *accesses;        /**< one for each operation of the summary */
+    vt_term equal[VT_SYNTH_EQUAL_MAX]; /**< symbols of what stands in the places of k->equal */
+    vt_term same;                      /**< that they are those sums: 1 bit */
     struct vt_value_place inputs[VT_PIXEL_INPUTS_MAX], carries[VT_PIXEL_CARRIES_MAX];
     uint32_t n_inputs, n_carries;
     bool crowded; /**< refused for more of them than there is room for */
@@ -53,6 +56,16 @@ struct vt_making {
     vt_term *narrow;                        /**< of each term: vt_narrow */
     struct vt_error *err;
 };
+
+/** The loop with all of its cells, those that are given first. */
+int vt_make_summarise(struct vt_terms *terms, const struct vt_synth_loop *loop, uint32_t most,
+                      struct vt_given *given, struct vt_summary *s, struct vt_error *err);
+/** Which places are which sums in that state, with the cells that this needs. None: n_equal is 0.
+ */
+void vt_make_find_equal(const struct vt_synth_loop *loop, const struct vt_synth_state *state,
+                        struct vt_given *given);
+/** Whether memory that stays where it is and must not overlap does in that state. */
+bool vt_make_overlaps(const struct vt_synth_kernel *k, const struct vt_synth_state *state);
 
 /** Adds to cells what `s` shows to be variables in memory, up to `most`. */
 int vt_make_find_cells(struct vt_terms *terms, const struct vt_summary *s, uint32_t most,

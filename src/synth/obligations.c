@@ -469,12 +469,12 @@ int vt_synth_prove(struct vt_synth_kernel *k, const struct vt_proof_options *opt
     if (p.t == NULL) {
         return vt_fail(err, VT_E_NOMEM, "a proof");
     }
-    struct vt_cell cells[VT_SYNTH_CELLS_MAX];
+    struct vt_given given;
     int rc = vt_pixel_validate(&k->program, err);
     rc = rc != 0 ? rc : check_loop(k, err);
     if (rc == 0) {
-        uint32_t n_cells = vt_kernel_cells(k, cells);
-        rc = vt_summary_of_code(p.t, &k->loop, cells, n_cells, &p.code, err);
+        vt_kernel_given(k, &given);
+        rc = vt_summary_of_code(p.t, &k->loop, &given, &p.code, err);
     }
     if (rc == 0) {
         rc = vt_summary_of_pixel(p.t, k, &p.code, &p.pixel, err);

@@ -9,7 +9,8 @@
 /* ---------------------------------------------------------------- trips */
 
 /* The program's value over a state. Its inputs are the kernel's, then the kernel's carries. */
-static vt_term trips_of(struct vt_prover *p, vt_term *values, bool after)
+static vt_term trips_of(struct vt_prover *p, vt_term *values, const struct vt_summary *s,
+                        bool after)
 {
     const struct vt_synth_kernel *k = p->k;
     const struct vt_pixel_program *trips = k->trips;
@@ -21,7 +22,7 @@ static vt_term trips_of(struct vt_prover *p, vt_term *values, bool after)
             uint64_t n = insn->imm;
             const struct vt_place *place =
                 n < k->program.n_inputs ? &k->inputs[n] : &k->carries[n - k->program.n_inputs];
-            values[i] = vt_place_term(&p->pixel, place, after);
+            values[i] = vt_place_term(s, place, after);
         } else {
             vt_term of[3] = {insn->a, insn->b, insn->c};
             for (unsigned j = 0; j < 3; j++) {
@@ -66,7 +67,7 @@ int vt_oblige_trips_program(struct vt_prover *p)
     if (values == NULL) {
         return vt_fail(p->err, VT_E_NOMEM, "a proof");
     }
-    p->trips = trips_of(p, values, false);
+    p->trips = trips_of(p, values, &p->pixel, false);
     free(values);
     return 0;
 }
@@ -82,7 +83,7 @@ static int oblige_trips(struct vt_prover *p)
     if (values == NULL) {
         return vt_fail(p->err, VT_E_NOMEM, "a proof");
     }
-    vt_term next = trips_of(p, values, true), one = vt_term_const(p->t, 64, 1),
+    vt_term next = trips_of(p, values, &p->pixel, true), one = vt_term_const(p->t, 64, 1),
             assumed[VT_ASSUMED_MAX + 1];
     free(values);
     memcpy(assumed, p->happens, sizeof p->happens);
@@ -90,6 +91,59 @@ static int oblige_trips(struct vt_prover *p)
     return vt_oblige(
         p, "trips.next", assumed, p->n_happens + 1,
         vt_term_compare(p->t, VT_PIXEL_ULE, vt_term_2(p->t, VT_PIXEL_SUB, p->trips, one), next));
+}
+
+/* ---------------------------------------------------------------- what is taken for granted */
+
+/* In any state at all, equal or not: whether the program does anything, if only a load. */
+static int does_anything(struct vt_prover *p, const struct vt_summary *any, vt_term *does)
+{
+    if (p->k->trips != NULL) {
+        vt_term *values = calloc(p->k->trips->n_insns, sizeof *values);
+        if (values == NULL) {
+            return vt_fail(p->err, VT_E_NOMEM, "a proof");
+        }
+        *does = vt_term_compare(p->t, VT_PIXEL_NE, trips_of(p, values, any, false),
+                                vt_term_const(p->t, 64, 0));
+        free(values);
+        return 0;
+    }
+    struct vt_summary pixel;
+    int rc = vt_summary_of_pixel(p->t, p->k, any, &pixel, p->err);
+    if (rc != 0) {
+        return rc;
+    }
+    *does = pixel.comes_back;
+    for (uint32_t i = 0; i < pixel.n_operations; i++) {
+        *does = vt_term_2(p->t, VT_PIXEL_OR, *does, pixel.operations[i].when);
+    }
+    vt_summary_fini(&pixel);
+    return 0;
+}
+
+static int oblige_equal(struct vt_prover *p)
+{
+    struct vt_summary any = {.n_cells = p->code.n_cells};
+    vt_term does;
+    if (p->k->n_equal == 0) {
+        return 0;
+    }
+    vt_lift_symbols(p->t, &any.before);
+    memcpy(any.cells, p->code.cells, sizeof any.cells);
+    for (uint32_t i = 0; i < any.n_cells; i++) {
+        any.cells[i].before = vt_term_symbol(p->t, 8U * any.cells[i].bytes, "cell");
+    }
+    int rc = does_anything(p, &any, &does);
+    char name[48];
+    for (uint32_t i = 0; i < p->k->n_equal && rc == 0; i++) {
+        snprintf(name, sizeof name, "equal.%u.guarded", i);
+        rc = vt_oblige(p, name, &does, 1, vt_equal_term(p->t, &p->k->equal[i], &any, false));
+        snprintf(name, sizeof name, "equal.%u.stays", i);
+        rc = rc != 0 ? rc
+                     : vt_oblige(p, name, p->happens, p->n_happens,
+                                 vt_equal_term(p->t, &p->k->equal[i], &p->pixel, true));
+    }
+    return rc;
 }
 
 /* ---------------------------------------------------------------- what stays, what goes on */
@@ -223,11 +277,7 @@ static struct bytes bytes_of(const struct vt_synth_kernel *k, uint32_t i)
 /* Cells of the same registers lie side by side, or are the same one. */
 static bool known_apart(const struct vt_place *a, const struct vt_place *b)
 {
-    bool same = a->address.n == b->address.n;
-    for (uint32_t i = 0; i < a->address.n && same; i++) {
-        same = a->address.part[i].reg == b->address.part[i].reg &&
-               a->address.part[i].coefficient == b->address.part[i].coefficient;
-    }
+    bool same = vt_linear_alike(&a->address, &b->address);
     uint64_t behind = b->address.constant - a->address.constant;
     return same && ((behind == 0 && a->bytes == b->bytes) ||
                     (behind >= a->bytes && 0 - behind >= b->bytes));
@@ -306,7 +356,8 @@ static int oblige_disjoint(struct vt_prover *p)
 
 int vt_oblige_claims(struct vt_prover *p)
 {
-    int rc = oblige_inputs(p);
+    int rc = oblige_equal(p);
+    rc = rc != 0 ? rc : oblige_inputs(p);
     rc = rc != 0 ? rc : oblige_cells(p);
     rc = rc != 0 ? rc : oblige_strides(p);
     rc = rc != 0 ? rc : oblige_alignment(p);

@@ -473,28 +473,28 @@ void vt_summary_fini(struct vt_summary *s)
 }
 
 int vt_summary_of_code(struct vt_terms *terms, const struct vt_synth_loop *loop,
-                       const struct vt_cell *cells, uint32_t n_cells, struct vt_summary *s,
-                       struct vt_error *err)
+                       const struct vt_given *given, struct vt_summary *s, struct vt_error *err)
 {
-    struct vt_summary found = {.n_cells = n_cells};
+    struct vt_summary found = {.n_cells = given->n_cells};
     struct vt_execution x = {.terms = terms, .loop = loop, .s = &found, .err = err};
-    if (n_cells > VT_SYNTH_CELLS_MAX) {
-        return vt_fail(err, VT_E_UNSUPPORTED, "%u variables in memory", n_cells);
-    }
     x.memory =
         (struct vt_lift_memory){.load = vt_execution_load, .store = vt_execution_store, .arg = &x};
     vt_lifter_init(&x.lifter, terms);
     vt_lift_symbols(terms, &found.before);
-    for (uint32_t i = 0; i < n_cells; i++) {
+    for (uint32_t i = 0; i < given->n_cells; i++) {
+        const struct vt_cell *cell = &given->cells[i];
         found.cells[i] =
-            (struct vt_cell){.address = cells[i].address,
-                             .bytes = cells[i].bytes,
-                             .before = vt_term_symbol(terms, 8U * cells[i].bytes, "cell")};
+            (struct vt_cell){.address = cell->address,
+                             .bytes = cell->bytes,
+                             .before = vt_term_symbol(terms, 8U * cell->bytes, "cell")};
+    }
+    int rc = vt_equal_apply(terms, given->equal, given->n_equal, &found, err);
+    if (rc != 0) {
+        return rc;
     }
     x.flow = calloc(1, sizeof *x.flow);
     x.ways = malloc(sizeof *x.ways);
     x.loops = calloc(VT_PIXEL_LOOPS_MAX, sizeof *x.loops);
-    int rc = 0;
     if (x.flow == NULL || x.ways == NULL || x.loops == NULL) {
         rc = out_of_memory(&x);
     } else {

@@ -4,6 +4,7 @@
  *   summary_memory.c accesses: cells, and the list of all others
  *   summary_pixel.c  the same of a Pixel program with its places
  *   linear.c         sums of registers, as terms and back
+ *   equal.c          places that are taken to be such sums
  *   analyse.c        streams, strides, windows, inductions, trips: from a summary to a kernel
  *   obligations.c    two summaries to be equal, and all that a kernel claims besides
  *
@@ -72,10 +73,24 @@ struct vt_summary {
 };
 void vt_summary_fini(struct vt_summary *s);
 
-/** Of x86 code, with these cells (address, bytes; the rest is filled in). VT_E_UNSUPPORTED. */
+/** What is known of the state at the head before anything is summarised. */
+struct vt_given {
+    uint32_t n_cells, n_equal;
+    struct vt_cell cells[VT_SYNTH_CELLS_MAX]; /**< address, bytes; the rest is filled in */
+    struct vt_equal equal[VT_SYNTH_EQUAL_MAX];
+};
+/** Of x86 code in states in which that is so. VT_E_UNSUPPORTED; VT_E_CORRUPT: no equality. */
 int vt_summary_of_code(struct vt_terms *terms, const struct vt_synth_loop *loop,
-                       const struct vt_cell *cells, uint32_t n_cells, struct vt_summary *s,
-                       struct vt_error *err);
+                       const struct vt_given *given, struct vt_summary *s, struct vt_error *err);
+/** What k takes for granted. */
+void vt_kernel_given(const struct vt_synth_kernel *k, struct vt_given *given);
+/** What stands in the places of equalities in s->before, symbols until now, becomes the sums.
+ * VT_E_CORRUPT: a place is none of the summary's or there twice, or a sum is of such places. */
+int vt_equal_apply(struct vt_terms *terms, const struct vt_equal *equal, uint32_t n,
+                   struct vt_summary *s, struct vt_error *err);
+/** Whether they are equal in a state, as a bit. */
+vt_term vt_equal_term(struct vt_terms *terms, const struct vt_equal *equal,
+                      const struct vt_summary *s, bool after);
 /** Of k's validated program: `s` gets before's symbols from `code`, which was made of k->loop with
  * vt_kernel_cells. Its n-th access and its n-th inner loop are taken to be the code's n-th ones and
  * get their symbols (where widths agree, else their own): that they are the same is for
@@ -103,6 +118,9 @@ vt_term vt_linear_term(struct vt_terms *terms, const struct vt_linear *linear,
 /** A stream's position as a term over `s`, before or after the iteration; 0: it has none. */
 vt_term vt_position_term(struct vt_terms *terms, const struct vt_synth_kernel *k, uint32_t stream,
                          const struct vt_summary *s, bool after);
+/** Whether two sums are of the same registers, so often each; and all the same. */
+bool vt_linear_alike(const struct vt_linear *a, const struct vt_linear *b);
+bool vt_linear_same(const struct vt_linear *a, const struct vt_linear *b);
 /** The other way; false: it is none, or has more than four registers. */
 bool vt_linear_of(struct vt_terms *terms, vt_term term, const struct vt_lift_state *state,
                   struct vt_linear *linear);

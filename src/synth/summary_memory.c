@@ -11,15 +11,6 @@
 
 enum where { ELSEWHERE, WITHIN, ACROSS };
 
-static bool same_registers(const struct vt_linear *a, const struct vt_linear *b)
-{
-    bool same = a->n == b->n;
-    for (uint32_t i = 0; i < a->n && same; i++) {
-        same = a->part[i].reg == b->part[i].reg && a->part[i].coefficient == b->part[i].coefficient;
-    }
-    return same;
-}
-
 /* `*cell`, and at which of its bytes. */
 static enum where find(struct vt_execution *x, vt_term address, unsigned bytes, uint32_t *cell,
                        unsigned *at)
@@ -30,7 +21,7 @@ static enum where find(struct vt_execution *x, vt_term address, unsigned bytes, 
     }
     for (uint32_t i = 0; i < x->s->n_cells; i++) {
         const struct vt_cell *c = &x->s->cells[i];
-        if (!same_registers(&linear, &c->address)) {
+        if (!vt_linear_alike(&linear, &c->address)) {
             continue;
         }
         uint64_t behind = linear.constant - c->address.constant, before = 0 - behind;

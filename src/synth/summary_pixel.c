@@ -8,19 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool same_linear(const struct vt_linear *a, const struct vt_linear *b)
-{
-    bool same = a->constant == b->constant && a->n == b->n;
-    for (uint32_t i = 0; i < a->n && same; i++) {
-        same = a->part[i].reg == b->part[i].reg && a->part[i].coefficient == b->part[i].coefficient;
-    }
-    return same;
-}
-
 static uint32_t find_cell(const struct vt_cell *cells, uint32_t n, const struct vt_place *place)
 {
     for (uint32_t i = 0; i < n; i++) {
-        if (cells[i].bytes == place->bytes && same_linear(&cells[i].address, &place->address)) {
+        if (cells[i].bytes == place->bytes && vt_linear_same(&cells[i].address, &place->address)) {
             return i;
         }
     }
@@ -89,8 +80,9 @@ static bool same_place(const struct vt_place *a, const struct vt_place *b)
     if (a->kind != b->kind) {
         return false;
     }
-    return a->kind == VT_PLACE_CELL ? a->bytes == b->bytes && same_linear(&a->address, &b->address)
-                                    : a->reg == b->reg;
+    return a->kind == VT_PLACE_CELL
+               ? a->bytes == b->bytes && vt_linear_same(&a->address, &b->address)
+               : a->reg == b->reg;
 }
 
 static int check_places(const struct vt_synth_kernel *k, struct vt_error *err)

@@ -260,6 +260,25 @@ void judge_setup(void)
     }
 }
 
+static bool read_arena(void *arg, uint64_t address, void *to, size_t bytes)
+{
+    (void)arg;
+    uint64_t at = address - (uintptr_t)arena;
+    if (at > RANDOM_ARENA - bytes) {
+        return false;
+    }
+    memcpy(to, arena + at, bytes);
+    return true;
+}
+
+void judge_state(const struct random_loop *loop, uint64_t number, struct vt_synth_state *state)
+{
+    struct processor_state from = {0};
+    random_loop_state(loop, number, arena, &from);
+    *state = (struct vt_synth_state){.read = read_arena};
+    memcpy(state->r, from.r, sizeof state->r);
+}
+
 void judge_begin(const struct random_loop *loop, uint64_t number, struct vt_synth_loop *to)
 {
     seed = number * UINT64_C(0x9e3779b97f4a7c15) + 1;

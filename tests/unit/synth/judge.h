@@ -22,6 +22,8 @@ void judge_setup(void);   /**< memory, and what happens on faults: once a proces
 uint64_t judge_any(void); /**< random numbers, of the loop's */
 /** From here on this is the loop; *to is what a kernel is made of. */
 void judge_begin(const struct random_loop *loop, uint64_t number, struct vt_synth_loop *to);
+/** One of the states that a kernel may be made at. */
+void judge_state(const struct random_loop *loop, uint64_t number, struct vt_synth_state *state);
 /** On the processor, from states `number` and the following ones. */
 void judge_record(const struct random_loop *loop, uint64_t number);
 /** DECLINED: guards let it run nowhere. DIFFERS: `why` says where. */

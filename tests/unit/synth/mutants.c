@@ -469,6 +469,20 @@ static bool change_guards(struct vt_synth_kernel *k, struct choice *c)
             return true;
         }
     }
+    for (uint32_t i = 0; i < k->n_equal; i++) {
+        struct vt_equal *e = &k->equal[i];
+        if (is(c, "not taken for granted", i)) {
+            *e = k->equal[--k->n_equal];
+            return true;
+        }
+        if (is(c, "of another register, equality", i)) {
+            e->place.reg ^= 1;
+            return true;
+        }
+        if (change_linear(&e->sum, i, c)) {
+            return true;
+        }
+    }
     if (k->trips != NULL && is(c, "no trips", 0)) {
         vt_pixel_fini(k->trips);
         free(k->trips);

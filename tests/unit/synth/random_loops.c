@@ -116,14 +116,15 @@ static operand in_buffer(struct maker *m, uint32_t bytes)
 
 static operand in_frame(struct maker *m, uint32_t bytes)
 {
-    return one_in(m, 3)
+    return one_in(m, m->loop->frame != 0 ? 2 : 3)
                ? at(RBP, -1, 0, -8 * (int64_t)(1 + any(m, 3)), bytes)
                : at(RSP, -1, 0, -8 * (int64_t)(1 + any(m, 4)) + (one_in(m, 5) ? 2 : 0), bytes);
 }
 
 static operand any_memory(struct maker *m, uint32_t bytes)
 {
-    return one_in(m, 5) && bytes < 16 ? in_frame(m, bytes) : in_buffer(m, bytes);
+    bool frame = m->loop->frame != 0 ? !one_in(m, 3) : one_in(m, 5);
+    return frame && bytes < 16 ? in_frame(m, bytes) : in_buffer(m, bytes);
 }
 
 /* ---------------------------------------------------------------- instructions */
@@ -608,6 +609,8 @@ void random_loop_make(uint64_t seed, uint64_t without, struct random_loop *loop)
         (void)any(&m, 2);
     }
     m.vectors = one_in(&m, 5);
+    static const int8_t frames[] = {8, -8, 16, -16, 24, 3, 12, -24};
+    loop->frame = seed >= RANDOM_FRAMES ? frames[seed % sizeof frames] : 0;
     begin(&m);
     uint32_t top = 0;
     if (one_in(&m, 8)) { /* asked at the top */
@@ -718,6 +721,7 @@ void random_loop_state(const struct random_loop *loop, uint64_t seed, uint8_t ar
     s->fs_base = 0;
     s->r[RSP] = here + 3 * RANDOM_REGION + RANDOM_REGION / 2 + next_of(&seed) % 64 * 8;
     s->r[RBP] = s->r[RSP] + (next_of(&seed) % 4 != 0 ? 64 : next_of(&seed) % 48 - 16);
+    s->r[RBP] = loop->frame != 0 && seed % 8 != 0 ? s->r[RSP] + (uint64_t)loop->frame : s->r[RBP];
     s->r[RCX] = any_count(&seed);
     const uint64_t some = next_of(&seed) % 30, odd = next_of(&seed) % 8;
     s->r[R8] = odd == 0   ? s->r[RCX]

@@ -8,6 +8,9 @@
 #define RANDOM_REGION 8192u
 #define RANDOM_ARENA (4 * RANDOM_REGION) /**< three buffers and a stack */
 
+/** Loops from this number on reach variables on the stack by two registers, mostly. */
+#define RANDOM_FRAMES (UINT64_C(1) << 32)
+
 enum random_role {
     RANDOM_ANY,
     RANDOM_POINTER, /**< into a buffer, less what an index adds to it */
@@ -28,6 +31,7 @@ struct random_loop {
     } pointer[16];
     int32_t step, stride;    /**< of rcx, of rdi */
     int32_t pointer_in_cell; /**< 8 bytes from rsp on that are a pointer; 0: none */
+    int32_t frame; /**< from rsp to rbp in most states, so that both reach the same; 0: far */
     uint32_t n_pieces;
 };
 /** The same seed makes the same loop; without those of its pieces whose bits are set. */

@@ -43,7 +43,7 @@ struct reason {
     uint32_t times;
 };
 struct totals {
-    uint64_t loops, made, proven, refuted, unknown, prove_us;
+    uint64_t loops, made, equal, proven, refuted, unknown, prove_us;
     uint64_t compiled, wrong_unproven;
     struct judge_counts forwards, backwards, host;
     uint64_t mutants, invalid, different, unseen, same, failures;
@@ -186,6 +186,7 @@ static void try(uint64_t number)
 {
     static struct random_loop code;
     static struct vt_synth_loop loop;
+    struct vt_synth_state at;
     const struct vt_proof_options options = {.timeout_ms =
                                                  (uint32_t)setting("VITRINE_RANDOM_TIMEOUT", 3000)};
     struct vt_synth_kernel *k;
@@ -195,7 +196,8 @@ static void try(uint64_t number)
     random_loop_make(number, setting("VITRINE_RANDOM_WITHOUT", 0), &code);
     judge_begin(&code, number, &loop);
     totals->loops++;
-    if (vt_synth_make(&loop, &k, &err) < 0) {
+    judge_state(&code, number << 8, &at);
+    if (vt_synth_make_at(&loop, &at, &k, &err) < 0) {
         count(totals->refused, short_reason(err.message), 1);
         if (show) {
             print_message("loop %llu: %s\n", (unsigned long long)number, err.message);
@@ -203,6 +205,7 @@ static void try(uint64_t number)
         return;
     }
     totals->made++;
+    totals->equal += k->n_equal > 0;
     bool proven = vt_synth_prove(k, &options, &err) == 0;
     totals->prove_us += k->proof_us;
     judge_record(&code, number << 8);
@@ -276,13 +279,14 @@ static void summary(const struct totals *t, uint64_t first)
         }
     }
 #define U(x) (unsigned long long)(x)
-    print_message("%llu random loops from %llu on: %llu kernels, %llu proven (%llu ms each), %llu "
+    print_message("%llu random loops from %llu on: %llu kernels, %llu with equalities, %llu proven "
+                  "(%llu ms each), %llu "
                   "refuted, %llu not decided (%llu of both disagree with the processor); %llu runs "
                   "of %llu iterations agree with the processor, %llu backwards, %llu of %llu "
                   "compiled ones, guards declined %llu; %llu mutants: %llu wrong ones refused, "
                   "%llu no programs, %llu refused though nothing was seen, %llu the same and "
                   "proven; %llu failures\n",
-                  U(t->loops), U(first), U(t->made), U(t->proven),
+                  U(t->loops), U(first), U(t->made), U(t->equal), U(t->proven),
                   U(t->made > 0 ? t->prove_us / t->made / 1000 : 0), U(t->refuted), U(t->unknown),
                   U(t->wrong_unproven), U(t->forwards.runs), U(t->forwards.iterations),
                   U(t->backwards.runs), U(t->host.runs), U(t->compiled), U(t->forwards.declined),
@@ -290,13 +294,10 @@ static void summary(const struct totals *t, uint64_t first)
                   U(t->failures));
 }
 
-static void test_random(void **state)
+static void try_many(uint64_t first, uint64_t n)
 {
-    (void)state;
-    const uint64_t first = setting("VITRINE_RANDOM_FIRST", 1),
-                   n = setting("VITRINE_RANDOM_LOOPS", 50);
     uint64_t workers = setting("VITRINE_RANDOM_WORKERS", 0);
-    static struct totals all;
+    struct totals all = {0};
     static pid_t pids[WORKERS_MAX];
     int ends[2], crashed = 0;
     workers = workers != 0 ? workers : (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
@@ -343,6 +344,20 @@ static void test_random(void **state)
     assert_true(n < 50 || all.different > 0);
 }
 
+static void test_random(void **state)
+{
+    (void)state;
+    try_many(setting("VITRINE_RANDOM_FIRST", 1), setting("VITRINE_RANDOM_LOOPS", 50));
+}
+
+/* A third as many, whose variables on the stack two registers reach. */
+static void test_frames(void **state)
+{
+    (void)state;
+    try_many(RANDOM_FRAMES + setting("VITRINE_RANDOM_FIRST", 1),
+             (setting("VITRINE_RANDOM_LOOPS", 50) + 2) / 3);
+}
+
 int main(void)
 {
     struct vt_error err;
@@ -350,6 +365,7 @@ int main(void)
         fprintf(stderr, "%s\n", err.message);
         return 77;
     }
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random),
+                                       cmocka_unit_test(test_frames)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
