@@ -3,6 +3,7 @@
  *
  *   accelerator.c  a round: record, choose
  *   pace.c         when the next one is
+ *   sample.c       registers of a guest that is in a loop
  *   install.c      make, prove, install, on the host or a GPU
  *   measure.c      a kernel against the guest's own code
  *   ledger.c       what was done, as JSON
@@ -205,8 +206,9 @@ const char *vt_accelerator_gpu(const struct vt_accelerator *a)
 
 /* ---------------------------------------------------------------- loops */
 
-static void describe(struct vt_ledger_row *row, const struct vt_trace_hot *hot, uint32_t index,
-                     const struct vt_synth_loop *loop)
+/* The root of its page tables. */
+static uint64_t describe(struct vt_ledger_row *row, const struct vt_trace_hot *hot, uint32_t index,
+                         const struct vt_synth_loop *loop)
 {
     uint32_t n;
     const struct vt_trace_loop *l = &vt_trace_graph_loops(hot->graph, &n)[index];
@@ -226,6 +228,7 @@ static void describe(struct vt_ledger_row *row, const struct vt_trace_hot *hot, 
     row->head = loop->head;
     row->iterations = l->iterations;
     row->percent = all == 0 ? 0 : 100.0 * (double)l->instructions / (double)all;
+    return space->root;
 }
 
 /* A row for a loop that is new; NULL: there is no memory, or it was cut short. */
@@ -236,8 +239,8 @@ static struct vt_ledger_row *look_at(struct vt_accelerator *a, const struct vt_t
     if (row == NULL) {
         return NULL;
     }
-    describe(row, hot, index, loop);
-    struct vt_synth_kernel *k = vt_accelerator_kernel(a, loop, row);
+    uint64_t root = describe(row, hot, index, loop);
+    struct vt_synth_kernel *k = vt_accelerator_kernel(a, loop, root, row);
     if (k == NULL && vt_accelerator_stopped(a)) {
         return NULL; /* a proof that was cut short is not a failure of the loop's */
     }

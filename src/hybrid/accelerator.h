@@ -46,9 +46,14 @@ void vt_accelerator_pace(struct vt_accelerator *a);
 /** For a look that won nothing. */
 void vt_accelerator_paid(struct vt_accelerator *a);
 
-/** From the cache, or made and proven. NULL: the row says why not. */
+/** The state of a guest that is in the loop just now; *space is where its memory is found, and has
+ * to stay. False: it was not there, or nobody knows. */
+bool vt_accelerator_sample(struct vt_accelerator *a, const struct vt_synth_loop *loop,
+                           struct vt_space *space, struct vt_synth_state *state);
+/** From the cache, or made and proven; `root` is of the page tables it was seen with. NULL: the row
+ * says why not. */
 struct vt_synth_kernel *vt_accelerator_kernel(struct vt_accelerator *a,
-                                              const struct vt_synth_loop *loop,
+                                              const struct vt_synth_loop *loop, uint64_t root,
                                               struct vt_ledger_row *row);
 /** Into a slot, with the next commit; the row is WAITING then, or says why not. */
 void vt_accelerator_install(struct vt_accelerator *a, const struct vt_synth_kernel *k,

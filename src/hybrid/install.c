@@ -20,8 +20,36 @@ static void fail_row(struct vt_ledger_row *row, enum vt_loop_fate fate, const st
     snprintf(row->why, sizeof row->why, "%s", err->message);
 }
 
+/* Where the loop cannot be had from its bytes alone, or it has to keep memory apart from other
+ * memory, also with what the guest's registers hold in it. */
+static int make(struct vt_accelerator *a, const struct vt_synth_loop *loop, uint64_t root,
+                struct vt_synth_kernel **k, struct vt_error *err)
+{
+    const struct vt_kernel *guest = a->target->kernel;
+    struct vt_space space = {.ram = a->target->ram,
+                             .root = VT_GPA(root),
+                             .levels = guest != NULL ? vt_kernel_space(guest)->levels : 4};
+    struct vt_synth_state state;
+    struct vt_synth_kernel *better;
+    struct vt_error ignored;
+    int rc = vt_synth_make(loop, k, err);
+    bool apart = false;
+    for (uint32_t i = 0; rc == 0 && i < (*k)->n_disjoint; i++) {
+        apart |= !(*k)->disjoint[i].only_parallel;
+    }
+    if ((rc != VT_E_UNSUPPORTED && !apart) || !vt_accelerator_sample(a, loop, &space, &state) ||
+        vt_synth_make_at(loop, &state, &better, &ignored) != 0) {
+        return rc;
+    }
+    if (rc == 0) {
+        vt_synth_kernel_destroy(*k);
+    }
+    *k = better;
+    return 0;
+}
+
 struct vt_synth_kernel *vt_accelerator_kernel(struct vt_accelerator *a,
-                                              const struct vt_synth_loop *loop,
+                                              const struct vt_synth_loop *loop, uint64_t root,
                                               struct vt_ledger_row *row)
 {
     struct vt_proof_options proof = {
@@ -38,7 +66,7 @@ struct vt_synth_kernel *vt_accelerator_kernel(struct vt_accelerator *a,
         row->cached = true;
     } else {
         uint64_t begin = vt_now_ns();
-        int rc = vt_synth_make(loop, &k, &err);
+        int rc = make(a, loop, root, &k, &err);
         row->make_us = (vt_now_ns() - begin) / 1000;
         if (rc != 0) {
             fail_row(row, VT_FATE_UNSUPPORTED, &err);

@@ -13,10 +13,10 @@
 
 int vt_refuse_access(struct vt_making *m, const struct vt_memory_operation *o, const char *why)
 {
-    char text[128];
+    char text[128], all[192];
     vt_term_print(m->terms, o->address, text, sizeof text);
-    return vt_fail(m->err, VT_E_UNSUPPORTED, "%s at %s: %s", o->store ? "a store" : "a load", text,
-                   why);
+    (void)snprintf(all, sizeof all, "a %s at %s: %s", o->store ? "store" : "load", text, why);
+    return vt_refuse_insn(m->err, &m->k->loop, o->at, all);
 }
 
 /* ---------------------------------------------------------------- streams */

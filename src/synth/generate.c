@@ -105,7 +105,8 @@ static int region(struct order *g, int32_t inside)
             }
         } else if (g->operation < s->n_operations && s->operations[g->operation].loop == inside) {
             if (inside >= 0 && s->operations[g->operation].store) {
-                return vt_fail(g->m->err, VT_E_UNSUPPORTED, "an inner loop that stores");
+                return vt_refuse_insn(g->m->err, &g->m->k->loop, s->operations[g->operation].at,
+                                      "an inner loop that stores");
             }
             access(g, g->operation++);
         } else {

@@ -420,7 +420,7 @@ static int refuse(const struct vt_lift_run *x, const char *why, struct vt_error 
     ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
     ZydisFormatterFormatInstruction(&formatter, &x->insn, o, x->insn.operand_count_visible, text,
                                     sizeof text, x->pc, NULL);
-    return vt_fail(err, VT_E_UNSUPPORTED, "%s: %s", text, why);
+    return vt_fail(err, VT_E_UNSUPPORTED, "%s at 0x%llx: %s", text, (unsigned long long)x->pc, why);
 }
 
 /* Whether it faults on a vector in memory that is not aligned: of SSE all but movdqu and its like,

@@ -33,7 +33,7 @@ static int run_region(struct vt_execution *x, int32_t region, const struct vt_ru
 
 static int refuse(struct vt_execution *x, int64_t at, const char *why)
 {
-    return vt_fail(x->err, VT_E_UNSUPPORTED, "head%+lld: %s", (long long)at, why);
+    return vt_refuse_insn(x->err, x->loop, at, why);
 }
 
 static int out_of_memory(struct vt_execution *x)
@@ -152,6 +152,7 @@ static int run_node(struct vt_execution *x, uint32_t node, int32_t head, struct 
         struct vt_running before = *state;
         x->now = state;
         x->way = way;
+        x->at = insn->at;
         x->executed++;
         int rc =
             vt_lift(&x->lifter, &state->registers, &x->memory, x->loop->head + (uint64_t)insn->at,

@@ -3,6 +3,7 @@
  *   summary.c        control flow: blocks in order, merging where ways meet, inner loops
  *   summary_memory.c accesses: cells, and the list of all others
  *   summary_pixel.c  the same of a Pixel program with its places
+ *   refuse.c         words for what cannot be had
  *   linear.c         sums of registers, as terms and back
  *   equal.c          places that are taken to be such sums
  *   analyse.c        streams, strides, windows, inductions, trips: from a summary to a kernel
@@ -31,6 +32,7 @@ struct vt_cell {
 struct vt_memory_operation {
     bool store;
     uint8_t bytes; /**< 1, 2, 4, 8 */
+    int64_t at;    /**< of code: the instruction, from the head */
     int32_t loop;  /**< the innermost inner loop it is in, or -1 */
     vt_term when;  /**< 1 bit; in an inner loop: within a trip of it */
     vt_term address;
@@ -82,6 +84,9 @@ struct vt_given {
 /** Of x86 code in states in which that is so. VT_E_UNSUPPORTED; VT_E_CORRUPT: no equality. */
 int vt_summary_of_code(struct vt_terms *terms, const struct vt_synth_loop *loop,
                        const struct vt_given *given, struct vt_summary *s, struct vt_error *err);
+/** VT_E_UNSUPPORTED: "INSTRUCTION at ADDRESS: why", of the one so far from the head. */
+int vt_refuse_insn(struct vt_error *err, const struct vt_synth_loop *loop, int64_t at,
+                   const char *why);
 /** What k takes for granted. */
 void vt_kernel_given(const struct vt_synth_kernel *k, struct vt_given *given);
 /** What stands in the places of equalities in s->before, symbols until now, becomes the sums.

@@ -8,15 +8,10 @@
 
 #include <string.h>
 
-static int refuse(struct vt_error *err, int64_t at, const char *why)
-{
-    return vt_fail(err, VT_E_UNSUPPORTED, "head%+lld: %s", (long long)at, why);
-}
-
 /* ---------------------------------------------------------------- instructions */
 
-static int classify(const ZydisDecodedInstruction *insn, struct vt_flow_insn *i,
-                    struct vt_error *err)
+static int classify(const struct vt_synth_loop *loop, const ZydisDecodedInstruction *insn,
+                    struct vt_flow_insn *i, struct vt_error *err)
 {
     switch (insn->meta.category) {
     case ZYDIS_CATEGORY_COND_BR:
@@ -27,17 +22,17 @@ static int classify(const ZydisDecodedInstruction *insn, struct vt_flow_insn *i,
         break;
     case ZYDIS_CATEGORY_CALL:
     case ZYDIS_CATEGORY_RET:
-        return refuse(err, i->at, "a call or a return");
+        return vt_refuse_insn(err, loop, i->at, "a call or a return");
     case ZYDIS_CATEGORY_SYSCALL:
     case ZYDIS_CATEGORY_SYSRET:
     case ZYDIS_CATEGORY_INTERRUPT:
-        return refuse(err, i->at, "an instruction that leads elsewhere");
+        return vt_refuse_insn(err, loop, i->at, "an instruction that leads elsewhere");
     default:
         i->way = VT_LIFT_NEXT;
         return 0;
     }
     if (!insn->raw.imm[0].is_relative) {
-        return refuse(err, i->at, "an indirect jump");
+        return vt_refuse_insn(err, loop, i->at, "an indirect jump");
     }
     i->target = i->at + i->bytes + insn->raw.imm[0].value.s;
     return 0;
@@ -63,10 +58,10 @@ static int decode(const struct vt_synth_loop *loop, struct vt_flow *f, struct vt
                                        .room = (uint8_t)(room < 15 ? room : 15)};
             if (!ZYAN_SUCCESS(
                     ZydisDecoderDecodeInstruction(&decoder, NULL, i->code, i->room, &insn))) {
-                return refuse(err, i->at, "no instruction");
+                return vt_refuse_insn(err, loop, i->at, "no instruction");
             }
             i->bytes = insn.length;
-            int rc = classify(&insn, i, err);
+            int rc = classify(loop, &insn, i, err);
             if (rc < 0) {
                 return rc;
             }
@@ -95,13 +90,13 @@ static int32_t insn_at(const struct vt_flow *f, int64_t at)
 /* ---------------------------------------------------------------- basic blocks */
 
 /* Instructions are in order, as the blocks are. */
-static int find_nodes(struct vt_flow *f, struct vt_error *err)
+static int find_nodes(const struct vt_synth_loop *loop, struct vt_flow *f, struct vt_error *err)
 {
     bool leads[VT_FLOW_INSNS_MAX + 1] = {false};
     int32_t node_of[VT_FLOW_INSNS_MAX];
     int32_t head = insn_at(f, 0);
     if (head < 0) {
-        return refuse(err, 0, "no instruction at the head");
+        return vt_refuse_insn(err, loop, 0, "no instruction at the head");
     }
     leads[head] = true;
     for (uint32_t i = 0; i < f->n_insns; i++) {
@@ -267,7 +262,7 @@ static void add_body(const struct vt_flow *f, struct vt_flow_loop *l, uint32_t l
     }
 }
 
-static int find_loops(struct vt_flow *f, struct vt_error *err)
+static int find_loops(const struct vt_synth_loop *loop, struct vt_flow *f, struct vt_error *err)
 {
     uint32_t dominator[VT_FLOW_NODES_MAX], to[2];
     find_dominators(f, dominator);
@@ -281,11 +276,11 @@ static int find_loops(struct vt_flow *f, struct vt_error *err)
             }
             int64_t at = f->insns[f->nodes[to[k]].first].at;
             if (!dominates(f, dominator, to[k], from)) {
-                return refuse(err, at, "a loop with two heads");
+                return vt_refuse_insn(err, loop, at, "a loop with two heads");
             }
             struct vt_flow_loop *l = loop_of_head(f, to[k]);
             if (l == NULL) {
-                return refuse(err, at, "too many inner loops");
+                return vt_refuse_insn(err, loop, at, "too many inner loops");
             }
             add_body(f, l, from);
         }
@@ -316,11 +311,11 @@ int vt_flow_find(const struct vt_synth_loop *loop, struct vt_flow *f, struct vt_
 {
     int rc = decode(loop, f, err);
     if (rc == 0) {
-        rc = find_nodes(f, err);
+        rc = find_nodes(loop, f, err);
     }
     if (rc < 0) {
         return rc;
     }
     find_order(f);
-    return find_loops(f, err);
+    return find_loops(loop, f, err);
 }

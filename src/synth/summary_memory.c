@@ -59,7 +59,8 @@ static struct vt_memory_operation *append(struct vt_execution *x)
         s->room = room;
     }
     struct vt_memory_operation *o = &s->operations[s->n_operations++];
-    *o = (struct vt_memory_operation){.loop = x->inside, .when = vt_way_term(x->ways, x->way)};
+    *o = (struct vt_memory_operation){
+        .at = x->at, .loop = x->inside, .when = vt_way_term(x->ways, x->way)};
     return o;
 }
 

@@ -118,6 +118,7 @@ struct vt_execution {
     struct vt_running_loop *loops; /**< VT_PIXEL_LOOPS_MAX of them; s->n_loops are there */
     struct vt_running *now;        /**< while an instruction is lifted */
     vt_way way;                    /**< to it */
+    int64_t at;                    /**< the instruction, from the head */
     int32_t inside;                /**< inner loop, or -1 */
     uint32_t executed;             /**< instructions */
     struct vt_lift_memory memory;

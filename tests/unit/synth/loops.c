@@ -900,6 +900,69 @@ LOOP(rows_of_any_width)
     return 0;
 }
 
+/* A working state on the stack, which gcc reaches by rsp and by a pointer. */
+LOOP(chacha_array)
+{
+    uint32_t state[16], *to = a;
+    UNUSED;
+    __builtin_memcpy(state, b, sizeof state);
+    for (uint64_t i = 0; i < n; i++) {
+        uint32_t s[16];
+        __builtin_memcpy(s, state, sizeof s);
+        for (int round = 0; round < 3; round++) {
+            QUARTER(s[0], s[4], s[8], s[12]);
+            QUARTER(s[1], s[5], s[9], s[13]);
+            QUARTER(s[2], s[6], s[10], s[14]);
+            QUARTER(s[3], s[7], s[11], s[15]);
+        }
+        for (int k = 0; k < 16; k++) {
+            to[16 * i + (uint64_t)k] = s[k] + state[k];
+        }
+        state[12]++;
+    }
+    return 0;
+}
+
+/* An array on the stack that an inner loop fills of itself, from one pointer to another. */
+LOOP(message_schedule)
+{
+    uint32_t w[32], sum = 0;
+    const uint32_t *from = a;
+    UNUSED;
+    for (uint64_t i = 0; i < n; i++, from += 4) {
+        for (int k = 0; k < 16; k++) {
+            w[k] = __builtin_bswap32(from[k]);
+        }
+        for (int k = 16; k < 32; k++) {
+            w[k] = w[k - 16] + (ROTATE(w[k - 15], 25) ^ w[k - 15] >> 3) + w[k - 7] +
+                   (ROTATE(w[k - 2], 15) ^ w[k - 2] >> 10);
+        }
+        sum ^= w[31] + w[20];
+    }
+    return sum;
+}
+
+/* An array on the stack is sorted in part. */
+LOOP(smallest_of_eight)
+{
+    uint8_t *to = b;
+    const uint8_t *from = a;
+    UNUSED;
+    for (uint64_t i = 0; i < n; i++) {
+        uint8_t t[8];
+        for (int k = 0; k < 8; k++) {
+            t[k] = from[i + (uint64_t)k];
+        }
+        for (int k = 7; k > 0; k--) {
+            uint8_t less = t[k] < t[k - 1] ? t[k] : t[k - 1];
+            t[k] = (uint8_t)(t[k] + t[k - 1] - less);
+            t[k - 1] = less;
+        }
+        to[i] = t[0];
+    }
+    return 0;
+}
+
 #define ALL_OF(what)                                                                               \
     {#what "8", what##8, 1}, {#what "16", what##16, 1}, {#what "32", what##32, 1},                 \
         {#what "64", what##64, 1}
@@ -974,5 +1037,8 @@ const struct loop_case LOOPS[] = {
     ONE(counter_in_memory),
     ONE(lower_case),
     MAYBE(rows_of_any_width),
+    ONE(chacha_array),
+    ONE(message_schedule),
+    ONE(smallest_of_eight),
     {0},
 };

@@ -612,6 +612,12 @@ void random_loop_make(uint64_t seed, uint64_t without, struct random_loop *loop)
     static const int8_t frames[] = {8, -8, 16, -16, 24, 3, 12, -24};
     loop->frame = seed >= RANDOM_FRAMES ? frames[seed % sizeof frames] : 0;
     begin(&m);
+    for (uint32_t i = loop->frame != 0 ? any(&m, 3) : 3; i < 3; i++) {
+        uint32_t bytes = one_in(&m, 3) ? 4 : 8;
+        EMIT2(&m, M(MOV), at(RSP, -1, 0, -8 * (int64_t)(1 + any(&m, 4)), bytes), in(R12, bytes));
+        EMIT2(&m, M(ADD), in(R11, bytes), at(RBP, -1, 0, -8 * (int64_t)(1 + any(&m, 3)), bytes));
+        EMIT2(&m, M(XOR), at(RBP, -1, 0, -8 * (int64_t)(1 + any(&m, 3)), 8), in(R11, 8));
+    }
     uint32_t top = 0;
     if (one_in(&m, 8)) { /* asked at the top */
         EMIT2(&m, M(CMP), in(RCX, 8), in(R8, 8));
@@ -721,7 +727,7 @@ void random_loop_state(const struct random_loop *loop, uint64_t seed, uint8_t ar
     s->fs_base = 0;
     s->r[RSP] = here + 3 * RANDOM_REGION + RANDOM_REGION / 2 + next_of(&seed) % 64 * 8;
     s->r[RBP] = s->r[RSP] + (next_of(&seed) % 4 != 0 ? 64 : next_of(&seed) % 48 - 16);
-    s->r[RBP] = loop->frame != 0 && seed % 8 != 0 ? s->r[RSP] + (uint64_t)loop->frame : s->r[RBP];
+    s->r[RBP] = loop->frame != 0 && seed >> 61 != 0 ? s->r[RSP] + (uint64_t)loop->frame : s->r[RBP];
     s->r[RCX] = any_count(&seed);
     const uint64_t some = next_of(&seed) % 30, odd = next_of(&seed) % 8;
     s->r[R8] = odd == 0   ? s->r[RCX]

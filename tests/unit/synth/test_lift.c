@@ -658,7 +658,11 @@ static void refused(void **state)
         assert_int_equal(vt_lift(&x.l, &x.before, &memory, 0x1000, (const uint8_t *)cases[i].bytes,
                                  cases[i].n, &out, &err),
                          VT_E_UNSUPPORTED);
-        assert_string_equal(err.message, cases[i].why);
+        char why[160];
+        const char *colon = strstr(cases[i].why, ": ");
+        (void)snprintf(why, sizeof why, "%.*s at 0x1000%s", (int)(colon - cases[i].why),
+                       cases[i].why, colon);
+        assert_string_equal(err.message, why);
         assert_int_equal(out.bytes, 77);
         assert_false(vt_terms_broken(x.t));
         vt_terms_destroy(x.t);

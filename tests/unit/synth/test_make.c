@@ -78,7 +78,7 @@ static const struct run_memory memory = {NULL, UINT64_C(1) << 47};
 /* ---------------------------------------------------------------- comparing */
 
 struct totals {
-    uint32_t loops, kernels, counted, independent, runs, declined;
+    uint32_t loops, kernels, counted, independent, equal, runs, declined;
     uint64_t iterations;
 };
 
@@ -137,28 +137,66 @@ static void compare(const char *what, const struct vt_synth_kernel *k, const str
 
 static struct recording r; /* of the last trial */
 
+static void begin(const struct loop_case *c, const struct processor_loop *loop)
+{
+    for (uint32_t i = 0; i < ARENA; i++) {
+        arena[i] = (uint8_t)any();
+    }
+    for (uint32_t i = 0; i < 2; i++) { /* strings end */
+        memset(arena + (size_t)(i + 1) * LOOPS_REGION - 3000, 0, 8);
+    }
+    uint64_t arguments[6] = {(uintptr_t)arena,
+                             (uintptr_t)arena + LOOPS_REGION,
+                             (uintptr_t)arena + 2 * (uintptr_t)LOOPS_REGION,
+                             1 + any() % 60,
+                             any(),
+                             any()};
+    r.loop = loop;
+    r.n = r.steps = 0;
+    r.outside = true;
+    r.cut = false;
+    assert_true(
+        processor_run((const void *)(uintptr_t)c->run, arguments, arena + ARENA - 64, record, &r));
+}
+
+static bool read_arena(void *arg, uint64_t address, void *to, size_t bytes)
+{
+    const struct arrival *at = arg;
+    uint64_t from = address - (uintptr_t)arena;
+    if (from > ARENA - bytes) {
+        return false;
+    }
+    memcpy(to, at->memory + from, bytes);
+    return true;
+}
+
+/* Made again where something may be taken for granted, at the last arrival of one run. NULL: there
+ * is nothing. */
+static struct vt_synth_kernel *make_at(const struct loop_case *c, const struct processor_loop *loop,
+                                       const struct vt_synth_loop *of)
+{
+    struct vt_synth_kernel *k;
+    begin(c, loop);
+    if (r.n == 0) {
+        return NULL;
+    }
+    struct vt_synth_state at = {.read = read_arena, .arg = &r.arrivals[r.n - 1]};
+    memcpy(at.r, r.arrivals[r.n - 1].state.r, sizeof at.r);
+    if (vt_synth_make_at(of, &at, &k, NULL) != 0) {
+        return NULL;
+    }
+    if (k->n_equal == 0) {
+        vt_synth_kernel_destroy(k);
+        k = NULL;
+    }
+    return k;
+}
+
 static void try_loop(const struct loop_case *c, const char *what, const struct processor_loop *loop,
                      const struct vt_synth_kernel *k, struct totals *totals)
 {
     for (uint32_t trial = 0; trial < TRIALS; trial++) {
-        for (uint32_t i = 0; i < ARENA; i++) {
-            arena[i] = (uint8_t)any();
-        }
-        for (uint32_t i = 0; i < 2; i++) { /* strings end */
-            memset(arena + (size_t)(i + 1) * LOOPS_REGION - 3000, 0, 8);
-        }
-        uint64_t arguments[6] = {(uintptr_t)arena,
-                                 (uintptr_t)arena + LOOPS_REGION,
-                                 (uintptr_t)arena + 2 * (uintptr_t)LOOPS_REGION,
-                                 1 + any() % 60,
-                                 any(),
-                                 any()};
-        r.loop = loop;
-        r.n = r.steps = 0;
-        r.outside = true;
-        r.cut = false;
-        assert_true(processor_run((const void *)(uintptr_t)c->run, arguments, arena + ARENA - 64,
-                                  record, &r));
+        begin(c, loop);
         for (uint32_t i = 0; i < STARTS && r.n > 0; i++) {
             compare(what, k, &r, i == 0 ? 0 : (uint32_t)(any() % r.n), totals);
         }
@@ -196,6 +234,17 @@ static void try_all(const char *how, const struct loop_case *cases)
             (void)snprintf(what, sizeof what, "%s %s loop %u", how, c->name, i);
             loop_of(&loops[i], &loop);
             totals.loops++;
+            k = make_at(c, &loops[i], &loop);
+            if (k != NULL) {
+                uint32_t declined = totals.declined, runs = totals.runs;
+                totals.equal++;
+                made++;
+                try_loop(c, what, &loops[i], k, &totals);
+                if (totals.runs == runs) {
+                    fail_msg("%s: all of %u states are declined", what, totals.declined - declined);
+                }
+                vt_synth_kernel_destroy(k);
+            }
             int rc = vt_synth_make(&loop, &k, &err);
             if (rc < 0) {
                 print_message("%s: %s\n", what, err.message);
@@ -234,10 +283,12 @@ static void try_all(const char *how, const struct loop_case *cases)
             missing++;
         }
     }
-    print_message("%s: %u kernels of %u loops, %u counted, %u independent; %u runs and %u that "
+    print_message("%s: %u kernels of %u loops, %u counted, %u independent, %u more with "
+                  "equalities; %u runs and %u that "
                   "guards declined, %llu iterations\n",
                   how, totals.kernels, totals.loops, totals.counted, totals.independent,
-                  totals.runs, totals.declined, (unsigned long long)totals.iterations);
+                  totals.equal, totals.runs, totals.declined,
+                  (unsigned long long)totals.iterations);
     assert_int_equal(missing, 0);
 }
 
