@@ -115,8 +115,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     size_t used = count < 4 ? count : 4;
     bool opened = vt_accel_open_segment(path, true, &accel, &err) == 0;
     if (opened) {
+        struct vt_ledger_row *rows = NULL;
+        uint32_t n_rows = 0;
         size_t written;
         free(write_json(accel, NULL, 0, &written));
+        FUZZ_CHECK(vt_ledger_adopt(accel, &rows, &n_rows, &err) == 0 && n_rows <= VT_ACCEL_SLOTS);
+        free(write_json(NULL, rows, n_rows, &written));
+        free(rows);
         (void)vt_accel_enabled(accel);
     }
     read_ledger((const char *)bytes + used, count - used, opened ? accel : good);

@@ -285,7 +285,7 @@ static void a_lost_device_does_not_answer(void **state)
     prepare(5);
     ask();
     assert_int_equal(wait_while(&mail.worker, (uint32_t)getpid()), 0);
-    assert_int_equal(mail.state, VT_HYBRID_MAIL_TAKEN);
+    assert_int_equal(__atomic_load_n(&mail.state, __ATOMIC_ACQUIRE), VT_HYBRID_MAIL_TAKEN);
     assert_true(vt_hybrid_worker_lost(worker));
     assert_int_equal(mail.carries[0], 21);
     stops();
