@@ -100,6 +100,7 @@ typedef void (*vt_plugin_discon_cb)(unsigned vcpu, enum qemu_plugin_discon_type 
 /* Callbacks of either interface, defined and registered. */
 #define UDATA , NULL
 #define VCPU_PARAMETERS unsigned vcpu, void *udata
+#define TB_PARAMETERS struct qemu_plugin_tb *tb, void *udata
 #define ID_PARAMETERS void *udata /* a declaration. NOLINT(bugprone-macro-parentheses) */
 #define UNUSED (void)udata
 void qemu_plugin_register_vcpu_discon_cb(qemu_plugin_id_t id, enum qemu_plugin_discon_type type,
@@ -115,6 +116,7 @@ typedef void (*vt_plugin_tb_cb)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
 #define VT_WITH_UDATA
 #define UDATA
 #define VCPU_PARAMETERS qemu_plugin_id_t unused_id, unsigned vcpu
+#define TB_PARAMETERS qemu_plugin_id_t unused_id, struct qemu_plugin_tb *tb
 #define ID_PARAMETERS qemu_plugin_id_t unused_id
 #define UNUSED (void)unused_id
 #endif

@@ -25,6 +25,7 @@ static uint32_t in_force;   /* the generation */
 static bool asked;          /* a reset is under way */
 static uint32_t vcpus_seen; /* futex: vCPUs that came up */
 static void *first_vcpu;
+static bool translated; /* the callback of translations is registered */
 
 void vt_futex_wake(uint32_t *word)
 {
@@ -50,6 +51,35 @@ static void on_reset(ID_PARAMETERS)
     __atomic_store_n(&asked, false, __ATOMIC_RELEASE);
     __atomic_store_n(is.seen, in_force, __ATOMIC_RELEASE);
     vt_futex_wake(is.seen);
+}
+
+/* QEMU 11 forgets what an interrupted translation left behind where it ends one with this callback,
+ * and where it begins the next. Without, what is left gets into it, and QEMU crashes. So the
+ * callback goes at the end of a translation: which another vCPU's knows nothing of, and where there
+ * are several it stays. */
+static void last_translation(TB_PARAMETERS)
+{
+    (void)tb;
+    UNUSED;
+    translated = false;
+    qemu_plugin_register_vcpu_tb_trans_cb(is.self, NULL UDATA);
+}
+
+static void no_translation(TB_PARAMETERS)
+{
+    (void)tb;
+    UNUSED;
+}
+
+void vt_follow_translations(qemu_plugin_id_t self, bool one_vcpu, vt_plugin_tb_cb cb)
+{
+    if (cb == NULL && translated) {
+        cb = one_vcpu ? last_translation : no_translation;
+    }
+    if (cb != NULL) {
+        translated = true;
+        qemu_plugin_register_vcpu_tb_trans_cb(self, cb UDATA);
+    }
 }
 
 void vt_follow_look(void)

@@ -26,6 +26,9 @@ struct vt_following {
 bool vt_follow_start(const struct vt_following *f, uint32_t generation);
 /** A vCPU came up, on its thread: the first one says that the plugin has come. */
 void vt_follow_vcpu(unsigned vcpu);
+/** While loading and inside of a reset: from now on `cb` is called for each block that is
+ * translated, NULL: for none. QEMU's code is longer for each block that is, whatever `cb` does. */
+void vt_follow_translations(qemu_plugin_id_t self, bool one_vcpu, vt_plugin_tb_cb cb);
 /** On a vCPU's thread, in callbacks: asks for a reset if the page says something else. */
 void vt_follow_look(void);
 

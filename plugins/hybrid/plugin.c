@@ -227,13 +227,7 @@ static void register_all(void)
     qemu_plugin_register_vcpu_resume_cb(vt_self, on_vcpu, NULL);
     qemu_plugin_register_flush_cb(vt_self, on_flush, NULL);
     qemu_plugin_register_atexit_cb(vt_self, on_end, NULL);
-    /* With it QEMU's code is longer. Once registered it stays: QEMU 11 forgets what an interrupted
-     * translation left behind only where it begins the next with this callback. */
-    static bool translated;
-    if (translated || vt_n_kernels != 0) {
-        translated = true;
-        qemu_plugin_register_vcpu_tb_trans_cb(vt_self, on_translate, NULL);
-    }
+    vt_follow_translations(vt_self, one_vcpu, vt_n_kernels != 0 ? on_translate : NULL);
     if (vt_n_kernels != 0) {
         qemu_plugin_register_vcpu_discon_cb(vt_self, QEMU_PLUGIN_DISCON_ALL, on_discontinuity,
                                             NULL);

@@ -124,17 +124,10 @@ static void on_resume(VCPU_PARAMETERS)
     vt_follow_look();
 }
 
-#if VT_PLUGIN_API >= 7
-static void on_translate(struct qemu_plugin_tb *tb, void *udata)
-#else
-static void on_translate(qemu_plugin_id_t unused_id, struct qemu_plugin_tb *tb)
-#endif
+static void on_translate(TB_PARAMETERS)
 {
     UNUSED;
     vt_follow_look();
-    if (vt_config.c.detail == VT_TRACE_OFF) {
-        return;
-    }
     if (own != NULL && own->root == UINT64_MAX && own->bytes != NULL) {
         vt_record_root(own, vt_arch_root(own), false);
     }
@@ -194,14 +187,8 @@ static void register_all(void)
     qemu_plugin_register_vcpu_idle_cb(self, on_idle UDATA);
     qemu_plugin_register_vcpu_resume_cb(self, on_resume UDATA);
     qemu_plugin_register_atexit_cb(self, on_end, NULL);
-    /* QEMU 11 forgets what an interrupted translation left behind only when it begins one with this
-     * callback: without it, what is left gets into the next, and QEMU crashes. So once registered
-     * it stays, and costs nothing but when code is translated. */
-    static bool translated;
-    if (translated || vt_config.c.detail >= VT_TRACE_COUNT) {
-        translated = true;
-        qemu_plugin_register_vcpu_tb_trans_cb(self, on_translate UDATA);
-    }
+    vt_follow_translations(self, vt_n_writers == 1,
+                           vt_config.c.detail >= VT_TRACE_COUNT ? on_translate : NULL);
 #if VT_PLUGIN_API >= 7
     if (vt_config.c.detail >= VT_TRACE_BLOCKS) {
         qemu_plugin_register_vcpu_discon_cb(self, QEMU_PLUGIN_DISCON_ALL, on_discontinuity, NULL);
