@@ -94,6 +94,8 @@ enum vt_loop_fate {
     VT_FATE_KEPT,        /**< measured, faster, in use */
     VT_FATE_SLOWER,      /**< measured, and removed again */
     VT_FATE_DISABLED,    /**< a canary failed */
+    VT_FATE_RESTING, /**< it was in; nobody ran its loop any more, and it was removed until it is
+                          hot again */
 };
 const char *vt_loop_fate_name(enum vt_loop_fate fate);
 
@@ -146,7 +148,8 @@ void vt_accelerator_destroy(struct vt_accelerator *accelerator, bool remove);
 int vt_accelerator_round(struct vt_accelerator *accelerator, uint32_t *found, struct vt_error *err);
 /** Between two looks: half a second where the last one found something or a process begins to run,
  * eight seconds to a minute where looks find nothing, so that in the long run they cost a guest no
- * more than 1.6 % of its time; less when it is asked to stop. */
+ * more than 1.6 % of its time; less when it is asked to stop. Kernels that are in while none of
+ * them has run anything for half a minute are removed meanwhile. */
 void vt_accelerator_pause(struct vt_accelerator *accelerator, uint32_t found);
 /** Rows, oldest first, with counts as they are now; the accelerator's until its next call. */
 const struct vt_ledger_row *vt_accelerator_ledger(struct vt_accelerator *accelerator, uint32_t *n);

@@ -55,7 +55,7 @@ void vt_accel_shown(const struct vt_ledger_row *row, struct vt_accel_shown *out)
 
 const struct vt_column vt_accel_columns[VT_ACCEL_COLUMNS] = {
     {VT_COLUMN(vt_accel_shown, fate, VT_CELL_TEXT, "fate", "FATE",
-               "kept, waiting, slower, unsupported, unproven, refused, disabled")},
+               "kept, waiting, resting, slower, unsupported, unproven, refused, disabled")},
     {VT_COLUMN(vt_accel_shown, row.place, VT_CELL_CHARS, "place", "LOOP", "where it begins")},
     {VT_COLUMN(vt_accel_shown, row.process, VT_CELL_CHARS, "process", "PROCESS", "or kernel")},
     {VT_COLUMN(vt_accel_shown, row.percent, VT_CELL_F64, "percent", "SHARE %",

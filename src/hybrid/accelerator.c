@@ -231,6 +231,28 @@ static uint64_t describe(struct vt_ledger_row *row, const struct vt_trace_hot *h
     return space->root;
 }
 
+/* A kernel for the loop of a row, made or out of the cache. False: it was cut short. */
+static bool fill_row(struct vt_accelerator *a, uint32_t which, const struct vt_synth_loop *loop,
+                     uint64_t root)
+{
+    struct vt_ledger_row *row = &a->rows[which];
+    struct vt_synth_kernel *k = vt_accelerator_kernel(a, loop, root, row);
+    if (k == NULL && vt_accelerator_stopped(a)) {
+        return false; /* a proof that was cut short is not a failure of the loop's */
+    }
+    if (k != NULL) {
+        row->why[0] = '\0';
+        vt_accelerator_install(a, k, a->options.backend, row);
+    }
+    if (k != NULL && a->worker != NULL && a->options.also_gpu && k->program.independent) {
+        a->kernels[which] = k;
+    } else {
+        vt_synth_kernel_destroy(k);
+    }
+    vt_accelerator_tell(a, row);
+    return true;
+}
+
 /* A row for a loop that is new; NULL: there is no memory, or it was cut short. */
 static struct vt_ledger_row *look_at(struct vt_accelerator *a, const struct vt_trace_hot *hot,
                                      uint32_t index, const struct vt_synth_loop *loop)
@@ -240,20 +262,10 @@ static struct vt_ledger_row *look_at(struct vt_accelerator *a, const struct vt_t
         return NULL;
     }
     uint64_t root = describe(row, hot, index, loop);
-    struct vt_synth_kernel *k = vt_accelerator_kernel(a, loop, root, row);
-    if (k == NULL && vt_accelerator_stopped(a)) {
-        return NULL; /* a proof that was cut short is not a failure of the loop's */
-    }
-    if (k != NULL) {
-        vt_accelerator_install(a, k, a->options.backend, row);
-    }
-    if (k != NULL && a->worker != NULL && a->options.also_gpu && k->program.independent) {
-        a->kernels[a->n_rows] = k;
-    } else {
-        vt_synth_kernel_destroy(k);
+    if (!fill_row(a, a->n_rows, loop, root)) {
+        return NULL;
     }
     a->n_rows++;
-    vt_accelerator_tell(a, row);
     return row;
 }
 
@@ -266,6 +278,10 @@ static bool try_loop(struct vt_accelerator *a, const struct vt_trace_hot *hot, u
         return false;
     }
     struct vt_ledger_row *row = row_of(a, loop.hash);
+    if (row != NULL && row->fate == VT_FATE_RESTING) {
+        uint64_t root = describe(row, hot, index, &loop);
+        (void)fill_row(a, (uint32_t)(row - a->rows), &loop, root);
+    }
     if (row == NULL) {
         if (a->uncommitted_ns != 0 && vt_now_ns() - a->uncommitted_ns > UNUSED_NS) {
             (void)vt_accelerator_commit(a, NULL);

@@ -21,6 +21,8 @@ struct vt_pace {
         uint32_t seen;
     } runners[VT_PACE_RUNNERS]; /* seen running; the oldest is forgotten */
     uint32_t next;
+    uint32_t in;          /* kernels, */
+    uint64_t ran, ran_ns; /* their iterations, and since when they are so many */
 };
 
 struct vt_accelerator {

@@ -12,8 +12,8 @@
 
 const char *vt_loop_fate_name(enum vt_loop_fate fate)
 {
-    static const char *const names[] = {"unsupported", "unproven", "refused", "waiting",
-                                        "kept",        "slower",   "disabled"};
+    static const char *const names[] = {"unsupported", "unproven", "refused",  "waiting",
+                                        "kept",        "slower",   "disabled", "resting"};
     return (unsigned)fate < sizeof names / sizeof names[0] ? names[fate] : NULL;
 }
 

@@ -11,7 +11,7 @@
 #include "base/io.h"
 #include "vitrine/linux.h"
 
-#include <string.h>
+#include <stdio.h>
 #include <time.h>
 
 #define FOUND_MS 500u /* after a look that found something, and before any other */
@@ -23,14 +23,16 @@
 #define SHARE 64
 #define ALLOWANCE_NS INT64_C(12000000000)
 #define RESERVE_NS INT64_C(8000000000)
-#define COST_TIMES 2 /* of a recording */
-#define BUSY 4u      /* slices at whose end a process runs, until it is one that runs */
+#define COST_TIMES 2         /* of a recording */
+#define REST_NS 30000000000u /* in which no kernel ran anything: then all are removed */
+#define BUSY 4u              /* slices at whose end a process runs, until it is one that runs */
 
 /* ---------------------------------------------------------------- what looks cost */
 
 void vt_accelerator_pace(struct vt_accelerator *a)
 {
-    a->pace = (struct vt_pace){.allowance_ns = ALLOWANCE_NS, .counted_ns = vt_now_ns()};
+    uint64_t now = vt_now_ns();
+    a->pace = (struct vt_pace){.allowance_ns = ALLOWANCE_NS, .counted_ns = now, .ran_ns = now};
 }
 
 static void earn(struct vt_pace *p)
@@ -88,6 +90,49 @@ static bool somebody_new(struct vt_accelerator *a)
     return false;
 }
 
+/* ---------------------------------------------------------------- who does not */
+
+static bool is_in(const struct vt_ledger_row *row)
+{
+    return row->fate == VT_FATE_WAITING || row->fate == VT_FATE_KEPT;
+}
+
+static void put_to_rest(struct vt_accelerator *a)
+{
+    for (uint32_t i = 0; i < a->n_rows; i++) {
+        struct vt_ledger_row *row = &a->rows[i];
+        if (is_in(row)) {
+            vt_accelerator_remove(a, row->slot);
+            row->fate = VT_FATE_RESTING;
+            snprintf(row->why, sizeof row->why, "nobody runs its loop now");
+            vt_accelerator_tell(a, row);
+        }
+    }
+    (void)vt_accelerator_commit(a, NULL); /* if QEMU is gone, the next look says so */
+}
+
+/* With a kernel in, all code that QEMU translates is a little slower (docs/hybrid.md). */
+static void rest(struct vt_accelerator *a)
+{
+    struct vt_pace *p = &a->pace;
+    uint64_t ran = 0, now = vt_now_ns();
+    uint32_t in = 0;
+    for (uint32_t i = 0; i < a->n_rows; i++) {
+        if (is_in(&a->rows[i])) {
+            vt_accel_read(a->accel, a->rows[i].slot, &a->rows[i].counts);
+            ran += a->rows[i].counts.iterations;
+            in++;
+        }
+    }
+    if (ran != p->ran || in != p->in) {
+        p->ran = ran;
+        p->in = in;
+        p->ran_ns = now;
+    } else if (in != 0 && now - p->ran_ns >= REST_NS) {
+        put_to_rest(a);
+    }
+}
+
 /* ---------------------------------------------------------------- the pause */
 
 void vt_accelerator_pause(struct vt_accelerator *a, uint32_t found)
@@ -100,6 +145,7 @@ void vt_accelerator_pause(struct vt_accelerator *a, uint32_t found)
     for (bool over = false; !over && !vt_accelerator_stopped(a);) {
         (void)nanosleep(&slice, NULL);
         earn(p);
+        rest(a);
         p->somebody = somebody_new(a) || p->somebody;
         uint64_t now = vt_now_ns();
         if (now >= least && p->somebody && p->allowance_ns > 0) {

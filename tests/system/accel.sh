@@ -83,3 +83,16 @@ wait $pid || fail "an end that was asked for failed: $(cat "$scratch/long")"
 expect_match 'what accel off says' '"removed": ?[1-9]' "$(vitrine accel off "$vm" --json)"
 expect_eq 'kernels after' 0 "$(vitrine accel status "$vm" --json | json 'd["kernels"]')"
 expect_match 'the guest' '[0-9]' "$(guest_exec 'pidof vt-loops')"
+
+# Kernels that nobody uses are taken out, and come back with who does.
+setsid "$VITRINE" accel "$vm" --backend host --cache "$scratch/cache2" >"$scratch/long" 2>&1 &
+pid=$!
+wait_until 'a kernel is in' sh -c "grep -qE '^(kept|waiting)' '$scratch/long'"
+guest_exec 'killall vt-loops'
+wait_until 'nothing is in that nobody uses' sh -c "grep -q '^resting' '$scratch/long'"
+expect_eq 'kernels that rest' 0 "$(vitrine accel status "$vm" --json | json 'd["kernels"]')"
+lines=$(wc -l <"$scratch/long")
+guest_exec 'setsid vt-loops xor8 --bytes 65536 --for-ever </dev/null >/dev/null 2>&1 &'
+wait_until 'it is in again' sh -c "tail -n +$((lines + 1)) '$scratch/long' | grep -qE '^(kept|waiting)'"
+kill -TERM $pid
+wait $pid || fail "after a rest: $(cat "$scratch/long")"
