@@ -27,6 +27,7 @@
 #define OBJECT_MAX ((off_t)16 << 20)
 #define SECTIONS_MAX 64u
 #define PAGE 4096u
+#define VECTORISED_MAX 4096u /* operations: with more, gcc's vectoriser may take minutes */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const struct vt_jit *jit;
@@ -310,7 +311,7 @@ static void compile_in_child(const struct vt_pixel_program *p, unsigned optimise
     }
     struct verdict verdict;
     memset(&verdict, 0, sizeof verdict);
-    if (!is_regular(p)) {
+    if (!is_regular(p) || p->n_insns > VECTORISED_MAX) {
         options[N_OPTIONS - 2] = "-fno-tree-vectorize";
         optimise = optimise < 2 ? optimise : 2; /* what comes after it asks the same question */
     }
