@@ -85,11 +85,11 @@ static void end_accelerating(struct accelerating *a, struct bench *b)
     }
 }
 
-static int begin_accelerating(struct accelerating *a, const char *name, const struct bench *b,
+static int begin_accelerating(struct accelerating *a, const struct vt_vm *vm, const struct bench *b,
                               struct vt_error *err)
 {
     struct vt_accelerator_options options = {.cache = b->dir.path, .stop = is_over, .arg = a};
-    int rc = vt_target_open(name, "bench boot", "", &a->target, err);
+    int rc = vt_target_open(vt_vm_info(vm)->name, "bench boot", "", &a->target, err);
     rc = rc != 0 ? rc : vt_accelerator_create(&a->target, &options, &a->accelerator, err);
     if (rc == 0) {
         int failed = pthread_create(&a->thread, NULL, accelerate, a);
@@ -103,11 +103,7 @@ static int begin_accelerating(struct accelerating *a, const char *name, const st
 
 static int boot(struct bench *b, enum mode mode, struct vt_bench_clocks *took, struct vt_error *err)
 {
-    static unsigned boots;
-    char name[VT_VM_NAME_MAX + 1];
-    snprintf(name, sizeof name, "bench-%d-b%u", (int)getpid(), boots++);
-    struct vt_vm_config config = {.name = name,
-                                  .accel = mode == KVM ? "kvm" : "tcg",
+    struct vt_vm_config config = {.accel = mode == KVM ? "kvm" : "tcg",
                                   .memory_bytes = b->memory_bytes,
                                   .paused = true,
                                   .no_trace = mode != ACCELERATED,
@@ -125,7 +121,7 @@ static int boot(struct bench *b, enum mode mode, struct vt_bench_clocks *took, s
     if (rc == 0) {
         snprintf(b->qemu, sizeof b->qemu, "%s", vt_vm_info(vm)->qemu_version);
     }
-    rc = rc == 0 && mode == ACCELERATED ? begin_accelerating(&a, name, b, err) : rc;
+    rc = rc == 0 && mode == ACCELERATED ? begin_accelerating(&a, vm, b, err) : rc;
     rc = rc != 0 ? rc : vt_bench_boot(vm, BOOT_MS, took, err);
     end_accelerating(&a, b);
     vt_bench_boot_end(vm);

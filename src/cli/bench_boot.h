@@ -23,7 +23,8 @@ struct vt_bench_clocks vt_bench_clocks_since(const struct vt_bench_clocks *begin
 /** Fills in the default guest, whose paths are kept in `image`. */
 int vt_bench_default_guest(struct vt_vm_config *config, struct vt_guest_image *image,
                            struct vt_error *err);
-/** Starts a VM and opens it. What it takes from `config` is as there but for the default guest. */
+/** Starts a VM and opens it. What it takes from `config` is as there but for the default guest, and
+ * for the name where that is NULL: vt_vm_info says it. */
 int vt_bench_boot_start(struct vt_vm_config *config, struct vt_vm **vm, struct vt_error *err);
 /** Of a VM that was started paused, its first instruction up to the shell. VT_E_TIMEOUT. */
 int vt_bench_boot(struct vt_vm *vm, uint64_t timeout_ms, struct vt_bench_clocks *took,

@@ -78,10 +78,16 @@ int vt_bench_default_guest(struct vt_vm_config *config, struct vt_guest_image *i
 
 int vt_bench_boot_start(struct vt_vm_config *config, struct vt_vm **vm, struct vt_error *err)
 {
+    static unsigned vms;
     struct vt_guest_image image;
+    char name[VT_VM_NAME_MAX + 1];
+    const char *given = config->name;
+    snprintf(name, sizeof name, "bench-%d-b%u", (int)getpid(), vms++);
+    config->name = given != NULL ? given : name;
     int rc = vt_bench_default_guest(config, &image, err);
     rc = rc != 0 ? rc : vt_vm_start(config, vt_cli_services, &vt_interrupted, err);
     rc = rc != 0 ? rc : vt_vm_open(config->name, vm, err);
+    config->name = given;
     config->kernel = config->initrd = config->append = NULL; /* image's, which ends here */
     return rc;
 }

@@ -18,7 +18,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BYTES ((uint64_t)1 << 20)
 #define SECONDS_NS 500000000u
@@ -38,7 +37,7 @@ struct row {
 struct bench {
     uint64_t bytes, seconds_ns, rounds, memory_bytes;
     const char *loops; /* comma-separated, or NULL: all */
-    char name[VT_VM_NAME_MAX + 1], qemu[32];
+    char qemu[32];
     struct vt_bench_dir cache;
     struct vt_vm *vm;
     struct vt_target target;
@@ -58,8 +57,7 @@ static bool was_interrupted(void *unused)
 
 static int open_vm(struct bench *b, struct vt_error *err)
 {
-    snprintf(b->name, sizeof b->name, "bench-%d-0", (int)getpid());
-    struct vt_vm_config config = {.name = b->name, .accel = "tcg", .memory_bytes = b->memory_bytes};
+    struct vt_vm_config config = {.accel = "tcg", .memory_bytes = b->memory_bytes};
     struct vt_accelerator_options options = {.threshold = THRESHOLD,
                                              .record_ms = RECORD_MS,
                                              .cache = b->cache.path,
@@ -69,7 +67,7 @@ static int open_vm(struct bench *b, struct vt_error *err)
     rc = rc != 0 ? rc : vt_bench_wait_services(b->vm, err);
     if (rc == 0) {
         snprintf(b->qemu, sizeof b->qemu, "%s", vt_vm_info(b->vm)->qemu_version);
-        rc = vt_target_open(b->name, "bench hybrid", "", &b->target, err);
+        rc = vt_target_open(vt_vm_info(b->vm)->name, "bench hybrid", "", &b->target, err);
     }
     return rc != 0 ? rc : vt_accelerator_create(&b->target, &options, &b->accelerator, err);
 }

@@ -18,7 +18,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BOOT_MS 300000
 #define WORK_MS 300000
@@ -39,10 +38,11 @@ struct round {
 
 /* ---------------------------------------------------------------- VMs */
 
-static int install(struct round *r, const char *name, struct vt_synth_kernel *const *kernels,
-                   uint32_t n, struct vt_error *err)
+static int install(struct round *r, struct vt_synth_kernel *const *kernels, uint32_t n,
+                   struct vt_error *err)
 {
     struct vt_accel_options options = {.canary_period = 256};
+    const char *name = vt_vm_info(r->vms[VT_BENCH_KERNELS])->name;
     int rc = vt_target_open(name, "bench hybrid", "", &r->target, err);
     rc = rc != 0 ? rc : vt_accel_open(&r->target, &r->accel, err);
     for (uint32_t i = 0; i < n && rc == 0; i++) {
@@ -58,11 +58,7 @@ static int install(struct round *r, const char *name, struct vt_synth_kernel *co
 
 static int start(struct round *r, unsigned kind, uint64_t memory_bytes, struct vt_error *err)
 {
-    static unsigned vms;
-    char name[VT_VM_NAME_MAX + 1];
-    snprintf(name, sizeof name, "bench-%d-l%u", (int)getpid(), vms++);
-    struct vt_vm_config config = {.name = name,
-                                  .accel = "tcg",
+    struct vt_vm_config config = {.accel = "tcg",
                                   .memory_bytes = memory_bytes,
                                   .paused = true,
                                   .no_trace = kind == VT_BENCH_PLAIN,
@@ -128,7 +124,7 @@ static int run_round(struct round *r, uint64_t memory_bytes, struct vt_synth_ker
     for (unsigned i = 0; i < VT_BENCH_LOSS_KINDS && rc == 0; i++) {
         rc = start(r, i, memory_bytes, err);
     }
-    rc = rc != 0 ? rc : install(r, vt_vm_info(r->vms[VT_BENCH_KERNELS])->name, kernels, n, err);
+    rc = rc != 0 ? rc : install(r, kernels, n, err);
     for (unsigned i = 0; i < VT_BENCH_LOSS_KINDS && rc == 0; i++) {
         unsigned kind = kind_at(now, i);
         rc = boot(r, kind, &l->boot[kind][now], err);

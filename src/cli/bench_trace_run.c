@@ -362,10 +362,7 @@ int vt_bench_trace_measure(const struct vt_bench_trace_run *run, uint64_t memory
     }
     rc = vt_vm_open(name, &vm, err);
     rc = rc != 0 ? rc : measure(run, vm, file, &s, err);
-    if (vm != NULL) {
-        vt_vm_kill(vm, NULL);
-        vt_vm_close(vm);
-    }
+    vt_bench_boot_end(vm);
     unlink(file);
     if (rc == 0) {
         *sample = s;
