@@ -198,8 +198,8 @@ finish() {
     for name in $(vitrine ls --names 2>/dev/null); do
         vitrine kill "$name" >&2
     done
-    # A keeper removes everything first and exits a moment later.
-    for _ in {1..200}; do
+    # A keeper removes everything first and exits a moment later, on a busy machine much later.
+    for _ in {1..1200}; do
         mapfile -t left < <(own_processes; qemus)
         [ ${#left[@]} -gt 0 ] || break
         sleep 0.05
@@ -213,7 +213,7 @@ finish() {
         find "$VITRINE_RUNTIME_DIR" -mindepth 1 -not -name .lock 2>/dev/null)
     if [ ${#left[@]} -gt 0 ]; then
         note "left behind: ${left[*]}"
-        rm -f /dev/shm/qemu_{ram,trace}_"$prefix"-*
+        rm -f /dev/shm/qemu_{ram,trace,hybrid}_"$prefix"-*
         status=1
     fi
     # Who still waits for us waits for somebody who has our output open.
