@@ -146,8 +146,8 @@ void vt_accelerator_destroy(struct vt_accelerator *accelerator, bool remove);
 /** One look, and all that follows from it. *found: loops that were not known. VT_E_INTERRUPTED:
  * asked to stop; VT_E_GONE. */
 int vt_accelerator_round(struct vt_accelerator *accelerator, uint32_t *found, struct vt_error *err);
-/** Between two looks: half a second where the last one found something or a process begins to run,
- * eight seconds to a minute where looks find nothing, so that in the long run they cost a guest no
+/** Between two looks: half a second where the last one found something or other code becomes hot,
+ * half a minute to eight where looks find nothing, so that in the long run they cost a guest no
  * more than 1.6 % of its time; less when it is asked to stop. Kernels that are in while none of
  * them has run anything for half a minute are removed meanwhile. */
 void vt_accelerator_pause(struct vt_accelerator *accelerator, uint32_t found);

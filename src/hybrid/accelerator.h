@@ -8,19 +8,19 @@
 
 #include <limits.h>
 
-#define VT_PACE_RUNNERS 64u
+#define VT_PACE_PLACES 64u
 
 /** When it looks again; pace.c's. */
 struct vt_pace {
     uint64_t ms;          /* the last pause; 0: there was none */
     int64_t allowance_ns; /* for looks that win nothing, until counted_ns */
     uint64_t counted_ns;
-    bool somebody; /* runs for the first time, and was not looked at yet */
-    struct {
-        int32_t pid;
+    uint32_t slices;
+    struct vt_pace_place {
+        uint64_t place; /* 0: none */
         uint32_t seen;
-    } runners[VT_PACE_RUNNERS]; /* seen running; the oldest is forgotten */
-    uint32_t next;
+        bool known; /* it was a reason to look */
+    } places[VT_PACE_PLACES];
     uint32_t in;          /* kernels, */
     uint64_t ran, ran_ns; /* their iterations, and since when they are so many */
 };

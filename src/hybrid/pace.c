@@ -2,30 +2,40 @@
  *
  * A look costs a guest about twice its recording: it hardly gets on meanwhile, and all its code is
  * translated anew after. So looks that win nothing are paid from an allowance, which is a part of
- * the time that passes. Who runs costs nothing to see (it lies in the guest's RAM): a process that
- * is seen for the first time to run for a while is looked at soon, if the allowance is not
- * overdrawn; without one the pauses become longer and longer, and leave some of it.
+ * the time that passes. Where a guest is costs nothing to see: a program's name lies in its RAM,
+ * and QEMU tells the PC of a vCPU that runs on, to a block. Code that is seen again and again for
+ * the first time is looked at soon, if the allowance is not overdrawn; without any the pauses
+ * become longer and longer, and leave some of it.
  */
 #include "hybrid/accelerator.h"
 
 #include "base/io.h"
+#include "vitrine/dump.h"
 #include "vitrine/linux.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define FOUND_MS 500u /* after a look that found something, and before any other */
-#define PAUSE_MS 8000u
-#define PAUSE_MAX_MS 64000u
+#define PAUSE_MS 30000u
+#define PAUSE_MAX_MS 480000u
 #define SLICE_MS 100u
 /** Of the time that passes, what looks may cost; how much can be left over; and what of it is for
- * who begins to run. */
+ * code that is new. */
 #define SHARE 64
-#define ALLOWANCE_NS INT64_C(12000000000)
-#define RESERVE_NS INT64_C(8000000000)
+#define ALLOWANCE_NS INT64_C(6000000000)
+#define RESERVE_NS INT64_C(4000000000)
 #define COST_TIMES 2         /* of a recording */
 #define REST_NS 30000000000u /* in which no kernel ran anything: then all are removed */
-#define BUSY 4u              /* slices at whose end a process runs, until it is one that runs */
+/** Code that is hot: that many bytes of one program in which the PC was at the end of so many
+ * slices; of those that lie back ever fewer count. */
+#define PLACE_BITS 10
+#define HOT 4u
+#define SEEN_MAX 16u
+#define HALF_SLICES 32u
+#define RIP 16
 
 /* ---------------------------------------------------------------- what looks cost */
 
@@ -48,49 +58,88 @@ void vt_accelerator_paid(struct vt_accelerator *a)
     a->pace.allowance_ns -= (int64_t)a->options.record_ms * 1000000 * COST_TIMES;
 }
 
-/* ---------------------------------------------------------------- who runs */
+/* ---------------------------------------------------------------- where the guest is */
 
 static int see(const struct vt_row *row, void *arg)
 {
-    const struct vt_cpu *cpu = (const struct vt_cpu *)row;
-    int32_t *pid = arg;
-    *pid = cpu->online && !cpu->idle && cpu->pid != 0 ? cpu->pid : *pid;
+    memcpy(arg, row, sizeof(struct vt_cpu));
     return 0;
 }
 
-/* Kernels are for VMs of one vCPU. 0: none, the idle task, or a guest that is not understood. */
-static int32_t running(const struct vt_accelerator *a)
+static bool pc_of(const struct vt_accelerator *a, uint64_t *pc)
+{
+    struct vt_dump_cpu *cpus = NULL;
+    unsigned n = 0;
+    bool known = vt_dump_cpus(a->target->vm, &cpus, &n, NULL) == 0 && n > 0;
+    *pc = known ? cpus[0].reg[RIP] : 0;
+    free(cpus);
+    return known;
+}
+
+/* Names a piece of code; 0: the guest idles, or nobody knows. Kernels are for VMs of one vCPU. */
+static uint64_t place_now(const struct vt_accelerator *a)
 {
     struct vt_error ignored;
     struct vt_noun_result result;
-    int32_t pid = 0;
+    struct vt_cpu cpu = {.online = false};
+    uint64_t pc, program = 0;
     vt_target_refresh(a->target);
     if (a->target->kernel != NULL) {
-        (void)vt_noun_walk(a->target->kernel, vt_noun_find("cpus"), NULL, see, &pid, &result,
+        (void)vt_noun_walk(a->target->kernel, vt_noun_find("cpus"), NULL, see, &cpu, &result,
                            &ignored);
     }
-    return pid;
+    if ((cpu.online && cpu.idle) || !pc_of(a, &pc)) {
+        return 0;
+    }
+    /* The upper half of addresses is the kernel's, whoever runs. */
+    for (unsigned i = 0; pc >> 63 == 0 && i < sizeof cpu.comm && cpu.comm[i] != '\0'; i++) {
+        program = program * 131 + (uint8_t)cpu.comm[i];
+    }
+    return (pc >> PLACE_BITS ^ program << 40) | 1;
 }
 
-/* Whether somebody runs who has not been seen to run for a while before. */
-static bool somebody_new(struct vt_accelerator *a)
+static struct vt_pace_place *entry_of(struct vt_pace *p, uint64_t place)
 {
-    struct vt_pace *p = &a->pace;
-    int32_t pid = running(a);
-    for (uint32_t i = 0; i < VT_PACE_RUNNERS && pid != 0; i++) {
-        if (p->runners[i].pid == pid) {
-            return p->runners[i].seen < BUSY && ++p->runners[i].seen == BUSY;
+    struct vt_pace_place *coldest = &p->places[0];
+    for (uint32_t i = 0; i < VT_PACE_PLACES; i++) {
+        if (p->places[i].place == place) {
+            return &p->places[i];
+        }
+        coldest = p->places[i].seen < coldest->seen ? &p->places[i] : coldest;
+    }
+    *coldest = (struct vt_pace_place){.place = place};
+    return coldest;
+}
+
+static void forget_slowly(struct vt_pace *p)
+{
+    for (uint32_t i = 0; i < VT_PACE_PLACES; i++) {
+        p->places[i].seen /= 2;
+        if (p->places[i].seen == 0) {
+            p->places[i] = (struct vt_pace_place){0};
         }
     }
-    if (pid != 0) {
-        p->runners[p->next].pid = pid;
-        p->runners[p->next].seen = 1;
-        p->next = (p->next + 1) % VT_PACE_RUNNERS;
-    }
-    return false;
 }
 
-/* ---------------------------------------------------------------- who does not */
+/* Whether code has become hot. */
+static bool somewhere_new(struct vt_accelerator *a)
+{
+    struct vt_pace *p = &a->pace;
+    uint64_t place = place_now(a);
+    if (++p->slices % HALF_SLICES == 0) {
+        forget_slowly(p);
+    }
+    if (place == 0) {
+        return false;
+    }
+    struct vt_pace_place *e = entry_of(p, place);
+    e->seen += e->seen < SEEN_MAX;
+    bool is_new = e->seen >= HOT && !e->known;
+    e->known |= is_new;
+    return is_new;
+}
+
+/* ---------------------------------------------------------------- where it is not any more */
 
 static bool is_in(const struct vt_ledger_row *row)
 {
@@ -108,7 +157,8 @@ static void put_to_rest(struct vt_accelerator *a)
             vt_accelerator_tell(a, row);
         }
     }
-    (void)vt_accelerator_commit(a, NULL); /* if QEMU is gone, the next look says so */
+    memset(a->pace.places, 0, sizeof a->pace.places); /* their loops, too, are looked at again */
+    (void)vt_accelerator_commit(a, NULL);             /* if QEMU is gone, the next look says so */
 }
 
 /* With a kernel in, all code that QEMU translates is a little slower (docs/hybrid.md). */
@@ -142,18 +192,18 @@ void vt_accelerator_pause(struct vt_accelerator *a, uint32_t found)
     uint64_t begin = vt_now_ns(), least = begin + FOUND_MS * (uint64_t)1000000;
     p->ms = found != 0 ? FOUND_MS : p->ms < PAUSE_MS ? PAUSE_MS : p->ms * 2;
     p->ms = p->ms < PAUSE_MAX_MS ? p->ms : PAUSE_MAX_MS;
+    bool hot = false;
     for (bool over = false; !over && !vt_accelerator_stopped(a);) {
         (void)nanosleep(&slice, NULL);
         earn(p);
         rest(a);
-        p->somebody = somebody_new(a) || p->somebody;
+        hot = somewhere_new(a) || hot;
         uint64_t now = vt_now_ns();
-        if (now >= least && p->somebody && p->allowance_ns > 0) {
+        if (now >= least && hot && p->allowance_ns > 0) {
             p->ms = FOUND_MS;
             over = true;
         }
         over = over ||
-               (now >= begin + p->ms * 1000000 && (p->allowance_ns >= RESERVE_NS || found != 0));
+               (now >= begin + p->ms * 1000000 && p->allowance_ns > (found != 0 ? 0 : RESERVE_NS));
     }
-    p->somebody = false;
 }
