@@ -439,13 +439,17 @@ int vt_synth_make_at(const struct vt_synth_loop *loop, const struct vt_synth_sta
         (rc == 0 && !vt_make_overlaps(*k, state))) {
         return rc;
     }
-    vt_make_find_equal(loop, state, &given);
-    if (given.n_equal > 0 && make_given(loop, &given, &better, &ignored) == 0) {
-        if (rc == 0) {
-            vt_synth_kernel_destroy(*k);
+    /* What decides how often an inner loop runs may be another number next time: the last resort.
+     */
+    for (unsigned bounds = 0; bounds < (rc == 0 ? 1 : 2); bounds++) {
+        vt_make_find_equal(loop, state, bounds == 1, &given);
+        if (given.n_equal > 0 && make_given(loop, &given, &better, &ignored) == 0) {
+            if (rc == 0) {
+                vt_synth_kernel_destroy(*k);
+            }
+            *k = better;
+            return 0;
         }
-        *k = better;
-        return 0;
     }
     return rc;
 }

@@ -3,8 +3,9 @@
  *
  * Of interest is what no iteration changes and what addresses or conditions are made of: a register
  * that points into the stack, or a pointer that lies in it; in a loop whose addresses count from
- * its own code also one that points to data near by. That it is so in other states, too, is for the
- * kernel's trips to ask.
+ * its own code also one that points to data near by. Where that does not help, also the bounds of
+ * inner loops, so that their trips are known: small numbers, and pointers that are not far from
+ * where the loop begins. That it is so in other states, too, is for the kernel's trips to ask.
  */
 #include "synth/make_parts.h"
 
@@ -14,6 +15,7 @@
 #define ROUNDS 4u
 #define STACK_BELOW 128u /* the red zone */
 #define STACK_ABOVE (UINT64_C(1) << 16)
+#define BOUND 4096u
 #define DATA_NEAR (UINT64_C(1) << 24) /* from the code */
 
 /* ---------------------------------------------------------------- what is of interest */
@@ -81,6 +83,11 @@ static bool address_of(const struct vt_synth_state *state, const struct vt_linea
     return true;
 }
 
+static struct vt_place place_of(uint32_t reg)
+{
+    return (struct vt_place){.kind = VT_PLACE_GPR, .reg = (uint8_t)reg};
+}
+
 static void add(struct vt_given *given, struct vt_place place, const struct vt_linear *sum)
 {
     if (given->n_equal < VT_SYNTH_EQUAL_MAX) {
@@ -96,7 +103,7 @@ static void add_registers(const struct vt_synth_loop *loop, const struct vt_synt
         bool other = w->s->before.r[i] != w->s->before.r[RSP];
         if (other && w->gpr[i] && w->s->after.r[RSP] == w->s->before.r[RSP] &&
             is_pointer(loop, state, state->r[i], &sum)) {
-            add(given, (struct vt_place){.kind = VT_PLACE_GPR, .reg = (uint8_t)i}, &sum);
+            add(given, place_of(i), &sum);
         }
     }
 }
@@ -119,10 +126,63 @@ static void add_cells(const struct vt_synth_loop *loop, const struct vt_synth_st
     }
 }
 
+/* ---------------------------------------------------------------- bounds of inner loops */
+
+static bool is_place(const struct vt_given *given, uint32_t reg)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < given->n_equal; i++) {
+        found |= given->equal[i].place.kind == VT_PLACE_GPR && given->equal[i].place.reg == reg;
+    }
+    return found;
+}
+
+static bool is_base(const struct vt_given *given, uint32_t reg)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < given->n_equal; i++) {
+        for (uint32_t k = 0; k < given->equal[i].sum.n; k++) {
+            found |= given->equal[i].sum.part[k].reg == reg;
+        }
+    }
+    return found;
+}
+
+/* Registers that stay, in the condition of one loop, by what they are: a number, or so far from
+ * another one from which a variable of the loop begins. */
+static void add_bounds_of(struct vt_terms *t, const struct vt_synth_state *state,
+                          const struct vt_summary *s, const struct vt_inner_loop *l,
+                          struct vt_given *given)
+{
+    struct wanted bounds = {.s = s}, begins = {.s = s};
+    vt_term_symbols(t, l->condition, want, &bounds);
+    for (uint32_t v = 0; v < l->n; v++) {
+        vt_term_symbols(t, l->initial[v], want, &begins);
+    }
+    for (uint32_t i = 0; i < 16; i++) {
+        if (!bounds.gpr[i] || i == RSP || is_place(given, i) || is_base(given, i)) {
+            continue;
+        }
+        struct vt_linear sum = {.constant = state->r[i]};
+        bool found = state->r[i] < BOUND;
+        for (uint32_t k = 0; k < 16 && !found; k++) {
+            uint64_t apart = state->r[i] - state->r[k];
+            found = begins.gpr[k] && k != i && !is_place(given, k) &&
+                    (apart < BOUND || 0 - apart < BOUND);
+            if (found) {
+                sum = (struct vt_linear){.constant = apart, .n = 1, .part = {{k, 1}}};
+            }
+        }
+        if (found) {
+            add(given, place_of(i), &sum);
+        }
+    }
+}
+
 /* What is found lets more be found: a register that is spilled and loaded again stays only where
  * that is known to be one variable. */
 static bool find_more(const struct vt_synth_loop *loop, const struct vt_synth_state *state,
-                      struct vt_given *given)
+                      bool bounds, struct vt_given *given)
 {
     struct vt_terms *terms = vt_terms_create();
     struct vt_summary s = {0};
@@ -136,6 +196,9 @@ static bool find_more(const struct vt_synth_loop *loop, const struct vt_synth_st
         find_wanted(terms, &s, &w);
         add_registers(loop, state, &w, given);
         add_cells(loop, state, &w, given);
+        for (uint32_t i = 0; i < s.n_loops && bounds; i++) {
+            add_bounds_of(terms, state, &s, &s.loops[i], given);
+        }
         vt_summary_fini(&s);
     }
     vt_terms_destroy(terms);
@@ -143,10 +206,10 @@ static bool find_more(const struct vt_synth_loop *loop, const struct vt_synth_st
 }
 
 void vt_make_find_equal(const struct vt_synth_loop *loop, const struct vt_synth_state *state,
-                        struct vt_given *given)
+                        bool bounds, struct vt_given *given)
 {
     memset(given, 0, sizeof *given);
-    for (unsigned round = 0; round < ROUNDS && find_more(loop, state, given); round++) {
+    for (unsigned round = 0; round < ROUNDS && find_more(loop, state, bounds, given); round++) {
     }
 }
 

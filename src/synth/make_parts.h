@@ -60,10 +60,10 @@ struct vt_making {
 /** The loop with all of its cells, those that are given first. */
 int vt_make_summarise(struct vt_terms *terms, const struct vt_synth_loop *loop, uint32_t most,
                       struct vt_given *given, struct vt_summary *s, struct vt_error *err);
-/** Which places are which sums in that state, with the cells that this needs. None: n_equal is 0.
- */
+/** Which places are which sums in that state, with the cells that this needs; of inner loops'
+ * bounds only if they are asked for. None: n_equal is 0. */
 void vt_make_find_equal(const struct vt_synth_loop *loop, const struct vt_synth_state *state,
-                        struct vt_given *given);
+                        bool bounds, struct vt_given *given);
 /** Whether memory that stays where it is and must not overlap does in that state. */
 bool vt_make_overlaps(const struct vt_synth_kernel *k, const struct vt_synth_state *state);
 

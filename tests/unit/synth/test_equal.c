@@ -21,6 +21,9 @@ static const struct run_memory memory = {NULL, UINT64_C(1) << 47};
 /* mov rax, rcx; 1: mov [rax], rdi; add rax, 8; cmp rdx, rax; jne 1b; add rdi, [rsp + 40]; dec rsi;
  * jnz */
 #define FILLED "4889c84889384883c0084839c275f448037c242848ffce75e7"
+/* xor eax, eax; 1: mov [r8 + rax * 8], rdi; inc rax; cmp rdx, rax; jne 1b; add rdi, 3; dec rsi; jnz
+ */
+#define COUNTED "31c049893cc048ffc04839c275f44883c70348ffce75e9"
 /* mov [rcx], rax; add rax, rsp; add rcx, 8; dec rdx; jnz */
 #define GOES_ON "4889014801e04883c10848ffca75f1"
 
@@ -167,6 +170,28 @@ static void a_loop_between_two_pointers_is_unrolled(void **state)
     vt_synth_kernel_destroy(k);
 }
 
+/* So is one up to a number in a register, while it is that number. */
+static void a_loop_up_to_a_number_is_unrolled(void **state)
+{
+    (void)state;
+    struct processor_state s = state_of(4);
+    s.r[RSI] = 5;
+    s.r[RDI] = 3;
+    s.r[R8] = (uintptr_t)words;
+    struct vt_synth_kernel *k = kernel_at(COUNTED, &s);
+    assert_int_equal(k->n_equal, 1);
+    assert_int_equal(k->equal[0].sum.n, 0);
+    assert_proven(k);
+    assert_int_equal(run_kernel(k, &memory, &s, run_trips(k, &memory, &s), NULL), 4);
+    assert_int_equal(s.r[RDI], 3 + 4 * 3);
+    assert_int_equal(words[3], 3 + 3 * 3);
+    assert_int_equal(words[4], 0);
+    s.r[RSI] = 5;
+    s.r[RDX] = 5;
+    assert_int_equal(run_trips(k, &memory, &s), 0);
+    vt_synth_kernel_destroy(k);
+}
+
 /* What is written is read again, and proven again; without its equalities it is not. */
 static void files_keep_it(void **state)
 {
@@ -309,6 +334,7 @@ int main(void)
         cmocka_unit_test(elsewhere_it_does_not_run),
         cmocka_unit_test(without_trips_it_is_checked),
         cmocka_unit_test(a_loop_between_two_pointers_is_unrolled),
+        cmocka_unit_test(a_loop_up_to_a_number_is_unrolled),
         vt_test_in_dir(files_keep_it),
         cmocka_unit_test(what_is_not_guarded_is_refused),
         cmocka_unit_test(what_does_not_stay_is_refused),
