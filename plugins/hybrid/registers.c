@@ -56,7 +56,6 @@ static struct {
     unsigned skip, skipped;
     uint64_t *gpr, *pc, *segments, *control, *debug;
     uint64_t *vectors; /* of ymm0; NULL: not found (yet) */
-    uint64_t *xmm;     /* of xmm0; NULL: not found (yet) */
 } at;
 
 /* QEMU's summary of the vCPU's mode, right before the segments. */
