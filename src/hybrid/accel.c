@@ -264,7 +264,7 @@ bool vt_accel_enabled(const struct vt_accel *a)
 
 /* ---------------------------------------------------------------- generations */
 
-static bool gone(const struct vt_accel *a)
+bool vt_accel_gone(const struct vt_accel *a)
 {
     uint64_t pid = __atomic_load_n(&a->header->qemu_pid, __ATOMIC_RELAXED);
     return __atomic_load_n(&a->header->ended, __ATOMIC_ACQUIRE) != 0 ||
@@ -282,7 +282,7 @@ int vt_accel_commit(struct vt_accel *a, uint64_t timeout_ms, struct vt_error *er
         if (now == generation) {
             return 0;
         }
-        if (gone(a)) {
+        if (vt_accel_gone(a)) {
             return vt_fail(err, VT_E_GONE, "QEMU ended");
         }
         if (vt_now_ns() >= deadline) {

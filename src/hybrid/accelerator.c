@@ -15,6 +15,7 @@
 
 #include "base/io.h"
 #include "base/paths.h"
+#include "hybrid/accel.h"
 #include "hybrid/ledger.h"
 #include "synth/from_trace.h"
 #include "trace/hot.h"
@@ -396,7 +397,8 @@ int vt_accelerator_round(struct vt_accelerator *a, uint32_t *found, struct vt_er
     if (rc == 0) {
         rc = vt_accelerator_stopped(a) ? vt_fail(err, VT_E_INTERRUPTED, "interrupted") : 0;
     }
-    return rc;
+    /* Whatever was not found any more. */
+    return vt_accel_gone(a->accel) ? vt_fail(err, VT_E_GONE, "QEMU ended") : rc;
 }
 
 const struct vt_ledger_row *vt_accelerator_ledger(struct vt_accelerator *a, uint32_t *n)
