@@ -218,8 +218,7 @@ static int run(const struct vt_args *args)
 }
 
 static const struct vt_option options[] = {
-    {"for", "TIME",
-     "record that long, not counting what the host lets the guest wait (default: 2s)", false},
+    {"for", "TIME", "record that long, waits for a busy host not counted (default: 2s)", false},
     {"top", "N", "rows of each kind (default: 10)", false},
     {"pid", "PID", "what runs on behalf of that process alone, in the kernel, too", false},
     {"kernel", NULL, "the kernel's instructions alone", false},
