@@ -22,10 +22,10 @@
 #include <time.h>
 
 #define BLINK_HZ 5 /* slower than a frame of the slowest device takes */
-#define CONSOLE_TIMEOUT_MS 20000
+#define CONSOLE_TIMEOUT_MS 60000
 #define WATCH_NS 20000 /* the watcher does not take a core from those that draw */
-#define KNOWN_TIMEOUT_MS 15000
-#define SEEN_TIMEOUT_MS 5000
+#define KNOWN_TIMEOUT_MS 60000
+#define SEEN_TIMEOUT_MS 30000
 #define DIFFERENCE_MIN 12 /* of the two colours, all channels together */
 #define PAUSE_MAX_NS 50000000u
 

@@ -39,6 +39,7 @@ struct vt_sampler {
     int vm; /* pidfd of QEMU, or -1 */
     double uptime_s;
     unsigned stuck;
+    int64_t dated; /* the boot whose booted_s is written */
     bool symbols_due;
     void (*on_event)(const struct vt_event *event, void *arg);
     void *on_event_arg;
@@ -134,6 +135,19 @@ static int open_kernel(struct vt_sampler *s, struct vt_error *err)
     return vt_target_kernel(t, err);
 }
 
+/* A kernel is found as soon as its image lies unpacked in RAM, before it moves to the address it
+ * will run at. What is then seen is no boot of its own, and what was learned of it (its CPUs' areas)
+ * does not last. */
+static int check_booted(struct vt_sampler *s, struct vt_error *err)
+{
+    if (s->take.n_processes > 0) {
+        return 0;
+    }
+    close_kernel(s->target);
+    return vt_fail(err, VT_E_NOT_FOUND, "%s boots: its kernel has not started a process yet",
+                   s->target->name);
+}
+
 static int take(struct vt_sampler *s, struct vt_error *err)
 {
     int rc = s->options.pause ? vt_target_stop(s->target, err) : 0;
@@ -152,7 +166,7 @@ static int take(struct vt_sampler *s, struct vt_error *err)
         bool still = s->take.uptime_s == s->uptime_s;
         s->stuck = still ? s->stuck + 1 : 0;
     }
-    return rc;
+    return rc != 0 ? rc : check_booted(s, err);
 }
 
 /* ---------------------------------------------------------------- boots */
@@ -169,7 +183,8 @@ static int end_boot(struct vt_sampler *s, double now_s, const char *why, struct 
     return vt_store_end_boot(store, err);
 }
 
-static int begin_boot(struct vt_sampler *s, double now_s, struct vt_error *err)
+/* `another`: this guest ran before. */
+static int begin_boot(struct vt_sampler *s, double now_s, bool another, struct vt_error *err)
 {
     const struct vt_kernel *kernel = s->target->kernel;
     const struct vt_take *t = &s->take;
@@ -203,9 +218,23 @@ static int begin_boot(struct vt_sampler *s, double now_s, struct vt_error *err)
         s->symbols_due = true;
         vt_events_add(&s->events, now_s, "booted", "boots", s->store.boot, 0,
                       vt_kernel_release(kernel), "Linux %s %s", vt_kernel_release(kernel),
-                      isnan(t->uptime_s) || t->uptime_s > 60 ? "runs" : "booted");
+                      t->uptime_s < 60 || (isnan(t->uptime_s) && another) ? "booted" : "runs");
     }
     return rc;
+}
+
+/* The clock may be there later than the kernel's first processes. */
+static int date_boot(struct vt_sampler *s, double now_s, struct vt_error *err)
+{
+    char text[128];
+    if (s->dated == s->store.boot || isnan(s->take.uptime_s)) {
+        return 0;
+    }
+    snprintf(text, sizeof text,
+             "UPDATE boots SET booted_s = %.6f WHERE id = %" PRId64 " AND booted_s IS NULL",
+             now_s - s->take.uptime_s, s->store.boot);
+    s->dated = s->store.boot;
+    return vt_db_run(s->store.db, s->store.path, text, err);
 }
 
 /* Whether what was just seen goes on from the boot that is known. */
@@ -312,10 +341,12 @@ static int write_changes(struct vt_sampler *s, struct vt_sample *sample, struct 
     s->events.boot = s->store.boot;
     int rc = goes_on(s, &same, &why, err);
     if (rc == 0 && !same) {
+        bool another = s->store.boot != 0;
         rc = end_boot(s, sample->unix_s, why, err);
-        rc = rc != 0 ? rc : begin_boot(s, sample->unix_s, err);
+        rc = rc != 0 ? rc : begin_boot(s, sample->unix_s, another, err);
         changes.quiet = true;
     }
+    rc = rc != 0 ? rc : date_boot(s, sample->unix_s, err);
     rc = rc != 0 ? rc : vt_changes_apply(&changes, &s->store, &s->take, err);
     rc = rc != 0 ? rc : vt_events_write(&s->events, &s->store, sample->unix_s, err);
     sample->number = changes.number;

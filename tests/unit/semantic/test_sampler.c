@@ -220,6 +220,34 @@ static void another_kernel_is_another_boot(void **state)
     close_guest(&g);
 }
 
+static void a_kernel_without_processes_is_no_boot_yet(void **state)
+{
+    struct guest g;
+    struct vt_error err = {0};
+    struct vt_sample none;
+    open_guest(&g, *state);
+    tick(&g);
+    /* As while it boots: unpacked where it was linked to, then moved, then running. */
+    uint64_t slide = g.k.slide;
+    for (unsigned step = 0; step < 3; step++) {
+        vt_kernel_close(g.target.kernel);
+        memset(g.s.ram, 0, SYNTHETIC_BYTES);
+        g.k.slide = step == 0 ? 0 : slide + 0x200000;
+        g.k.tasks = step == 2 ? 5 : 0;
+        synthetic_add(&g.s, &g.k);
+        assert_int_equal(vt_kernel_open(g.target.ram, NULL, &g.target.kernel, &err), 0);
+        if (step < 2) {
+            assert_int_equal(vt_sampler_tick(g.sampler, &none, &err), VT_E_NOT_FOUND);
+            assert_null(g.target.kernel);
+            expect("SELECT group_concat(kind || boot) FROM events", "booted1");
+        }
+    }
+    tick(&g);
+    assert_string_equal(g.told, "ended - 0;booted 6.1.0-test 0;");
+    expect("SELECT count(*) FROM boots", "2");
+    close_guest(&g);
+}
+
 static void ram_without_a_kernel_leaves_the_last_sample(void **state)
 {
     struct guest g;
@@ -278,6 +306,7 @@ int main(void)
         vt_test_in_dir(a_list_that_breaks_ends_nobody),
         vt_test_in_dir(another_sampler_goes_on_from_there),
         vt_test_in_dir(another_kernel_is_another_boot),
+        vt_test_in_dir(a_kernel_without_processes_is_no_boot_yet),
         vt_test_in_dir(ram_without_a_kernel_leaves_the_last_sample),
         vt_test_in_dir(saved_ram_has_a_database_in_memory),
         vt_test_in_dir(a_second_sampler_is_refused),
