@@ -136,8 +136,8 @@ static int open_kernel(struct vt_sampler *s, struct vt_error *err)
 }
 
 /* A kernel is found as soon as its image lies unpacked in RAM, before it moves to the address it
- * will run at. What is then seen is no boot of its own, and what was learned of it (its CPUs' areas)
- * does not last. */
+ * will run at. What is then seen is no boot of its own, and what was learned of it (its CPUs'
+ * areas) does not last. */
 static int check_booted(struct vt_sampler *s, struct vt_error *err)
 {
     if (s->take.n_processes > 0) {
