@@ -369,6 +369,20 @@ static void adapt(struct vt_accelerator *a, uint32_t tried, uint32_t won)
     }
 }
 
+int vt_accelerator_judge(struct vt_accelerator *a, uint32_t *won, struct vt_error *err)
+{
+    uint32_t tried = 0;
+    *won = 0;
+    note_refusals(a);
+    int rc = vt_accelerator_measure(a, &tried, won, err);
+    if (rc == 0) {
+        note_refusals(a);
+        rc = vt_accelerator_commit(a, err);
+        adapt(a, tried, *won);
+    }
+    return rc;
+}
+
 int vt_accelerator_round(struct vt_accelerator *a, uint32_t *found, struct vt_error *err)
 {
     struct vt_trace_hot hot = {.top = LOOPS_A_ROUND};
@@ -376,21 +390,13 @@ int vt_accelerator_round(struct vt_accelerator *a, uint32_t *found, struct vt_er
                                            .for_ns = a->options.record_ms * 1000000,
                                            .stop = a->options.stop,
                                            .arg = a->options.arg};
-    uint32_t tried = 0, won = 0;
+    uint32_t won = 0;
     *found = 0;
     int rc = vt_trace_hot_live(&hot, a->target, &request, err);
     rc = rc != 0 ? rc : choose(a, &hot, found, err);
     vt_trace_hot_fini(&hot);
     rc = rc == 0 ? vt_accelerator_commit(a, err) : rc;
-    if (rc == 0) {
-        note_refusals(a);
-        rc = vt_accelerator_measure(a, &tried, &won, err);
-    }
-    if (rc == 0) {
-        note_refusals(a);
-        rc = vt_accelerator_commit(a, err);
-        adapt(a, tried, won);
-    }
+    rc = rc == 0 ? vt_accelerator_judge(a, &won, err) : rc;
     if (rc == 0 && won == 0) {
         vt_accelerator_paid(a);
     }

@@ -21,8 +21,10 @@ struct vt_pace {
         uint32_t seen;
         bool known; /* it was a reason to look */
     } places[VT_PACE_PLACES];
-    uint32_t in;          /* kernels, */
-    uint64_t ran, ran_ns; /* their iterations, and since when they are so many */
+    uint32_t in;                     /* kernels, */
+    uint64_t ran, ran_ns;            /* their iterations, and since when they are so many */
+    uint64_t waited;                 /* iterations of those not measured yet */
+    uint64_t banked[VT_ACCEL_SLOTS]; /* iterations whose savings are in the allowance */
 };
 
 struct vt_accelerator {
@@ -66,7 +68,9 @@ int vt_accelerator_commit(struct vt_accelerator *a, struct vt_error *err);
 /** The GPU in place of the host for a row that is kept, if that is faster. */
 int vt_accelerator_try_gpu(struct vt_accelerator *a, uint32_t row, struct vt_error *err);
 
-/** Measures every kernel that waits and has enough to do, keeps it or removes it. */
+/** Measures every kernel that waits and has enough to do, keeps it or removes it. `won`: how many
+ * are kept. */
+int vt_accelerator_judge(struct vt_accelerator *a, uint32_t *won, struct vt_error *err);
 int vt_accelerator_measure(struct vt_accelerator *a, uint32_t *tried, uint32_t *won,
                            struct vt_error *err);
 /** Iterations a second, by the host's clock, of a kernel that is installed and active; 0: too few

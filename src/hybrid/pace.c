@@ -1,11 +1,12 @@
 /* hybrid/pace.c - when an accelerator looks again.
  *
  * A look costs a guest about twice its recording: it hardly gets on meanwhile, and all its code is
- * translated anew after. So looks that win nothing are paid from an allowance, which is a part of
- * the time that passes. Where a guest is costs nothing to see: a program's name lies in its RAM,
- * and QEMU tells the PC of a vCPU that runs on, to a block. Code that is seen again and again for
- * the first time is looked at soon, if the allowance is not overdrawn; without any the pauses
- * become longer and longer, and leave some of it.
+ * translated anew after. So looks that win nothing are paid from an allowance: a part of the time
+ * that passes, and half of what kernels save. Where a guest is costs nothing to see: a program's
+ * name lies in its RAM, and QEMU tells the PC of a vCPU that runs on, to a block. Code that is seen
+ * again and again for the first time is looked at soon, if the allowance is not overdrawn; without
+ * any the pauses become longer and longer, and leave some of it. Kernels that could not be measured
+ * as they were made, since the guest was elsewhere, are when it is back.
  */
 #include "hybrid/accelerator.h"
 
@@ -13,6 +14,7 @@
 #include "vitrine/dump.h"
 #include "vitrine/linux.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,16 +24,19 @@
 #define PAUSE_MS 30000u
 #define PAUSE_MAX_MS 480000u
 #define SLICE_MS 100u
-/** Of the time that passes, what looks may cost; how much can be left over; and what of it is for
- * code that is new. */
+/** Of the time that passes, and of the time that kernels save, what looks may cost; how much of
+ * each can be left over; and what is for code that is new. */
 #define SHARE 64
+#define SHARE_SAVED 2
 #define ALLOWANCE_NS INT64_C(6000000000)
+#define SAVINGS_NS INT64_C(60000000000)
 #define RESERVE_NS INT64_C(4000000000)
 #define COST_TIMES 2         /* of a recording */
 #define REST_NS 30000000000u /* in which no kernel ran anything: then all are removed */
 /** Code that is hot: that many bytes of one program in which the PC was at the end of so many
- * slices; of those that lie back ever fewer count. */
-#define PLACE_BITS 10
+ * slices; of those that lie back ever fewer count. A look sees what lies near it and runs, too. */
+#define PLACE_BITS 7
+#define NEAR 8u
 #define HOT 4u
 #define SEEN_MAX 16u
 #define HALF_SLICES 32u
@@ -45,12 +50,30 @@ void vt_accelerator_pace(struct vt_accelerator *a)
     a->pace = (struct vt_pace){.allowance_ns = ALLOWANCE_NS, .counted_ns = now, .ran_ns = now};
 }
 
+static void add(int64_t *allowance, int64_t ns, int64_t most)
+{
+    if (*allowance < most) {
+        *allowance = *allowance + ns < most ? *allowance + ns : most;
+    }
+}
+
 static void earn(struct vt_pace *p)
 {
     uint64_t now = vt_now_ns();
-    p->allowance_ns += (int64_t)(now - p->counted_ns) / SHARE;
-    p->allowance_ns = p->allowance_ns < ALLOWANCE_NS ? p->allowance_ns : ALLOWANCE_NS;
+    add(&p->allowance_ns, (int64_t)(now - p->counted_ns) / SHARE, ALLOWANCE_NS);
     p->counted_ns = now;
+}
+
+/* What a kernel's iterations since the last time saved, as measured when it was kept. */
+static void save(struct vt_pace *p, const struct vt_ledger_row *row)
+{
+    uint64_t *banked = &p->banked[row->slot], ran = row->counts.iterations;
+    if (row->fate == VT_FATE_KEPT && row->tcg_rate > 0 && row->rate > row->tcg_rate &&
+        ran > *banked) {
+        double ns = (double)(ran - *banked) * (1 / row->tcg_rate - 1 / row->rate) * 1e9;
+        add(&p->allowance_ns, (int64_t)fmin(ns / SHARE_SAVED, (double)SAVINGS_NS), SAVINGS_NS);
+    }
+    *banked = ran;
 }
 
 void vt_accelerator_paid(struct vt_accelerator *a)
@@ -95,7 +118,8 @@ static uint64_t place_now(const struct vt_accelerator *a)
     for (unsigned i = 0; pc >> 63 == 0 && i < sizeof cpu.comm && cpu.comm[i] != '\0'; i++) {
         program = program * 131 + (uint8_t)cpu.comm[i];
     }
-    return (pc >> PLACE_BITS ^ program << 40) | 1;
+    uint64_t place = pc >> PLACE_BITS ^ program << 41;
+    return place != 0 ? place : 1;
 }
 
 static struct vt_pace_place *entry_of(struct vt_pace *p, uint64_t place)
@@ -121,6 +145,15 @@ static void forget_slowly(struct vt_pace *p)
     }
 }
 
+static void know(struct vt_pace *p, uint64_t place)
+{
+    for (uint32_t i = 0; i < VT_PACE_PLACES; i++) {
+        struct vt_pace_place *e = &p->places[i];
+        uint64_t far = e->place > place ? e->place - place : place - e->place;
+        e->known = e->known || (e->place != 0 && far <= NEAR);
+    }
+}
+
 /* Whether code has become hot. */
 static bool somewhere_new(struct vt_accelerator *a)
 {
@@ -135,7 +168,9 @@ static bool somewhere_new(struct vt_accelerator *a)
     struct vt_pace_place *e = entry_of(p, place);
     e->seen += e->seen < SEEN_MAX;
     bool is_new = e->seen >= HOT && !e->known;
-    e->known |= is_new;
+    if (is_new) {
+        know(p, place);
+    }
     return is_new;
 }
 
@@ -161,19 +196,25 @@ static void put_to_rest(struct vt_accelerator *a)
     (void)vt_accelerator_commit(a, NULL);             /* if QEMU is gone, the next look says so */
 }
 
-/* With a kernel in, all code that QEMU translates is a little slower (docs/hybrid.md). */
-static void rest(struct vt_accelerator *a)
+/* Whether kernels that are not measured yet ran anything. With a kernel in, all code that QEMU
+ * translates is a little slower (docs/hybrid.md), so they do not stay for nothing. */
+static bool look_at_kernels(struct vt_accelerator *a)
 {
     struct vt_pace *p = &a->pace;
-    uint64_t ran = 0, now = vt_now_ns();
+    uint64_t ran = 0, waiting = 0, now = vt_now_ns();
     uint32_t in = 0;
     for (uint32_t i = 0; i < a->n_rows; i++) {
-        if (is_in(&a->rows[i])) {
-            vt_accel_read(a->accel, a->rows[i].slot, &a->rows[i].counts);
-            ran += a->rows[i].counts.iterations;
+        struct vt_ledger_row *row = &a->rows[i];
+        if (is_in(row)) {
+            vt_accel_read(a->accel, row->slot, &row->counts);
+            save(p, row);
+            ran += row->counts.iterations;
+            waiting += row->fate == VT_FATE_WAITING ? row->counts.iterations : 0;
             in++;
         }
     }
+    bool woke = waiting > p->waited && in == p->in;
+    p->waited = waiting;
     if (ran != p->ran || in != p->in) {
         p->ran = ran;
         p->in = in;
@@ -181,6 +222,7 @@ static void rest(struct vt_accelerator *a)
     } else if (in != 0 && now - p->ran_ns >= REST_NS) {
         put_to_rest(a);
     }
+    return woke;
 }
 
 /* ---------------------------------------------------------------- the pause */
@@ -189,16 +231,20 @@ void vt_accelerator_pause(struct vt_accelerator *a, uint32_t found)
 {
     struct vt_pace *p = &a->pace;
     const struct timespec slice = {.tv_nsec = SLICE_MS * 1000000L};
-    uint64_t begin = vt_now_ns(), least = begin + FOUND_MS * (uint64_t)1000000;
+    uint64_t begin = vt_now_ns(), least = begin + FOUND_MS * (uint64_t)1000000, judged = begin;
     p->ms = found != 0 ? FOUND_MS : p->ms < PAUSE_MS ? PAUSE_MS : p->ms * 2;
     p->ms = p->ms < PAUSE_MAX_MS ? p->ms : PAUSE_MAX_MS;
     bool hot = false;
     for (bool over = false; !over && !vt_accelerator_stopped(a);) {
         (void)nanosleep(&slice, NULL);
         earn(p);
-        rest(a);
-        hot = somewhere_new(a) || hot;
         uint64_t now = vt_now_ns();
+        if (look_at_kernels(a) && now >= judged + FOUND_MS * (uint64_t)1000000) {
+            uint32_t won;
+            (void)vt_accelerator_judge(a, &won, NULL); /* if QEMU is gone, the next look says so */
+            judged = now = vt_now_ns();
+        }
+        hot = somewhere_new(a) || hot;
         if (now >= least && hot && p->allowance_ns > 0) {
             p->ms = FOUND_MS;
             over = true;
