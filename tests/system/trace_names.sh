@@ -12,10 +12,10 @@ start_vm a --memory 256M --accel tcg --module brd --add "$built/names-dynamic" -
     skip "$(vitrine info "$vm" --json | json 'd["trace_why"]')"
 wait_console 'shell ready'
 
-# A process in user mode for so long that it has left main()'s beginning; its number.
+# A process that has left main()'s beginning; its number.
 begin() {
-    guest_exec "setsid $1 >/dev/null 2>&1 </dev/null & p=\$!
-        until [ \"\$(cut -d' ' -f14 /proc/\$p/stat)\" -gt 5 ]; do usleep 10000; done; echo \$p" | tr -d '\r'
+    guest_exec "rm -f /run/says; setsid $1 >/run/says 2>/dev/null </dev/null & p=\$!
+        until [ -s /run/says ]; do usleep 10000; done; echo \$p" | tr -d '\r'
 }
 
 # Live: the addresses at which the loader put the program and its libraries are not theirs.
@@ -41,7 +41,7 @@ kill -TERM "$trace"
 wait "$trace"
 distinct user
 # The kernel with a module that is busy.
-begin 'sh -c "while :; do echo 3 >/proc/sys/vm/drop_caches; cat /dev/ram0; done"' >"$scratch/pid"
+begin 'sh -c "echo turns; while :; do echo 3 >/proc/sys/vm/drop_caches; cat /dev/ram0 >/dev/null; done"' >"$scratch/pid"
 module_was_seen() {
     vitrine trace "$vm" --filter kernel --count 300000 --out "$scratch/kernel.vtrace" --replace
     distinct kernel

@@ -1,6 +1,6 @@
 /* tests/system/trace/names_program.c - runs in a guest, in its own functions, a library's, the C
  * library's and the vdso's: so many turns as it is told, after it has shown what it has mapped
- * where, or for ever. */
+ * where, or for ever, after it has said that it turns. */
 #include "names.h"
 
 #include <stdio.h>
@@ -47,6 +47,10 @@ int main(int argc, char **argv)
         /* Nothing may know that the numbers are of no use. */
         if (v == 0) {
             puts("zero");
+        }
+        if (turns == 0 && i == 0) {
+            puts("turns");
+            fflush(stdout);
         }
         if (turns > 0) { /* it does not end before somebody can have seen it */
             usleep(100000);
