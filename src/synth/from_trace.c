@@ -2,6 +2,7 @@
  */
 #include "synth/from_trace.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_in(const struct vt_trace_loop *loops, uint32_t inner, uint32_t outer)
@@ -54,31 +55,62 @@ static bool append(const struct vt_trace_graph *graph, uint32_t block, uint32_t 
     return true;
 }
 
+/* Marks the loop's blocks, and those of functions that they call. */
+static void mark(const struct vt_trace_graph *graph, const struct vt_trace_loop *loops,
+                 uint32_t index, bool *part)
+{
+    uint32_t n_blocks, n;
+    const struct vt_trace_basic_block *blocks = vt_trace_graph_blocks(graph, &n_blocks);
+    const struct vt_trace_edge *edges = vt_trace_graph_edges(graph, &n);
+    for (uint32_t i = 0; i < n_blocks; i++) {
+        part[i] = is_in(loops, blocks[i].loop, index);
+    }
+    for (bool more = true; more;) {
+        more = false;
+        for (uint32_t i = 0; i < n; i++) {
+            const struct vt_trace_edge *e = &edges[i];
+            bool within = e->kind != VT_EDGE_RETURN && !is_in(loops, blocks[e->from].loop, index);
+            if (part[e->from] && !part[e->to] && (e->kind == VT_EDGE_CALL || within)) {
+                part[e->to] = true;
+                more = true;
+            }
+        }
+    }
+}
+
 int vt_synth_loop_of_trace(const struct vt_trace_graph *graph, uint32_t index,
                            struct vt_synth_loop *loop, struct vt_error *err)
 {
     uint32_t n_loops, n_blocks;
+    int rc = 0;
     const struct vt_trace_loop *loops = vt_trace_graph_loops(graph, &n_loops);
     const struct vt_trace_basic_block *blocks = vt_trace_graph_blocks(graph, &n_blocks);
     struct vt_synth_loop made = {.head = blocks[head_of(graph, loops, blocks, index)].pc};
-    for (uint32_t i = 0; i < n_blocks; i++) {
-        if (!is_in(loops, blocks[i].loop, index)) {
+    bool *part = calloc(n_blocks + 1, sizeof *part);
+    if (part == NULL) {
+        return vt_fail(err, VT_E_NOMEM, "a loop's blocks");
+    }
+    mark(graph, loops, index, part);
+    for (uint32_t i = 0; i < n_blocks && rc == 0; i++) {
+        if (!part[i]) {
             continue;
         }
         if (made.n_blocks == VT_SYNTH_BLOCKS_MAX) {
-            return vt_fail(err, VT_E_UNSUPPORTED, "a loop of more than %u blocks",
-                           VT_SYNTH_BLOCKS_MAX);
+            rc = vt_fail(err, VT_E_UNSUPPORTED, "a loop of more than %u blocks",
+                         VT_SYNTH_BLOCKS_MAX);
+            break;
         }
         struct vt_synth_block *b = &made.blocks[made.n_blocks++];
         b->at = (int64_t)(blocks[i].pc - made.head);
         b->first = made.n_bytes;
         if (!append(graph, i, blocks[i].n, &made)) {
-            return vt_fail(err, VT_E_UNSUPPORTED, "a loop of unknown bytes, or of more than %u",
-                           VT_SYNTH_BYTES_MAX);
+            rc = vt_fail(err, VT_E_UNSUPPORTED, "a loop of unknown bytes, or of more than %u",
+                         VT_SYNTH_BYTES_MAX);
         }
         b->n = made.n_bytes - b->first;
     }
-    int rc = vt_synth_loop_finish(&made, err);
+    free(part);
+    rc = rc != 0 ? rc : vt_synth_loop_finish(&made, err);
     if (rc == 0) {
         *loop = made;
     }

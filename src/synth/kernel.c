@@ -54,7 +54,7 @@ int vt_synth_loop_finish(struct vt_synth_loop *loop, struct vt_error *err)
 static bool counts_from_itself(const ZydisDecodedInstruction *insn,
                                const ZydisDecodedOperand *operands)
 {
-    bool found = false;
+    bool found = insn->meta.category == ZYDIS_CATEGORY_CALL; /* it stores where it is */
     for (unsigned i = 0; i < insn->operand_count; i++) {
         found |= operands[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
                  (operands[i].mem.base == ZYDIS_REGISTER_RIP ||

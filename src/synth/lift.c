@@ -371,10 +371,6 @@ static const char *why_not(const struct vt_lift_run *x)
         return "a string instruction that is a loop by itself";
     }
     switch (i->meta.category) {
-    case ZYDIS_CATEGORY_CALL:
-        return "a call";
-    case ZYDIS_CATEGORY_RET:
-        return "a return";
     case ZYDIS_CATEGORY_SYSCALL:
     case ZYDIS_CATEGORY_SYSRET:
     case ZYDIS_CATEGORY_INTERRUPT:

@@ -43,14 +43,16 @@ struct vt_lift_memory {
 
 enum vt_lift_way {
     VT_LIFT_NEXT,
-    VT_LIFT_JUMP,        /**< to target */
+    VT_LIFT_JUMP,        /**< to target; so does a call, which pushes next */
     VT_LIFT_CONDITIONAL, /**< to target if `taken`, else next */
+    VT_LIFT_RETURN,      /**< to the address `returns` */
 };
 struct vt_lifted {
     uint8_t way;       /**< enum vt_lift_way */
     uint8_t bytes;     /**< of the instruction */
     uint8_t alignment; /**< 16, 32: it faults unless its memory operand is aligned to that */
     vt_term taken;     /**< 1 bit */
+    vt_term returns;   /**< 64 bits */
     vt_term aligned;   /**< the address that must be */
     uint64_t target, next;
     uint16_t registers; /**< GPRs written (also partly) */

@@ -204,6 +204,29 @@ static void jump_if(struct vt_lift_run *x)
     }
 }
 
+static void call(struct vt_lift_run *x)
+{
+    x->out.way = VT_LIFT_JUMP;
+    if (find_target(x)) {
+        push_value(x, vt_lift_const(x, 64, x->out.next));
+    }
+}
+
+static void give_back(struct vt_lift_run *x)
+{
+    if (x->insn.operand_width != 64 || x->insn.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) {
+        vt_lift_refuse(x, "a return to another segment, or to 16 bits");
+        return;
+    }
+    x->out.way = VT_LIFT_RETURN;
+    x->out.returns = pop_value(x);
+    if (x->insn.operand_count_visible == 1) {
+        vt_lift_set_register(x, VT_LIFT_RSP, 64,
+                             vt_lift_2(x, VT_PIXEL_ADD, x->s->r[VT_LIFT_RSP],
+                                       vt_lift_const(x, 64, x->o[0].imm.value.u)));
+    }
+}
+
 /* jrcxz, and loop, which counts rcx down first: they change no flags. */
 enum { JRCXZ, LOOP, LOOP_IF_ZERO, LOOP_IF_NOT };
 
@@ -239,7 +262,9 @@ static void jump_by_count(struct vt_lift_run *x)
         {M(prefix##BE), f, 6, 0}, {M(prefix##NBE), f, 7, 0}, {M(prefix##S), f, 8, 0},              \
         {M(prefix##NS), f, 9, 0}, {M(prefix##P), f, 10, 0}, {M(prefix##NP), f, 11, 0},             \
         {M(prefix##L), f, 12, 0}, {M(prefix##NL), f, 13, 0}, {M(prefix##LE), f, 14, 0},            \
-        {M(prefix##NLE), f, 15, 0}
+    {                                                                                              \
+        M(prefix##NLE), f, 15, 0                                                                   \
+    }
 
 const struct vt_lift_semantics vt_lift_moves[] = {
     {M(MOV), move, 0, 0},
@@ -280,6 +305,8 @@ const struct vt_lift_semantics vt_lift_moves[] = {
     {M(STC), change_carry, SET, 0},
     {M(CMC), change_carry, COMPLEMENT, 0},
     {M(JMP), jump, 0, 0},
+    {M(CALL), call, 0, 0},
+    {M(RET), give_back, 0, 0},
     {M(JRCXZ), jump_by_count, JRCXZ, 0},
     {M(LOOP), jump_by_count, LOOP, 0},
     {M(LOOPE), jump_by_count, LOOP_IF_ZERO, 0},

@@ -147,9 +147,10 @@ static int run_node(struct vt_execution *x, uint32_t node, int32_t head, struct 
 {
     const struct vt_flow_node *n = &x->flow->nodes[node];
     struct vt_lifted lifted = {.way = VT_LIFT_NEXT};
+    struct vt_running before;
     for (uint32_t i = 0; i < n->n; i++) {
         const struct vt_flow_insn *insn = &x->flow->insns[n->first + i];
-        struct vt_running before = *state;
+        before = *state;
         x->now = state;
         x->way = way;
         x->at = insn->at;
@@ -180,7 +181,15 @@ static int run_node(struct vt_execution *x, uint32_t node, int32_t head, struct 
     if (lifted.way == VT_LIFT_NEXT) {
         return add_edge(x, edges, next, way, state);
     }
-    if (lifted.way == VT_LIFT_JUMP) {
+    if (lifted.way == VT_LIFT_RETURN && n->target != VT_FLOW_LEAVES) {
+        vt_term back = vt_term_const(x->terms, 64, x->loop->head + (uint64_t)n->back);
+        int rc = go_on_if(x, vt_term_compare(x->terms, VT_PIXEL_EQ, lifted.returns, back), &before,
+                          &way, edges);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    if (lifted.way == VT_LIFT_JUMP || lifted.way == VT_LIFT_RETURN) {
         return add_edge(x, edges, target, way, state);
     }
     vt_way taken = vt_way_of(x->ways, lifted.taken);

@@ -2,10 +2,12 @@
  *
  * Everything is found in the bytes; the loop's own blocks only say which bytes there are. A way
  * that leads out of them leaves the loop; one that leads to the head comes back, and is no edge
- * here. Dominators are found as Cooper, Harvey and Kennedy do it.
+ * here. A function that is called and whose bytes are there is part of the loop, once for each way
+ * it is called. Dominators are found as Cooper, Harvey and Kennedy do it.
  */
 #include "synth/summary_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---------------------------------------------------------------- instructions */
@@ -21,8 +23,12 @@ static int classify(const struct vt_synth_loop *loop, const ZydisDecodedInstruct
         i->way = VT_LIFT_JUMP;
         break;
     case ZYDIS_CATEGORY_CALL:
+        i->way = VT_LIFT_JUMP;
+        i->call = true;
+        break;
     case ZYDIS_CATEGORY_RET:
-        return vt_refuse_insn(err, loop, i->at, "a call or a return");
+        i->way = VT_LIFT_RETURN;
+        return 0;
     case ZYDIS_CATEGORY_SYSCALL:
     case ZYDIS_CATEGORY_SYSRET:
     case ZYDIS_CATEGORY_INTERRUPT:
@@ -32,7 +38,8 @@ static int classify(const struct vt_synth_loop *loop, const ZydisDecodedInstruct
         return 0;
     }
     if (!insn->raw.imm[0].is_relative) {
-        return vt_refuse_insn(err, loop, i->at, "an indirect jump");
+        return vt_refuse_insn(err, loop, i->at,
+                              i->call ? "a call whose target is computed" : "an indirect jump");
     }
     i->target = i->at + i->bytes + insn->raw.imm[0].value.s;
     return 0;
@@ -87,6 +94,13 @@ static int32_t insn_at(const struct vt_flow *f, int64_t at)
     return low < f->n_insns && f->insns[low].at == at ? (int32_t)low : -1;
 }
 
+/* Where a jump's target is, or -1. */
+static int32_t leads_to(const struct vt_flow *f, const struct vt_flow_insn *i)
+{
+    bool jumps = i->way == VT_LIFT_JUMP || i->way == VT_LIFT_CONDITIONAL;
+    return jumps ? insn_at(f, i->target) : -1;
+}
+
 /* ---------------------------------------------------------------- basic blocks */
 
 /* Instructions are in order, as the blocks are. */
@@ -101,7 +115,7 @@ static int find_nodes(const struct vt_synth_loop *loop, struct vt_flow *f, struc
     leads[head] = true;
     for (uint32_t i = 0; i < f->n_insns; i++) {
         const struct vt_flow_insn *insn = &f->insns[i];
-        int32_t to = insn->way == VT_LIFT_NEXT ? -1 : insn_at(f, insn->target);
+        int32_t to = leads_to(f, insn);
         if (to >= 0) {
             leads[to] = true;
         }
@@ -127,12 +141,114 @@ static int find_nodes(const struct vt_synth_loop *loop, struct vt_flow *f, struc
         struct vt_flow_node *n = &f->nodes[i];
         const struct vt_flow_insn *last = &f->insns[n->first + n->n - 1];
         int32_t next = insn_at(f, last->at + last->bytes);
-        int32_t to = last->way == VT_LIFT_NEXT ? -1 : insn_at(f, last->target);
+        int32_t to = leads_to(f, last);
         n->next = next < 0 ? VT_FLOW_LEAVES : node_of[next];
         n->target = to < 0 ? VT_FLOW_LEAVES : node_of[to];
     }
     return 0;
 }
+
+/* ---------------------------------------------------------------- calls */
+
+#define CALLS_MAX 32u /* 0: the loop itself, which nobody calls */
+
+struct calls {
+    struct vt_flow *f;
+    struct vt_flow_node nodes[VT_FLOW_NODES_MAX]; /* each once */
+    uint32_t n;
+    struct call {
+        uint32_t by, from; /* the call around it; a node of the function that calls */
+    } call[CALLS_MAX];
+    int32_t copy[CALLS_MAX][VT_FLOW_NODES_MAX];            /* or -1 */
+    uint32_t of[VT_FLOW_NODES_MAX], in[VT_FLOW_NODES_MAX]; /* what a copy is: node, call */
+};
+
+static bool copy_of(struct calls *c, uint32_t call, int32_t node, int32_t *copy)
+{
+    if (node < 0) {
+        *copy = VT_FLOW_LEAVES;
+        return true;
+    }
+    int32_t *known = &c->copy[call][node];
+    if (*known < 0) {
+        if (c->f->n_nodes == VT_FLOW_NODES_MAX) {
+            return false;
+        }
+        *known = (int32_t)c->f->n_nodes++;
+        c->of[*known] = (uint32_t)node;
+        c->in[*known] = call;
+    }
+    *copy = *known;
+    return true;
+}
+
+static bool enter(struct calls *c, uint32_t by, uint32_t from, uint32_t *call)
+{
+    uint32_t k = 1;
+    while (k < c->n && (c->call[k].by != by || c->call[k].from != from)) {
+        k++;
+    }
+    if (k == CALLS_MAX) {
+        return false;
+    }
+    if (k == c->n) {
+        c->call[c->n++] = (struct call){.by = by, .from = from};
+        memset(c->copy[k], -1, sizeof c->copy[k]);
+    }
+    *call = k;
+    return true;
+}
+
+/* One copy's ways. False: there are more than there is room for. */
+static bool connect(struct calls *c, uint32_t copy)
+{
+    uint32_t call = c->in[copy], into = call;
+    struct vt_flow_node n = c->nodes[c->of[copy]];
+    const struct vt_flow_insn *last = &c->f->insns[n.first + n.n - 1];
+    bool fits = true;
+    if (last->way == VT_LIFT_RETURN && call != 0) {
+        const struct vt_flow_node *from = &c->nodes[c->call[call].from];
+        const struct vt_flow_insn *site = &c->f->insns[from->first + from->n - 1];
+        into = c->call[call].by;
+        n.target = from->next;
+        n.back = site->at + site->bytes;
+    } else if (last->call && n.target >= 0) {
+        fits = enter(c, call, c->of[copy], &into);
+    }
+    if (last->way == VT_LIFT_NEXT || last->way == VT_LIFT_CONDITIONAL) {
+        fits = fits && copy_of(c, call, n.next, &n.next);
+    }
+    fits = fits && (last->way == VT_LIFT_NEXT || copy_of(c, into, n.target, &n.target));
+    c->f->nodes[copy] = n;
+    return fits;
+}
+
+static int find_calls(const struct vt_synth_loop *loop, struct vt_flow *f, struct vt_error *err)
+{
+    bool calls = false;
+    for (uint32_t i = 0; i < f->n_insns; i++) {
+        calls = calls || f->insns[i].call;
+    }
+    struct calls *c = calls ? malloc(sizeof *c) : NULL;
+    if (c == NULL) {
+        return calls ? vt_fail(err, VT_E_NOMEM, "a loop's calls") : 0;
+    }
+    int32_t head;
+    c->f = f;
+    c->n = 1;
+    memcpy(c->nodes, f->nodes, sizeof c->nodes);
+    memset(c->copy[0], -1, sizeof c->copy[0]);
+    f->n_nodes = 0;
+    bool fits = copy_of(c, 0, 0, &head);
+    for (uint32_t i = 0; i < f->n_nodes && fits; i++) {
+        /* the head, in a call of the loop's own function, is another's */
+        fits = (c->of[i] != 0 || c->in[i] == 0) && connect(c, i);
+    }
+    free(c);
+    return fits ? 0 : vt_refuse_insn(err, loop, 0, "calls of itself, or too many or too long ones");
+}
+
+/* ---------------------------------------------------------------- order */
 
 /* Where control goes behind a node, without leaving and without the head. */
 static unsigned successors(const struct vt_flow *f, uint32_t node, uint32_t to[2])
@@ -140,7 +256,7 @@ static unsigned successors(const struct vt_flow *f, uint32_t node, uint32_t to[2
     const struct vt_flow_node *n = &f->nodes[node];
     uint8_t way = f->insns[n->first + n->n - 1].way;
     unsigned count = 0;
-    if (way != VT_LIFT_JUMP && n->next > 0) {
+    if ((way == VT_LIFT_NEXT || way == VT_LIFT_CONDITIONAL) && n->next > 0) {
         to[count++] = (uint32_t)n->next;
     }
     if (way != VT_LIFT_NEXT && n->target > 0) {
@@ -312,6 +428,9 @@ int vt_flow_find(const struct vt_synth_loop *loop, struct vt_flow *f, struct vt_
     int rc = decode(loop, f, err);
     if (rc == 0) {
         rc = find_nodes(loop, f, err);
+    }
+    if (rc == 0) {
+        rc = find_calls(loop, f, err);
     }
     if (rc < 0) {
         return rc;

@@ -64,6 +64,34 @@ static struct vt_memory_operation *append(struct vt_execution *x)
     return o;
 }
 
+/* Neither touches what the other does: they are so far apart wherever they are. */
+static bool apart(struct vt_execution *x, vt_term a, unsigned a_bytes, vt_term b, unsigned b_bytes)
+{
+    uint64_t d;
+    vt_term difference = vt_term_2(x->terms, VT_PIXEL_SUB, a, b);
+    return vt_term_is_const(x->terms, difference, &d) && d >= b_bytes && 0 - d >= a_bytes;
+}
+
+/* What was stored there, if since then nothing was that may have changed it; 0: not known. A
+ * function that is called finds in its frame what it saved there. */
+static vt_term just_stored(struct vt_execution *x, vt_term address, unsigned bytes)
+{
+    for (uint32_t i = x->s->n_operations; i-- > 0;) {
+        const struct vt_memory_operation *o = &x->s->operations[i];
+        if (!o->store) {
+            continue;
+        }
+        bool here = o->loop == x->inside && o->when == vt_way_term(x->ways, x->way);
+        if (here && o->address == address && o->bytes == bytes) {
+            return o->value;
+        }
+        if (!apart(x, address, bytes, o->address, o->bytes)) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
 vt_term vt_execution_load(void *arg, vt_term address, unsigned bytes)
 {
     struct vt_execution *x = arg;
@@ -78,14 +106,11 @@ vt_term vt_execution_load(void *arg, vt_term address, unsigned bytes)
     default:
         break;
     }
-    /* What has just been stored there is what is there. */
-    struct vt_memory_operation *o =
-        x->s->n_operations > 0 ? &x->s->operations[x->s->n_operations - 1] : NULL;
-    if (o != NULL && o->store && o->address == address && o->bytes == bytes &&
-        o->loop == x->inside && o->when == vt_way_term(x->ways, x->way)) {
-        return o->value;
+    vt_term stored = just_stored(x, address, bytes);
+    if (stored != 0) {
+        return stored;
     }
-    o = append(x);
+    struct vt_memory_operation *o = append(x);
     if (o == NULL) {
         return 0;
     }

@@ -23,13 +23,15 @@ struct vt_flow_insn {
     const uint8_t *code;
     uint8_t bytes, room; /**< its own, and what of the block there is from here on (up to 15) */
     uint8_t way;         /**< enum vt_lift_way */
+    bool call;           /**< a JUMP that comes back */
     int64_t target;
 };
-/** A basic block. Node 0 is the head. */
+/** A basic block, as often as the function it is in is called. Node 0 is the head. */
 struct vt_flow_node {
     uint32_t first, n; /**< instructions */
     int32_t next;      /**< node, or LEAVES; without meaning behind a jump */
-    int32_t target;    /**< the same, behind a jump and a conditional one */
+    int32_t target;    /**< the same, behind a jump, a conditional one and a return */
+    int64_t back;      /**< a return's: that it leads there is a condition; from the head */
     int32_t loop;      /**< the innermost inner loop it is in, or -1 */
     uint32_t order;    /**< place in topological order, inner loops' ways back left out */
     bool reached;
@@ -47,7 +49,7 @@ struct vt_flow {
     uint32_t by_order[VT_FLOW_NODES_MAX];
     struct vt_flow_loop loops[VT_PIXEL_LOOPS_MAX];
 };
-/** VT_E_UNSUPPORTED: calls, indirect jumps, ways into loops beside their heads. */
+/** VT_E_UNSUPPORTED: recursion, indirect jumps, ways into loops beside their heads. */
 int vt_flow_find(const struct vt_synth_loop *loop, struct vt_flow *f, struct vt_error *err);
 
 /* ---------------------------------------------------------------- ways */

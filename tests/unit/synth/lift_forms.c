@@ -403,6 +403,8 @@ const struct vt_form lift_forms[] = {
     {M(ENDBR64), "", "8", ""},
 
     {M(JMP), "j", "8", ""},
+    {M(CALL), "j", "8", ""},
+    {M(RET), " i", "8", ""},
     {M(JO), "j", "8", ""},
     {M(JNO), "j", "8", ""},
     {M(JB), "j", "8", ""},

@@ -963,11 +963,125 @@ LOOP(smallest_of_eight)
     return 0;
 }
 
+/* What is called is part of an iteration. */
+#define CALLED __attribute__((noinline, noclone)) static
+
+CALLED uint32_t mixed(uint32_t v)
+{
+    v ^= v >> 15;
+    v *= 0x2c1b3c6d;
+    return v ^ v >> 12;
+}
+
+LOOP(calls)
+{
+    uint32_t *to = a;
+    const uint32_t *from = b;
+    UNUSED;
+    for (uint64_t i = 0; i < n; i++) {
+        to[i] = mixed(from[i]);
+    }
+    return 0;
+}
+
+LOOP(calls_twice)
+{
+    uint32_t *to = a;
+    const uint32_t *from = b;
+    uint32_t last = 0;
+    UNUSED;
+    for (uint64_t i = 0; i < n; i++) {
+        last = mixed(from[i] + 1) + mixed(last);
+        to[i] = last;
+    }
+    return last;
+}
+
+CALLED int within(int v, int low, int high)
+{
+    if (v < low) {
+        return low;
+    }
+    return v > high ? high : v;
+}
+
+CALLED int weighted(const uint8_t *at, int by)
+{
+    return within(at[0] * by - at[1], 0, 255);
+}
+
+LOOP(calls_one_that_calls)
+{
+    uint8_t *to = a;
+    const uint8_t *from = b;
+    UNUSED;
+    for (uint64_t i = 0; i < n; i++) {
+        to[i] = (uint8_t)weighted(from + i, 3);
+    }
+    return 0;
+}
+
+LOOP(calls_at_times)
+{
+    uint32_t *to = a;
+    const uint32_t *from = b;
+    UNUSED;
+    for (uint64_t i = 0; i < n; i++) {
+        if ((from[i] & 1) != 0) {
+            to[i] = mixed(from[i]);
+        }
+    }
+    return 0;
+}
+
+CALLED unsigned bits_of(uint64_t v)
+{
+    unsigned count = 0;
+    for (; v != 0; v &= v - 1) {
+        count++;
+    }
+    return count;
+}
+
+LOOP(calls_a_loop)
+{
+    uint8_t *to = a;
+    const uint64_t *from = b;
+    UNUSED;
+    for (uint64_t i = 0; i < n; i++) {
+        to[i] = (uint8_t)bits_of(from[i]);
+    }
+    return 0;
+}
+
+CALLED uint64_t factorial(uint64_t v)
+{
+    return v < 2 ? 1 : v * factorial(v - 1) + factorial(v - 2);
+}
+
+LOOP(calls_itself)
+{
+    uint64_t *to = a;
+    UNUSED;
+    for (uint64_t i = 0; i < n && i < 4; i++) {
+        to[i] = factorial(i);
+    }
+    return 0;
+}
+
 #define ALL_OF(what)                                                                               \
     {#what "8", what##8, 1}, {#what "16", what##16, 1}, {#what "32", what##32, 1},                 \
-        {#what "64", what##64, 1}
-#define ONE(what) {#what, what, 1}
-#define MAYBE(what) {#what, what, 0}
+    {                                                                                              \
+#what "64", what##64, 1                                                                    \
+    }
+#define ONE(what)                                                                                  \
+    {                                                                                              \
+#what, what, 1                                                                             \
+    }
+#define MAYBE(what)                                                                                \
+    {                                                                                              \
+#what, what, 0                                                                             \
+    }
 extern const struct loop_case LOOPS[];
 const struct loop_case LOOPS[] = {
     ALL_OF(fill),
@@ -1040,5 +1154,11 @@ const struct loop_case LOOPS[] = {
     ONE(chacha_array),
     ONE(message_schedule),
     ONE(smallest_of_eight),
+    ONE(calls),
+    ONE(calls_twice),
+    ONE(calls_one_that_calls),
+    ONE(calls_at_times),
+    ONE(calls_a_loop),
+    MAYBE(calls_itself),
     {0},
 };

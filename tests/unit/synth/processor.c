@@ -165,6 +165,7 @@ struct code {
     uint64_t at[INSNS];
     uint8_t bytes[INSNS];
     int16_t to[INSNS][2]; /* or -1 */
+    int16_t calls[INSNS];
 };
 
 static int16_t number_of(const struct code *c, uint64_t at)
@@ -181,14 +182,14 @@ static void follow(struct code *c, uint64_t from)
 {
     ZydisDecoder decoder;
     ZydisDecodedInstruction insn;
-    uint64_t todo[INSNS], targets[INSNS][2];
+    uint64_t todo[INSNS], targets[INSNS][3];
     uint32_t n = 0;
     ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     c->n = 0;
     todo[n++] = from;
     while (n > 0) {
         uint64_t at = todo[--n];
-        if (number_of(c, at) >= 0 || c->n == INSNS || n + 2 > INSNS ||
+        if (number_of(c, at) >= 0 || c->n == INSNS || n + 3 > INSNS ||
             !ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, NULL, (const void *)(uintptr_t)at,
                                                         15, &insn))) {
             continue;
@@ -197,11 +198,13 @@ static void follow(struct code *c, uint64_t from)
         bool conditional = insn.meta.category == ZYDIS_CATEGORY_COND_BR;
         bool jump = insn.meta.category == ZYDIS_CATEGORY_UNCOND_BR;
         bool ends = insn.meta.category == ZYDIS_CATEGORY_RET;
+        bool call = insn.meta.category == ZYDIS_CATEGORY_CALL && insn.raw.imm[0].is_relative;
         c->at[c->n] = at;
         c->bytes[c->n] = insn.length;
         targets[c->n][0] = jump || ends ? 0 : next;
         targets[c->n][1] = conditional || jump ? next + (uint64_t)insn.raw.imm[0].value.s : 0;
-        for (int i = 0; i < 2; i++) {
+        targets[c->n][2] = call ? next + (uint64_t)insn.raw.imm[0].value.s : 0;
+        for (int i = 0; i < 3; i++) {
             if (targets[c->n][i] != 0) {
                 todo[n++] = targets[c->n][i];
             }
@@ -212,6 +215,7 @@ static void follow(struct code *c, uint64_t from)
         for (int k = 0; k < 2; k++) {
             c->to[i][k] = targets[i][k] == 0 ? (int16_t)-1 : number_of(c, targets[i][k]);
         }
+        c->calls[i] = targets[i][2] == 0 ? (int16_t)-1 : number_of(c, targets[i][2]);
     }
 }
 
@@ -233,9 +237,33 @@ static void reach(const struct code *c, const bool *in, uint32_t from, bool *rea
     }
 }
 
-static void put(const struct code *c, const bool *in, uint32_t head, struct processor_loop *l)
+/* With the functions that are called, and those that they call. */
+static void add_called(const struct code *c, const bool *loop, bool *in)
 {
+    bool every[INSNS], called[INSNS];
+    memset(every, 1, sizeof every);
+    memcpy(in, loop, sizeof every);
+    for (bool more = true; more;) {
+        more = false;
+        for (uint32_t i = 0; i < c->n; i++) {
+            int16_t to = in[i] ? c->calls[i] : (int16_t)-1;
+            if (to >= 0 && !in[to]) {
+                reach(c, every, (uint32_t)to, called);
+                called[to] = true;
+                for (uint32_t k = 0; k < c->n; k++) {
+                    in[k] |= called[k];
+                }
+                more = true;
+            }
+        }
+    }
+}
+
+static void put(const struct code *c, const bool *loop, uint32_t head, struct processor_loop *l)
+{
+    bool in[INSNS];
     *l = (struct processor_loop){.head = c->at[head]};
+    add_called(c, loop, in);
     uint64_t last = 0;
     for (;;) { /* in order of addresses */
         int32_t next = -1;

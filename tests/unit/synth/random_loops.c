@@ -2,8 +2,8 @@
  *
  * rdi, rsi and r15 point into buffers, rbx to a table, rcx counts; pieces of code of a compiler's
  * kind work on rax, rdx, r10 to r13 and xmm0 to xmm3, on buffers, on variables of the stack.
- * Some are skipped, some leave the loop, some are loops. Then pointers and the count go on, and a
- * condition leads back.
+ * Some are skipped, some leave the loop, some are loops, some functions. Then pointers and the
+ * count go on, and a condition leads back.
  */
 #include "tests/unit/synth/random_loops.h"
 
@@ -160,6 +160,18 @@ static uint32_t jump_if(struct maker *m, uint32_t condition)
     l->code[l->n] = 0x0f;
     l->code[l->n + 1] = (uint8_t)(0x80 + condition);
     l->n += 6;
+    return l->n;
+}
+
+/* A jump or a call, 5 bytes. */
+static uint32_t branch(struct maker *m, uint8_t what)
+{
+    struct random_loop *l = m->loop;
+    if (l->n + 5 > sizeof l->code) {
+        abort();
+    }
+    l->code[l->n] = what;
+    l->n += 5;
     return l->n;
 }
 
@@ -458,6 +470,38 @@ static void skip_some(struct maker *m)
     jump_to(m, from, m->loop->n);
 }
 
+/* A function that is called once or twice. It stores nothing, as buffers may lie on the stack: a
+ * way back that is overwritten leads anywhere. */
+static void call_some(struct maker *m)
+{
+    bool had_no_stores = m->no_stores, saves = one_in(m, 2);
+    operand saved = in(any_work(m), 8);
+    uint32_t calls[2], n = 1 + any(m, 2);
+    for (uint32_t i = 0; i < n; i++) {
+        if (i > 0) {
+            compute(m);
+        }
+        calls[i] = branch(m, 0xe8);
+    }
+    uint32_t over = branch(m, 0xe9);
+    for (uint32_t i = 0; i < n; i++) {
+        jump_to(m, calls[i], m->loop->n);
+    }
+    m->no_stores = true;
+    if (saves) {
+        EMIT1(m, M(PUSH), saved);
+    }
+    for (uint32_t k = 1 + any(m, 3); k > 0; k--) {
+        compute(m);
+    }
+    if (saves) {
+        EMIT1(m, M(POP), saved);
+    }
+    m->no_stores = had_no_stores;
+    m->loop->code[m->loop->n++] = 0xc3;
+    jump_to(m, over, m->loop->n);
+}
+
 /* Real code that leaves does so before it stores; some does not. */
 static void leave(struct maker *m)
 {
@@ -637,6 +681,9 @@ void random_loop_make(uint64_t seed, uint64_t without, struct random_loop *loop)
             break;
         case 3:
             inner(&m);
+            break;
+        case 4:
+            call_some(&m);
             break;
         default:
             compute(&m);

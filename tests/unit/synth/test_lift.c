@@ -265,11 +265,13 @@ static uint8_t *place_of(struct valuation *v, const struct access *a)
     return at;
 }
 
-/* Random bytes where it looks. */
+/* Random bytes where it looks; for a return, the address of what a jump leads to. */
 static void fill(struct valuation *v)
 {
+    uint64_t taken = (uintptr_t)vt_native_page + v->x->bytes + VT_NATIVE_TAKEN;
     for (unsigned i = 0; i < v->x->n; i++) {
         uint64_t value = vt_number();
+        value = v->x->out.way == VT_LIFT_RETURN ? taken : value;
         memcpy(place_of(v, &v->x->access[i]), &value, v->x->access[i].bytes);
     }
 }
@@ -367,7 +369,10 @@ static void compare_all(struct lifted *x, struct valuation *v, uint8_t *expected
     }
     compare_memory(x, v, expected);
     uint64_t taken =
-        x->out.way == VT_LIFT_CONDITIONAL ? evaluate(v, x->out.taken) : x->out.way == VT_LIFT_JUMP;
+        x->out.way == VT_LIFT_CONDITIONAL ? evaluate(v, x->out.taken)
+        : x->out.way == VT_LIFT_RETURN
+            ? evaluate(v, x->out.returns) == (uintptr_t)vt_native_page + x->bytes + VT_NATIVE_TAKEN
+            : x->out.way == VT_LIFT_JUMP;
     if (taken != vt_native.taken) {
         differ(x, "jump", 0, vt_native.taken, taken);
     }
@@ -606,8 +611,8 @@ static void refused(void **state)
         {"\xf3\x90", 2, "pause: it waits for somebody else"},
         {"\x0f\xb1\xd1", 3,
          "cmpxchg ecx, edx: processors disagree on what it does to upper halves"},
-        {"\xc3", 1, "ret: a return"},
-        {"\xe8\0\0\0\0", 5, "call 0x0000000000001005: a call"},
+        {"\xcb", 1, "ret far: a return to another segment, or to 16 bits"},
+        {"\xff\xd0", 2, "call rax: a jump whose target is computed"},
         {"\xff\xe0", 2, "jmp rax: a jump whose target is computed"},
         {"\xff\x20", 2, "jmp [rax]: a jump whose target is computed"},
         {"\xd9\xc0", 2, "fld st0: floating point"},
