@@ -214,7 +214,7 @@ int vt_accel_install(struct vt_accel *a, const struct vt_synth_kernel *kernel,
         return vt_fail(err, VT_E_INVAL, "a kernel that is not proven is not run");
     }
     if (free_slot == VT_HYBRID_SLOTS) {
-        return vt_fail(err, VT_E_LIMIT, "all %u slots have kernels", VT_HYBRID_SLOTS);
+        return vt_fail(err, VT_E_BUSY, "all %u slots have kernels", VT_HYBRID_SLOTS);
     }
     uint64_t image_at = a->layout.image_offset + free_slot * a->layout.image_stride;
     int rc = back(a, a->layout.kernel_offset + free_slot * a->layout.kernel_stride,

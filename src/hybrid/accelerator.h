@@ -21,10 +21,11 @@ struct vt_pace {
         uint32_t seen;
         bool known; /* it was a reason to look */
     } places[VT_PACE_PLACES];
-    uint32_t in;                     /* kernels, */
-    uint64_t ran, ran_ns;            /* their iterations, and since when they are so many */
-    uint64_t waited;                 /* iterations of those not measured yet */
-    uint64_t banked[VT_ACCEL_SLOTS]; /* iterations whose savings are in the allowance */
+    struct vt_pace_kernel {
+        uint32_t row;    /* one more than its number */
+        uint64_t ran;    /* iterations, of which savings are in the allowance */
+        uint64_t ran_ns; /* when they were seen to become more */
+    } kernels[VT_ACCEL_SLOTS];
 };
 
 struct vt_accelerator {

@@ -116,7 +116,7 @@ void vt_accelerator_install(struct vt_accelerator *a, const struct vt_synth_kern
         }
     }
     if (rc != 0) {
-        fail_row(row, VT_FATE_REFUSED, &err);
+        fail_row(row, rc == VT_E_BUSY ? VT_FATE_RESTING : VT_FATE_REFUSED, &err);
         return;
     }
     row->fate = VT_FATE_WAITING;

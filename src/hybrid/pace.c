@@ -31,8 +31,10 @@
 #define ALLOWANCE_NS INT64_C(6000000000)
 #define SAVINGS_NS INT64_C(60000000000)
 #define RESERVE_NS INT64_C(4000000000)
-#define COST_TIMES 2         /* of a recording */
-#define REST_NS 30000000000u /* in which no kernel ran anything: then all are removed */
+#define COST_TIMES 2 /* of a recording */
+/** In which no kernel ran anything: then all are removed; or, of so many, those that did not. */
+#define REST_NS UINT64_C(30000000000)
+#define CROWD (VT_ACCEL_SLOTS * 3 / 4)
 /** Code that is hot: that many bytes of one program in which the PC was at the end of so many
  * slices; of those that lie back ever fewer count. A look sees what lies near it and runs, too. */
 #define PLACE_BITS 7
@@ -47,7 +49,7 @@
 void vt_accelerator_pace(struct vt_accelerator *a)
 {
     uint64_t now = vt_now_ns();
-    a->pace = (struct vt_pace){.allowance_ns = ALLOWANCE_NS, .counted_ns = now, .ran_ns = now};
+    a->pace = (struct vt_pace){.allowance_ns = ALLOWANCE_NS, .counted_ns = now};
 }
 
 static void add(int64_t *allowance, int64_t ns, int64_t most)
@@ -64,16 +66,13 @@ static void earn(struct vt_pace *p)
     p->counted_ns = now;
 }
 
-/* What a kernel's iterations since the last time saved, as measured when it was kept. */
-static void save(struct vt_pace *p, const struct vt_ledger_row *row)
+/* What so many iterations of a kernel saved, as it was measured when it was kept. */
+static void save(struct vt_pace *p, const struct vt_ledger_row *row, uint64_t iterations)
 {
-    uint64_t *banked = &p->banked[row->slot], ran = row->counts.iterations;
-    if (row->fate == VT_FATE_KEPT && row->tcg_rate > 0 && row->rate > row->tcg_rate &&
-        ran > *banked) {
-        double ns = (double)(ran - *banked) * (1 / row->tcg_rate - 1 / row->rate) * 1e9;
+    if (row->fate == VT_FATE_KEPT && row->tcg_rate > 0 && row->rate > row->tcg_rate) {
+        double ns = (double)iterations * (1 / row->tcg_rate - 1 / row->rate) * 1e9;
         add(&p->allowance_ns, (int64_t)fmin(ns / SHARE_SAVED, (double)SAVINGS_NS), SAVINGS_NS);
     }
-    *banked = ran;
 }
 
 void vt_accelerator_paid(struct vt_accelerator *a)
@@ -181,11 +180,12 @@ static bool is_in(const struct vt_ledger_row *row)
     return row->fate == VT_FATE_WAITING || row->fate == VT_FATE_KEPT;
 }
 
-static void put_to_rest(struct vt_accelerator *a)
+/* All that ran nothing since then. */
+static void put_to_rest(struct vt_accelerator *a, uint64_t since_ns)
 {
     for (uint32_t i = 0; i < a->n_rows; i++) {
         struct vt_ledger_row *row = &a->rows[i];
-        if (is_in(row)) {
+        if (is_in(row) && a->pace.kernels[row->slot].ran_ns <= since_ns) {
             vt_accelerator_remove(a, row->slot);
             row->fate = VT_FATE_RESTING;
             snprintf(row->why, sizeof row->why, "nobody runs its loop now");
@@ -196,31 +196,46 @@ static void put_to_rest(struct vt_accelerator *a)
     (void)vt_accelerator_commit(a, NULL);             /* if QEMU is gone, the next look says so */
 }
 
+/* Whether it ran anything since the last time. */
+static bool look_at_kernel(struct vt_accelerator *a, uint32_t which, uint64_t now)
+{
+    struct vt_ledger_row *row = &a->rows[which];
+    struct vt_pace_kernel *k = &a->pace.kernels[row->slot];
+    vt_accel_read(a->accel, row->slot, &row->counts);
+    uint64_t ran = row->counts.iterations;
+    bool is_new = k->row != which + 1 || ran < k->ran;
+    bool more = !is_new && ran > k->ran;
+    if (more) {
+        save(&a->pace, row, ran - k->ran);
+    }
+    *k = (struct vt_pace_kernel){
+        .row = which + 1, .ran = ran, .ran_ns = is_new || more ? now : k->ran_ns};
+    return more;
+}
+
 /* Whether kernels that are not measured yet ran anything. With a kernel in, all code that QEMU
- * translates is a little slower (docs/hybrid.md), so they do not stay for nothing. */
+ * translates is a little slower (docs/hybrid.md), and there are so many slots: so kernels do not
+ * stay for nothing. They go together, since without them all that they were in is translated anew.
+ */
 static bool look_at_kernels(struct vt_accelerator *a)
 {
-    struct vt_pace *p = &a->pace;
-    uint64_t ran = 0, waiting = 0, now = vt_now_ns();
+    uint64_t now = vt_now_ns(), last = 0, first = UINT64_MAX;
     uint32_t in = 0;
+    bool woke = false;
     for (uint32_t i = 0; i < a->n_rows; i++) {
-        struct vt_ledger_row *row = &a->rows[i];
-        if (is_in(row)) {
-            vt_accel_read(a->accel, row->slot, &row->counts);
-            save(p, row);
-            ran += row->counts.iterations;
-            waiting += row->fate == VT_FATE_WAITING ? row->counts.iterations : 0;
+        if (is_in(&a->rows[i])) {
+            bool ran = look_at_kernel(a, i, now);
+            uint64_t ran_ns = a->pace.kernels[a->rows[i].slot].ran_ns;
+            woke = woke || (ran && a->rows[i].fate == VT_FATE_WAITING);
+            last = ran_ns > last ? ran_ns : last;
+            first = ran_ns < first ? ran_ns : first;
             in++;
         }
     }
-    bool woke = waiting > p->waited && in == p->in;
-    p->waited = waiting;
-    if (ran != p->ran || in != p->in) {
-        p->ran = ran;
-        p->in = in;
-        p->ran_ns = now;
-    } else if (in != 0 && now - p->ran_ns >= REST_NS) {
-        put_to_rest(a);
+    bool unused = in != 0 && now - last >= REST_NS;
+    bool crowded = in >= CROWD && now - first >= REST_NS;
+    if (unused || crowded) {
+        put_to_rest(a, now - REST_NS);
     }
     return woke;
 }

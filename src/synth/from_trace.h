@@ -6,9 +6,10 @@
 #include "trace/learn.h"
 #include "vitrine/synth.h"
 
-/** Loop `index` of the graph with inner loops' blocks. Its head is what the vCPU jumps to in every
- * iteration: mostly the loop's header, else the block before it, and then the hash is not the one
- * that `vitrine hot` shows. VT_E_UNSUPPORTED: too large, or not all of its bytes are known. */
+/** Loop `index` of the graph with inner loops' blocks and those of functions that are called. Its
+ * head is where a branch, taken or not, leads in every iteration: mostly the loop's header, else a
+ * block before or behind it, and then the hash is not the one that `vitrine hot` shows.
+ * VT_E_UNSUPPORTED: too large, no such block, or not all of its bytes are known. */
 int vt_synth_loop_of_trace(const struct vt_trace_graph *graph, uint32_t index,
                            struct vt_synth_loop *loop, struct vt_error *err);
 
