@@ -262,9 +262,7 @@ static void jump_by_count(struct vt_lift_run *x)
         {M(prefix##BE), f, 6, 0}, {M(prefix##NBE), f, 7, 0}, {M(prefix##S), f, 8, 0},              \
         {M(prefix##NS), f, 9, 0}, {M(prefix##P), f, 10, 0}, {M(prefix##NP), f, 11, 0},             \
         {M(prefix##L), f, 12, 0}, {M(prefix##NL), f, 13, 0}, {M(prefix##LE), f, 14, 0},            \
-    {                                                                                              \
-        M(prefix##NLE), f, 15, 0                                                                   \
-    }
+        {M(prefix##NLE), f, 15, 0}
 
 const struct vt_lift_semantics vt_lift_moves[] = {
     {M(MOV), move, 0, 0},

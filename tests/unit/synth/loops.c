@@ -1071,17 +1071,9 @@ LOOP(calls_itself)
 
 #define ALL_OF(what)                                                                               \
     {#what "8", what##8, 1}, {#what "16", what##16, 1}, {#what "32", what##32, 1},                 \
-    {                                                                                              \
-#what "64", what##64, 1                                                                    \
-    }
-#define ONE(what)                                                                                  \
-    {                                                                                              \
-#what, what, 1                                                                             \
-    }
-#define MAYBE(what)                                                                                \
-    {                                                                                              \
-#what, what, 0                                                                             \
-    }
+        {#what "64", what##64, 1}
+#define ONE(what) {#what, what, 1}
+#define MAYBE(what) {#what, what, 0}
 extern const struct loop_case LOOPS[];
 const struct loop_case LOOPS[] = {
     ALL_OF(fill),
