@@ -430,10 +430,16 @@ static void copy_all_out(struct vt_slice *s, bool tables)
     }
 }
 
-/* A table in scattered pages is copied once a slice: too much of it for few iterations. */
-static bool is_worth_it(const struct vt_cursor *c, uint64_t n)
+/* A table in scattered pages is copied once a slice: too much of it for few iterations, unless
+ * those go through much memory each, as unrolled ones do. */
+static bool is_worth_it(const struct vt_slice *s, const struct vt_cursor *c, uint64_t n)
 {
-    return c->stride != 0 || c->width <= VT_PAGE_BYTES || c->width / COPIED_EACH <= n;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < s->k->d.n_streams; i++) {
+        bytes += (uint64_t)magnitude(s->cursors[i].stride);
+    }
+    uint64_t times = bytes <= 8 ? 1 : bytes <= 1024 ? bytes / 8 : 128;
+    return c->stride != 0 || c->width <= VT_PAGE_BYTES || c->width / COPIED_EACH / times <= n;
 }
 
 /* Where every stream's window is; how many of `most` iterations from here on are one chunk. 0 and
@@ -452,7 +458,7 @@ static uint64_t place_streams(struct vt_slice *s, uint64_t most, bool *copies)
         uint64_t more = (n - 1) * (uint64_t)magnitude(c->stride);
         int rc = cover(s, c, more);
         c->bounced = rc == VT_HYBRID_CROSSING;
-        rc = !c->bounced ? rc : is_worth_it(c, most) ? find_pieces(s, c) : VT_HYBRID_FEW;
+        rc = !c->bounced ? rc : is_worth_it(s, c, most) ? find_pieces(s, c) : VT_HYBRID_FEW;
         if (rc != VT_GOES) {
             s->why = rc;
             return 0;

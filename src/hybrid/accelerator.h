@@ -48,6 +48,9 @@ void vt_accelerator_tell(struct vt_accelerator *a, const struct vt_ledger_row *r
 
 /** Begins. */
 void vt_accelerator_pace(struct vt_accelerator *a);
+/** What kernels did since the last time: what they saved is added to the allowance, and those that
+ * nobody uses are put to rest. Whether one ran that is not measured yet. */
+bool vt_accelerator_kernels(struct vt_accelerator *a);
 /** For a look that won nothing. */
 void vt_accelerator_paid(struct vt_accelerator *a);
 

@@ -217,7 +217,7 @@ static bool look_at_kernel(struct vt_accelerator *a, uint32_t which, uint64_t no
  * translates is a little slower (docs/hybrid.md), and there are so many slots: so kernels do not
  * stay for nothing. They go together, since without them all that they were in is translated anew.
  */
-static bool look_at_kernels(struct vt_accelerator *a)
+bool vt_accelerator_kernels(struct vt_accelerator *a)
 {
     uint64_t now = vt_now_ns(), last = 0, first = UINT64_MAX;
     uint32_t in = 0;
@@ -254,7 +254,7 @@ void vt_accelerator_pause(struct vt_accelerator *a, uint32_t found)
         (void)nanosleep(&slice, NULL);
         earn(p);
         uint64_t now = vt_now_ns();
-        if (look_at_kernels(a) && now >= judged + FOUND_MS * (uint64_t)1000000) {
+        if (vt_accelerator_kernels(a) && now >= judged + FOUND_MS * (uint64_t)1000000) {
             uint32_t won;
             (void)vt_accelerator_judge(a, &won, NULL); /* if QEMU is gone, the next look says so */
             judged = now = vt_now_ns();

@@ -1,70 +1,12 @@
 /* tests/unit/hybrid/test_ledger.c - a ledger that was written and is read again, joined with what
  * the slots of a segment hold by then: as they were left, changed, emptied, or never written down.
  */
-#include "tests/unit/harness.h"
+#include "tests/unit/hybrid/segment_rig.h"
 
-#include "hybrid/accel.h"
 #include "hybrid/ledger.h"
-#include "hybrid/service.h"
-
-#include <fcntl.h>
-#include <string.h>
-#include <sys/mman.h>
 
 #define HASH_A "0123456789abcdef0123456789abcdef"
 #define HASH_B "fedcba9876543210fedcba9876543210"
-
-struct fixture {
-    void *dir;
-    uint8_t *base;
-    struct vt_hybrid_header *header;
-    struct vt_accel *accel;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    struct vt_error err;
-    char path[PATH_MAX];
-    assert_int_equal(vt_test_dir_setup(&f->dir), 0);
-    snprintf(path, sizeof path, "%s/segment", (const char *)f->dir);
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(vt_hybrid_service.segment(fd, 1, &err), 0);
-    assert_int_equal(vt_accel_open_segment(path, true, &f->accel, &err), 0);
-    f->base = mmap(NULL, (size_t)lseek(fd, 0, SEEK_END), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    assert_ptr_not_equal(f->base, MAP_FAILED);
-    f->header = (struct vt_hybrid_header *)(void *)f->base;
-    close(fd);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    munmap(f->base, f->header->segment_bytes);
-    vt_accel_close(f->accel);
-    int rc = vt_test_dir_teardown(&f->dir);
-    free(f);
-    return rc;
-}
-
-static struct vt_hybrid_slot *put(struct fixture *f, uint32_t i, const char *hash, uint64_t head,
-                                  uint32_t flags)
-{
-    struct vt_hybrid_slot *s =
-        (struct vt_hybrid_slot *)(void *)(f->base + f->header->slot_offset) + i;
-    struct vt_hybrid_kernel *k =
-        (struct vt_hybrid_kernel *)(void *)(f->base + f->header->kernel_offset +
-                                            i * f->header->kernel_stride);
-    snprintf(k->hash, sizeof k->hash, "%s", hash);
-    k->head = head;
-    k->flags = flags;
-    s->wanted = VT_HYBRID_WANT_ACTIVE;
-    s->state = VT_HYBRID_INSTALLED;
-    return s;
-}
 
 static struct vt_ledger_row in_use(const char *hash, uint32_t slot)
 {
@@ -111,7 +53,7 @@ static size_t write_rows(const struct vt_ledger_row *rows, uint32_t n, char **te
     return bytes;
 }
 
-static struct vt_ledger_row *read_rows(struct fixture *f, const struct vt_ledger_row *rows,
+static struct vt_ledger_row *read_rows(struct segment_rig *f, const struct vt_ledger_row *rows,
                                        uint32_t n)
 {
     struct vt_ledger_row *got;
@@ -129,9 +71,9 @@ static struct vt_ledger_row *read_rows(struct fixture *f, const struct vt_ledger
 
 static void a_row_is_read_as_it_was_written(void **state)
 {
-    struct fixture *f = *state;
+    struct segment_rig *f = *state;
     struct vt_ledger_row row = in_use(HASH_A, 3);
-    put(f, 3, HASH_A, row.head, 0)->iterations = 777;
+    segment_put(f, 3, HASH_A, row.head, 0)->iterations = 777;
     struct vt_ledger_row *got = read_rows(f, &row, 1);
     assert_string_equal(got->hash, row.hash);
     assert_string_equal(got->place, row.place);
@@ -157,10 +99,11 @@ static void a_row_is_read_as_it_was_written(void **state)
 
 static void a_row_has_the_fate_of_its_slot(void **state)
 {
-    struct fixture *f = *state;
+    struct segment_rig *f = *state;
     struct vt_ledger_row rows[] = {in_use(HASH_A, 0), in_use(HASH_B, 1)};
     rows[1].fate = VT_FATE_WAITING;
-    struct vt_hybrid_slot *a = put(f, 0, HASH_A, 0x1000, 0), *b = put(f, 1, HASH_B, 0x2000, 0);
+    struct vt_hybrid_slot *a = segment_put(f, 0, HASH_A, 0x1000, 0),
+                          *b = segment_put(f, 1, HASH_B, 0x2000, 0);
     b->wanted = VT_HYBRID_WANT_PASSIVE;
     struct vt_ledger_row *got = read_rows(f, rows, 2);
     assert_int_equal(got[0].fate, VT_FATE_KEPT);
@@ -179,7 +122,7 @@ static void a_row_has_the_fate_of_its_slot(void **state)
     assert_string_equal(got[1].why, "QEMU does not map this RAM as it was told");
     free(got);
 
-    put(f, 0, HASH_B, 0x2000, 0); /* another kernel took its slot */
+    segment_put(f, 0, HASH_B, 0x2000, 0); /* another kernel took its slot */
     b->state = VT_HYBRID_INSTALLED;
     b->wanted = VT_HYBRID_WANT_NONE; /* it goes with the next commit */
     rows[1].fate = VT_FATE_SLOWER;   /* and was not in use */
@@ -194,10 +137,10 @@ static void a_row_has_the_fate_of_its_slot(void **state)
 
 static void a_kernel_that_was_moved_is_found(void **state)
 {
-    struct fixture *f = *state;
+    struct segment_rig *f = *state;
     struct vt_ledger_row row = in_use(HASH_A, 2);
-    put(f, 2, HASH_B, 0x2000, 0);
-    put(f, 63, HASH_A, 0x1000, VT_HYBRID_USE_WORKER)->iterations = 5;
+    segment_put(f, 2, HASH_B, 0x2000, 0);
+    segment_put(f, 63, HASH_A, 0x1000, VT_HYBRID_USE_WORKER)->iterations = 5;
     struct vt_ledger_row *got = read_rows(f, &row, 1);
     assert_int_equal(got->fate, VT_FATE_KEPT);
     assert_int_equal(got->slot, 63);
@@ -208,7 +151,7 @@ static void a_kernel_that_was_moved_is_found(void **state)
 
 static void kernels_that_nobody_wrote_down_have_rows(void **state)
 {
-    struct fixture *f = *state;
+    struct segment_rig *f = *state;
     struct vt_error err;
     struct vt_ledger_row row = in_use(HASH_A, 4), *rows = read_rows(f, &row, 0);
     uint32_t n = 0;
@@ -216,12 +159,12 @@ static void kernels_that_nobody_wrote_down_have_rows(void **state)
     assert_int_equal(n, 0); /* nothing is in */
     free(rows);
 
-    put(f, 4, HASH_A, 0x1000, 0);
-    put(f, 9, HASH_B, UINT64_C(0xffffffff81000010), 0)->iterations = 42;
-    struct vt_hybrid_slot *failed = put(f, 10, HASH_B, 0x3000, VT_HYBRID_USE_WORKER);
+    segment_put(f, 4, HASH_A, 0x1000, 0);
+    segment_put(f, 9, HASH_B, UINT64_C(0xffffffff81000010), 0)->iterations = 42;
+    struct vt_hybrid_slot *failed = segment_put(f, 10, HASH_B, 0x3000, VT_HYBRID_USE_WORKER);
     failed->state = VT_HYBRID_DISABLED;
     failed->refusal = VT_HYBRID_REFUSED_WORKER;
-    put(f, 11, HASH_B, 0x4000, 0)->wanted = VT_HYBRID_WANT_NONE;
+    segment_put(f, 11, HASH_B, 0x4000, 0)->wanted = VT_HYBRID_WANT_NONE;
     rows = read_rows(f, &row, 1);
     n = 1;
     assert_int_equal(vt_ledger_adopt(f->accel, &rows, &n, &err), 0);
@@ -249,7 +192,7 @@ static void kernels_that_nobody_wrote_down_have_rows(void **state)
 
 static void what_is_no_ledger_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct segment_rig *f = *state;
     static const char *const bad[] = {
         "",
         "{",
@@ -274,7 +217,7 @@ static void what_is_no_ledger_is_refused(void **state)
 
 static void numbers_are_kept_within_bounds(void **state)
 {
-    struct fixture *f = *state;
+    struct segment_rig *f = *state;
     static const char text[] =
         "{\"threshold\":-5,\"loops\":[{\"loop\":"
         "\"0123456789abcdef0123456789abcdef0123456789abcdef\",\"fate\":\"kept\",\"slot\":64,"
@@ -303,12 +246,12 @@ static void numbers_are_kept_within_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_row_is_read_as_it_was_written, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_row_has_the_fate_of_its_slot, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_kernel_that_was_moved_is_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(kernels_that_nobody_wrote_down_have_rows, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_no_ledger_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(numbers_are_kept_within_bounds, setup, teardown),
+        segment_test(a_row_is_read_as_it_was_written),
+        segment_test(a_row_has_the_fate_of_its_slot),
+        segment_test(a_kernel_that_was_moved_is_found),
+        segment_test(kernels_that_nobody_wrote_down_have_rows),
+        segment_test(what_is_no_ledger_is_refused),
+        segment_test(numbers_are_kept_within_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
