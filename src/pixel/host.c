@@ -49,6 +49,7 @@ static const char *options[] = {"-fno-strict-aliasing",
                                 "-fno-stack-protector",
                                 "-fno-asynchronous-unwind-tables",
                                 "-fcf-protection=none",
+                                "-falign-loops=32", /* in one line of decoded instructions */
                                 "-fno-jump-tables",
                                 "--param=max-completely-peel-times=8", /* of lanes */
                                 "-fvisibility=hidden",
