@@ -19,10 +19,14 @@
 
 #define BYTES_MAX ((size_t)64 << 20)
 #define TIMES_MAX 100000u
+#ifdef __clang__ /* is told on the command line */
+#define LOOP static __attribute__((noinline))
+#else
 #define LOOP                                                                                       \
     static __attribute__((                                                                         \
         noinline, noclone,                                                                         \
         optimize("no-tree-vectorize", "no-tree-loop-distribute-patterns", "no-unroll-loops")))
+#endif
 
 struct work {
     size_t bytes;

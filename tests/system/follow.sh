@@ -5,7 +5,8 @@
 follow=$VITRINE_BUILD/tests/system/follow_vm
 start_vm a --memory 128M
 coproc looks { "$follow" "$vm"; }
-at=${looks[1]} from=${looks[0]}
+# shellcheck disable=SC2154 # coproc sets it, and unsets it when the follower has ended
+at=${looks[1]} from=${looks[0]} follower=$looks_PID
 
 look() { # what one look saw, in $seen
     printf 'x' >&"$at"
@@ -52,6 +53,5 @@ expect_eq 'lines in the log' 1 "$lines"
 vitrine kill "$vm"
 look
 expect_eq 'the end' '{"error": "gone"}' "$seen"
-# shellcheck disable=SC2154 # coproc sets it
-wait "$looks_PID" && fail 'it ended well'
+wait "$follower" && fail 'it ended well'
 exit 0
