@@ -126,7 +126,7 @@ accelerated() {
     expect_eq 'what userland makes' "$(cat "$scratch/plain$2")" "$(cat "$scratch/accelerated")"
     cp "$scratch/plain$2" "$scratch/plain"
     seen accelerated
-    settle 100000
+    settle 10000
     vitrine kill "$vm" >/dev/null
 }
 for ((round = 0; round < rounds; round++)); do
