@@ -182,13 +182,13 @@ static void follow(struct code *c, uint64_t from)
 {
     ZydisDecoder decoder;
     ZydisDecodedInstruction insn;
-    uint64_t todo[INSNS], targets[INSNS][3];
+    uint64_t pending[INSNS], targets[INSNS][3];
     uint32_t n = 0;
     ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     c->n = 0;
-    todo[n++] = from;
+    pending[n++] = from;
     while (n > 0) {
-        uint64_t at = todo[--n];
+        uint64_t at = pending[--n];
         if (number_of(c, at) >= 0 || c->n == INSNS || n + 3 > INSNS ||
             !ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, NULL, (const void *)(uintptr_t)at,
                                                         15, &insn))) {
@@ -206,7 +206,7 @@ static void follow(struct code *c, uint64_t from)
         targets[c->n][2] = call ? next + (uint64_t)insn.raw.imm[0].value.s : 0;
         for (int i = 0; i < 3; i++) {
             if (targets[c->n][i] != 0) {
-                todo[n++] = targets[c->n][i];
+                pending[n++] = targets[c->n][i];
             }
         }
         c->n++;
@@ -222,16 +222,16 @@ static void follow(struct code *c, uint64_t from)
 /* What is reached from `from` in `in`, by one step at least. */
 static void reach(const struct code *c, const bool *in, uint32_t from, bool *reached)
 {
-    uint32_t todo[INSNS + 1], n = 0;
+    uint32_t pending[INSNS + 1], n = 0;
     memset(reached, 0, INSNS);
-    todo[n++] = from;
+    pending[n++] = from;
     while (n > 0) {
-        uint32_t at = todo[--n];
+        uint32_t at = pending[--n];
         for (int k = 0; k < 2; k++) {
             int16_t to = c->to[at][k];
             if (to >= 0 && in[to] && !reached[to]) {
                 reached[to] = true;
-                todo[n++] = (uint32_t)to;
+                pending[n++] = (uint32_t)to;
             }
         }
     }
