@@ -27,6 +27,9 @@ accelerate() {
 kernels() { # AT-LEAST: so many are in
     [ "$(vitrine accel status "$vm" --json | json 'sum(l["fate"] in ("kept", "waiting") for l in d["loops"])')" -ge "$1" ]
 }
+ran() { # AT-LEAST: so many iterations were kernels'
+    [ "$(vitrine accel status "$vm" --json | json 'sum(l["counts"]["iterations"] for l in d["loops"] if l["counts"])')" -ge "$1" ]
+}
 # settle AT-LEAST: no kernel was ever wrong, and so many iterations were kernels'. Tells what was done.
 settle() {
     vitrine accel status "$vm" --json >"$scratch/status"
@@ -121,12 +124,13 @@ accelerated() {
     wait_services "$vm"
     guest_exec 'setsid vt-loops all --bytes 65536 --seconds 0.05 --for-ever </dev/null >/dev/null 2>&1 &'
     wait_until 'it has kernels' kernels 3
+    wait_until 'they run' ran 100000
     guest_exec 'killall vt-loops; while pidof vt-loops; do usleep 10000; done' >/dev/null
     work accelerated "$2"
     expect_eq 'what userland makes' "$(cat "$scratch/plain$2")" "$(cat "$scratch/accelerated")"
     cp "$scratch/plain$2" "$scratch/plain"
     seen accelerated
-    settle 10000
+    settle 100000
     vitrine kill "$vm" >/dev/null
 }
 for ((round = 0; round < rounds; round++)); do
