@@ -3,8 +3,8 @@
  *   vt-dirty PAGES HZ [SECONDS]   writes into PAGES pages HZ times a second, for ever or SECONDS
  *   vt-pattern TEXT [PAGES]       holds PAGES locked pages (default 1); page i is filled with
  *                                 "TEXT.iiiiiiii\n" (i in hex), over and over, cut at its end
- *   vt-blink HZ                   fills one locked page with 0x41 and with 0xff in turn, HZ times a
- *                                 second, for ever
+ *   vt-blink MS                   fills one locked page with 0x41 and with 0xff in turn, every MS
+ *                                 milliseconds, for ever
  *
  * All print READY when memory is as promised. vt-pattern and vt-blink say before where each page
  * lies, from /proc/self/pagemap; vt-pattern ends on a line on stdin or a signal; end of stdin does
@@ -147,7 +147,7 @@ static int pattern(const char *text, unsigned long n)
     return 0;
 }
 
-static int blink(unsigned long hz)
+static int blink(unsigned long ms)
 {
     uint8_t *p = pages(1);
     if (p == NULL) {
@@ -162,7 +162,7 @@ static int blink(unsigned long hz)
     fflush(stdout);
     uint64_t next = now();
     for (int byte = 0xff;; byte = byte == 0xff ? 0x41 : 0xff) {
-        next += 1000000000u / hz;
+        next += ms * 1000000u;
         if (sleep_until(next)) {
             next = now();
         }
@@ -188,10 +188,10 @@ int main(int argc, char **argv)
         return pattern(argv[1], n);
     }
     if (strcmp(name, "vt-blink") == 0 && argc == 2) {
-        return number(argv[1], 1000, &hz) != 0 ? 2 : blink(hz);
+        return number(argv[1], 1000000, &n) != 0 ? 2 : blink(n);
     }
     fputs(
-        "usage: vt-dirty PAGES HZ [SECONDS]\n       vt-pattern TEXT [PAGES]\n       vt-blink HZ\n",
+        "usage: vt-dirty PAGES HZ [SECONDS]\n       vt-pattern TEXT [PAGES]\n       vt-blink MS\n",
         stderr);
     return 2;
 }

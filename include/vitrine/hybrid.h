@@ -47,6 +47,8 @@ void vt_accel_remove(struct vt_accel *accel, uint32_t slot);
 int vt_accel_commit(struct vt_accel *accel, uint64_t timeout_ms, struct vt_error *err);
 /** At any time, at once. */
 void vt_accel_switch(struct vt_accel *accel, uint32_t slot, bool active);
+/** What runs a kernel that was installed for a GPU, which it has to itself at first. Likewise. */
+void vt_accel_use(struct vt_accel *accel, uint32_t slot, enum vt_accel_backend backend);
 /** The master switch: off, every kernel is as if passive. */
 void vt_accel_enable(struct vt_accel *accel, bool on);
 bool vt_accel_enabled(const struct vt_accel *accel);
@@ -69,9 +71,9 @@ struct vt_accel_slot {
     const char *why; /**< REFUSED, DISABLED: in words; static */
     char hash[40];   /**< of the loop */
     uint64_t head;
-    enum vt_accel_backend backend;
-    uint64_t heads;      /**< iterations that the guest began itself */
-    uint64_t iterations; /**< that the kernel ran */
+    enum vt_accel_backend backend; /**< in use */
+    uint64_t heads;                /**< iterations that the guest began itself */
+    uint64_t iterations;           /**< that the kernel ran */
     uint64_t calls, slices, chunks, bounced, bytes, ns;
     uint64_t canaries, canaries_discarded, canaries_failed;
     uint64_t declines[VT_ACCEL_DECLINES]; /**< calls that ran nothing, by reason */
@@ -149,7 +151,7 @@ int vt_accelerator_round(struct vt_accelerator *accelerator, uint32_t *found, st
 /** Between two looks: half a second where the last one found something or other code becomes hot,
  * half a minute to eight where looks find nothing, so that in the long run they cost a guest no
  * more than 1.6 % of its time; less when it is asked to stop. Kernels that are in while none of
- * them has run anything for half a minute are removed meanwhile. */
+ * them has run anything in ten seconds of a busy vCPU are removed meanwhile. */
 void vt_accelerator_pause(struct vt_accelerator *accelerator, uint32_t found);
 /** Rows, oldest first, with counts as they are now; the accelerator's until its next call. */
 const struct vt_ledger_row *vt_accelerator_ledger(struct vt_accelerator *accelerator, uint32_t *n);

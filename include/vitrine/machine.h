@@ -208,6 +208,9 @@ void vt_vm_clean_stale(void);
 /** Asks QMP; VT_VM_UNKNOWN (and success) when it does not answer within `timeout_ms`. */
 int vt_vm_query_state(struct vt_vm *vm, uint64_t timeout_ms, enum vt_vm_state *state,
                       struct vt_error *err);
+/** What QEMU's monitor answers to a line of its own commands (`info registers`); *text is
+ * malloc'ed. VT_E_REFUSED: QEMU does not know it; VT_E_TIMEOUT. */
+int vt_vm_human(struct vt_vm *vm, const char *line, char **text, struct vt_error *err);
 int vt_vm_pause(struct vt_vm *vm, struct vt_error *err);
 int vt_vm_resume(struct vt_vm *vm, struct vt_error *err);
 int vt_vm_reset(struct vt_vm *vm, struct vt_error *err);

@@ -97,6 +97,11 @@ struct vt_trace_source;
 /** Consumes a VM's rings from where they are now; only one at a time (VT_E_BUSY).
  *  VT_E_UNSUPPORTED while QEMU has not loaded the plugin. */
 int vt_trace_open_live(const char *segment, struct vt_trace_source **source, struct vt_error *err);
+/** Ends what somebody left recording, and passes over what that put into the rings: what a source
+ * of vt_trace_open_live has next is of the recording that is steered next. Nothing happens where
+ * nothing is recorded. Errors: those of vt_trace_steer, with its `timeout_ms`. */
+int vt_trace_begin(struct vt_trace_source *source, const char *segment, uint64_t timeout_ms,
+                   struct vt_error *err);
 /** What is in a segment whose QEMU is gone, or in a flight recorder: from the oldest record.
  * Changes nothing. */
 int vt_trace_open_segment(const char *segment, struct vt_trace_source **source,

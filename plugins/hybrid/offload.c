@@ -39,10 +39,6 @@ static uint32_t n_touched;
 static struct {
     uint32_t first, n; /* of `pages` */
 } pages_of[VT_HYBRID_STREAMS_MAX];
-static struct pace {
-    uint64_t most; /* iterations of a slice */
-    uint32_t rest, resting;
-} paces[VT_HYBRID_SLOTS];
 static struct vt_piece before; /* bytes of pages that are read and written, as they were */
 
 static int by_place(const void *a, const void *b)
@@ -250,7 +246,7 @@ static void touch_written(void)
 
 /* ---- a slice ---- */
 
-static enum vt_offload not_taken(struct pace *pace)
+static enum vt_offload not_taken(struct vt_offload_pace *pace)
 {
     pace->resting = pace->resting * 2 + 1 < RESTING_MAX ? pace->resting * 2 + 1 : RESTING_MAX;
     pace->rest = pace->resting;
@@ -265,7 +261,7 @@ static enum vt_offload lost(const struct vt_slice *s)
     return VT_OFFLOAD_LOST;
 }
 
-static void adapt(struct pace *pace, uint64_t n, uint64_t took_ns)
+static void adapt(struct vt_offload_pace *pace, uint64_t n, uint64_t took_ns)
 {
     pace->resting = 0;
     if (took_ns > SLOW_NS) {
@@ -278,13 +274,11 @@ static void adapt(struct pace *pace, uint64_t n, uint64_t took_ns)
 enum vt_offload vt_offload(struct vt_installed *k, struct vt_slice *s)
 {
     uint32_t slot = (uint32_t)(k - vt_kernels);
-    struct pace *pace = &paces[slot];
-    if (k->slices == 0) {
-        *pace = (struct pace){.most = FIRST_MOST};
-    }
+    struct vt_offload_pace *pace = &k->offload;
+    pace->most = pace->most != 0 ? pace->most : FIRST_MOST;
     uint32_t pid = __atomic_load_n(&vt_mailbox->worker, __ATOMIC_ACQUIRE);
-    if (pid == 0 || state() != VT_HYBRID_MAIL_FREE || vt_slice_begin(s) != VT_GOES ||
-        s->trips == UINT64_MAX) {
+    if (pid == 0 || __atomic_load_n(&k->slot->on_host, __ATOMIC_RELAXED) != 0 ||
+        state() != VT_HYBRID_MAIL_FREE || vt_slice_begin(s) != VT_GOES || s->trips == UINT64_MAX) {
         return VT_OFFLOAD_NOT;
     }
     uint64_t n = within_room(s, s->trips < pace->most ? s->trips : pace->most);

@@ -40,6 +40,10 @@ struct vt_installed {
     uint64_t passed;   /* when it was looked last, nanoseconds */
     uint64_t slices;
     uint64_t heads_before; /**< + the gate's word = heads */
+    struct vt_offload_pace {
+        uint64_t most; /* iterations of a slice; 0: as at first */
+        uint32_t rest, resting;
+    } offload; /* offload.c's */
     struct vt_hook {
         uint64_t blocks; /**< bits: blocks that the translation does not hold whole */
         struct vt_installed *of;

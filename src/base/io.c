@@ -70,7 +70,7 @@ int vt_wait_fd(int fd, short events, uint64_t deadline_ns, const volatile int *s
     int rc = 1;
     while (rc > 0) {
         pthread_sigmask(SIG_SETMASK, &all, &before);
-        if (stop != NULL && *stop != 0) {
+        if (stop != NULL && __atomic_load_n(stop, __ATOMIC_RELAXED) != 0) {
             rc = vt_fail(err, VT_E_INTERRUPTED, "interrupted");
         } else {
             rc = wait_once(fd, events, deadline_ns, &before, err);

@@ -59,10 +59,10 @@ static void *accelerate(void *arg)
 {
     struct accelerating *a = arg;
     struct vt_error err;
-    uint32_t found;
-    while (vt_accelerator_round(a->accelerator, &found, &err) == 0) {
+    uint32_t found = 0;
+    do {
         vt_accelerator_pause(a->accelerator, found);
-    }
+    } while (vt_accelerator_round(a->accelerator, &found, &err) == 0);
     return NULL;
 }
 

@@ -66,6 +66,7 @@ struct vt_synthetic {
     pthread_mutex_t writing; /* the table has one writer at a time */
 
     uint64_t pages_per_s;
+    uint64_t kept; /* the page that the thread does not write into; n_pages: none */
     pthread_t writer;
     bool started;
     _Atomic(bool) ending;
@@ -388,6 +389,9 @@ static void *write_always(void *context)
             size_t n = 0;
             for (; n < sizeof batch / sizeof batch[0] && written < due; n++, written++) {
                 uint64_t *to, page = choose(s, written, &state), r = next(&state);
+                if (page == s->kept) {
+                    page = s->in_use[s->in_use[0] == page]; /* any other */
+                }
                 to = (uint64_t *)(void *)(s->bytes + page * VT_PAGE_BYTES +
                                           r % (VT_PAGE_BYTES / WRITE_BYTES) * WRITE_BYTES);
                 for (size_t i = 0; i < WRITE_BYTES / sizeof *to; i++) {
@@ -404,12 +408,14 @@ static void *write_always(void *context)
     return NULL;
 }
 
-int vt_synthetic_start(struct vt_synthetic *s, uint64_t pages_per_s, struct vt_error *err)
+int vt_synthetic_start(struct vt_synthetic *s, uint64_t pages_per_s, uint64_t kept,
+                       struct vt_error *err)
 {
-    if (pages_per_s == 0 || s->n_in_use == 0) {
+    if (pages_per_s == 0 || s->n_in_use < 2) {
         return 0;
     }
     s->pages_per_s = pages_per_s;
+    s->kept = kept;
     int error = pthread_create(&s->writer, NULL, write_always, s);
     s->started = error == 0;
     return error == 0 ? 0 : vt_fail_errno(err, VT_E_NOMEM, error, "no thread to write");

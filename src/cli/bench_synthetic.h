@@ -26,9 +26,10 @@ const uint8_t *vt_synthetic_classes(const struct vt_synthetic *synthetic);
 const uint8_t *vt_synthetic_owners(const struct vt_synthetic *synthetic);
 const struct vt_highlights *vt_synthetic_highlights(const struct vt_synthetic *synthetic);
 
-/** A thread writes into `pages_per_s` pages a second from now on, most of them near each other.
- *  Once. VT_E_NOMEM. */
-int vt_synthetic_start(struct vt_synthetic *synthetic, uint64_t pages_per_s, struct vt_error *err);
+/** A thread writes into `pages_per_s` pages a second from now on, most of them near each other,
+ *  and none into page `kept` (the number of pages: into any). Once. VT_E_NOMEM. */
+int vt_synthetic_start(struct vt_synthetic *synthetic, uint64_t pages_per_s, uint64_t kept,
+                       struct vt_error *err);
 /** Any thread: fills a page with `byte` and says that it changed. */
 void vt_synthetic_fill(struct vt_synthetic *synthetic, uint64_t page, uint8_t byte);
 

@@ -281,7 +281,26 @@ static void describe(const struct vt_bench_volume *b, struct vt_bench_volume_res
     }
 }
 
-/* `page` is the one that is written to for the latency. */
+/* Writes until they are seen: a guest blinks, of synthetic RAM `page` is written to. */
+static int follow(struct vt_bench_volume *b, struct vt_bench_volume_result *r, uint64_t page,
+                  struct vt_error *err)
+{
+    const struct vt_bench_drawing *d = &r->drawings[0];
+    unsigned scale = (unsigned)vt_bench_median(d->scale, d->n);
+    struct vt_bench_blink blink = {.pid = 0};
+    int rc = 0;
+    if (b->target != NULL) {
+        rc = vt_bench_blink_start(b->target, vt_bench_median(d->frame_ms, d->n), &blink, err);
+        page = blink.offset.v >> VT_PAGE_SHIFT;
+    }
+    rc = rc != 0 ? rc : vt_bench_latency(b, page, scale, &r->latency, err);
+    if (b->target != NULL) {
+        vt_bench_blink_end(b->target, &blink);
+    }
+    return rc;
+}
+
+/* `page` of synthetic RAM is the one that is written to for the latency. */
 static int measure(struct vt_bench_volume *b, struct vt_bench_volume_result *r, uint64_t page,
                    struct vt_error *err)
 {
@@ -293,9 +312,8 @@ static int measure(struct vt_bench_volume *b, struct vt_bench_volume_result *r, 
     }
     rc = rc != 0 ? rc : look_at(b, r, err);
     if (rc == 0 && b->options.writes > 0) {
-        struct vt_bench_drawing *d = &r->drawings[0];
         vt_progress("following %" PRIu64 " writes …", b->options.writes);
-        rc = vt_bench_latency(b, page, (unsigned)vt_bench_median(d->scale, d->n), &r->latency, err);
+        rc = follow(b, r, page, err);
     }
     vt_progress("%s", "");
     if (rc == 0) {
@@ -416,14 +434,14 @@ static int page_in_use(const struct vt_bench_volume *b, uint64_t *page, struct v
 static int on_synthetic(struct bench *bench, struct vt_error *err)
 {
     struct vt_bench_volume *b = &bench->b;
-    uint64_t page = 0;
     int rc = vt_synthetic_create(b->ram_bytes, (unsigned)bench->fill_percent, &b->synthetic, err);
     if (rc != 0) {
         return rc;
     }
     b->bytes = vt_synthetic_bytes(b->synthetic);
+    uint64_t page = vt_synthetic_pages(b->synthetic); /* whose writes are followed: none */
     rc = b->options.writes > 0 ? page_in_use(b, &page, err) : 0;
-    rc = rc != 0 ? rc : vt_synthetic_start(b->synthetic, bench->writes_per_s, err);
+    rc = rc != 0 ? rc : vt_synthetic_start(b->synthetic, bench->writes_per_s, page, err);
     rc = rc != 0 ? rc : measure(b, &bench->r, page, err);
     vt_synthetic_destroy(b->synthetic);
     return rc;
@@ -433,19 +451,16 @@ static int on_target(struct vt_target *target, bool ours, void *context, struct 
 {
     struct bench *bench = context;
     struct vt_bench_volume *b = &bench->b;
-    struct vt_bench_blink blink = {.pid = 0};
     b->target = target;
     b->bytes = vt_ram_bytes(target->ram);
     b->ram_bytes = vt_ram_size(target->ram);
     int rc = ours ? vt_bench_vm_write(target->vm, bench->pages, GUEST_HZ, err) : 0;
-    if (rc == 0 && b->options.writes > 0) {
-        rc = target->vm != NULL ? vt_bench_blink_start(target, &blink, err)
-                                : vt_fail(err, VT_E_INVAL, "--latency: a file does not change");
+    if (rc == 0 && b->options.writes > 0 && target->vm == NULL) {
+        rc = vt_fail(err, VT_E_INVAL, "--latency: a file does not change");
     }
     rc = rc != 0 ? rc : vt_follow_create(target, NULL, &b->follow, err);
-    rc = rc != 0 ? rc : measure(b, &bench->r, blink.offset.v >> VT_PAGE_SHIFT, err);
+    rc = rc != 0 ? rc : measure(b, &bench->r, 0, err);
     vt_follow_destroy(b->follow);
-    vt_bench_blink_end(target, &blink);
     return rc;
 }
 

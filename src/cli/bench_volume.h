@@ -63,13 +63,13 @@ struct vt_bench_latency {
     uint64_t missed; /**< came before the one before was seen */
 };
 /** A page of a guest of the default kind that its vt-blink fills with VT_BENCH_BYTE_A and _B in
- *  turn. */
+ *  turn, so seldom that frames of `frame_ms` show each. */
 struct vt_bench_blink {
     struct vt_off offset; /**< in the RAM file */
     unsigned long pid;    /**< 0: none */
 };
 /** VT_E_REFUSED: it has no such program. */
-int vt_bench_blink_start(struct vt_target *target, struct vt_bench_blink *blink,
+int vt_bench_blink_start(struct vt_target *target, double frame_ms, struct vt_bench_blink *blink,
                          struct vt_error *err);
 void vt_bench_blink_end(struct vt_target *target, struct vt_bench_blink *blink);
 #define VT_BENCH_BYTE_A 0x41

@@ -2,8 +2,9 @@
  *
  * Who knows when a page is written is a thread of its own: of a guest it watches the page's last
  * byte, of synthetic RAM it writes. The measuring thread draws all the time, as a window does that
- * has something to show: it looks, updates, draws, and when the page was among those that changed,
- * holds the pixel it lies at against the two colours that it is known to have.
+ * has something to show: it looks, updates, draws, and when the page was written, holds the pixel
+ * it lies at against the two colours that it is known to have. Every other write gives the same
+ * colour: a frame that shows the other one than before shows the newest such write that it can.
  */
 #include "cli/bench_volume.h"
 
@@ -21,12 +22,15 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#define BLINK_HZ 5 /* slower than a frame of the slowest device takes */
+#define BLINK_MIN_MS 200
+#define BLINK_FRAMES 4 /* a write is seen before the next one: it waits for this many frames */
 #define CONSOLE_TIMEOUT_MS 60000
 #define WATCH_NS 20000 /* the watcher does not take a core from those that draw */
 #define KNOWN_TIMEOUT_MS 60000
 #define SEEN_TIMEOUT_MS 30000
 #define DIFFERENCE_MIN 12 /* of the two colours, all channels together */
+#define UNSEEN_MAX 6u /* writes; then what lies around the page has changed what it looks like */
+#define TIMES 256u    /* writes whose times are kept: more than happen within SEEN_TIMEOUT_MS */
 #define PAUSE_MAX_NS 50000000u
 
 /* ---------------------------------------------------------------- the guest's part */
@@ -47,7 +51,7 @@ static int keep(void *arg, const char *bytes, size_t n, struct vt_error *err)
     return 0;
 }
 
-int vt_bench_blink_start(struct vt_target *target, struct vt_bench_blink *blink,
+int vt_bench_blink_start(struct vt_target *target, double frame_ms, struct vt_bench_blink *blink,
                          struct vt_error *err)
 {
     char command[256];
@@ -55,10 +59,10 @@ int vt_bench_blink_start(struct vt_target *target, struct vt_bench_blink *blink,
     struct vt_bench_blink b = {.pid = 0};
     int code = 0;
     snprintf(command, sizeof command,
-             "vt-blink %d </dev/null >/tmp/vt-blink 2>&1 & for i in 1 2 3 4 5 6 7 8 9; do "
+             "vt-blink %.0f </dev/null >/tmp/vt-blink 2>&1 & for i in 1 2 3 4 5 6 7 8 9; do "
              "grep -q READY /tmp/vt-blink && break; sleep 1; done; cat /tmp/vt-blink; "
              "grep -q READY /tmp/vt-blink",
-             BLINK_HZ);
+             fmax(BLINK_MIN_MS, BLINK_FRAMES * frame_ms));
     int rc = vt_console_exec(target->vm, command, vt_deadline_ms(CONSOLE_TIMEOUT_MS),
                              &vt_interrupted, keep, &text, &code, err);
     const char *pid = strstr(text.bytes, "pid "), *pa = strstr(text.bytes, " pa 0x");
@@ -93,12 +97,12 @@ void vt_bench_blink_end(struct vt_target *target, struct vt_bench_blink *blink)
 struct clock {
     struct vt_synthetic *synthetic; /* NULL: the byte is watched */
     uint64_t page;
-    const volatile uint8_t *byte; /* the page's last */
-    _Atomic(uint64_t) at_ns;      /* of the last write; before its number */
-    _Atomic(uint64_t) number;     /* of writes that happened */
-    _Atomic(uint64_t) seen;       /* the last one that a frame has shown */
+    const volatile uint8_t *byte;   /* the page's last */
+    _Atomic(uint64_t) at_ns[TIMES]; /* of write `number` % TIMES; before its number */
+    _Atomic(uint64_t) number;       /* of writes that happened */
+    _Atomic(uint64_t) seen;         /* the last one that a frame has shown */
     _Atomic(bool) ending;
-    int shown; /* state_of the last one that a frame has shown; the drawing thread's */
+    int shown; /* the state of the last one that a frame has shown; the drawing thread's */
 };
 
 static void nap(uint64_t ns)
@@ -109,9 +113,10 @@ static void nap(uint64_t ns)
 
 static void count(struct clock *c)
 {
-    atomic_store_explicit(&c->at_ns, vt_now_ns(), memory_order_relaxed);
+    uint64_t number = atomic_load_explicit(&c->number, memory_order_relaxed) + 1;
+    atomic_store_explicit(&c->at_ns[number % TIMES], vt_now_ns(), memory_order_relaxed);
     /* Pairs with the reader's acquire: who sees the number sees its time. */
-    atomic_fetch_add_explicit(&c->number, 1, memory_order_release);
+    atomic_store_explicit(&c->number, number, memory_order_release);
 }
 
 /* On time, also where others want the CPUs: it hardly uses one. Where it may not it goes without.
@@ -162,7 +167,6 @@ static void *write_one_by_one(void *context)
 
 struct turn {
     uint64_t began_ns, looked_ns, updated_ns, drawn_ns;
-    bool changed; /* the page was among those that changed */
 };
 
 /* Where it is seen, and how. */
@@ -175,20 +179,6 @@ struct sight {
     uint8_t colour[2][3]; /* with bytes A and B */
 };
 
-static bool among(const struct vt_volume_update *update, uint64_t page)
-{
-    size_t low = 0, high = update->n_pages;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (update->pages[middle] < page) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return update->all || (low < update->n_pages && update->pages[low] == page);
-}
-
 static int take_turn(struct vt_bench_volume *b, const struct sight *sight, struct turn *turn,
                      struct vt_error *err)
 {
@@ -199,7 +189,6 @@ static int take_turn(struct vt_bench_volume *b, const struct sight *sight, struc
         return rc;
     }
     t.looked_ns = vt_now_ns();
-    t.changed = among(&update, sight->page);
     rc = vt_volume_update(b->volume, &update, NULL, err);
     if (rc != 0) {
         return rc;
@@ -279,45 +268,74 @@ static int state_of(uint8_t byte)
     return byte == VT_BENCH_BYTE_A ? 0 : byte == VT_BENCH_BYTE_B ? 1 : -1;
 }
 
-/* Learns the pixel's colour in both states. VT_E_NOT_FOUND: the page is not seen there. */
-static int learn(struct vt_bench_volume *b, struct sight *sight, struct vt_error *err)
+/* What a state looks like: colour as of the newest frame of the newest write of it, and as of the
+ * newest frame of the one before. */
+struct look {
+    uint64_t write;
+    unsigned writes;
+    uint8_t now[3], before[3];
+};
+
+static bool steady(const struct look *l)
 {
-    const volatile uint8_t *byte = b->bytes + ((sight->page + 1) << VT_PAGE_SHIFT) - 1;
-    bool known[2] = {false, false};
+    return l->writes > 1 && difference(l->now, l->before) < DIFFERENCE_MIN / 2;
+}
+
+/* Learns the pixel's colour in both states from frames during which nothing was written. A frame
+ * may come before what was written is known, and what lies around the page may change as well: a
+ * colour is known when two writes have given it. The last frame is the one that `c` counts from.
+ * VT_E_NOT_FOUND: the page is not seen there. */
+static int learn(struct vt_bench_volume *b, struct sight *sight, struct clock *c,
+                 struct vt_error *err)
+{
+    struct look looks[2] = {{.writes = 0}};
     uint64_t deadline = vt_deadline_ms(KNOWN_TIMEOUT_MS);
     int rc = 0;
-    while (rc == 0 && !(known[0] && known[1])) {
+    for (uint64_t turns = 0; rc == 0 && !(steady(&looks[0]) && steady(&looks[1])); turns++) {
         struct turn turn;
+        uint8_t rgb[3];
         if (b->synthetic != NULL) {
             vt_synthetic_fill(b->synthetic, sight->page,
-                              known[0] ? VT_BENCH_BYTE_B : VT_BENCH_BYTE_A);
+                              turns % 2 == 0 ? VT_BENCH_BYTE_A : VT_BENCH_BYTE_B);
         }
-        int before = state_of(*byte);
+        uint64_t number = atomic_load(&c->number);
+        int before = state_of(*c->byte);
         rc = take_turn(b, sight, &turn, err);
-        int after = state_of(*byte);
-        if (rc == 0 && before >= 0 && before == after) {
-            rc = pixel(b, sight, sight->colour[after], err);
-            known[after] = true;
+        int after = state_of(*c->byte);
+        rc = rc != 0 ? rc : pixel(b, sight, rgb, err);
+        if (rc == 0 && before >= 0 && before == after && atomic_load(&c->number) == number) {
+            struct look *l = &looks[after];
+            uint64_t write = b->synthetic != NULL ? turns : number;
+            if (l->writes == 0 || write != l->write) {
+                memcpy(l->before, l->now, sizeof l->before);
+                l->write = write;
+                l->writes++;
+            }
+            memcpy(l->now, rgb, sizeof l->now);
+            c->shown = after;
+            atomic_store(&c->seen, number);
         }
         if (rc == 0 && vt_now_ns() > deadline) {
             rc = vt_fail(err, VT_E_TIMEOUT, "the page does not blink, or drawing takes too long");
         }
     }
+    memcpy(sight->colour[0], looks[0].now, sizeof looks[0].now);
+    memcpy(sight->colour[1], looks[1].now, sizeof looks[1].now);
     return rc == 0 && difference(sight->colour[0], sight->colour[1]) < DIFFERENCE_MIN
                ? vt_fail(err, VT_E_NOT_FOUND, "no view shows the page that blinks")
                : rc;
 }
 
-static int find_sight(struct vt_bench_volume *b, uint64_t page, unsigned scale, struct sight *found,
-                      struct vt_error *err)
+static int find_sight(struct vt_bench_volume *b, unsigned scale, struct clock *c,
+                      struct sight *found, struct vt_error *err)
 {
     static const char *const views[] = {"front", "right", "top", "back", "left", "bottom"};
     int rc = vt_fail(err, VT_E_NOT_FOUND, "no view shows the page that blinks");
     for (unsigned i = 0; rc == VT_E_NOT_FOUND && i < sizeof views / sizeof views[0]; i++) {
-        struct sight sight = {.scene = b->scene, .scale = scale, .page = page};
+        struct sight sight = {.scene = b->scene, .scale = scale, .page = c->page};
         sight.scene.heat = sight.scene.labels = sight.scene.dim_others = false;
         if (aim(b, views[i], &sight)) {
-            rc = learn(b, &sight, err);
+            rc = learn(b, &sight, c, err);
             *found = sight;
         }
     }
@@ -326,28 +344,40 @@ static int find_sight(struct vt_bench_volume *b, uint64_t page, unsigned scale, 
 
 /* ---------------------------------------------------------------- the measurement */
 
+/* The newest of the writes seen + 1, seen + 3, ... `number` that happened before `looked_ns`; where
+ * the watcher noted all of them later, the first. */
+static uint64_t newest_shown(const struct clock *c, uint64_t seen, uint64_t number,
+                             uint64_t looked_ns)
+{
+    uint64_t shown = seen + 1;
+    for (uint64_t i = seen + 3; i <= number && i < seen + TIMES; i += 2) {
+        bool before = atomic_load_explicit(&c->at_ns[i % TIMES], memory_order_relaxed) < looked_ns;
+        shown = before ? i : shown;
+    }
+    return shown;
+}
+
 /* The write that `turn` has shown, if it did. */
 static int note(struct vt_bench_volume *b, const struct sight *sight, struct clock *c,
                 const struct turn *turn, struct vt_bench_latency *l, struct vt_error *err)
 {
     uint64_t number = atomic_load_explicit(&c->number, memory_order_acquire);
     uint64_t seen = atomic_load(&c->seen);
-    uint64_t at_ns = atomic_load_explicit(&c->at_ns, memory_order_relaxed);
     uint8_t rgb[3];
-    if (!turn->changed || number == seen) {
+    if (number == seen) {
         return 0;
     }
-    int now = state_of(*c->byte), rc = pixel(b, sight, rgb, err);
-    if (rc == 0 && now == c->shown && (number - seen) % 2 == 0) {
-        l->missed += number - seen; /* back to what was shown: nobody can tell */
-        atomic_store(&c->seen, number);
-        return 0;
-    }
-    if (rc != 0 || now < 0 || now == c->shown ||
-        difference(rgb, sight->colour[now]) >= difference(rgb, sight->colour[1 - now])) {
+    int rc = pixel(b, sight, rgb, err);
+    if (rc != 0) {
         return rc;
     }
-    c->shown = now;
+    int state = difference(rgb, sight->colour[1]) < difference(rgb, sight->colour[0]);
+    if (state == c->shown) {
+        return 0; /* not yet, or written twice: nobody can tell */
+    }
+    uint64_t shown = newest_shown(c, seen, number, turn->looked_ns);
+    uint64_t at_ns = atomic_load_explicit(&c->at_ns[shown % TIMES], memory_order_relaxed);
+    c->shown = state;
     size_t i = l->n++;
     /* The watcher may be late, never early: after the look, though that has seen it. */
     uint64_t began_ns = turn->began_ns > at_ns    ? turn->began_ns
@@ -359,12 +389,12 @@ static int note(struct vt_bench_volume *b, const struct sight *sight, struct clo
     l->look[i] = (double)(turn->looked_ns - began_ns) / 1e6;
     l->update[i] = (double)(turn->updated_ns - turn->looked_ns) / 1e6;
     l->draw[i] = (double)(turn->drawn_ns - turn->updated_ns) / 1e6;
-    l->missed += number - seen - 1;
-    atomic_store(&c->seen, number);
+    l->missed += shown - seen - 1;
+    atomic_store(&c->seen, shown);
     return 0;
 }
 
-static int follow_writes(struct vt_bench_volume *b, const struct sight *sight, struct clock *c,
+static int follow_writes(struct vt_bench_volume *b, struct sight *sight, struct clock *c,
                          struct vt_bench_latency *l, struct vt_error *err)
 {
     uint64_t deadline = vt_deadline_ms(SEEN_TIMEOUT_MS);
@@ -374,13 +404,20 @@ static int follow_writes(struct vt_bench_volume *b, const struct sight *sight, s
         struct turn turn;
         rc = take_turn(b, sight, &turn, err);
         rc = rc != 0 ? rc : note(b, sight, c, &turn, l, err);
+        uint64_t unseen = atomic_load(&c->number) - atomic_load(&c->seen);
+        if (rc == 0 && unseen >= UNSEEN_MAX) {
+            l->missed += unseen;
+            rc = find_sight(b, sight->scale, c, sight, err);
+        }
         if (l->n != before) {
             before = l->n;
             deadline = vt_deadline_ms(SEEN_TIMEOUT_MS);
         } else if (rc == 0 && vt_now_ns() > deadline) {
             rc = vt_fail(err, VT_E_TIMEOUT,
-                         "no frame shows what is written: %zu of %" PRIu64 " writes were seen",
-                         l->n, b->options.writes);
+                         "no frame shows what is written: %zu of %" PRIu64
+                         " writes were seen, %" PRIu64 " happened; the last frame took %.0f ms",
+                         l->n, b->options.writes, atomic_load(&c->number),
+                         (double)(turn.drawn_ns - turn.began_ns) / 1e6);
         }
     }
     return rc;
@@ -419,16 +456,17 @@ int vt_bench_latency(struct vt_bench_volume *b, uint64_t page, unsigned scale,
     struct sight sight;
     pthread_t thread;
     int rc = make_room(latency, b->options.writes, err);
-    rc = rc != 0 ? rc : find_sight(b, page, scale, &sight, err);
+    /* Colours are learned while the guest writes, or before there are writes. */
+    rc = rc != 0 || c.synthetic == NULL ? rc : find_sight(b, scale, &c, &sight, err);
     if (rc != 0) {
         return rc;
     }
-    c.shown = state_of(*c.byte);
-    int error = pthread_create(&thread, NULL, b->synthetic != NULL ? write_one_by_one : watch, &c);
+    int error = pthread_create(&thread, NULL, c.synthetic != NULL ? write_one_by_one : watch, &c);
     if (error != 0) {
         return vt_fail_errno(err, VT_E_NOMEM, error, "no thread to watch the page");
     }
-    rc = follow_writes(b, &sight, &c, latency, err);
+    rc = c.synthetic != NULL ? 0 : find_sight(b, scale, &c, &sight, err);
+    rc = rc != 0 ? rc : follow_writes(b, &sight, &c, latency, err);
     atomic_store(&c.ending, true);
     pthread_join(thread, NULL);
     return rc;

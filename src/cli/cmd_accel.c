@@ -86,10 +86,15 @@ static void summarise(const struct session *s, bool removed)
 
 static int go(struct session *s, bool once, struct vt_error *err)
 {
-    int rc;
+    uint32_t found = 0;
+    int rc = 0;
     do {
-        uint32_t found;
-        rc = vt_accelerator_round(s->accelerator, &found, err);
+        if (!once) {
+            vt_accelerator_pause(s->accelerator, found);
+        }
+        if (once || !is_over(s)) {
+            rc = vt_accelerator_round(s->accelerator, &found, err);
+        }
         rc = rc == VT_E_BUSY && !once ? 0 : rc; /* somebody else traces: later, then */
         if (rc == 0 || rc == VT_E_INTERRUPTED) {
             struct vt_error unsaved;
@@ -97,9 +102,6 @@ static int go(struct session *s, bool once, struct vt_error *err)
                 *err = unsaved;
                 return unsaved.code;
             }
-        }
-        if (rc == 0 && !once) {
-            vt_accelerator_pause(s->accelerator, found);
         }
     } while (rc == 0 && !once && !is_over(s));
     return rc == VT_E_INTERRUPTED ? 0 : rc;

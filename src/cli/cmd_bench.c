@@ -9,8 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BOOT_TIMEOUT_MS 120000
-#define WRITER_TIMEOUT_MS 20000
+#define GUEST_TIMEOUT_MS 120000
 
 extern const struct vt_bench vt_bench_boot_times;
 extern const struct vt_bench vt_bench_guest;
@@ -49,7 +48,7 @@ static int start(const char *name, uint64_t memory_bytes, struct vt_error *err)
     vt_progress("booting a guest to measure …");
     int rc = vt_bench_boot_start(&config, &vm, err);
     if (rc == 0) { /* its shell answers: it has booted */
-        rc = vt_console_exec(vm, ":", vt_deadline_ms(BOOT_TIMEOUT_MS), &vt_interrupted, NULL, NULL,
+        rc = vt_console_exec(vm, ":", vt_deadline_ms(GUEST_TIMEOUT_MS), &vt_interrupted, NULL, NULL,
                              &code, err);
     }
     if (rc == 0) {
@@ -99,7 +98,7 @@ int vt_bench_vm_write(struct vt_vm *vm, uint64_t pages, uint64_t hz, struct vt_e
     int code = 0;
     snprintf(command, sizeof command, "vt-dirty %llu %llu </dev/null >/dev/null 2>&1 &",
              (unsigned long long)pages, (unsigned long long)hz);
-    int rc = vt_console_exec(vm, command, vt_deadline_ms(WRITER_TIMEOUT_MS), &vt_interrupted, NULL,
+    int rc = vt_console_exec(vm, command, vt_deadline_ms(GUEST_TIMEOUT_MS), &vt_interrupted, NULL,
                              NULL, &code, err);
     return rc == 0 && code != 0 ? vt_fail(err, VT_E_REFUSED, "the guest does not run '%s'", command)
                                 : rc;

@@ -243,7 +243,8 @@ static int watch(const struct vt_args *args, struct request *r, struct vt_target
     if (rc != 0) {
         return rc;
     }
-    if (out != NULL) {
+    rc = vt_trace_begin(source, r->segment, STEER_MS, err);
+    if (rc == 0 && out != NULL) {
         signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a failure that can be told */
         rc = vt_trace_writer_create(out, vt_args_flag(args, "replace"),
                                     vt_trace_source_info(source), &sink.file, err);

@@ -93,6 +93,7 @@ static int open_live(struct stats *s, const char *name, struct vt_error *err)
         return vt_fail(err, VT_E_UNSUPPORTED, "%s cannot be traced: %s", name, info->trace_why);
     }
     rc = vt_trace_open_live(info->trace_path, &s->trace.source, err);
+    rc = rc == 0 ? vt_trace_begin(s->trace.source, info->trace_path, STEER_MS, err) : rc;
     return rc == 0 ? vt_trace_names_live(&s->trace.target, &s->trace.names, err) : rc;
 }
 

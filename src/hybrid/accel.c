@@ -229,6 +229,7 @@ int vt_accel_install(struct vt_accel *a, const struct vt_synth_kernel *kernel,
     if (rc == 0) {
         memcpy(kernel_of(a, free_slot), d, sizeof *d);
         memcpy(a->base + image_at, image, d->image_bytes);
+        vt_accel_use(a, free_slot, options->backend);
         __atomic_store_n(&a->slots[free_slot].wanted,
                          options->passive ? VT_HYBRID_WANT_PASSIVE : VT_HYBRID_WANT_ACTIVE,
                          __ATOMIC_RELEASE);
@@ -250,6 +251,11 @@ void vt_accel_switch(struct vt_accel *a, uint32_t slot, bool active)
         __atomic_store_n(&a->slots[slot].wanted,
                          active ? VT_HYBRID_WANT_ACTIVE : VT_HYBRID_WANT_PASSIVE, __ATOMIC_RELEASE);
     }
+}
+
+void vt_accel_use(struct vt_accel *a, uint32_t slot, enum vt_accel_backend backend)
+{
+    __atomic_store_n(&a->slots[slot].on_host, backend == VT_ACCEL_HOST, __ATOMIC_RELEASE);
 }
 
 void vt_accel_enable(struct vt_accel *a, bool on)
@@ -394,7 +400,10 @@ void vt_accel_read(const struct vt_accel *a, uint32_t slot, struct vt_accel_slot
     out->why = refusal_text(__atomic_load_n(&s->refusal, __ATOMIC_RELAXED));
     memcpy(out->hash, k->hash, sizeof out->hash - 1);
     out->head = k->head;
-    out->backend = (k->flags & VT_HYBRID_USE_WORKER) != 0 ? VT_ACCEL_GPU : VT_ACCEL_HOST;
+    out->backend = (k->flags & VT_HYBRID_USE_WORKER) != 0 &&
+                           __atomic_load_n(&s->on_host, __ATOMIC_RELAXED) == 0
+                       ? VT_ACCEL_GPU
+                       : VT_ACCEL_HOST;
     out->heads = counter(&s->heads);
     out->iterations = counter(&s->iterations);
     out->calls = counter(&s->calls);

@@ -3,6 +3,7 @@
  *
  *   accelerator.c  a round: record, choose
  *   pace.c         when the next one is
+ *   heat.c         where the guest's time goes
  *   sample.c       registers of a guest that is in a loop
  *   install.c      make, prove, install, on the host or a GPU
  *   measure.c      a kernel against the guest's own code
@@ -29,6 +30,8 @@
 #define THRESHOLD_MIN 1000u
 #define THRESHOLD_MAX 100000000u
 #define RECORD_MS 300u
+/* Of that, and of the threshold, this part is enough for code where most of the time goes. */
+#define HOT_SHARE 3u
 #define MEASURE_MS 20u
 #define CANARY_PERIOD 256u
 /* How long a kernel that is ready waits at most for others that are being proven. */
@@ -66,17 +69,14 @@ static struct vt_ledger_row *new_row(struct vt_accelerator *a)
     if (a->n_rows == a->room) {
         uint32_t room = a->room == 0 ? 32 : a->room * 2;
         struct vt_ledger_row *wider = realloc(a->rows, room * sizeof *wider);
-        a->rows = wider != NULL ? wider : a->rows;
-        struct vt_synth_kernel **more = realloc(a->kernels, room * sizeof *more);
-        a->kernels = more != NULL ? more : a->kernels;
-        if (wider == NULL || more == NULL) {
+        if (wider == NULL) {
             return NULL;
         }
+        a->rows = wider;
         a->room = room;
     }
     struct vt_ledger_row *row = &a->rows[a->n_rows];
     memset(row, 0, sizeof *row);
-    a->kernels[a->n_rows] = NULL;
     return row;
 }
 
@@ -189,13 +189,9 @@ void vt_accelerator_destroy(struct vt_accelerator *a, bool remove)
     if (a->accel != NULL) {
         leave(a, remove);
     }
-    for (uint32_t i = 0; i < a->n_rows; i++) {
-        vt_synth_kernel_destroy(a->kernels[i]);
-    }
     vt_hybrid_worker_stop(a->worker);
     vt_accel_close(a->accel);
     free(a->rows);
-    free(a->kernels);
     free(a);
 }
 
@@ -207,29 +203,38 @@ const char *vt_accelerator_gpu(const struct vt_accelerator *a)
 
 /* ---------------------------------------------------------------- loops */
 
-/* The root of its page tables. */
-static uint64_t describe(struct vt_ledger_row *row, const struct vt_trace_hot *hot, uint32_t index,
-                         const struct vt_synth_loop *loop)
+struct whereabouts {
+    uint64_t root; /* of its page tables */
+    uint64_t pc;
+    struct vt_trace_place place;
+    const char *process; /* or "kernel" */
+};
+
+static struct whereabouts find_loop(const struct vt_trace_hot *hot,
+                                    const struct vt_trace_loop *loop)
 {
     uint32_t n;
-    const struct vt_trace_loop *l = &vt_trace_graph_loops(hot->graph, &n)[index];
-    const struct vt_trace_basic_block *b = &vt_trace_graph_blocks(hot->graph, &n)[l->header];
+    const struct vt_trace_basic_block *b = &vt_trace_graph_blocks(hot->graph, &n)[loop->header];
     const struct vt_trace_space *space = &vt_trace_graph_spaces(hot->graph, &n)[b->space];
-    uint64_t all = vt_trace_graph_stats(hot->graph)->instructions;
-    struct vt_trace_place place;
+    struct whereabouts w = {.root = space->root, .pc = b->pc};
     struct vt_trace_block one;
-    vt_trace_graph_instruction(hot->graph, l->header, 0, &one);
-    (void)vt_trace_place(hot->names, space->root, &one, b->pc, &place);
-    vt_trace_place_text(&place, b->pc, row->place, sizeof row->place);
-    snprintf(row->process, sizeof row->process, "%s",
-             space->kernel           ? "kernel"
-             : place.process != NULL ? place.process
-                                     : "user");
+    vt_trace_graph_instruction(hot->graph, loop->header, 0, &one);
+    (void)vt_trace_place(hot->names, space->root, &one, b->pc, &w.place);
+    w.process = space->kernel ? "kernel" : w.place.process != NULL ? w.place.process : "user";
+    return w;
+}
+
+static void describe(struct vt_ledger_row *row, const struct vt_trace_hot *hot,
+                     const struct vt_trace_loop *seen, const struct whereabouts *w,
+                     const struct vt_synth_loop *loop)
+{
+    uint64_t all = vt_trace_graph_stats(hot->graph)->instructions;
+    vt_trace_place_text(&w->place, w->pc, row->place, sizeof row->place);
+    snprintf(row->process, sizeof row->process, "%s", w->process);
     memcpy(row->hash, loop->hash, sizeof row->hash);
     row->head = loop->head;
-    row->iterations = l->iterations;
-    row->percent = all == 0 ? 0 : 100.0 * (double)l->instructions / (double)all;
-    return space->root;
+    row->iterations = seen->iterations;
+    row->percent = all == 0 ? 0 : 100.0 * (double)seen->instructions / (double)all;
 }
 
 /* A kernel for the loop of a row, made or out of the cache. False: it was cut short. */
@@ -243,27 +248,24 @@ static bool fill_row(struct vt_accelerator *a, uint32_t which, const struct vt_s
     }
     if (k != NULL) {
         row->why[0] = '\0';
-        vt_accelerator_install(a, k, a->options.backend, row);
+        vt_accelerator_install(a, k, row);
     }
-    if (k != NULL && a->worker != NULL && a->options.also_gpu && k->program.independent) {
-        a->kernels[which] = k;
-    } else {
-        vt_synth_kernel_destroy(k);
-    }
+    vt_synth_kernel_destroy(k);
     vt_accelerator_tell(a, row);
     return true;
 }
 
 /* A row for a loop that is new; NULL: there is no memory, or it was cut short. */
 static struct vt_ledger_row *look_at(struct vt_accelerator *a, const struct vt_trace_hot *hot,
-                                     uint32_t index, const struct vt_synth_loop *loop)
+                                     const struct vt_trace_loop *seen, const struct whereabouts *w,
+                                     const struct vt_synth_loop *loop)
 {
     struct vt_ledger_row *row = new_row(a);
     if (row == NULL) {
         return NULL;
     }
-    uint64_t root = describe(row, hot, index, loop);
-    if (!fill_row(a, a->n_rows, loop, root)) {
+    describe(row, hot, seen, w, loop);
+    if (!fill_row(a, a->n_rows, loop, w->root)) {
         return NULL;
     }
     a->n_rows++;
@@ -278,16 +280,23 @@ static bool try_loop(struct vt_accelerator *a, const struct vt_trace_hot *hot, u
     if (vt_synth_loop_of_trace(hot->graph, index, &loop, NULL) != 0) {
         return false;
     }
+    uint32_t n;
+    const struct vt_trace_loop *seen = &vt_trace_graph_loops(hot->graph, &n)[index];
+    struct whereabouts w = find_loop(hot, seen);
+    for (uint32_t i = 0; i < loop.n_blocks; i++) {
+        const struct vt_synth_block *b = &loop.blocks[i];
+        vt_heat_shows(&a->pace.heat, loop.head + (uint64_t)b->at, b->n, w.process);
+    }
     struct vt_ledger_row *row = row_of(a, loop.hash);
     if (row != NULL && row->fate == VT_FATE_RESTING) {
-        uint64_t root = describe(row, hot, index, &loop);
-        (void)fill_row(a, (uint32_t)(row - a->rows), &loop, root);
+        describe(row, hot, seen, &w, &loop);
+        (void)fill_row(a, (uint32_t)(row - a->rows), &loop, w.root);
     }
     if (row == NULL) {
         if (a->uncommitted_ns != 0 && vt_now_ns() - a->uncommitted_ns > UNUSED_NS) {
             (void)vt_accelerator_commit(a, NULL);
         }
-        row = look_at(a, hot, index, &loop);
+        row = look_at(a, hot, seen, &w, &loop);
         *found += row != NULL;
     }
     return row != NULL && (row->fate == VT_FATE_WAITING || row->fate == VT_FATE_KEPT);
@@ -295,7 +304,7 @@ static bool try_loop(struct vt_accelerator *a, const struct vt_trace_hot *hot, u
 
 /* A loop, or rather the outermost around it of which there is a kernel. */
 static void try_nest(struct vt_accelerator *a, const struct vt_trace_hot *hot, uint32_t index,
-                     bool *done, uint32_t *found)
+                     uint64_t threshold, bool *done, uint32_t *found)
 {
     uint32_t n, nest[64], depth = 0;
     const struct vt_trace_loop *loops = vt_trace_graph_loops(hot->graph, &n);
@@ -307,15 +316,15 @@ static void try_nest(struct vt_accelerator *a, const struct vt_trace_hot *hot, u
         if (done[i]) {
             return; /* within one that has a kernel */
         }
-        if (loops[i].iterations >= a->threshold / OUTER_LESS && try_loop(a, hot, i, found)) {
+        if (loops[i].iterations >= threshold / OUTER_LESS && try_loop(a, hot, i, found)) {
             done[i] = true;
             return;
         }
     }
 }
 
-static int choose(struct vt_accelerator *a, const struct vt_trace_hot *hot, uint32_t *found,
-                  struct vt_error *err)
+static int choose(struct vt_accelerator *a, const struct vt_trace_hot *hot, uint64_t threshold,
+                  uint32_t *found, struct vt_error *err)
 {
     uint32_t n, looked = 0;
     const struct vt_trace_loop *loops = vt_trace_graph_loops(hot->graph, &n);
@@ -326,8 +335,8 @@ static int choose(struct vt_accelerator *a, const struct vt_trace_hot *hot, uint
     }
     for (uint32_t i = 0; i < n && looked < LOOPS_A_ROUND && !vt_accelerator_stopped(a); i++) {
         double percent = all == 0 ? 0 : 100.0 * (double)loops[i].instructions / (double)all;
-        if (loops[i].iterations >= a->threshold && percent >= SHARE_MIN) {
-            try_nest(a, hot, i, done, found);
+        if (loops[i].iterations >= threshold && percent >= SHARE_MIN) {
+            try_nest(a, hot, i, threshold, done, found);
             looked++;
         }
     }
@@ -385,22 +394,21 @@ int vt_accelerator_judge(struct vt_accelerator *a, uint32_t *won, struct vt_erro
 
 int vt_accelerator_round(struct vt_accelerator *a, uint32_t *found, struct vt_error *err)
 {
+    const uint64_t part = a->pace.hot ? HOT_SHARE : 1, ms = a->options.record_ms / part;
     struct vt_trace_hot hot = {.top = LOOPS_A_ROUND};
     struct vt_trace_hot_request request = {.policy = VT_TRACE_WAIT,
-                                           .for_ns = a->options.record_ms * 1000000,
+                                           .for_ns = ms * 1000000,
                                            .stop = a->options.stop,
                                            .arg = a->options.arg};
     uint32_t won = 0;
     *found = 0;
     int rc = vt_trace_hot_live(&hot, a->target, &request, err);
-    rc = rc != 0 ? rc : choose(a, &hot, found, err);
+    rc = rc != 0 ? rc : choose(a, &hot, a->threshold / part, found, err);
     vt_trace_hot_fini(&hot);
     rc = rc == 0 ? vt_accelerator_commit(a, err) : rc;
     rc = rc == 0 ? vt_accelerator_judge(a, &won, err) : rc;
-    if (rc == 0 && won == 0) {
-        vt_accelerator_paid(a);
-    }
     if (rc == 0) {
+        vt_accelerator_looked(a, ms, won);
         rc = vt_accelerator_stopped(a) ? vt_fail(err, VT_E_INTERRUPTED, "interrupted") : 0;
     }
     /* Whatever was not found any more. */

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define COMMIT_MS 10000u
-#define GPU_WINS 1.05
 /* An interrupt waits for a slice, some 100 us: about so many instructions are run in it; and of
  * iterations with a loop inside, whose instructions are not known, so many. */
 #define SLICE_INSTRUCTIONS 400000u
@@ -96,22 +95,24 @@ static uint64_t slice_of(const struct vt_synth_kernel *k)
 }
 
 void vt_accelerator_install(struct vt_accelerator *a, const struct vt_synth_kernel *k,
-                            enum vt_accel_backend backend, struct vt_ledger_row *row)
+                            struct vt_ledger_row *row)
 {
-    struct vt_accel_options options = {.backend = backend,
+    bool gpu = a->worker != NULL && !vt_hybrid_worker_lost(a->worker) && k->program.independent;
+    struct vt_accel_options options = {.backend = gpu ? VT_ACCEL_GPU : VT_ACCEL_HOST,
                                        .passive = true,
                                        .canary_period = a->options.canary_period,
                                        .slice_iterations = slice_of(k)};
     struct vt_error err;
-    if (a->worker == NULL || vt_hybrid_worker_lost(a->worker) || !k->program.independent) {
-        options.backend = VT_ACCEL_HOST;
-    }
     uint64_t begin = vt_now_ns();
     int rc = vt_accel_install(a->accel, k, &options, &row->slot, &err);
-    if (rc == 0 && options.backend == VT_ACCEL_GPU) {
+    if (rc == 0 && gpu) {
         a->forget[row->slot] = false;
         rc = vt_hybrid_worker_serve(a->worker, row->slot, &k->program, &err);
-        if (rc != 0) {
+        if (a->options.also_gpu) {
+            a->to_try[row->slot] = rc == 0;
+            rc = 0; /* the host runs it */
+            vt_accel_use(a->accel, row->slot, VT_ACCEL_HOST);
+        } else if (rc != 0) {
             vt_accel_remove(a->accel, row->slot);
         }
     }
@@ -120,7 +121,7 @@ void vt_accelerator_install(struct vt_accelerator *a, const struct vt_synth_kern
         return;
     }
     row->fate = VT_FATE_WAITING;
-    row->backend = options.backend;
+    row->backend = gpu && !a->options.also_gpu ? VT_ACCEL_GPU : VT_ACCEL_HOST;
     row->compile_us = (vt_now_ns() - begin) / 1000;
     a->uncommitted_ns = a->uncommitted_ns != 0 ? a->uncommitted_ns : vt_now_ns();
 }
@@ -129,11 +130,15 @@ void vt_accelerator_remove(struct vt_accelerator *a, uint32_t slot)
 {
     vt_accel_remove(a->accel, slot);
     a->forget[slot] = true;
+    a->to_try[slot] = false;
     a->uncommitted_ns = a->uncommitted_ns != 0 ? a->uncommitted_ns : vt_now_ns();
 }
 
 int vt_accelerator_commit(struct vt_accelerator *a, struct vt_error *err)
 {
+    if (a->uncommitted_ns != 0) {
+        vt_accelerator_flushed(a);
+    }
     int rc = a->uncommitted_ns != 0 ? vt_accel_commit(a->accel, COMMIT_MS, err) : 0;
     if (rc == 0) {
         a->uncommitted_ns = 0;
@@ -143,43 +148,6 @@ int vt_accelerator_commit(struct vt_accelerator *a, struct vt_error *err)
             }
             a->forget[slot] = false;
         }
-    }
-    return rc;
-}
-
-int vt_accelerator_try_gpu(struct vt_accelerator *a, uint32_t which, struct vt_error *err)
-{
-    struct vt_ledger_row *row = &a->rows[which], gpu = *row;
-    const struct vt_synth_kernel *k = a->kernels[which];
-    double host = vt_accelerator_rate(a, row->slot);
-    vt_accelerator_remove(a, row->slot);
-    int rc = vt_accelerator_commit(a, err);
-    if (rc != 0) {
-        return rc;
-    }
-    vt_accelerator_install(a, k, VT_ACCEL_GPU, &gpu);
-    rc = vt_accelerator_commit(a, err);
-    if (rc == 0 && gpu.fate == VT_FATE_WAITING && gpu.backend == VT_ACCEL_GPU) {
-        vt_accel_switch(a->accel, gpu.slot, true);
-        gpu.rate = vt_accelerator_rate(a, gpu.slot);
-        if (gpu.rate >= GPU_WINS * host && host > 0) {
-            gpu.fate = VT_FATE_KEPT;
-            *row = gpu;
-            vt_accelerator_tell(a, row);
-            return 0;
-        }
-    }
-    if (rc == 0 && gpu.fate == VT_FATE_WAITING) {
-        vt_accelerator_remove(a, gpu.slot);
-        rc = vt_accelerator_commit(a, err);
-    }
-    if (rc == 0) {
-        vt_accelerator_install(a, k, VT_ACCEL_HOST, row);
-        rc = vt_accelerator_commit(a, err);
-    }
-    if (rc == 0 && row->fate == VT_FATE_WAITING) {
-        vt_accel_switch(a->accel, row->slot, true);
-        row->fate = VT_FATE_KEPT;
     }
     return rc;
 }

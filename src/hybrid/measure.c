@@ -6,7 +6,8 @@
  * them low. The seconds are those that the vCPU's thread was executing, so that neither a busy host
  * nor an idle guest counts; with a GPU's kernel, for which it waits, they are the clock's. All
  * kernels that wait are measured in the same windows: one that makes the others slower is seen in
- * their rates, too.
+ * their rates, too. In the same way a GPU is measured against the host, for kernels that were kept:
+ * again and again, until a loop ran in enough of the windows.
  */
 #include "hybrid/accelerator.h"
 
@@ -42,13 +43,6 @@ static double upper_quartile(double *values, uint32_t n)
 {
     qsort(values, n, sizeof *values, by_value);
     return values[3 * n / 4];
-}
-
-static uint64_t iterations_of(const struct vt_accelerator *a, uint32_t slot)
-{
-    struct vt_accel_slot counts;
-    vt_accel_read(a->accel, slot, &counts);
-    return counts.heads + counts.iterations;
 }
 
 /* ---------------------------------------------------------------- seconds */
@@ -91,30 +85,53 @@ static double wait_window(const struct vt_accelerator *a, bool by_clock)
 
 /* ---------------------------------------------------------------- windows */
 
-/* One window; adds each waiting kernel's rate to its list. */
-static void watch(struct vt_accelerator *a, struct windows *all, bool active)
+/* Two ways to run loops. */
+struct contest {
+    bool (*takes)(const struct vt_accelerator *a, const struct vt_ledger_row *row);
+    void (*set)(struct vt_accel *accel, uint32_t slot, bool with);
+    bool by_clock;
+};
+
+static bool waits(const struct vt_accelerator *a, const struct vt_ledger_row *row)
+{
+    (void)a;
+    return row->fate == VT_FATE_WAITING;
+}
+
+static bool wants_gpu(const struct vt_accelerator *a, const struct vt_ledger_row *row)
+{
+    return row->fate == VT_FATE_KEPT && a->to_try[row->slot];
+}
+
+static void use_gpu(struct vt_accel *accel, uint32_t slot, bool with)
+{
+    vt_accel_use(accel, slot, with ? VT_ACCEL_GPU : VT_ACCEL_HOST);
+}
+
+/* One window; adds the rate of each kernel that takes part to its list. */
+static void watch(struct vt_accelerator *a, const struct contest *c, struct windows *all, bool with)
 {
     uint64_t before[VT_ACCEL_SLOTS] = {0}, own[VT_ACCEL_SLOTS] = {0};
     struct vt_accel_slot counts;
     for (uint32_t i = 0; i < a->n_rows; i++) {
-        if (a->rows[i].fate == VT_FATE_WAITING) {
+        if (c->takes(a, &a->rows[i])) {
             uint32_t slot = a->rows[i].slot;
-            vt_accel_switch(a->accel, slot, active);
+            c->set(a->accel, slot, with);
             vt_accel_read(a->accel, slot, &counts);
             before[slot] = counts.heads + counts.iterations;
             own[slot] = counts.iterations;
         }
     }
-    double seconds = wait_window(a, on_gpu(a));
+    double seconds = wait_window(a, c->by_clock);
     for (uint32_t i = 0; i < a->n_rows; i++) {
-        if (a->rows[i].fate == VT_FATE_WAITING) {
+        if (c->takes(a, &a->rows[i])) {
             uint32_t slot = a->rows[i].slot;
             vt_accel_read(a->accel, slot, &counts);
             uint64_t n = counts.heads + counts.iterations - before[slot];
             struct windows *w = &all[slot];
-            w->ran += active ? n : 0;
-            w->own += active ? counts.iterations - own[slot] : 0;
-            if (n >= ITERATIONS_NEEDED && active) {
+            w->ran += with ? n : 0;
+            w->own += with ? counts.iterations - own[slot] : 0;
+            if (n >= ITERATIONS_NEEDED && with) {
                 w->with[w->n_with++] = (double)n / seconds;
             } else if (n >= ITERATIONS_NEEDED) {
                 w->without[w->n_without++] = (double)n / seconds;
@@ -123,20 +140,25 @@ static void watch(struct vt_accelerator *a, struct windows *all, bool active)
     }
 }
 
-double vt_accelerator_rate(struct vt_accelerator *a, uint32_t slot)
+static void run_windows(struct vt_accelerator *a, const struct contest *c, struct windows *all)
 {
-    double rates[PAIRS];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < PAIRS && !vt_accelerator_stopped(a); i++) {
-        uint64_t before = iterations_of(a, slot);
-        double seconds = wait_window(a, true);
-        uint64_t ran = iterations_of(a, slot) - before;
-        if (ran >= ITERATIONS_NEEDED) {
-            rates[n++] = (double)ran / seconds;
+    bool ran = true;
+    for (uint32_t pair = 0; pair < PAIRS && ran && !vt_accelerator_stopped(a); pair++) {
+        watch(a, c, all, false);
+        watch(a, c, all, true); /* as which one stays that waits and cannot be measured */
+        ran = pair + 1 < PAIRS_NEEDED;
+        for (uint32_t slot = 0; slot < VT_ACCEL_SLOTS; slot++) {
+            ran = ran || all[slot].n_with + all[slot].n_without != 0;
         }
     }
-    return n >= PAIRS_NEEDED ? upper_quartile(rates, n) : 0;
 }
+
+static bool are_enough(const struct windows *w)
+{
+    return w->n_with >= PAIRS_NEEDED && w->n_without >= PAIRS_NEEDED;
+}
+
+/* ---------------------------------------------------------------- verdicts */
 
 /* A kernel that hardly ever runs costs its hook. */
 static void say_declined(struct vt_ledger_row *row)
@@ -152,7 +174,7 @@ static void say_declined(struct vt_ledger_row *row)
 static void judge(struct vt_accelerator *a, struct vt_ledger_row *row, struct windows *w,
                   uint32_t *tried, uint32_t *won)
 {
-    if (w->n_with < PAIRS_NEEDED || w->n_without < PAIRS_NEEDED) {
+    if (!are_enough(w)) {
         return;
     }
     row->rate = upper_quartile(w->with, w->n_with);
@@ -176,50 +198,54 @@ static void judge(struct vt_accelerator *a, struct vt_ledger_row *row, struct wi
     vt_accelerator_tell(a, row);
 }
 
-static void run_windows(struct vt_accelerator *a, struct windows *all)
+/* What won stays; the host until it is known. */
+static void judge_gpu(struct vt_accelerator *a, struct vt_ledger_row *row, struct windows *w)
 {
-    bool ran = true;
-    for (uint32_t pair = 0; pair < PAIRS && ran && !vt_accelerator_stopped(a); pair++) {
-        watch(a, all, false);
-        watch(a, all, true); /* as which it stays if it cannot be measured */
-        ran = pair + 1 < PAIRS_NEEDED;
-        for (uint32_t slot = 0; slot < VT_ACCEL_SLOTS; slot++) {
-            ran = ran || all[slot].n_with + all[slot].n_without != 0;
-        }
+    bool known = are_enough(w);
+    double gpu = known ? upper_quartile(w->with, w->n_with) : 0;
+    a->to_try[row->slot] = !known;
+    if (!known || gpu < WIN * upper_quartile(w->without, w->n_without)) {
+        vt_accel_use(a->accel, row->slot, VT_ACCEL_HOST);
+        return;
     }
+    row->backend = VT_ACCEL_GPU; /* as the last window left it */
+    row->rate = gpu;
+    vt_accelerator_tell(a, row);
 }
 
-static int try_gpu(struct vt_accelerator *a, struct vt_error *err)
+/* Windows of a contest, of all that take part: the caller's (free); NULL: nobody does, or there is
+ * no memory. */
+static struct windows *hold(struct vt_accelerator *a, const struct contest *c)
 {
-    int rc = 0;
-    for (uint32_t i = 0; i < a->n_rows && rc == 0 && !vt_accelerator_stopped(a); i++) {
-        if (a->kernels[i] != NULL && a->rows[i].fate != VT_FATE_WAITING) {
-            rc = a->rows[i].fate == VT_FATE_KEPT ? vt_accelerator_try_gpu(a, i, err) : 0;
-            vt_synth_kernel_destroy(a->kernels[i]);
-            a->kernels[i] = NULL;
-        }
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < a->n_rows; i++) {
+        n += c->takes(a, &a->rows[i]);
     }
-    return rc;
+    struct windows *all = n != 0 ? calloc(VT_ACCEL_SLOTS, sizeof *all) : NULL;
+    if (all != NULL) {
+        run_windows(a, c, all);
+    }
+    return all;
 }
 
 int vt_accelerator_measure(struct vt_accelerator *a, uint32_t *tried, uint32_t *won,
                            struct vt_error *err)
 {
-    uint32_t waiting = 0;
-    for (uint32_t i = 0; i < a->n_rows; i++) {
-        waiting += a->rows[i].fate == VT_FATE_WAITING;
-    }
-    struct windows *all = waiting != 0 ? calloc(VT_ACCEL_SLOTS, sizeof *all) : NULL;
-    if (all == NULL) {
-        return waiting == 0 ? 0 : vt_fail(err, VT_E_NOMEM, "measuring");
-    }
-    run_windows(a, all);
-    for (uint32_t i = 0; i < a->n_rows; i++) {
-        if (a->rows[i].fate == VT_FATE_WAITING) {
+    struct contest guest = {waits, vt_accel_switch, on_gpu(a)}, gpu = {wants_gpu, use_gpu, true};
+    struct windows *all = hold(a, &guest);
+    for (uint32_t i = 0; i < a->n_rows && all != NULL; i++) {
+        if (guest.takes(a, &a->rows[i])) {
             judge(a, &a->rows[i], &all[a->rows[i].slot], tried, won);
         }
     }
     free(all);
     int rc = vt_accelerator_commit(a, err);
-    return rc == 0 ? try_gpu(a, err) : rc;
+    all = rc == 0 ? hold(a, &gpu) : NULL;
+    for (uint32_t i = 0; i < a->n_rows && all != NULL; i++) {
+        if (gpu.takes(a, &a->rows[i])) {
+            judge_gpu(a, &a->rows[i], &all[a->rows[i].slot]);
+        }
+    }
+    free(all);
+    return rc;
 }

@@ -1,12 +1,13 @@
 /* hybrid/pace.c - when an accelerator looks again.
  *
- * A look costs a guest about twice its recording: it hardly gets on meanwhile, and all its code is
- * translated anew after. So looks that win nothing are paid from an allowance: a part of the time
- * that passes, and half of what kernels save. Where a guest is costs nothing to see: a program's
- * name lies in its RAM, and QEMU tells the PC of a vCPU that runs on, to a block. Code that is seen
- * again and again for the first time is looked at soon, if the allowance is not overdrawn; without
- * any the pauses become longer and longer, and leave some of it. Kernels that could not be measured
- * as they were made, since the guest was elsewhere, are when it is back.
+ * A look costs a guest its recording, in which it hardly gets on, and twice all its translations
+ * (docs/performance.md has figures). So looks that win nothing are paid from an allowance: a part
+ * of the time that passes, and half of what kernels save. Where a guest is can be seen while it
+ * runs: a program's name lies in its RAM, and QEMU tells the PC of a vCPU that runs on, to a block.
+ * Where much of its time goes to one place a kernel can win much: new code that is so hot is looked
+ * at as long as the allowance is not overdrawn. Elsewhere there is little to win, and little is
+ * lost: a look is taken only when all that can be left over is, and pauses become longer. Kernels
+ * that could not be measured as they were made, since the guest was elsewhere, are when it is back.
  */
 #include "hybrid/accelerator.h"
 
@@ -23,33 +24,33 @@
 #define FOUND_MS 500u /* after a look that found something, and before any other */
 #define PAUSE_MS 30000u
 #define PAUSE_MAX_MS 480000u
+/** Between two times that it is seen where the guest is; and while kernels are not in, and its time
+ * goes to many places: asking QEMU so often costs the guest one percent (docs/performance.md). */
 #define SLICE_MS 100u
-/** Of the time that passes, and of the time that kernels save, what looks may cost; how much of
- * each can be left over; and what is for code that is new. */
+#define SLICE_SCATTERED_MS 500u
+/** Of the time that passes, and of the time that kernels save, what looks may cost; and how much of
+ * each can be left over. */
 #define SHARE 64
 #define SHARE_SAVED 2
 #define ALLOWANCE_NS INT64_C(6000000000)
 #define SAVINGS_NS INT64_C(60000000000)
-#define RESERVE_NS INT64_C(4000000000)
-#define COST_TIMES 2 /* of a recording */
-/** In which no kernel ran anything: then all are removed; or, of so many, those that did not. */
-#define REST_NS UINT64_C(30000000000)
+/** What it costs that all is translated again, and how often a look that tries kernels in vain
+ * makes it so: the first one is earned before, unless something is hot. */
+#define FLUSH_NS INT64_C(130000000)
+#define FIRST_FLUSHES 4
+/** Slices of a vCPU that was not idle in which no kernel ran anything: then all are removed; or, of
+ * so many, those that did not. What they cost all other code in so long is what it costs to have
+ * them back. */
+#define REST_SLICES 100u
 #define CROWD (VT_ACCEL_SLOTS * 3 / 4)
-/** Code that is hot: that many bytes of one program in which the PC was at the end of so many
- * slices; of those that lie back ever fewer count. A look sees what lies near it and runs, too. */
-#define PLACE_BITS 7
-#define NEAR 8u
-#define HOT 4u
-#define SEEN_MAX 16u
-#define HALF_SLICES 32u
 #define RIP 16
 
 /* ---------------------------------------------------------------- what looks cost */
 
 void vt_accelerator_pace(struct vt_accelerator *a)
 {
-    uint64_t now = vt_now_ns();
-    a->pace = (struct vt_pace){.allowance_ns = ALLOWANCE_NS, .counted_ns = now};
+    int64_t first_ns = (int64_t)a->options.record_ms * 1000000 + FIRST_FLUSHES * FLUSH_NS;
+    a->pace = (struct vt_pace){.allowance_ns = ALLOWANCE_NS - first_ns, .counted_ns = vt_now_ns()};
 }
 
 static void add(int64_t *allowance, int64_t ns, int64_t most)
@@ -75,9 +76,17 @@ static void save(struct vt_pace *p, const struct vt_ledger_row *row, uint64_t it
     }
 }
 
-void vt_accelerator_paid(struct vt_accelerator *a)
+void vt_accelerator_looked(struct vt_accelerator *a, uint64_t recorded_ms, uint32_t won)
 {
-    a->pace.allowance_ns -= (int64_t)a->options.record_ms * 1000000 * COST_TIMES;
+    a->pace.won = won != 0;
+    if (won == 0) {
+        a->pace.allowance_ns -= (int64_t)recorded_ms * 1000000 + 2 * FLUSH_NS;
+    }
+}
+
+void vt_accelerator_flushed(struct vt_accelerator *a)
+{
+    a->pace.allowance_ns -= FLUSH_NS;
 }
 
 /* ---------------------------------------------------------------- where the guest is */
@@ -98,79 +107,22 @@ static bool pc_of(const struct vt_accelerator *a, uint64_t *pc)
     return known;
 }
 
-/* Names a piece of code; 0: the guest idles, or nobody knows. Kernels are for VMs of one vCPU. */
-static uint64_t place_now(const struct vt_accelerator *a)
+static enum vt_heat note_place(struct vt_accelerator *a)
 {
     struct vt_error ignored;
     struct vt_noun_result result;
     struct vt_cpu cpu = {.online = false};
-    uint64_t pc, program = 0;
+    uint64_t pc;
     vt_target_refresh(a->target);
     if (a->target->kernel != NULL) {
         (void)vt_noun_walk(a->target->kernel, vt_noun_find("cpus"), NULL, see, &cpu, &result,
                            &ignored);
     }
     if ((cpu.online && cpu.idle) || !pc_of(a, &pc)) {
-        return 0;
+        vt_heat_idle(&a->pace.heat);
+        return VT_COLD;
     }
-    /* The upper half of addresses is the kernel's, whoever runs. */
-    for (unsigned i = 0; pc >> 63 == 0 && i < sizeof cpu.comm && cpu.comm[i] != '\0'; i++) {
-        program = program * 131 + (uint8_t)cpu.comm[i];
-    }
-    uint64_t place = pc >> PLACE_BITS ^ program << 41;
-    return place != 0 ? place : 1;
-}
-
-static struct vt_pace_place *entry_of(struct vt_pace *p, uint64_t place)
-{
-    struct vt_pace_place *coldest = &p->places[0];
-    for (uint32_t i = 0; i < VT_PACE_PLACES; i++) {
-        if (p->places[i].place == place) {
-            return &p->places[i];
-        }
-        coldest = p->places[i].seen < coldest->seen ? &p->places[i] : coldest;
-    }
-    *coldest = (struct vt_pace_place){.place = place};
-    return coldest;
-}
-
-static void forget_slowly(struct vt_pace *p)
-{
-    for (uint32_t i = 0; i < VT_PACE_PLACES; i++) {
-        p->places[i].seen /= 2;
-        if (p->places[i].seen == 0) {
-            p->places[i] = (struct vt_pace_place){0};
-        }
-    }
-}
-
-static void know(struct vt_pace *p, uint64_t place)
-{
-    for (uint32_t i = 0; i < VT_PACE_PLACES; i++) {
-        struct vt_pace_place *e = &p->places[i];
-        uint64_t far = e->place > place ? e->place - place : place - e->place;
-        e->known = e->known || (e->place != 0 && far <= NEAR);
-    }
-}
-
-/* Whether code has become hot. */
-static bool somewhere_new(struct vt_accelerator *a)
-{
-    struct vt_pace *p = &a->pace;
-    uint64_t place = place_now(a);
-    if (++p->slices % HALF_SLICES == 0) {
-        forget_slowly(p);
-    }
-    if (place == 0) {
-        return false;
-    }
-    struct vt_pace_place *e = entry_of(p, place);
-    e->seen += e->seen < SEEN_MAX;
-    bool is_new = e->seen >= HOT && !e->known;
-    if (is_new) {
-        know(p, place);
-    }
-    return is_new;
+    return vt_heat_note(&a->pace.heat, pc, cpu.comm, sizeof cpu.comm);
 }
 
 /* ---------------------------------------------------------------- where it is not any more */
@@ -180,24 +132,24 @@ static bool is_in(const struct vt_ledger_row *row)
     return row->fate == VT_FATE_WAITING || row->fate == VT_FATE_KEPT;
 }
 
-/* All that ran nothing since then. */
-static void put_to_rest(struct vt_accelerator *a, uint64_t since_ns)
+/* All that ran nothing since that slice. */
+static void put_to_rest(struct vt_accelerator *a, uint32_t since)
 {
     for (uint32_t i = 0; i < a->n_rows; i++) {
         struct vt_ledger_row *row = &a->rows[i];
-        if (is_in(row) && a->pace.kernels[row->slot].ran_ns <= since_ns) {
+        if (is_in(row) && a->pace.kernels[row->slot].ran_in <= since) {
             vt_accelerator_remove(a, row->slot);
             row->fate = VT_FATE_RESTING;
             snprintf(row->why, sizeof row->why, "nobody runs its loop now");
             vt_accelerator_tell(a, row);
         }
     }
-    memset(a->pace.places, 0, sizeof a->pace.places); /* their loops, too, are looked at again */
-    (void)vt_accelerator_commit(a, NULL);             /* if QEMU is gone, the next look says so */
+    vt_heat_forget(&a->pace.heat);        /* their loops, too, are looked at again */
+    (void)vt_accelerator_commit(a, NULL); /* if QEMU is gone, the next look says so */
 }
 
 /* Whether it ran anything since the last time. */
-static bool look_at_kernel(struct vt_accelerator *a, uint32_t which, uint64_t now)
+static bool look_at_kernel(struct vt_accelerator *a, uint32_t which, uint32_t now)
 {
     struct vt_ledger_row *row = &a->rows[which];
     struct vt_pace_kernel *k = &a->pace.kernels[row->slot];
@@ -209,48 +161,66 @@ static bool look_at_kernel(struct vt_accelerator *a, uint32_t which, uint64_t no
         save(&a->pace, row, ran - k->ran);
     }
     *k = (struct vt_pace_kernel){
-        .row = which + 1, .ran = ran, .ran_ns = is_new || more ? now : k->ran_ns};
+        .row = which + 1, .ran = ran, .ran_in = is_new || more ? now : k->ran_in};
     return more;
 }
 
-/* Whether kernels that are not measured yet ran anything. With a kernel in, all code that QEMU
- * translates is a little slower (docs/hybrid.md), and there are so many slots: so kernels do not
- * stay for nothing. They go together, since without them all that they were in is translated anew.
+/* Whether kernels ran anything that are not measured yet, or not on a GPU. With a kernel in, all
+ * code that QEMU translates is a little slower (docs/hybrid.md), and there are so many slots: so
+ * kernels do not stay for nothing. They go together, since without them all that they were in is
+ * translated anew.
  */
 bool vt_accelerator_kernels(struct vt_accelerator *a)
 {
-    uint64_t now = vt_now_ns(), last = 0, first = UINT64_MAX;
+    uint32_t now = a->pace.heat.busy, last = 0, first = UINT32_MAX;
     uint32_t in = 0;
     bool woke = false;
     for (uint32_t i = 0; i < a->n_rows; i++) {
         if (is_in(&a->rows[i])) {
             bool ran = look_at_kernel(a, i, now);
-            uint64_t ran_ns = a->pace.kernels[a->rows[i].slot].ran_ns;
-            woke = woke || (ran && a->rows[i].fate == VT_FATE_WAITING);
-            last = ran_ns > last ? ran_ns : last;
-            first = ran_ns < first ? ran_ns : first;
+            uint32_t ran_in = a->pace.kernels[a->rows[i].slot].ran_in;
+            bool asks = a->rows[i].fate == VT_FATE_WAITING || a->to_try[a->rows[i].slot];
+            woke = woke || (ran && asks);
+            last = ran_in > last ? ran_in : last;
+            first = ran_in < first ? ran_in : first;
             in++;
         }
     }
-    bool unused = in != 0 && now - last >= REST_NS;
-    bool crowded = in >= CROWD && now - first >= REST_NS;
+    bool unused = in != 0 && now - last >= REST_SLICES;
+    bool crowded = in >= CROWD && now - first >= REST_SLICES;
     if (unused || crowded) {
-        put_to_rest(a, now - REST_NS);
+        put_to_rest(a, now - REST_SLICES);
     }
     return woke;
 }
 
 /* ---------------------------------------------------------------- the pause */
 
+static struct timespec slice_of(const struct vt_accelerator *a)
+{
+    bool in = false;
+    for (uint32_t i = 0; i < a->n_rows && !in; i++) {
+        in = is_in(&a->rows[i]);
+    }
+    long ms = vt_heat_is_scattered(&a->pace.heat) && !in ? SLICE_SCATTERED_MS : SLICE_MS;
+    return (struct timespec){.tv_nsec = ms * 1000000};
+}
+
+/* Whether a look is worth what it costs. */
+static bool is_worth_it(const struct vt_pace *p, enum vt_heat heat)
+{
+    return p->allowance_ns >= (heat == VT_HOT || p->won ? 1 : ALLOWANCE_NS);
+}
+
 void vt_accelerator_pause(struct vt_accelerator *a, uint32_t found)
 {
     struct vt_pace *p = &a->pace;
-    const struct timespec slice = {.tv_nsec = SLICE_MS * 1000000L};
-    uint64_t begin = vt_now_ns(), least = begin + FOUND_MS * (uint64_t)1000000, judged = begin;
+    uint64_t begin = vt_now_ns(), judged = begin;
     p->ms = found != 0 ? FOUND_MS : p->ms < PAUSE_MS ? PAUSE_MS : p->ms * 2;
     p->ms = p->ms < PAUSE_MAX_MS ? p->ms : PAUSE_MAX_MS;
-    bool hot = false;
+    enum vt_heat heat = VT_COLD;
     for (bool over = false; !over && !vt_accelerator_stopped(a);) {
+        const struct timespec slice = slice_of(a);
         (void)nanosleep(&slice, NULL);
         earn(p);
         uint64_t now = vt_now_ns();
@@ -259,12 +229,11 @@ void vt_accelerator_pause(struct vt_accelerator *a, uint32_t found)
             (void)vt_accelerator_judge(a, &won, NULL); /* if QEMU is gone, the next look says so */
             judged = now = vt_now_ns();
         }
-        hot = somewhere_new(a) || hot;
-        if (now >= least && hot && p->allowance_ns > 0) {
-            p->ms = FOUND_MS;
-            over = true;
-        }
-        over = over ||
-               (now >= begin + p->ms * 1000000 && p->allowance_ns > (found != 0 ? 0 : RESERVE_NS));
+        enum vt_heat here = note_place(a);
+        heat = here > heat ? here : heat;
+        p->ms = heat != VT_COLD ? FOUND_MS : p->ms;
+        over = now >= begin + p->ms * 1000000 && is_worth_it(p, heat);
     }
+    p->hot = heat == VT_HOT;
+    vt_heat_look(&p->heat);
 }

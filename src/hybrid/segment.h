@@ -12,7 +12,8 @@
  * image, then `wanted`, then `generation` + 1 (release), FUTEX_WAKE; the plugin answers with `seen`
  * = generation and FUTEX_WAKE, and the slot is INSTALLED or REFUSED. All that is wanted should
  * change at once: each generation drops QEMU's translations. ACTIVE and PASSIVE may be exchanged at
- * any time, without one. To remove: `wanted` NONE, and a generation: the slot is EMPTY.
+ * any time, without one; so may what `on_host` says. To remove: `wanted` NONE, and a generation:
+ * the slot is EMPTY.
  */
 #ifndef VT_HYBRID_SEGMENT_H
 #define VT_HYBRID_SEGMENT_H
@@ -20,7 +21,7 @@
 #include <stdint.h>
 
 #define VT_HYBRID_MAGIC "VTHYBRID"
-#define VT_HYBRID_VERSION 2u
+#define VT_HYBRID_VERSION 3u
 #define VT_HYBRID_PAGE 4096u
 #define VT_HYBRID_SLOTS 64u
 #define VT_HYBRID_RANGES_MAX 16u
@@ -114,13 +115,15 @@ enum vt_hybrid_decline {
     VT_HYBRID_DECLINES
 };
 
-/** One line of the kernels' table: `wanted` is the steerer's, all else the plugin's. Counters go on
- * until the slot is emptied; read relaxed, as fresh as the last call of the hook, or 100 ms. */
+/** One line of the kernels' table: `wanted` and `on_host` are the steerer's, all else the plugin's.
+ * Counters go on until the slot is emptied; read relaxed, as fresh as the last call of the hook, or
+ * 100 ms. */
 struct vt_hybrid_slot {
     _Alignas(64) uint32_t wanted;
     uint32_t state;              /**< enum vt_hybrid_state */
     uint32_t refusal;            /**< enum vt_hybrid_refusal */
     uint32_t hooks;              /**< translations of the head that were hooked */
+    uint32_t on_host;            /**< 1: whatever its flags say, no slice goes to the mailbox */
     _Alignas(64) uint64_t heads; /**< iterations that the guest began itself at the head */
     uint64_t iterations;         /**< that the kernel ran for it */
     uint64_t calls;              /**< of the hook, declined ones with them */

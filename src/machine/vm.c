@@ -250,6 +250,18 @@ int vt_vm_query_state(struct vt_vm *vm, uint64_t timeout_ms, enum vt_vm_state *s
     return rc;
 }
 
+int vt_vm_human(struct vt_vm *vm, const char *line, char **text, struct vt_error *err)
+{
+    struct vt_qmp *qmp;
+    uint64_t deadline = vt_deadline_ms(VT_QMP_TIMEOUT_MS);
+    int rc = borrow(vm, deadline, &qmp, err);
+    if (rc == 0) {
+        rc = vt_qmp_human(qmp, line, deadline, text, err);
+        give_back(vm, qmp, rc);
+    }
+    return rc;
+}
+
 int vt_vm_pause(struct vt_vm *vm, struct vt_error *err)
 {
     return command(vm, "stop", err);

@@ -106,18 +106,25 @@ int vt_registry_lock(int *fd, struct vt_error *err)
     return 0;
 }
 
-/* Removes the files of a directory (it has no subdirectories) and the directory. */
+#define REMOVE_TRIES 100u
+
+/* Removes the files of a directory (it has no subdirectories) and the directory. Who asks QEMU
+ * something makes a lock file there, perhaps just now. */
 static void remove_tree(const char *path)
 {
-    DIR *d = opendir(path);
-    if (d == NULL) {
-        return;
+    for (unsigned tries = 0; tries < REMOVE_TRIES; tries++) {
+        DIR *d = opendir(path);
+        if (d == NULL) {
+            return;
+        }
+        for (struct dirent *e; (e = readdir(d)) != NULL;) {
+            unlinkat(dirfd(d), e->d_name, 0); /* "." and ".." refuse */
+        }
+        closedir(d);
+        if (rmdir(path) == 0 || (errno != ENOTEMPTY && errno != EEXIST)) {
+            return;
+        }
     }
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        unlinkat(dirfd(d), e->d_name, 0); /* "." and ".." refuse */
-    }
-    closedir(d);
-    rmdir(path);
 }
 
 /* The RAM file of a VM whose keeper was killed. Its keeper held a lock on it, so one that is
@@ -186,7 +193,7 @@ static int clean_if_stale(const char *dir, const char *name, struct vt_error *er
 
 int vt_vmdir_create(const char *name, struct vt_vmdir *dir, struct vt_error *err)
 {
-    char lock[PATH_MAX];
+    char lock[PATH_MAX], fresh[PATH_MAX];
     int registry;
     *dir = (struct vt_vmdir){.lock_fd = -1};
     int rc = vt_vmdir_path(name, dir->path, err);
@@ -206,7 +213,13 @@ int vt_vmdir_create(const char *name, struct vt_vmdir *dir, struct vt_error *err
             rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", dir->path);
         }
     }
-    rc = rc != 0 ? rc : vt_lock_file(lock, &dir->lock_fd, err);
+    /* Who sees "lock" finds it locked. */
+    rc = rc != 0 ? rc : vt_vmdir_file(dir->path, "lock.new", fresh, err);
+    rc = rc != 0 ? rc : vt_lock_file(fresh, &dir->lock_fd, err);
+    if (rc == 0 && rename(fresh, lock) != 0) {
+        rc = vt_fail_errno(err, vt_code_of_errno(errno), errno, "%s", lock);
+        vt_close(&dir->lock_fd);
+    }
     close(registry);
     return rc;
 }

@@ -69,9 +69,10 @@ int vt_mcp_message(struct vt_mcp *mcp, struct vt_mcp_session *session, const cha
 
 /** Serves one client on two descriptors until `in` ends or *stop (may be NULL) becomes non-zero.
  *  Lines are messages. Tools run on threads of their own, so answers may come in another order than
- *  requests; `notifications/cancelled` ends one early. What is running when `in` ends
- *  gets a second, then the host is interrupted. A line longer than VT_MCP_MESSAGE_MAX is refused
- * and skipped. VT_E_GONE when nobody reads `out` any more. */
+ *  requests; `notifications/cancelled` ends one early. What was asked for when `in` ends is
+ * answered while somebody can read `out`, and does so within a second; after that, and when *stop
+ * is set, the host is interrupted. A line longer than VT_MCP_MESSAGE_MAX is refused and skipped.
+ * VT_E_GONE when nobody reads `out` any more. */
 int vt_mcp_serve(struct vt_mcp *mcp, int in, int out, bool may_change, const volatile int *stop,
                  struct vt_error *err);
 

@@ -20,7 +20,8 @@
 
 #define THREADS 4
 #define JOBS_MAX 64   /* waiting and running */
-#define GRACE_MS 1000 /* for what runs when the input ends */
+#define LOOK_MS 100   /* between looks whether somebody still reads */
+#define DEAF_LOOKS 10 /* in a row that took nothing, once the input has ended */
 #define READ_BYTES 65536
 
 struct job {
@@ -40,10 +41,9 @@ struct server {
     pthread_cond_t changed;
     struct job *jobs; /* oldest first */
     unsigned n_jobs;
-    bool ending;
     pthread_mutex_t writing;
-    atomic_bool deaf; /* nobody reads any more */
-    atomic_bool late; /* the time for last answers is over */
+    atomic_bool deaf;   /* nobody reads any more */
+    atomic_bool ending; /* the input has ended */
     pthread_t threads[THREADS];
     unsigned n_threads;
 };
@@ -57,12 +57,15 @@ static void write_line(struct server *s, const char *text, size_t bytes)
 {
     pthread_mutex_lock(&s->writing);
     size_t done = 0;
+    unsigned looks = 0;
     while (done < bytes && !s->deaf) {
         struct pollfd p = {.fd = s->out, .events = POLLOUT};
-        int ready = poll(&p, 1, 100);
-        if (ready == 0 && (s->late || vt_mcp_stopped(s->stop))) {
-            s->deaf = true;
+        int ready = poll(&p, 1, LOOK_MS);
+        if (ready == 0) {
+            looks += s->ending;
+            s->deaf = looks == DEAF_LOOKS || vt_mcp_stopped(s->stop);
         } else if (ready > 0) {
+            looks = 0;
             size_t piece = bytes - done < PIECE_BYTES ? bytes - done : PIECE_BYTES;
             ssize_t n = write(s->out, text + done, piece);
             if (n >= 0) {
@@ -333,30 +336,39 @@ static int read_all(struct server *s, int in, struct vt_error *err)
 
 /* ---------------------------------------------------------------- the whole */
 
-/* Lets what was asked for be answered for a moment, then stops it. */
-static void end(struct server *s)
+/* Whether nobody can read what is written any more. */
+static bool hung_up(const struct server *s)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += GRACE_MS / 1000;
+    struct pollfd p = {.fd = s->out};
+    return s->deaf || (poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0);
+}
+
+/* Lets what was asked for be answered while somebody waits for it, then stops it. True: it was. */
+static bool end(struct server *s)
+{
     pthread_mutex_lock(&s->lock);
     s->ending = true;
     pthread_cond_broadcast(&s->changed);
-    bool waits = !vt_mcp_stopped(s->stop);
-    while (waits && s->n_jobs > 0 && !s->deaf) {
-        waits = pthread_cond_timedwait(&s->changed, &s->lock, &until) == 0;
+    while (s->n_jobs > 0 && !hung_up(s) && !vt_mcp_stopped(s->stop)) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += LOOK_MS * 1000000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        (void)pthread_cond_timedwait(&s->changed, &s->lock, &until);
     }
-    s->late = s->n_jobs > 0;
+    bool late = s->n_jobs > 0;
     for (struct job *job = s->jobs; job != NULL; job = job->next) {
         __atomic_store_n(&job->stop, 1, __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&s->lock);
-    if (s->late) {
+    if (late) {
         vt_host_interrupt(s->mcp->host);
     }
     for (unsigned i = 0; i < s->n_threads; i++) {
         pthread_join(s->threads[i], NULL);
     }
+    return !late;
 }
 
 int vt_mcp_serve(struct vt_mcp *mcp, int in, int out, bool may_change, const volatile int *stop,
@@ -371,11 +383,11 @@ int vt_mcp_serve(struct vt_mcp *mcp, int in, int out, bool may_change, const vol
     pthread_mutex_init(&s.lock, NULL);
     pthread_mutex_init(&s.writing, NULL);
     int rc = read_all(&s, in, err);
-    end(&s);
+    bool answered = end(&s);
     pthread_mutex_destroy(&s.writing);
     pthread_mutex_destroy(&s.lock);
     pthread_cond_destroy(&s.changed);
-    return rc == 0 && s.deaf && !s.late && !vt_mcp_stopped(stop)
+    return rc == 0 && s.deaf && answered && !vt_mcp_stopped(stop)
                ? vt_fail(err, VT_E_GONE, "nobody reads the answers any more")
                : rc;
 }

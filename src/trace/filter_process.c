@@ -10,6 +10,7 @@
 
 #define FOLLOW_NS 100000000u /* between two looks */
 #define MISSED_MAX 2u        /* looks that did not find it, before it has ended */
+#define TORN_MAX 10u         /* lists in a row that were cut short */
 
 /* *whole: all processes were seen. */
 static int find(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter, bool *whole,
@@ -48,8 +49,13 @@ static int find(struct vt_target *target, uint64_t pid, struct vt_trace_filter *
 int vt_trace_filter_process(struct vt_target *target, uint64_t pid, struct vt_trace_filter *filter,
                             struct vt_error *err)
 {
-    bool whole;
-    return find(target, pid, filter, &whole, err);
+    bool whole = true;
+    int rc;
+    unsigned tries = 0;
+    do { /* the guest runs: a list that was cut short does not tell who is not there */
+        rc = find(target, pid, filter, &whole, err);
+    } while (rc == VT_E_NOT_FOUND && !whole && ++tries < TORN_MAX);
+    return rc;
 }
 
 int vt_trace_follow(struct vt_trace_follow *f, struct vt_error *err)

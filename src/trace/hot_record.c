@@ -106,6 +106,7 @@ static int record(struct vt_trace_hot *hot, struct vt_target *target,
         rc = vt_fail(err, VT_E_BUSY,
                      "what ran last is kept in the rings of this VM: end that first");
     }
+    rc = rc != 0 ? rc : vt_trace_begin(source, segment, STEER_MS, err);
     rc = rc != 0 ? rc : steer(&r, err);
     if (rc != 0) {
         return rc;

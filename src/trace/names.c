@@ -209,7 +209,9 @@ static int create(struct vt_trace_names **names, struct vt_error *err)
     if (*names == NULL) {
         return vt_fail(err, VT_E_NOMEM, "no memory for names");
     }
-    memset((*names)->last_root, 0xff, sizeof(*names)->last_root);
+    for (size_t i = 0; i < VT_NAMES_VCPUS; i++) {
+        (*names)->vcpus[i].root = UINT64_MAX;
+    }
     return 0;
 }
 
@@ -315,13 +317,18 @@ void vt_trace_names_destroy(struct vt_trace_names *names)
 
 static void see_block(struct vt_trace_names *names, const struct vt_trace_event *event)
 {
-    uint64_t *last = &names->last_root[event->vcpu % 64];
-    if (event->root != *last || (names->unknown && names->events % EVENTS_A_LOOK == 0)) {
-        bool entered = event->root != *last;
+    uint64_t *last = &names->vcpus[event->vcpu % VT_NAMES_VCPUS].root;
+    enum vt_names_sure *sure = &names->vcpus[event->vcpu % VT_NAMES_VCPUS].process;
+    bool entered = event->root != *last;
+    if (entered || (*sure == VT_NAMES_UNKNOWN && names->events % EVENTS_A_LOOK == 0)) {
         *last = event->root;
-        vt_names_live_switch(names, event->root, entered);
+        *sure = vt_names_live_switch(names, event->root, entered);
     }
     const struct vt_trace_block *block = event->block;
+    if (*sure == VT_NAMES_EARLY && block->pc >> 63 == 0) {
+        vt_names_live_user_mode(names, event->root);
+        *sure = VT_NAMES_SURE;
+    }
     if (block->id < names->n_ids && names->by_id[block->id] != 0) {
         return;
     }

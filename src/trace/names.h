@@ -35,6 +35,7 @@ struct vt_names_root {
     uint32_t last_name;
     uint64_t task, mm; /* live: guest-virtual addresses; 0: none */
     uint64_t since;    /* live: the event at which it was last switched to without a process */
+    bool ran_user;     /* live: its name is one that the process had when it ran code of its own */
 };
 
 /* A root got a process. */
@@ -45,6 +46,15 @@ struct vt_names_change {
 };
 
 struct vt_names_live;
+
+/* What is known of who has a root. */
+enum vt_names_sure {
+    VT_NAMES_SURE,    /* the process, and the name it runs its own code under */
+    VT_NAMES_EARLY,   /* a process, which may not have its name yet */
+    VT_NAMES_UNKNOWN, /* no process yet */
+};
+
+#define VT_NAMES_VCPUS 64u /* more of them share what is known */
 
 struct vt_trace_names {
     char **texts; /* by number - 1 */
@@ -66,9 +76,11 @@ struct vt_trace_names {
     uint32_t n_applied;                 /* of a file: that `roots` has */
     const struct vt_trace_source *file; /* or NULL */
     uint64_t events;                    /* seen */
-    bool unknown;                       /* live: the root seen last has no process yet */
-    uint64_t last_root[64];             /* by vCPU, as it was last seen */
-    struct vt_names_live *live;         /* NULL: what is here is all */
+    struct {
+        uint64_t root;              /* as it was last seen */
+        enum vt_names_sure process; /* live: of that root */
+    } vcpus[VT_NAMES_VCPUS];
+    struct vt_names_live *live; /* NULL: what is here is all */
 };
 
 /** The number of a text, the same for equal ones; 0: there is no room, or it is NULL. */
@@ -87,8 +99,10 @@ void vt_names_process(struct vt_trace_names *names, struct vt_names_root *root, 
 int vt_names_live_create(struct vt_target *target, struct vt_names_live **live,
                          struct vt_error *err);
 void vt_names_live_destroy(struct vt_names_live *live);
-/** A vCPU switched to `root` (`entered`), or goes on with it. */
-void vt_names_live_switch(struct vt_trace_names *names, uint64_t root, bool entered);
+/** A vCPU runs the process of `root` outside the kernel: what it is called by now is its name. */
+void vt_names_live_user_mode(struct vt_trace_names *names, uint64_t root);
+/** A vCPU switched to `root` (`entered`), or goes on with it; what is known of its process now. */
+enum vt_names_sure vt_names_live_switch(struct vt_trace_names *names, uint64_t root, bool entered);
 /** Looks for the file or the kernel's symbol of a block that has none yet. */
 void vt_names_live_block(struct vt_trace_names *names, struct vt_names_block *block);
 /** Looks for the symbol of a block with an image, which it has no more then. */

@@ -1,7 +1,9 @@
 /* trace/names_live.c - names out of a guest that runs on: its processes, its kernel's symbols.
  *
  * Processes come and go while a trace is read. A root that is not known, or whose process is not
- * what it was, has the list of processes read again; this takes at most a quarter of the time.
+ * what it was, has the list of processes read again; this takes at most a quarter of the time. A
+ * process that executes another program has its memory first and then its name, in the kernel: the
+ * name is read again when it runs the program.
  */
 #include "trace/names_live.h"
 
@@ -137,74 +139,106 @@ static void list_tasks(struct vt_names_live *l)
     vt_names_did(l, &l->listing, spent);
 }
 
+#define COMM_BYTES 16u
+
+/* Whether the task of that number has that memory. One that ends gives its memory up first. */
+static bool is_task(const struct vt_names_live *l, uint64_t task, uint64_t its_mm, int64_t its_pid)
+{
+    const struct vt_space *space = vt_kernel_space(l->target->kernel);
+    uint64_t mm;
+    uint32_t pid;
+    return task != 0 && l->mm.size == 8 &&
+           vt_space_read_u64(space, VT_GVA(task + l->mm.offset), &mm, NULL) == 0 && mm == its_mm &&
+           vt_space_read_u32(space, VT_GVA(task + l->pid.offset), &pid, NULL) == 0 &&
+           pid == its_pid;
+}
+
+/* What it is called now; false: it cannot be read. */
+static bool name_of(const struct vt_names_live *l, uint64_t task, char comm[COMM_BYTES + 1])
+{
+    comm[COMM_BYTES] = '\0';
+    return l->comm.size == COMM_BYTES &&
+           vt_space_read(vt_kernel_space(l->target->kernel), VT_GVA(task + l->comm.offset), comm,
+                         COMM_BYTES, NULL) == 0;
+}
+
+/* The list may be from before it got its name. */
 static void set_process(struct vt_trace_names *names, struct vt_names_root *root,
                         const struct vt_task *task)
 {
-    vt_names_process(names, root, root->since, task->pid, task->comm);
+    const struct vt_names_live *l = names->live;
+    char comm[COMM_BYTES + 1];
+    bool now = name_of(l, task->at.v, comm);
+    vt_names_process(names, root, root->since, task->pid, now ? comm : task->comm);
     root->task = task->at.v;
     root->mm = task->mm.v;
+    root->ran_user = false;
 }
 
-/* Whether the process is what it was: one that ends gives its memory up first. It may have another
- * name now. */
+/* Whether the process is what it was. It may have another name now. */
 static bool is_alive(struct vt_trace_names *names, struct vt_names_root *root)
 {
-    const struct vt_names_live *l = names->live;
-    const struct vt_space *space = vt_kernel_space(l->target->kernel);
-    char comm[17] = "";
-    uint64_t mm;
-    uint32_t pid;
-    if (root->task == 0 || root->name == 0 || l->mm.size != 8 ||
-        vt_space_read_u64(space, VT_GVA(root->task + l->mm.offset), &mm, NULL) != 0 ||
-        mm != root->mm ||
-        vt_space_read_u32(space, VT_GVA(root->task + l->pid.offset), &pid, NULL) != 0 ||
-        pid != root->pid) {
+    char comm[COMM_BYTES + 1];
+    if (root->name == 0 || !is_task(names->live, root->task, root->mm, root->pid)) {
         return false;
     }
-    if (l->comm.size == sizeof comm - 1 &&
-        vt_space_read(space, VT_GVA(root->task + l->comm.offset), comm, sizeof comm - 1, NULL) ==
-            0 &&
-        strcmp(comm, vt_names_text_of(names, root->name)) != 0) {
+    if (name_of(names->live, root->task, comm)) {
         vt_names_process(names, root, names->events, root->pid, comm);
     }
     return true;
 }
 
-/* It was known to be its, and is not any more: the list is older than that. */
-static bool is_of(const struct vt_names_root *root, const struct vt_task *task)
+/* The task that the list has for a root; NULL: none, or one that has ended since, or was known to
+ * be its and is not any more. */
+static const struct vt_task *listed(const struct vt_names_live *l, const struct vt_names_root *root)
 {
-    return task->at.v == root->task && task->mm.v == root->mm && task->pid == root->last_pid;
+    const struct vt_task *task = task_of(&l->tasks, root->root);
+    if (task == NULL || (l->mm.size == 8 && !is_task(l, task->at.v, task->mm.v, task->pid))) {
+        return NULL;
+    }
+    bool was = task->at.v == root->task && task->mm.v == root->mm && task->pid == root->last_pid;
+    return was ? NULL : task;
 }
 
-void vt_names_live_switch(struct vt_trace_names *names, uint64_t value, bool entered)
+void vt_names_live_user_mode(struct vt_trace_names *names, uint64_t value)
+{
+    struct vt_names_root *root = vt_names_root(names, value, false);
+    if (root != NULL && vt_names_live_ready(names->live)) {
+        root->ran_user = is_alive(names, root);
+    }
+}
+
+enum vt_names_sure vt_names_live_switch(struct vt_trace_names *names, uint64_t value, bool entered)
 {
     struct vt_names_live *l = names->live;
-    names->unknown = false;
     if (value == ~(uint64_t)0 || !vt_names_live_ready(l)) {
-        return;
+        return VT_NAMES_SURE; /* that there is nothing to be known */
     }
     struct vt_names_root *root = vt_names_root(names, value, true);
-    if (root == NULL || is_alive(names, root)) {
-        return;
+    if (root == NULL) {
+        return VT_NAMES_SURE;
+    }
+    if (is_alive(names, root)) {
+        return root->ran_user ? VT_NAMES_SURE : VT_NAMES_EARLY;
     }
     if (value == vt_kernel_space(l->target->kernel)->root.v) {
         vt_names_process(names, root, names->events, 0, "kernel");
-        return;
+        return VT_NAMES_SURE;
     }
     if (entered) { /* whoever had it has ended, and somebody else may have it now */
         root->since = names->events;
         vt_names_process(names, root, root->since, -1, NULL);
     }
-    const struct vt_task *task = task_of(&l->tasks, value);
-    if ((task == NULL || is_of(root, task)) && vt_names_may(&l->listing)) {
+    const struct vt_task *task = listed(l, root);
+    if (task == NULL && vt_names_may(&l->listing)) {
         list_tasks(l);
-        task = task_of(&l->tasks, value);
+        task = listed(l, root);
     }
-    if (task != NULL && !is_of(root, task)) {
-        set_process(names, root, task);
-    } else {
-        names->unknown = true;
+    if (task == NULL) {
+        return VT_NAMES_UNKNOWN;
     }
+    set_process(names, root, task);
+    return VT_NAMES_EARLY;
 }
 
 void vt_names_live_block(struct vt_trace_names *names, struct vt_names_block *block)
@@ -215,8 +249,9 @@ void vt_names_live_block(struct vt_trace_names *names, struct vt_names_block *bl
         return;
     }
     if (block->pc >> 63 == 0) {
-        if (names->unknown) {
-            vt_names_live_switch(names, block->root, false);
+        const struct vt_names_root *root = vt_names_root(names, block->root, false);
+        if (root != NULL && root->name == 0) {
+            (void)vt_names_live_switch(names, block->root, false);
         }
         vt_names_live_user(names, block);
     } else if (vt_names_live_kernel(names, block->pc, &place)) {
@@ -237,7 +272,7 @@ void vt_names_live_finish(struct vt_trace_names *names)
     l->looks++;
     for (uint32_t i = 0; i < names->n_roots; i++) {
         if (names->roots[i].last_name == 0) {
-            vt_names_live_switch(names, names->roots[i].root, false);
+            (void)vt_names_live_switch(names, names->roots[i].root, false);
         } else { /* that executed another program since it was switched to has that one's name */
             (void)is_alive(names, &names->roots[i]);
         }

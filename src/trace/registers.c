@@ -3,18 +3,22 @@
  * What a vCPU does between two events is known only if the step from one to the next is one that
  * the first can make: to where its last instruction leads, or to where an interrupt went. Anything
  * else (a filter, lost words, a reset) makes all registers unknown. A step that was possible tells
- * something itself: which way a branch went says what flags it saw.
+ * something itself: which way a branch went says what flags it saw. Where code is not recorded, a
+ * vCPU may go to it, run for long and be interrupted just where it came in: interrupts are known to
+ * follow only where code is recorded.
  */
 #include "trace/registers.h"
 
 #include "trace/ring.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define SLOTS 8192U                   /* of blocks decoded; a power of two */
 #define INSNS_MAX ((size_t)384 << 10) /* in all of them */
 #define BLOCK_INSNS_MAX 512U          /* more than a block has */
 #define POINTS_MAX 64U                /* records of registers that wait for their block */
+#define PAGES 16384U                  /* slots for pages with recorded code; a power of two */
 #define NOT_LISTED VT_TRACE_CPU_REGISTERS
 
 struct decoded {
@@ -51,6 +55,8 @@ struct vt_trace_registers {
     uint8_t listed[VT_TRACE_REGISTERS_MAX]; /* which of struct vt_trace_cpu each recorded one is */
     struct decoded slots[SLOTS];
     size_t n_insns;
+    uint64_t pages[PAGES]; /* of guest-virtual addresses, odd; 0: free */
+    uint32_t n_pages;
     uint32_t n_vcpus;
     struct vcpu vcpus[];
 };
@@ -121,6 +127,30 @@ const struct vt_trace_registers_counts *
 vt_trace_registers_counts(const struct vt_trace_registers *r)
 {
     return &r->counts;
+}
+
+/* ---------------------------------------------------------------- what is recorded */
+
+/* Where a page is, or may be put. */
+static uint64_t *page_of(struct vt_trace_registers *r, uint64_t pc)
+{
+    uint64_t page = pc >> 12 << 1 | 1;
+    uint32_t at = (uint32_t)(page * UINT64_C(0x9e3779b97f4a7c15) >> 32) % PAGES;
+    while (r->pages[at] != 0 && r->pages[at] != page) {
+        at = (at + 1) % PAGES;
+    }
+    return &r->pages[at];
+}
+
+static void add_page(struct vt_trace_registers *r, uint64_t pc)
+{
+    if (*page_of(r, pc) == 0) {
+        if (++r->n_pages > PAGES / 2) { /* what is forgotten is only unknown */
+            memset(r->pages, 0, sizeof r->pages);
+            r->n_pages = 1;
+        }
+        *page_of(r, pc) = pc >> 12 << 1 | 1;
+    }
 }
 
 /* ---------------------------------------------------------------- blocks, decoded */
@@ -212,6 +242,8 @@ static const struct decoded *decoded_of(struct vt_trace_registers *r,
         return NULL;
     }
     r->n_insns += block->n;
+    add_page(r, block->pc);
+    add_page(r, block->pc + block->code_bytes - 1);
     decode(block, mode, d->insns);
     for (unsigned k = 0; k < MODES; k++) {
         d->modes |= (uint8_t)(agrees(block, k) ? 1U << k : 0U);
@@ -328,7 +360,9 @@ static void arrive(struct vt_trace_registers *r, struct vcpu *v, uint64_t pc, ui
 static void interrupted(struct vt_trace_registers *r, struct vcpu *v,
                         const struct vt_trace_event *e)
 {
-    if (v->at || v->way != VT_X86_KERNEL) { /* int n is where it was */
+    if (*page_of(r, e->from) == 0) {
+        forget(r, v);
+    } else if (v->at || v->way != VT_X86_KERNEL) { /* int n is where it was */
         arrive(r, v, e->from, e->root);
     }
     v->state.cpu.r[VT_TRACE_RSP] = vt_none();

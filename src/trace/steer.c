@@ -1,6 +1,7 @@
 /* trace/steer.c - telling a VM's trace plugin what to record. The protocol is ring.h's. */
 #include "base/io.h"
 #include "trace/segment.h"
+#include "trace/status.h"
 #include "vitrine/trace.h"
 
 #include <errno.h>
@@ -174,5 +175,22 @@ int vt_trace_steer(const char *path, uint32_t detail, uint32_t policy, uint32_t 
         rc = wait_seen(&s, generation, deadline_ns, err);
     }
     vt_trace_segment_close(&s);
+    return rc;
+}
+
+int vt_trace_begin(struct vt_trace_source *source, const char *segment, uint64_t timeout_ms,
+                   struct vt_error *err)
+{
+    struct vt_trace_status now;
+    int rc = vt_trace_status(segment, &now, err);
+    if (rc != 0 || now.detail <= VT_TRACE_COUNT) {
+        return rc;
+    }
+    rc = vt_trace_steer(segment, VT_TRACE_OFF, VT_TRACE_WAIT, 0, NULL, timeout_ms, err);
+    struct vt_trace_event event;
+    for (int got = rc == 0; got == 1;) {
+        got = vt_trace_next(source, 0, &event, err);
+        rc = got < 0 ? got : 0;
+    }
     return rc;
 }

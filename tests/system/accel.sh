@@ -18,30 +18,16 @@ checks() { tr -d '\r' <"$1" | sed -nE 's/^([a-z0-9]+) bytes=.*check=([0-9a-f]{16
 "$program" all --bytes 262144 --times 1 >"$scratch/native"
 checks "$scratch/native" >"$scratch/want"
 
-# What a loop is in tells its page; the process's name may still be of the program that started it.
-fate_of() { # LOOP: kept, or used and not measured yet
-    guest_exec "setsid vt-loops $1 --bytes 262144 --for-ever </dev/null >/dev/null 2>&1 &"
-    wait_until "$1 has a kernel" has_kernel
-    guest_exec 'killall vt-loops'
-}
-has_kernel() {
+# The function tells which loop it is; the process's name may still be of the program that started it, and
+# its share is of the recording that found it, which may be one of the program's own preparations.
+has_kernel_in() { # LOOP: one that is kept, or used and not measured yet
     vitrine accel "$vm" --once --backend host --cache "$scratch/cache" --json >"$scratch/told"
     vitrine accel status "$vm" --json >"$scratch/status"
-    python3 - "$scratch/status" <<'PYTHON'
-import json, sys
-
-loops = json.load(open(sys.argv[1]))["loops"]
-hottest = [l for l in loops if l["place"].startswith("vt-loops:") and l["fate"] in ("kept", "waiting")
-           and l["percent"] > 20 and l["counts"]["iterations"] > 100000]
-known = {l["loop"] for l in hottest}
-try:
-    before = set(json.load(open(sys.argv[1] + ".known")))
-except FileNotFoundError:
-    before = set()
-if not known - before:
-    sys.exit(json.dumps(loops))
-json.dump(sorted(known), open(sys.argv[1] + ".known", "w"))
-PYTHON
+    [ "$(json "any(l['place'].startswith('vt-loops:$1+') and l['fate'] in ('kept', 'waiting')
+                   and l['counts']['iterations'] > 100000 for l in d['loops'])" <"$scratch/status")" = true ] || {
+        cat "$scratch/status"
+        return 1
+    }
 }
 mkdir "$scratch/cache"
 case $(guest_exec 'cat /proc/cpuinfo') in
@@ -49,7 +35,9 @@ case $(guest_exec 'cat /proc/cpuinfo') in
 *) wide= ;;
 esac
 for loop in xor8 fill1 sum8 $wide; do
-    fate_of "$loop"
+    guest_exec "setsid vt-loops $loop --bytes 262144 --for-ever </dev/null >/dev/null 2>&1 &"
+    wait_until "$loop has a kernel" has_kernel_in "$loop"
+    guest_exec 'killall vt-loops'
 done
 
 # With kernels in, everything computes what it computes on the host.
@@ -88,15 +76,27 @@ expect_match 'what accel off says' '"removed": ?[1-9]' "$(vitrine accel off "$vm
 expect_eq 'kernels after' 0 "$(vitrine accel status "$vm" --json | json 'd["kernels"]')"
 expect_match 'the guest' '[0-9]' "$(guest_exec 'pidof vt-loops')"
 
-# Kernels that nobody uses are taken out, and come back with who does.
-setsid "$VITRINE" accel "$vm" --backend host --cache "$scratch/cache2" >"$scratch/long" 2>&1 &
+# Kernels that nobody uses while the guest does something else are taken out, and come back with who does.
+guest_exec 'killall vt-loops
+    setsid vt-loops xor8 --bytes 65536 --for-ever </dev/null >/dev/null 2>&1 &'
+setsid "$VITRINE" accel "$vm" --backend host --cache "$scratch/cache2" >"$scratch/rest" 2>&1 &
 pid=$!
-wait_until 'a kernel is in' sh -c "grep -qE '^(kept|waiting)' '$scratch/long'"
-guest_exec 'killall vt-loops'
-wait_until 'nothing is in that nobody uses' sh -c "grep -q '^resting' '$scratch/long'"
-expect_eq 'kernels that rest' 0 "$(vitrine accel status "$vm" --json | json 'd["kernels"]')"
-lines=$(wc -l <"$scratch/long")
+said_since() { tail -n "+$(($1 + 1))" "$scratch/rest" | grep -E "^($2) +vt-loops:xor8\\+"; }
+wait_until 'its kernel is kept' said_since 0 kept
+guest_exec 'killall vt-loops
+    (setsid sh -c "while [ ! -e /tmp/enough ]; do :; done" </dev/null >/dev/null 2>&1 &)'
+wait_until 'it rests while nobody uses it' said_since 0 resting
+# What else is in is the busy shell's own.
+only_used() {
+    vitrine accel status "$vm" --json >"$scratch/status"
+    [ "$(json '(lambda used: d["kernels"] == len(used) and not any(place.startswith("vt-loops:") for place in used))(
+        [l["place"] for l in d["loops"] if l["fate"] in ("kept", "waiting")])' \
+        <"$scratch/status")" = true ]
+}
+wait_until 'nothing is in that nobody uses' only_used
+guest_exec 'touch /tmp/enough'
+lines=$(wc -l <"$scratch/rest")
 guest_exec 'setsid vt-loops xor8 --bytes 65536 --for-ever </dev/null >/dev/null 2>&1 &'
-wait_until 'it is in again' sh -c "tail -n +$((lines + 1)) '$scratch/long' | grep -qE '^(kept|waiting)'"
+wait_until 'it is in again' said_since "$lines" 'kept|waiting'
 kill -TERM $pid
-wait $pid || fail "after a rest: $(cat "$scratch/long")"
+wait $pid || fail "after a rest: $(cat "$scratch/rest")"

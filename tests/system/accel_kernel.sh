@@ -35,9 +35,18 @@ kernels() {
     vitrine accel "$vm" --once --threshold 1000 --canary 7 --backend host --cache "$scratch/cache" >"$scratch/told" 2>&1
     vitrine accel status "$vm" --json >"$scratch/status"
     [ "$(json "sorted($wanted - {l['place'].partition('+')[0] for l in d['loops'] if l['fate'] in ('kept', 'waiting')})" \
-        <"$scratch/status" | tee "$scratch/missing")" = '[]' ]
+        <"$scratch/status" | tee "$scratch/missing")" = '[]' ] && return
+    busy_with "$(json 'd[0]' <"$scratch/missing")"
+    return 1
 }
-guest_exec 'setsid sh -c "echo \$\$ >/tmp/group; while :; do sh /tmp/work; done" </dev/null >/dev/null 2>&1 &'
+# busy_with LOOP: the guest runs what that one is hot in.
+busy_with() {
+    local what='dd if=/tmp/text of=/tmp/copy bs=64k'
+    [ "$1" != memcpy_orig ] || what='accel-hostile copy_on_write'
+    guest_exec "echo '$what >/dev/null 2>&1' >/tmp/new; mv /tmp/new /tmp/now"
+}
+busy_with memcpy_orig
+guest_exec 'setsid sh -c "echo \$\$ >/tmp/group; while :; do . /tmp/now; done" </dev/null >/dev/null 2>&1 &'
 wait_until 'the loops of the kernel have kernels' kernels
 guest_exec 'kill -KILL -- -$(cat /tmp/group); while pidof accel-hostile dd cmp yes head sha256sum; do usleep 10000; done' >/dev/null
 

@@ -26,7 +26,7 @@ done
 
 # ---- a command that does not end, and the line after it ----------------------------------------
 # It ends with the next line that is typed.
-expect_error 124 'did not end' vitrine console "$vm" --exec 'read -r _ </dev/ttyS0' --timeout 5s
+expect_error 124 'did not end' vitrine console "$vm" --exec 'read -r _ </dev/ttyS0' --timeout 20s
 expect_eq 'the line after it' free "$(guest_exec 'echo free')"
 
 # ---- --send and --wait -------------------------------------------------------------------------
@@ -39,10 +39,10 @@ expect_error 2 'wait' vitrine console "$vm" --wait 'a('
 
 # ---- a terminal: raw, Ctrl-] leaves, everything is as it was -----------------------------------
 python3 - "$VITRINE" "$vm" <<'PYTHON' || fail 'the terminal'
-import os, pty, select, sys, termios
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[1], [sys.argv[1], "console", sys.argv[2]])
+import os, select, subprocess, sys, termios
+fd, theirs = os.openpty()
+before = termios.tcgetattr(fd)
+console = subprocess.Popen([sys.argv[1], "console", sys.argv[2]], stdin=theirs, stdout=theirs, stderr=theirs)
 seen = b""
 def until(text):
     global seen
@@ -50,12 +50,12 @@ def until(text):
         if not select.select([fd], [], [], 120)[0]:
             sys.exit(f"no {text!r} in {seen!r}")
         seen += os.read(fd, 4096)
-before = termios.tcgetattr(fd)
 until(b"shell ready")
 assert not termios.tcgetattr(fd)[3] & termios.ICANON, "not raw"
 os.write(fd, b"echo a$((1 + 1))b\r")
 until(b"a2b")
-os.write(fd, b"echo be''gun; sleep 100\r")
+# In the foreground before it says so: a shell that Ctrl-C finds forking waits for its child.
+os.write(fd, b"sh -c \"echo be''gun; exec sleep 1000\"\r")
 until(b"begun")
 seen = b""
 os.write(fd, b"\x03")  # Ctrl-C belongs to the guest
@@ -63,7 +63,7 @@ until(b"vitrine# ")
 os.write(fd, b"echo c$((1 + 2))d\r")
 until(b"c3d")
 os.write(fd, b"\x1d")
-assert os.waitpid(pid, 0)[1] == 0
+assert console.wait() == 0
 assert before[3] & termios.ICANON and termios.tcgetattr(fd)[3] == before[3], "not restored"
 PYTHON
 

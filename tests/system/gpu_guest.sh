@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 here=$(realpath "$(dirname "$0")")
-last='"event": "(stay|error|trap|panic|end)"'
+last='"event": "(stay|error|trap|panic|end)".*\}$' # a whole line
 
 # guest SUFFIX SCRIPT [option of run...]: returns when it has reported the last of it.
 guest() {

@@ -13,7 +13,8 @@ can=$("$VITRINE_BUILD/tests/system/raw_ring" counters "$segment" | awk '$1 == "c
 guest_exec 'mkfifo /run/in; setsid hot-known >/run/where 2>&1 <>/run/in &
     until grep -q ready /run/where; do usleep 10000; done; cat /run/where' | tr -d '\r' >"$scratch/where"
 at() { awk -v name="$1" '$1 == name { print $2 }' "$scratch/where"; }
-pid=$(vitrine ps "$vm" --json | json '[p["pid"] for p in d["processes"] if p["comm"] == "hot-known"][0]')
+its_pid() { pid=$(vitrine ps "$vm" --json | json '[p["pid"] for p in d["processes"] if p["comm"] == "hot-known"][0]'); }
+wait_until 'it is among the processes' its_pid
 known="range=$(at begin)-$(at end)"
 
 # once VERB…: the loops run one time while the command records; it is then asked to end.

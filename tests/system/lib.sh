@@ -77,7 +77,14 @@ guest_exec() {
     vitrine console "${2:-$vm}" --exec "$1" --timeout "${patience}s"
 }
 
-vm_state() { vitrine info "${1:-$vm}" --json | json 'd["state"]'; }
+# vm_state [VM]: as soon as its QEMU answers.
+vm_state() {
+    local state deadline=$((SECONDS + patience))
+    until state=$(vitrine info "${1:-$vm}" --json | json 'd["state"]') && [ "$state" != unknown ]; do
+        [ $SECONDS -lt $deadline ] || break
+    done
+    printf '%s\n' "$state"
+}
 
 # ---- looking and comparing -------------------------------------------------------------------
 

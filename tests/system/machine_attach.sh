@@ -90,15 +90,17 @@ s = socket.socket(socket.AF_UNIX)
 s.bind(sys.argv[1])
 PY
 expect_error 1 "$scratch/stale" vitrine attach x --qmp "$scratch/stale"
+n=0 # a peer removes its path when it ends, whoever has it then
 for answer in "printf 'SSH-2.0-OpenSSH\r\n'; cat" cat "printf '{\"QMP\": '; cat"; do
-    rm -f "$scratch/peer"
-    socat "UNIX-LISTEN:$scratch/peer" "SYSTEM:${answer//:/\\:}" 2>/dev/null &
+    peer=$scratch/peer$((n += 1))
+    printf '%s\n' "$answer" >"$peer.sh"
+    socat "UNIX-LISTEN:$peer" "EXEC:sh $peer.sh" 2>/dev/null &
     pids+=($!)
-    wait_until 'the peer listens' listens "$scratch/peer"
+    wait_until 'the peer listens' listens "$peer"
     status=0
-    vitrine attach x --qmp "$scratch/peer" --timeout 300ms 2>"$scratch/err" || status=$?
+    vitrine attach x --qmp "$peer" --timeout 300ms 2>"$scratch/err" || status=$?
     expect_match "status against '$answer'" '^(1|124)$' $status
     expect_eq 'lines' 1 "$(wc -l <"$scratch/err")"
-    expect_match 'message' "$scratch/peer: " "$(cat "$scratch/err")"
+    expect_match 'message' "$peer: " "$(cat "$scratch/err")"
 done
 expect_eq 'names at the end' '' "$(vitrine ls --names)"

@@ -45,7 +45,9 @@ expect_match 'arguments of the keeper' "^(vitrine: )?keeper $prefix-c *\$" \
 expect_eq 'name of the keeper' vitrine-keeper "$(cat "/proc/$(keeper_pid "$prefix-c")/comm")"
 
 # ... and so does run, which may take the name again.
-kill -9 "$(keeper_pid "$prefix-c")"
+keeper=$(keeper_pid "$prefix-c")
+kill -9 "$keeper"
+wait_until 'the keeper is dead' sh -c "! kill -0 $keeper 2>/dev/null"
 start_vm c --memory 64M --paused
 expect_eq 'state of the new one' paused "$(vm_state)"
 
@@ -57,7 +59,7 @@ wait_until 'the keeper stopped the VM' no_trace "$vm"
 start_vm s --memory 64M --paused
 pid=$(qemu_pid "$vm")
 kill -STOP "$pid"
-expect_eq 'state of a QEMU that hangs' unknown "$(vm_state)"
+expect_eq 'state of a QEMU that hangs' unknown "$(vitrine info "$vm" --json | json 'd["state"]')"
 expect_status 124 vitrine pause "$vm"
 vitrine kill "$vm"
 no_trace "$vm" || fail 'kill of a hanging QEMU left something'

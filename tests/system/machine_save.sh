@@ -55,7 +55,7 @@ if [ "$(id -u)" = 0 ] && mkdir "$scratch/full" && mount -t tmpfs -o size=8m none
     status=0
     vitrine save "$vm" "$scratch/full/file" 2>"$scratch/err" || status=$?
     files=$(ls -A "$scratch/full")
-    umount "$scratch/full"
+    wait_until 'QEMU has let the full disk go' umount "$scratch/full"
     expect_eq 'status of save on a full disk' 1 $status
     expect_match 'message' "$scratch/full/file.*No space left" "$(cat "$scratch/err")"
     expect_eq 'files on a full disk' '' "$files"

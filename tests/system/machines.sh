@@ -12,7 +12,7 @@ end_by_hand() {
 }
 trap 'status=$?; set +e; end_by_hand; (exit $status); finish' EXIT
 
-report() { vitrine console "$vm" --wait "\"event\": \"$1\"" --timeout "${patience}s"; }
+report() { vitrine console "$vm" --wait "\"event\": \"$1\".*\\}\$" --timeout "${patience}s"; }
 
 # The driver's log begins with its magic, at the address that the guest tells.
 check_ram() {

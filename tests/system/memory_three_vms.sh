@@ -9,10 +9,10 @@ word() { printf 'glass-%s-%s' "$1" "$$"; }
 
 for i in 1 2 3; do
     start_vm "$i" --memory 128M
+    wait_console 'shell ready'
 done
 for i in 1 2 3; do
     vm=$prefix-$i
-    wait_console 'shell ready'
     guest_exec "vt-pattern $(word "$i") 4 </dev/null >/tmp/p 2>&1 &
         until grep -qs READY /tmp/p; do usleep 10000; done
         vt-dirty 200 60 </dev/null >/dev/null 2>&1 &

@@ -30,7 +30,7 @@ status_of() { curl -s --max-time 60 -o "$scratch/body" -w '%{http_code}' "$@"; }
 
 start_vm a --memory 128M
 wait_services
-serve "$vm"
+serve "$vm" --drain "${patience}s" # a machine that is slow answers late
 api=$url/api/v1/vms/$vm
 expect_eq 'modes of socket and token' '600 600' \
     "$(stat -c %a "$socket") $(stat -c %a "$(json 'd["token_file"]' <"$scratch/where")")"
@@ -146,7 +146,7 @@ heard() { # REGEX: a line of the listener's; what came before is skipped
     done
     fail "no message like $1"
 }
-heard '"type":"hello".*"state":"running"'
+heard '"type":"(hello|state)".*"state":"running"'
 guest_exec 'sleep 1000 & echo $! >/run/sleep.pid'
 # A sample may find it as the shell that is about to be sleep.
 heard '"kind":"(started|renamed)".*"name":"sleep"'

@@ -361,8 +361,9 @@ def credit(port: int, vm: str) -> None:
 
 
 def rss(pid: str) -> int:
-    with open(f"/proc/{pid}/statm", encoding="ascii") as f:
-        return int(f.read().split()[1]) * PAGE
+    """What is the process's own: the guest's RAM that it looks at is not."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith("RssAnon:"))
 
 
 def stalled(port: int, vm: str, pid: str) -> None:
@@ -373,12 +374,13 @@ def stalled(port: int, vm: str, pid: str) -> None:
     rude = [Volume(port, vm) for _ in range(4)]
     for v in rude:
         v.start(0, 60, 16 << 20)
-    other.rest(2)
-    before, times = rss(pid), len(other.times)
-    other.rest(4)
-    more = rss(pid) - before
-    if more > 4 << 20:
-        sys.exit(f"four clients that do not read cost {more} bytes in 4 s")
+    more = []
+    while not more or more[-1] > 4 << 20:  # until their buffers are full
+        before, times = rss(pid), len(other.times)
+        other.rest(4)
+        more.append(rss(pid) - before)
+        if len(more) == 8:
+            sys.exit(f"four clients that do not read cost {more} bytes in 4 s each")
     end = time.monotonic() + 120
     while len(other.times) == times:
         other.step()

@@ -32,9 +32,21 @@ wait $reader 2>/dev/null || true
 whole 'a file whose writer was killed' file "$scratch/cut.vtrace"
 expect_eq 'it was not closed' 0 "$(get counted_blocks "$scratch/whole")"
 expect_eq 'the guest goes on' alive "$(guest_exec 'echo alive')"
-vitrine trace "$vm" --count 200000 --out "$scratch/next.vtrace" 2>"$scratch/said"
+# Some code has a hundred instructions a block: enough of them for as many blocks as are wanted.
+vitrine trace "$vm" --count 4000000 --out "$scratch/next.vtrace" 2>"$scratch/said"
 whole 'the next file' file "$scratch/next.vtrace"
 expect_match 'nothing was lost' ' 0 words were lost' "$(tr '\n' ' ' <"$scratch/said")"
+
+# What somebody left recording is no part of what is asked for next.
+vitrine trace "$vm" --leave
+vitrine trace "$vm" --filter kernel --mode addresses --count 20000 --json 2>/dev/null >"$scratch/kernel.json"
+python3 - "$scratch/kernel.json" <<'PYTHON'
+import json, sys
+
+blocks = [e for e in map(json.loads, open(sys.argv[1])) if e.get("kind", e.get("event")) == "block"]
+assert len(blocks) > 100 and all(int(b["pc"], 16) >> 63 for b in blocks), blocks[:3]
+assert any(b["accesses"] for b in blocks), blocks[:3]
+PYTHON
 
 # QEMU is killed while one reads: what it had written comes to the file, which is closed.
 "$VITRINE" trace "$vm" --out "$scratch/killed.vtrace" 2>"$scratch/said" &

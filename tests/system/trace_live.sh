@@ -140,7 +140,8 @@ expect_eq 'parts' true "$(json '(
     all(sum(r["instructions"] for r in d[t]) == d["instructions"] for t in ("classes", "vcpus")) and
     sum(r["loads"] for r in d["sizes"]) == d["loads"] == sum(r["loads"] for r in d["classes"]) and
     0 < sum(r["instructions"] for r in d["time"]) <= d["instructions"] and d["data_pages"] > 0)' <"$scratch/stat")"
-expect_match 'for people' 'Instructions by class' "$(vitrine trace stat "$vm" --for 100ms --filter kernel)"
+says_classes() { vitrine trace stat "$vm" --for 100ms --filter kernel >"$scratch/people" && grep -q 'Instructions by class' "$scratch/people"; }
+wait_until 'for people' says_classes
 expect_error 2 '--from and --to are of what was recorded' vitrine trace stat "$vm" --for 1s --from 1
 
 # Counting goes on without us, and top shows it.

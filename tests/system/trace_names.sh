@@ -30,11 +30,15 @@ done
 distinct() {
     vitrine trace dump "$scratch/$1.vtrace" --json | python3 "$check" distinct >"$scratch/$1.json"
 }
-# Processes that end while they are recorded, and may have each other's page tables.
+# Processes that end while they are recorded, and may have each other's page tables, or those of some
+# that were there and have not run since.
+guest_exec 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do setsid sleep 1000 </dev/null >/dev/null 2>&1 & done
+    until [ "$(pidof sleep | wc -w)" = 12 ]; do usleep 10000; done'
 "$VITRINE" trace "$vm" --filter user --out "$scratch/user.vtrace" 2>"$scratch/user.err" &
 trace=$!
 wait_recording
-guest_exec 'names-dynamic 20 >/run/maps & p=$!; wait; cat /run/maps; echo pid $p
+guest_exec '/bin/busybox true; kill -9 $(pidof sleep)
+    names-dynamic 20 >/run/maps & p=$!; wait; cat /run/maps; echo pid $p
     names-static 20 >/dev/null; names-static 20 >/dev/null; ps -o pid,comm' |
     tr -d '\r' >"$scratch/user.out"
 kill -TERM "$trace"

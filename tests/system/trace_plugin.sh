@@ -17,7 +17,7 @@ recorded() {
         declare -g "before_$name=$(total "$name")"
     done
     : >"$scratch/drained"
-    "$raw_ring" drain "$segment" 60 >"$scratch/drained" &
+    "$raw_ring" drain "$segment" 3600 >"$scratch/drained" &
     local reader=$!
     wait_until 'the reader reads' grep -q reading "$scratch/drained"
     steer "$1" 0 "${@:2}"
@@ -61,12 +61,14 @@ on() { # SUFFIX OPTION…
     # A reader that dies does not take the guest with it.
     guest_exec 'while :; do md5sum /bin/busybox; done >/dev/null 2>&1 &' >/dev/null
     : >"$scratch/drained"
-    "$raw_ring" drain "$segment" 60 >"$scratch/drained" &
+    "$raw_ring" drain "$segment" 3600 >"$scratch/drained" &
     local reader=$!
     wait_until 'the reader reads' grep -q reading "$scratch/drained"
     kill -STOP "$reader"
+    local waited
+    waited=$(total waits)
     steer 2 0
-    wait_until 'the guest waits for the reader' bash -c "$(declare -f total); raw_ring=$raw_ring segment=$segment; [ \$(total waits) -gt 0 ]"
+    wait_until 'the guest waits for the reader' bash -c "$(declare -f total); raw_ring=$raw_ring segment=$segment; [ \$(total waits) -gt $waited ]"
     kill -9 "$reader"
     wait "$reader" 2>/dev/null || true
     steer 0 0

@@ -26,7 +26,7 @@ recorded() {
     done
     shift
     start_vm "$name" --accel tcg --memory 128M --add "$programs/exact-user" "${options[@]}"
-    wait_console 'shell ready' "$vm" 120s
+    wait_services # which would run an instruction a block, too
     vitrine pause "$vm"
     "$programs/exact_compare" "/dev/shm/qemu_trace_$vm" "$dir/monitor" "${words[@]}" >"$dir/told" &
     comparer=$!
@@ -35,7 +35,7 @@ recorded() {
         hmp "$word"
     done
     vitrine resume "$vm"
-    said=$(guest_exec "exact-user $rounds")
+    said=$(patience=600 guest_exec "exact-user $rounds")
     vitrine pause "$vm"
     "$here/qmp.py" "$VITRINE_RUNTIME_DIR/$vm/qmp.sock" quit >/dev/null
     wait "$comparer" || fail "$name: the streams differ"

@@ -27,6 +27,7 @@ for change in 's/\(maxImageDimension2D *= \).*/\11/' 's/\(dynamicRendering *= \)
 done
 
 # What the server counted.
+await_events '([.[] | select(.event == "begun").id] - [.[] | select(.event == "ended").id]) | length == 0'
 vitrine gpu stat "$socket" --ended --json >"$scratch/stat"
 expect_eq 'contexts' true "$(json 'len(d) >= 2' <"$scratch/stat")"
 expect_eq 'commands of no known number' 0 "$(json 'sum(c["unknown"] for c in d)' <"$scratch/stat")"

@@ -9,6 +9,7 @@ level=${2:-2}
 vms=()
 for i in a b c; do
     start_vm "$i" --memory 128M
+    wait_console 'shell ready'
     vms+=("$vm")
 done
 for name in "${vms[@]}"; do

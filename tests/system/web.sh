@@ -30,4 +30,4 @@ mkdir -p "$SCRATCH"
 # Chromium keeps what it keeps in a place that goes away with the test.
 export HOME=$scratch/home XDG_CONFIG_HOME=$scratch/home XDG_CACHE_HOME=$scratch/home
 mkdir -p "$HOME"
-timeout 540 node --test-reporter=spec ${1:+--test-name-pattern="$1"} "$here/main.mjs" >&2 || fail 'the page'
+timeout 1700 node --test-reporter=spec ${1:+--test-name-pattern="$1"} "$here/main.mjs" >&2 || fail 'the page'

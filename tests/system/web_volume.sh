@@ -16,4 +16,4 @@ export CHROMIUM
 # Chromium keeps what it keeps in a place that goes away with the test.
 export HOME=$scratch/home XDG_CONFIG_HOME=$scratch/home XDG_CACHE_HOME=$scratch/home
 mkdir -p "$HOME"
-timeout 540 node --test --test-reporter=spec "$here/volume.test.mjs" >&2 || fail 'the volume'
+timeout 1700 node --test --test-reporter=spec "$here/volume.test.mjs" >&2 || fail 'the volume'

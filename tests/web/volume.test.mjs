@@ -269,7 +269,8 @@ test('a VM that starts again begins anew; nonsense ends the stream and is said',
     ram = syntheticRam(20);
     v.server.clients[0].text({ type: 'ended' });
     v.server.clients[0].close(1000);
-    await v.until('(v) => v.state === "ended"');
+    /* Shown until it connects again, half a second later. */
+    await until('ended', async () => (await v.events('state')).some(({ state }) => state === 'ended'));
     await v.until('(v) => v.state === "live" && v.info.pages === 20');
     v.server.clients[1].credit = Infinity;
     v.server.clients[1].binary(Buffer.from('this is no message at all'));
@@ -283,6 +284,7 @@ test('what is not to be seen takes nothing', async (t) => {
     await v.until('(v) => v.info !== undefined && v.scheduled === undefined');
     await v.run('(v) => { v.style.height = "0"; }');
     await v.until('(v) => v.area === 0');
+    await until('it is started', () => v.server.clients[0]?.said.some(({ type }) => type === 'start'));
     const [client] = v.server.clients;
     const before = client.said.length;
     client.binary(pagesMessage(v.ram, 0, Array.from({ length: 64 }, (_, i) => i), true, 0, false));

@@ -275,6 +275,7 @@ static int make_core(struct vt_fs *fs, bool registers, struct vt_dump_core *core
     }
     if (registers && t->vm != NULL && vt_dump_cpus(t->vm, &cpus, &told, NULL) == 0) {
         memcpy(all, cpus, (told < n ? told : n) * sizeof *all);
+        vt_vm_release(t->vm);
     }
     struct vt_dump dump = {.ram = t->ram, .kernel = take_kernel(fs), .cpus = all, .n_cpus = n};
     int rc = vt_dump_core_make(&dump, core, &err);

@@ -5,8 +5,7 @@
  */
 #include "vitrine/dump.h"
 
-#include "base/io.h"
-#include "machine/qmp.h"
+#include "vitrine/machine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -84,14 +83,8 @@ unsigned vt_dump_cpus_parse(const char *text, struct vt_dump_cpu *cpus, unsigned
 
 int vt_dump_cpus(struct vt_vm *vm, struct vt_dump_cpu **cpus, unsigned *n, struct vt_error *err)
 {
-    struct vt_qmp *qmp;
     char *text = NULL;
-    int rc = vt_vm_qmp(vm, &qmp, err);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = vt_qmp_human(qmp, "info registers -a", vt_deadline_ms(VT_QMP_TIMEOUT_MS), &text, err);
-    vt_qmp_close(qmp);
+    int rc = vt_vm_human(vm, "info registers -a", &text, err);
     if (rc != 0) {
         return rc;
     }

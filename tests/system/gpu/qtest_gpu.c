@@ -43,7 +43,7 @@ static void send_command(struct vt_vgpu_driver *d, const void *request, size_t b
     answered = false;
     int rc = vt_vgpu_submit(d, VT_VGPU_CONTROL_QUEUE, request, (uint32_t)bytes,
                             sizeof(struct vt_vgpu_header), done, NULL);
-    rc = rc != 0 ? rc : vt_vgpu_drain(d, 5 * QTEST_NS);
+    rc = rc != 0 ? rc : vt_vgpu_drain(d, 120 * QTEST_NS);
     if (rc < 0 || !answered) {
         fprintf(stderr, "%s: %s: %s\n", vt_vgpu_state_name(vt_vgpu_driver_state(d)),
                 vt_virtio_code_name(rc), vt_vgpu_driver_fault(d));

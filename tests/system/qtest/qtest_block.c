@@ -193,7 +193,7 @@ static void drain(struct disk *d)
         }
         if (rc == 1) {
             check(d, token, written);
-        } else if (qtest_clock.now_ns(NULL) - begin > 20 * QTEST_NS) {
+        } else if (qtest_clock.now_ns(NULL) - begin > 120 * QTEST_NS) {
             qtest_fail("requests do not come back");
         } else {
             qtest_clock.relax(NULL);
@@ -227,7 +227,7 @@ static bool interrupts_for_one(struct disk *d, bool wanted)
         /* Nothing is taken before: with an event index the device may see that, and need not say
          * more. */
         uint64_t began = qtest_clock.now_ns(NULL);
-        while (!came && qtest_clock.now_ns(NULL) - began < 20 * QTEST_NS) {
+        while (!came && qtest_clock.now_ns(NULL) - began < 120 * QTEST_NS) {
             came = (vt_virtio_interrupt(&d->device) & 1) != 0;
         }
         drain(d);
@@ -294,7 +294,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < ROUNDS / 4; i++) {
         /* In the middle of things: what was on its way is lost, and it works again. */
         fill(&d, READ);
-        must(vt_virtio_reset(&d.device, 20 * QTEST_NS), "reset with requests on their way");
+        must(vt_virtio_reset(&d.device, 120 * QTEST_NS), "reset with requests on their way");
         vt_virtqueue_each_pending(d.queue, forget, &d);
         vt_virtqueue_reset(d.queue);
         bring_up(&d, size, wanted);

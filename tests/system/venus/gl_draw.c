@@ -164,6 +164,7 @@ int main(int argc, char **argv)
     static const float corners[] = {-1, -1, 1, -1, 0, 1};
     static uint8_t pixels[SIDE * SIDE * 4];
     int frames = argc > 1 ? atoi(argv[1]) : 64;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* somebody may wait for a line */
     GLuint buffer, color, resolved_color;
     make_context();
     GLuint program = make_program();

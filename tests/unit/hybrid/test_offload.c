@@ -169,7 +169,7 @@ static enum vt_offload with(void (*how)(void))
     }
     enum vt_offload said;
     do { /* on a busy machine nobody may take it in time */
-        k->slices = 0;
+        k->offload = (struct vt_offload_pace){0};
         said = vt_offload(k, &slice);
     } while (said == VT_OFFLOAD_NOT && waitpid(child, NULL, WNOHANG) == 0);
     kill(child, SIGKILL);
@@ -216,8 +216,7 @@ static void nobody_takes_it(void **state)
     assert_int_equal(vt_offload(k, &slice), VT_OFFLOAD_NOT);
     assert_int_equal(vt_mailbox->count, ITERATIONS);
     assert_int_equal(vt_mailbox->state, VT_HYBRID_MAIL_FREE);
-    k->slices = 1; /* the host ran it; the next one is not even asked for */
-    vt_mailbox->count = 0;
+    vt_mailbox->count = 0; /* the next one is not even asked for */
     assert_int_equal(vt_offload(k, &slice), VT_OFFLOAD_NOT);
     assert_int_equal(vt_mailbox->count, 0);
     assert_int_equal(vt_offload(k, &slice), VT_OFFLOAD_NOT); /* but later */
@@ -237,6 +236,20 @@ static void what_is_few_or_unknown_is_not_asked(void **state)
     k->kernel.trips = NULL;
     assert_int_equal(vt_offload(k, &slice), VT_OFFLOAD_NOT);
     assert_int_equal(vt_mailbox->count, 0);
+}
+
+/* Switched back and forth while it is installed, as one that is measured both ways. */
+static void the_host_has_it_while_whoever_steers_says_so(void **state)
+{
+    (void)state;
+    vt_mailbox->worker = (uint32_t)getpid();
+    slot.on_host = 1;
+    k->slices = 100;
+    assert_int_equal(vt_offload(k, &slice), VT_OFFLOAD_NOT);
+    assert_int_equal(vt_mailbox->count, 0);
+    slot.on_host = 0;
+    assert_int_equal(with(serve), VT_OFFLOAD_DONE);
+    assert_int_equal(slice.iterations, ITERATIONS);
 }
 
 static void it_is_refused(void **state)
@@ -285,7 +298,7 @@ static void shared_pages(void **state)
     fake_map(&guest, OTHER + VT_PAGE_BYTES, 0 ^ 5, FAKE_ALL);
     vt_mailbox->count = 0;
     vt_mailbox->worker = (uint32_t)getpid();
-    k->slices = 0;
+    k->offload = (struct vt_offload_pace){0};
     assert_int_equal(vt_offload(k, &slice), VT_OFFLOAD_NOT);
     /* Two that are read may be one. */
     d->streams[0].writes = 0;
@@ -295,18 +308,18 @@ static void shared_pages(void **state)
     d->streams[0] = stream(OTHER, 8, false, true);
     fake_map(&guest, OTHER, 0 ^ 5, FAKE_ALL);
     memcpy(was, guest.m.base, sizeof was);
-    k->slices = 0;
+    k->offload = (struct vt_offload_pace){0};
     assert_int_equal(vt_offload(k, &slice), VT_OFFLOAD_NOT);
     /* A cell lies in what is written. */
     d->streams[0] = stream(VA, 8, false, true);
     d->carries[0] = (struct vt_hybrid_place){
         .kind = VT_HYBRID_CELL, .bits = 32, .bytes = 4, .address = {.constant = VA + 400}};
-    k->slices = 0;
+    k->offload = (struct vt_offload_pace){0};
     assert_int_equal(vt_offload(k, &slice), VT_OFFLOAD_NOT);
     /* Iterations write over one another. */
     d->n_carries = 0;
     d->streams[0] = stream(VA, 4, false, true);
-    k->slices = 0;
+    k->offload = (struct vt_offload_pace){0};
     assert_int_equal(vt_offload(k, &slice), VT_OFFLOAD_NOT);
     assert_memory_equal(guest.m.base, was, sizeof was);
 }
@@ -325,7 +338,7 @@ static void pages_that_may_not_be_touched(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         fake_map(&guest, VA + VT_PAGE_BYTES, 4, rows[i].bits);
         fake_code[4] = rows[i].code;
-        k->slices = 0;
+        k->offload = (struct vt_offload_pace){0};
         assert_int_equal(vt_offload(k, &slice), VT_OFFLOAD_NOT);
         assert_int_equal(vt_mailbox->count, 0);
     }
@@ -353,7 +366,7 @@ static void a_request_has_bounds(void **state)
     k->kernel.d.streams[0] = stream(OTHER, INT64_C(1) << 40, true, false);
     vt_mailbox->count = 0;
     vt_mailbox->worker = (uint32_t)getpid();
-    k->slices = 0;
+    k->offload = (struct vt_offload_pace){0};
     assert_int_equal(vt_offload(k, &slice), VT_OFFLOAD_NOT);
     assert_int_equal(vt_mailbox->count, 0);
 }
@@ -390,11 +403,17 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        CASE(a_slice_is_run),       CASE(nobody_takes_it),
-        CASE(it_is_refused),        CASE(what_is_few_or_unknown_is_not_asked),
-        CASE(workers_end_half_way), CASE(answers_are_not_believed),
-        CASE(shared_pages),         CASE(pages_that_may_not_be_touched),
-        CASE(a_request_has_bounds), CASE(pages_of_a_slice),
+        CASE(a_slice_is_run),
+        CASE(nobody_takes_it),
+        CASE(it_is_refused),
+        CASE(what_is_few_or_unknown_is_not_asked),
+        CASE(workers_end_half_way),
+        CASE(answers_are_not_believed),
+        CASE(shared_pages),
+        CASE(pages_that_may_not_be_touched),
+        CASE(a_request_has_bounds),
+        CASE(pages_of_a_slice),
+        CASE(the_host_has_it_while_whoever_steers_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

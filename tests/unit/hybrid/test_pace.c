@@ -1,11 +1,11 @@
-/* tests/unit/hybrid/test_pace.c - what kernels save pays for looks; who rests, and who is measured.
+/* tests/unit/hybrid/test_pace.c - what looks cost and kernels save; who rests, and who is measured.
  */
 #include "tests/unit/hybrid/segment_rig.h"
 
 #include "hybrid/accelerator.h"
 
 #define KERNELS 50u
-#define HALF_A_MINUTE UINT64_C(30000000000)
+#define LONG 100u /* slices */
 
 struct pace {
     struct vt_accelerator a;
@@ -61,9 +61,12 @@ static void half_of_what_they_save_is_for_looks(void **state)
         vt_accelerator_kernels(&p.a);
     }
     assert_int_equal(p.a.pace.allowance_ns, INT64_C(60000000000));
-    p.a.options.record_ms = 300;
-    vt_accelerator_paid(&p.a);
-    assert_int_equal(p.a.pace.allowance_ns, INT64_C(59400000000));
+    vt_accelerator_looked(&p.a, 300, 0);
+    assert_int_equal(p.a.pace.allowance_ns, INT64_C(59440000000));
+    vt_accelerator_looked(&p.a, 300, 1);
+    assert_int_equal(p.a.pace.allowance_ns, INT64_C(59440000000));
+    vt_accelerator_flushed(&p.a);
+    assert_int_equal(p.a.pace.allowance_ns, INT64_C(59310000000));
 }
 
 static void one_that_waits_saves_nothing_and_is_measured_when_it_runs(void **state)
@@ -85,19 +88,38 @@ static void one_that_waits_saves_nothing_and_is_measured_when_it_runs(void **sta
     assert_false(vt_accelerator_kernels(&p.a));
 }
 
-static void all_rest_when_none_runs(void **state)
+static void one_that_a_gpu_was_not_tried_for_is_tried_when_it_runs(void **state)
+{
+    static struct pace p;
+    struct segment_rig *f = *state;
+    begin(&p, f, 2, 100);
+    p.a.to_try[1] = true;
+    assert_false(vt_accelerator_kernels(&p.a));
+    slot(f, 0)->iterations += 1000000;
+    assert_false(vt_accelerator_kernels(&p.a));
+    slot(f, 1)->iterations += 1000000;
+    assert_true(vt_accelerator_kernels(&p.a));
+    vt_accelerator_remove(&p.a, 1);
+    slot(f, 1)->iterations += 1000000;
+    assert_false(vt_accelerator_kernels(&p.a));
+}
+
+static void all_rest_when_none_runs_while_the_guest_does(void **state)
 {
     static struct pace p;
     struct segment_rig *f = *state;
     begin(&p, f, 3, 100);
     vt_accelerator_kernels(&p.a);
-    for (uint32_t i = 0; i < 3; i++) {
-        p.a.pace.kernels[i].ran_ns -= HALF_A_MINUTE;
-    }
+    p.a.pace.heat.busy += LONG - 1;
     slot(f, 1)->iterations++;
-    vt_accelerator_kernels(&p.a); /* one did */
+    vt_accelerator_kernels(&p.a);
+    p.a.pace.heat.busy += LONG - 1;
+    vt_accelerator_kernels(&p.a); /* one did, not so long ago */
     assert_int_equal(p.told, 0);
-    p.a.pace.kernels[1].ran_ns -= HALF_A_MINUTE;
+    p.a.pace.heat.slices += LONG; /* idle */
+    vt_accelerator_kernels(&p.a);
+    assert_int_equal(p.told, 0);
+    p.a.pace.heat.busy++;
     vt_accelerator_kernels(&p.a);
     assert_int_equal(p.told, 3);
     for (uint32_t i = 0; i < 3; i++) {
@@ -114,8 +136,9 @@ static void of_many_those_rest_that_do_not_run(void **state)
     struct segment_rig *f = *state;
     begin(&p, f, KERNELS, 100);
     vt_accelerator_kernels(&p.a);
-    for (uint32_t i = 0; i < KERNELS; i++) {
-        p.a.pace.kernels[i].ran_ns -= i % 2 != 0 ? HALF_A_MINUTE : 0;
+    p.a.pace.heat.busy += LONG;
+    for (uint32_t i = 0; i < KERNELS; i += 2) {
+        slot(f, i)->iterations++;
     }
     vt_accelerator_kernels(&p.a);
     assert_int_equal(p.told, KERNELS / 2);
@@ -129,7 +152,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         segment_test(half_of_what_they_save_is_for_looks),
         segment_test(one_that_waits_saves_nothing_and_is_measured_when_it_runs),
-        segment_test(all_rest_when_none_runs),
+        segment_test(one_that_a_gpu_was_not_tried_for_is_tried_when_it_runs),
+        segment_test(all_rest_when_none_runs_while_the_guest_does),
         segment_test(of_many_those_rest_that_do_not_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -239,14 +239,46 @@ static void what_runs_at_the_end_is_answered(void **state)
     assert_int_equal(w->rc, 0);
 }
 
-static void what_takes_longer_is_interrupted(void **state)
+static void so_is_what_takes_long(void **state)
 {
     struct world *w = *state;
+    say(w, INITIALIZE);
+    say(w, WAIT("2"));
+    shutdown(w->ours, SHUT_WR);
+    assert_int_equal(hear_id(w), 1);
+    await_waiting(1);
+    struct pollfd p = {.fd = w->ours, .events = POLLIN};
+    assert_int_equal(poll(&p, 1, 1500), 0); /* neither an answer nor the end */
+    fake_release = true;
+    assert_int_equal(hear_id(w), 2);
+    join(w);
+    assert_int_equal(w->rc, 0);
+}
+
+static void begin_to_wait(struct world *w)
+{
     say(w, INITIALIZE);
     assert_int_equal(hear_id(w), 1);
     say(w, WAIT("2"));
     await_waiting(1);
+}
+
+static void what_nobody_waits_for_is_interrupted(void **state)
+{
+    struct world *w = *state;
+    begin_to_wait(w);
+    close(w->ours);
+    w->ours = -1;
+    join(w);
+    assert_int_equal(fake_waiting, 0);
+}
+
+static void what_runs_when_it_is_told_to_end_is_interrupted(void **state)
+{
+    struct world *w = *state;
+    begin_to_wait(w);
     shutdown(w->ours, SHUT_WR);
+    __atomic_store_n(&w->stop, 1, __ATOMIC_RELAXED);
     join(w);
     assert_int_equal(w->rc, 0);
     assert_int_equal(fake_waiting, 0);
@@ -275,7 +307,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(long_lines_are_refused_and_skipped, setup, teardown),
         cmocka_unit_test_setup_teardown(bytes_that_are_not_utf8_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(what_runs_at_the_end_is_answered, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_takes_longer_is_interrupted, setup, teardown),
+        cmocka_unit_test_setup_teardown(so_is_what_takes_long, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_nobody_waits_for_is_interrupted, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_runs_when_it_is_told_to_end_is_interrupted, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_client_that_reads_nothing_ends_too, setup, teardown),
     };
     return cmocka_run_group_tests_name("mcp_stdio", tests, NULL, NULL);

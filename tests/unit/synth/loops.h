@@ -14,8 +14,15 @@ struct loop_case {
     loop_function *run;
     int needed; /**< its innermost loop must become a kernel */
 };
-/** Ends with a NULL name. */
-extern const struct loop_case loops_o0[], loops_o1[], loops_o2[], loops_o2_scalar[], loops_o3[],
-    loops_o3_avx2[], loops_os[];
+/** Tables end with a NULL name. One for each file and each way that it is compiled. */
+#define LOOPS_OF(level)                                                                            \
+    extern const struct loop_case level##_streams[], level##_more[], level##_calls[]
+LOOPS_OF(loops_o0);
+LOOPS_OF(loops_o1);
+LOOPS_OF(loops_o2);
+LOOPS_OF(loops_o2_scalar);
+LOOPS_OF(loops_o3);
+LOOPS_OF(loops_o3_avx2);
+LOOPS_OF(loops_os);
 
 #endif

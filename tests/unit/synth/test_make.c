@@ -1,7 +1,7 @@
 /* tests/unit/synth/test_make.c - loops that a compiler made become kernels, and what those compute
  * is what the processor does.
  *
- * Functions of loops.c run on the processor step by step; whenever it is at a loop's head,
+ * Functions of loops_*.c run on the processor step by step; whenever it is at a loop's head,
  * registers and memory are noted. From one such state the kernel is run for some iterations:
  * registers and memory are to be those of the later one. No more iterations happen than the
  * processor made.
@@ -219,68 +219,93 @@ static void loop_of(const struct processor_loop *from, struct vt_synth_loop *loo
     }
 }
 
-static void try_all(const char *how, const struct loop_case *cases)
+static void show(const char *what, struct vt_synth_kernel *k)
+{
+    print_message("%s: %u operations, %u streams, %s%s%s\n", what, k->program.n_insns,
+                  k->program.n_streams, k->trips != NULL ? "trips " : "",
+                  k->program.counted ? "counted " : "",
+                  k->program.independent ? "independent" : "");
+    (void)vt_pixel_write(&k->program, stderr, NULL);
+}
+
+static void prove(const char *what, struct vt_synth_kernel *k)
+{
+    struct vt_error why = {0};
+    int proof = vt_synth_prove(k, &(struct vt_proof_options){.timeout_ms = 5000}, &why);
+    print_message("%s: proof %d, %llu ms, %u obligations: %s\n", what, proof,
+                  (unsigned long long)k->proof_us / 1000, k->n_obligations,
+                  proof != 0 ? why.message : "");
+    for (uint32_t o = 0; o < k->n_obligations; o++) {
+        if (k->obligations[o].took_us > 200000) {
+            print_message("    %s: %u ms %s\n", k->obligations[o].name,
+                          k->obligations[o].took_us / 1000, k->obligations[o].solver);
+        }
+    }
+}
+
+/* Kernels of one of its loops; how many there are. */
+static uint32_t make_of(const struct loop_case *c, const char *what,
+                        const struct processor_loop *at, struct totals *totals)
+{
+    static struct vt_synth_loop loop;
+    struct vt_error err = {0};
+    uint32_t made = 0;
+    loop_of(at, &loop);
+    totals->loops++;
+    struct vt_synth_kernel *k = make_at(c, at, &loop);
+    if (k != NULL) {
+        uint32_t declined = totals->declined, runs = totals->runs;
+        totals->equal++;
+        made++;
+        try_loop(c, what, at, k, totals);
+        if (totals->runs == runs) {
+            fail_msg("%s: all of %u states are declined", what, totals->declined - declined);
+        }
+        vt_synth_kernel_destroy(k);
+    }
+    int rc = vt_synth_make(&loop, &k, &err);
+    if (rc < 0) {
+        print_message("%s: %s\n", what, err.message);
+        assert_int_equal(rc, VT_E_UNSUPPORTED);
+        return made;
+    }
+    if (getenv("VITRINE_TEST_SHOW") != NULL) {
+        show(what, k);
+    }
+    if (getenv("VITRINE_TEST_PROVE") != NULL) {
+        prove(what, k);
+    }
+    totals->kernels++;
+    totals->counted += k->program.counted;
+    totals->independent += k->program.independent;
+    try_loop(c, what, at, k, totals);
+    vt_synth_kernel_destroy(k);
+    return made + 1;
+}
+
+/* Whether one of its loops became a kernel, or none has to. */
+static bool try_case(const char *how, const struct loop_case *c, struct totals *totals)
+{
+    struct processor_loop loops[8];
+    uint32_t n = processor_loops((const void *)(uintptr_t)c->run, loops, 8), made = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        char what[64];
+        (void)snprintf(what, sizeof what, "%s %s loop %u", how, c->name, i);
+        made += make_of(c, what, &loops[i], totals);
+    }
+    if (c->needed && made == 0) {
+        print_message("%s %s: no kernel\n", how, c->name);
+    }
+    return !c->needed || made != 0;
+}
+
+static void try_all(const char *how, const struct loop_case *const parts[3])
 {
     struct totals totals = {0};
     uint32_t missing = 0;
-    for (const struct loop_case *c = cases; c->name != NULL; c++) {
-        struct processor_loop loops[8];
-        uint32_t n = processor_loops((const void *)(uintptr_t)c->run, loops, 8), made = 0;
-        for (uint32_t i = 0; i < n; i++) {
-            static struct vt_synth_loop loop;
-            struct vt_synth_kernel *k = NULL;
-            struct vt_error err = {0};
-            char what[64];
-            (void)snprintf(what, sizeof what, "%s %s loop %u", how, c->name, i);
-            loop_of(&loops[i], &loop);
-            totals.loops++;
-            k = make_at(c, &loops[i], &loop);
-            if (k != NULL) {
-                uint32_t declined = totals.declined, runs = totals.runs;
-                totals.equal++;
-                made++;
-                try_loop(c, what, &loops[i], k, &totals);
-                if (totals.runs == runs) {
-                    fail_msg("%s: all of %u states are declined", what, totals.declined - declined);
-                }
-                vt_synth_kernel_destroy(k);
-            }
-            int rc = vt_synth_make(&loop, &k, &err);
-            if (rc < 0) {
-                print_message("%s: %s\n", what, err.message);
-                assert_int_equal(rc, VT_E_UNSUPPORTED);
-                continue;
-            }
-            if (getenv("VITRINE_TEST_SHOW") != NULL) {
-                print_message("%s: %u operations, %u streams, %s%s%s\n", what, k->program.n_insns,
-                              k->program.n_streams, k->trips != NULL ? "trips " : "",
-                              k->program.counted ? "counted " : "",
-                              k->program.independent ? "independent" : "");
-                (void)vt_pixel_write(&k->program, stderr, NULL);
-            }
-            if (getenv("VITRINE_TEST_PROVE") != NULL) {
-                struct vt_error why = {0};
-                int proof = vt_synth_prove(k, &(struct vt_proof_options){.timeout_ms = 5000}, &why);
-                print_message("%s: proof %d, %llu ms, %u obligations: %s\n", what, proof,
-                              (unsigned long long)k->proof_us / 1000, k->n_obligations,
-                              proof != 0 ? why.message : "");
-                for (uint32_t o = 0; o < k->n_obligations; o++) {
-                    if (k->obligations[o].took_us > 200000) {
-                        print_message("    %s: %u ms %s\n", k->obligations[o].name,
-                                      k->obligations[o].took_us / 1000, k->obligations[o].solver);
-                    }
-                }
-            }
-            made++;
-            totals.kernels++;
-            totals.counted += k->program.counted;
-            totals.independent += k->program.independent;
-            try_loop(c, what, &loops[i], k, &totals);
-            vt_synth_kernel_destroy(k);
-        }
-        if (c->needed && made == 0) {
-            print_message("%s %s: no kernel\n", how, c->name);
-            missing++;
+    for (uint32_t part = 0; part < 3; part++) {
+        for (const struct loop_case *c = parts[part]; c->name != NULL; c++) {
+            missing += !try_case(how, c, &totals);
         }
     }
     print_message("%s: %u kernels of %u loops, %u counted, %u independent, %u more with "
@@ -292,34 +317,36 @@ static void try_all(const char *how, const struct loop_case *cases)
     assert_int_equal(missing, 0);
 }
 
+#define ALL(level) ((const struct loop_case *const[]){level##_streams, level##_more, level##_calls})
+
 static void test_o0(void **state)
 {
     (void)state;
-    try_all("-O0", loops_o0);
+    try_all("-O0", ALL(loops_o0));
 }
 
 static void test_o1(void **state)
 {
     (void)state;
-    try_all("-O1", loops_o1);
+    try_all("-O1", ALL(loops_o1));
 }
 
 static void test_o2(void **state)
 {
     (void)state;
-    try_all("-O2", loops_o2);
+    try_all("-O2", ALL(loops_o2));
 }
 
 static void test_o2_scalar(void **state)
 {
     (void)state;
-    try_all("-O2 without vectors", loops_o2_scalar);
+    try_all("-O2 without vectors", ALL(loops_o2_scalar));
 }
 
 static void test_o3(void **state)
 {
     (void)state;
-    try_all("-O3", loops_o3);
+    try_all("-O3", ALL(loops_o3));
 }
 
 static void test_o3_avx2(void **state)
@@ -329,13 +356,13 @@ static void test_o3_avx2(void **state)
         print_message("no AVX2 here\n");
         skip();
     }
-    try_all("-O3 with AVX2", loops_o3_avx2);
+    try_all("-O3 with AVX2", ALL(loops_o3_avx2));
 }
 
 static void test_os(void **state)
 {
     (void)state;
-    try_all("-Os", loops_os);
+    try_all("-Os", ALL(loops_os));
 }
 
 int main(void)
