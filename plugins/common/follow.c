@@ -39,9 +39,17 @@ int vt_futex_wait(uint32_t *word, uint32_t value, unsigned timeout_ms)
     return (int)syscall(SYS_futex, word, FUTEX_WAIT, value, &limit, NULL, 0);
 }
 
-static void **current_vcpu(void)
+/* Asks for a vCPU, on a thread that is none. A vCPU that stops or halts looks for work and then
+ * goes to sleep; who asks in between, without QEMU's lock, wakes nobody. So it is woken again as
+ * long as nothing comes of it. */
+static void ask_for(void *vcpu, void **current, void (*kick)(void *vcpu))
 {
-    return dlsym(RTLD_DEFAULT, "current_cpu");
+    *current = vcpu;
+    vt_follow_look();
+    *current = NULL;
+    if (kick != NULL) {
+        kick(vcpu);
+    }
 }
 
 static void on_reset(ID_PARAMETERS)
@@ -93,7 +101,7 @@ void vt_follow_look(void)
 void vt_follow_vcpu(unsigned vcpu)
 {
     if (vcpu == 0) {
-        void **current = current_vcpu();
+        void **current = dlsym(RTLD_DEFAULT, "current_cpu");
         first_vcpu = current != NULL ? *current : NULL;
         /* Everything else of the header is there. */
         __atomic_store_n(is.plugin_api, VT_PLUGIN_API, __ATOMIC_RELEASE);
@@ -109,7 +117,9 @@ static void *follow(void *unused)
     while (__atomic_load_n(is.plugin_api, __ATOMIC_ACQUIRE) == 0) {
         vt_futex_wait(&vcpus_seen, 0, IDLE_MS);
     }
-    void **current = current_vcpu();
+    void **current = dlsym(RTLD_DEFAULT, "current_cpu");
+    void (*kick)(void *) = NULL;
+    *(void **)&kick = dlsym(RTLD_DEFAULT, "qemu_cpu_kick");
     while (__atomic_load_n(is.ended, __ATOMIC_ACQUIRE) == 0) {
         uint32_t wanted = __atomic_load_n(is.generation, __ATOMIC_ACQUIRE);
         uint32_t seen = __atomic_load_n(is.seen, __ATOMIC_RELAXED);
@@ -118,9 +128,7 @@ static void *follow(void *unused)
                 is.before_reset();
             }
             if (current != NULL && first_vcpu != NULL) {
-                *current = first_vcpu;
-                vt_follow_look();
-                *current = NULL;
+                ask_for(first_vcpu, current, kick);
             }
             vt_futex_wait(is.seen, seen, PUBLISH_MS);
         } else {

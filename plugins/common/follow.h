@@ -29,7 +29,8 @@ void vt_follow_vcpu(unsigned vcpu);
 /** While loading and inside of a reset: from now on `cb` is called for each block that is
  * translated, NULL: for none. QEMU's code is longer for each block that is, whatever `cb` does. */
 void vt_follow_translations(qemu_plugin_id_t self, bool one_vcpu, vt_plugin_tb_cb cb);
-/** On a vCPU's thread, in callbacks: asks for a reset if the page says something else. */
+/** On a vCPU's thread, in callbacks: asks for a reset if the page says something else. Not where it
+ * goes idle: it would sleep first. */
 void vt_follow_look(void);
 
 /** The number in `fd=N`, or -1. */

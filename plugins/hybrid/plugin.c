@@ -170,7 +170,7 @@ static void on_init(unsigned vcpu, void *unused)
     vt_follow_vcpu(vcpu);
 }
 
-static void on_vcpu(unsigned vcpu, void *unused)
+static void on_resume(unsigned vcpu, void *unused)
 {
     (void)vcpu;
     (void)unused;
@@ -223,8 +223,7 @@ static void on_end(void *unused)
 static void register_all(void)
 {
     qemu_plugin_register_vcpu_init_cb(vt_self, on_init, NULL);
-    qemu_plugin_register_vcpu_idle_cb(vt_self, on_vcpu, NULL);
-    qemu_plugin_register_vcpu_resume_cb(vt_self, on_vcpu, NULL);
+    qemu_plugin_register_vcpu_resume_cb(vt_self, on_resume, NULL);
     qemu_plugin_register_flush_cb(vt_self, on_flush, NULL);
     qemu_plugin_register_atexit_cb(vt_self, on_end, NULL);
     vt_follow_translations(vt_self, one_vcpu, vt_n_kernels != 0 ? on_translate : NULL);

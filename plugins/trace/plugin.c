@@ -112,7 +112,6 @@ static void on_idle(VCPU_PARAMETERS)
     if (vcpu < vt_n_writers) {
         vt_record_pause(vcpu, true);
     }
-    vt_follow_look();
 }
 
 static void on_resume(VCPU_PARAMETERS)

@@ -58,6 +58,13 @@ on() { # SUFFIX OPTION…
     [ "$instructions" -le "$(drained instructions)" ] || fail "$qemu: $instructions instructions began, blocks have $(drained instructions)"
     note "$qemu, programs: $instructions instructions began in blocks of $(drained instructions), $(drained cut) cuts"
 
+    # It follows whatever vCPUs do: just when they go to sleep, too.
+    flips() { "$raw_ring" flip "$segment" "$1" >"$scratch/flips" || fail "$qemu, $2: $(tail -n 1 "$scratch/flips") of $(wc -l <"$scratch/flips")"; }
+    flips 100 'an idle guest'
+    vitrine pause "$vm"
+    flips 1000 'a paused VM'
+    vitrine resume "$vm"
+
     # A reader that dies does not take the guest with it.
     guest_exec 'while :; do md5sum /bin/busybox; done >/dev/null 2>&1 &' >/dev/null
     : >"$scratch/drained"

@@ -4,6 +4,7 @@
  *   raw_ring make FILE [VCPUS [RING_WORDS]]
  *   raw_ring steer FILE DETAIL POLICY [NAME=VALUE…]   root, root_mask, vcpus, range=A-B, point,
  *                                                     privileges, period, flags
+ *   raw_ring flip FILE TIMES                          steers back and forth: off, blocks
  *   raw_ring drain FILE SECONDS [blind]               consumes and counts, at most so long: until
  *                                                     something was recorded and is no more, or
  *                                                     QEMU ends; blind: does not look at records
@@ -154,6 +155,16 @@ static int steer(int n, char **words)
         struct timespec limit = {.tv_nsec = 100000000};
         syscall(SYS_futex, &c->seen, FUTEX_WAIT, seen, &limit, NULL, 0);
     }
+}
+
+static int flip(unsigned long times)
+{
+    char *off[] = {(char[]){"0"}, (char[]){"0"}}, *blocks[] = {(char[]){"2"}, (char[]){"1"}};
+    int rc = 0;
+    for (unsigned long i = 0; i < 2 * times && rc == 0; i++) {
+        rc = steer(2, i % 2 == 0 ? blocks : off);
+    }
+    return rc;
 }
 
 static int counters(void)
@@ -339,6 +350,9 @@ int main(int argc, char **argv)
     if (argc >= 5 && strcmp(argv[1], "steer") == 0) {
         return steer(argc - 3, argv + 3);
     }
+    if (argc == 4 && strcmp(argv[1], "flip") == 0) {
+        return flip(strtoul(argv[3], NULL, 10));
+    }
     if (argc >= 4 && strcmp(argv[1], "drain") == 0) {
         return drain(strtod(argv[3], NULL), argc < 5 || strcmp(argv[4], "blind") != 0);
     }
@@ -349,6 +363,6 @@ int main(int argc, char **argv)
     if (argc >= 3 && strcmp(argv[1], "counters") == 0) {
         return counters();
     }
-    fprintf(stderr, "usage: raw_ring make|steer|drain|dump|counters FILE …\n");
+    fprintf(stderr, "usage: raw_ring make|steer|flip|drain|dump|counters FILE …\n");
     return 2;
 }
