@@ -46,12 +46,15 @@ rebuilt addresses --mode addresses "${points[@]}"
 rebuilt kernel --mode values --filter kernel "${points[@]}"
 
 # As people and programs see it: what QEMU had is what the instructions before left.
-vitrine trace dump "$scratch/run.vtrace" --registers --count 20000 --json >"$scratch/shown"
-python3 - "$scratch/shown" <<'PYTHON' || fail 'what is shown is not what QEMU had'
+# How soon the places come is the guest's affair: as much is read as it takes.
+shown() { vitrine trace dump "$scratch/run.vtrace" --registers --json 2>/dev/null; }
+python3 - <(shown) <<'PYTHON' || fail 'what is shown is not what QEMU had'
 import json, sys
 
 now, recorded, compared = {}, {}, 0
 for line in open(sys.argv[1]):
+    if compared > 1000:
+        break
     event = json.loads(line)
     if event["kind"] == "registers":
         recorded[event["pc"]] = event["registers"]
@@ -66,6 +69,6 @@ for line in open(sys.argv[1]):
         now.update(instruction["registers"])
         assert all(v is None or v.startswith("0x") for n, v in instruction["registers"].items()
                    if n != "rflags"), instruction
-assert compared > 100, compared
+assert compared > 1000, compared
 PYTHON
 expect_match 'a line' ' rsp=0x[0-9a-f]{16} ' "$(vitrine trace dump "$scratch/run.vtrace" --registers --count 200)"
