@@ -44,14 +44,15 @@ guest_exec '/bin/busybox true; kill -9 $(pidof sleep)
 kill -TERM "$trace"
 wait "$trace"
 distinct user
-# The kernel with a module that is busy.
+# The kernel with a module that is busy, and enough besides.
 begin 'sh -c "echo turns; while :; do echo 3 >/proc/sys/vm/drop_caches; cat /dev/ram0 >/dev/null; done"' >"$scratch/pid"
 module_was_seen() {
     vitrine trace "$vm" --filter kernel --count 300000 --out "$scratch/kernel.vtrace" --replace
     distinct kernel
-    grep -q '"brd"' "$scratch/kernel.json"
+    grep -q '"brd"' "$scratch/kernel.json" &&
+        [ "$(grep -oE '"function": ?"[^"]*"' "$scratch/kernel.json" | sort -u | wc -l)" -gt 100 ]
 }
-wait_until 'the module executes while we look' module_was_seen
+wait_until 'the module and a hundred functions execute while we look' module_was_seen
 guest_exec "kill $(cat "$scratch/pid")"
 guest_exec 'cat /proc/kallsyms >/run/kallsyms'
 vitrine pagecache "$vm" /run/kallsyms --extract "$scratch/kallsyms"
