@@ -695,6 +695,11 @@ static int add_cut(struct vt_trace_stacks *s, struct vcpu *v, const struct vt_tr
     if (v->context == VT_TRACE_NONE || v->leaving == LEFT_UNKNOWN) {
         return 0;
     }
+    struct context *c = &s->contexts[v->context];
+    if (v->leaving == LEFT_TRAPPED) { /* it came back to `from`, and was cut again at once */
+        uint32_t at = trap_returning(c, event->from);
+        pop_to(c, at != 0 ? at : c->n);
+    }
     return trap(s, v, event->from, event->from, event->to, err);
 }
 

@@ -172,6 +172,14 @@ static inline void play_interrupt(struct play *p, uint64_t from, uint64_t to)
     e->from = from;
     e->to = to;
 }
+/* Before anything executed at `from`, and after what was not recorded. */
+static inline void play_cut(struct play *p, uint64_t from, uint64_t to)
+{
+    struct vt_trace_event *e = play_event(p, VT_TRACE_EV_CUT);
+    e->end = VT_TRACE_END_INTERRUPT;
+    e->from = from;
+    e->to = to;
+}
 /* The last block's second instruction raised it. */
 static inline void play_fault(struct play *p, uint64_t to)
 {

@@ -128,6 +128,27 @@ static void traps_stand_on_what_they_came_upon(void **state)
            "root 0x1000000;?;0x500;0xffffffff81000200;0xffffffff81000300;0xffffffff81000400 2\n");
 }
 
+/* What handles them is not recorded, so that nothing tells that it came back in between. */
+static void interrupts_follow_each_other(void **state)
+{
+    (void)state;
+    struct play *p = play_create();
+    play_call(p, 0x400, 0x500, 0);
+    play_plain(p, 0x500);
+    play_interrupt(p, 0x502, KERNEL);
+    play_cut(p, 0x502, KERNEL);
+    play_cut(p, KERNEL + 0x40, KERNEL); /* the kernel, as it sleeps */
+    play_cut(p, KERNEL + 0x40, KERNEL);
+    play_cut(p, 0x502, KERNEL);
+    play_plain(p, 0x502);
+    play_return(p, 0x504, 0);
+    play_call(p, 0x406, 0x500, 0);
+    play_return(p, 0x500, 0);
+    play_plain(p, 0x40c);
+    expect(p, "root 0x1000000;? 6\n"
+              "root 0x1000000;?;0x500 8\n");
+}
+
 static void signals_stand_on_what_they_came_upon(void **state)
 {
     (void)state;
@@ -303,6 +324,7 @@ int main(void)
         cmocka_unit_test(calls_and_returns),
         cmocka_unit_test(thunks_make_no_frames),
         cmocka_unit_test(traps_stand_on_what_they_came_upon),
+        cmocka_unit_test(interrupts_follow_each_other),
         cmocka_unit_test(signals_stand_on_what_they_came_upon),
         cmocka_unit_test(threads_by_stack_slot),
         cmocka_unit_test(threads_by_return_address),
