@@ -21,6 +21,8 @@
 #define IDLE_MS 1000
 
 static struct vt_following is;
+static bool stays; /* one load does */
+static pthread_mutex_t changing = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t in_force;   /* the generation */
 static bool asked;          /* a reset is under way */
 static uint32_t vcpus_seen; /* futex: vCPUs that came up */
@@ -55,10 +57,48 @@ static void ask_for(void *vcpu, void **current, void (*kick)(void *vcpu))
 static void on_reset(ID_PARAMETERS)
 {
     UNUSED;
-    in_force = is.configure();
+    pthread_mutex_lock(&changing);
+    uint32_t taken = is.configure();
+    pthread_mutex_unlock(&changing);
+    __atomic_store_n(&in_force, taken, __ATOMIC_RELAXED);
     __atomic_store_n(&asked, false, __ATOMIC_RELEASE);
-    __atomic_store_n(is.seen, in_force, __ATOMIC_RELEASE);
+    __atomic_store_n(is.seen, taken, __ATOMIC_RELEASE);
     vt_futex_wake(is.seen);
+}
+
+/* QEMU holds its lock here, and in a reset it does not. */
+static void tell_pause(unsigned vcpu, bool idle)
+{
+    if (is.pause != NULL) {
+        pthread_mutex_lock(&changing);
+        is.pause(vcpu, idle);
+        pthread_mutex_unlock(&changing);
+    }
+}
+
+/* It does not ask: the vCPU would sleep before it hears. */
+static void on_idle(VCPU_PARAMETERS)
+{
+    UNUSED;
+    tell_pause(vcpu, true);
+}
+
+static void on_resume(VCPU_PARAMETERS)
+{
+    UNUSED;
+    tell_pause(vcpu, false);
+    vt_follow_look();
+}
+
+bool vt_follow_stays(qemu_plugin_id_t id, int argc, char **argv)
+{
+    if (argc != 1 || strcmp(argv[0], "stays=on") != 0) {
+        return false;
+    }
+    stays = true;
+    qemu_plugin_register_vcpu_idle_cb(id, on_idle UDATA);
+    qemu_plugin_register_vcpu_resume_cb(id, on_resume UDATA);
+    return true;
 }
 
 /* QEMU 11 forgets what an interrupted translation left behind where it ends one with this callback,
@@ -92,7 +132,8 @@ void vt_follow_translations(qemu_plugin_id_t self, bool one_vcpu, vt_plugin_tb_c
 
 void vt_follow_look(void)
 {
-    if (__atomic_load_n(is.generation, __ATOMIC_RELAXED) != in_force &&
+    if (__atomic_load_n(is.generation, __ATOMIC_RELAXED) !=
+            __atomic_load_n(&in_force, __ATOMIC_RELAXED) &&
         !__atomic_exchange_n(&asked, true, __ATOMIC_ACQ_REL)) {
         qemu_plugin_reset(is.self, on_reset UDATA);
     }
@@ -141,8 +182,11 @@ static void *follow(void *unused)
     return NULL;
 }
 
-bool vt_follow_start(const struct vt_following *f, uint32_t generation)
+const char *vt_follow_start(const struct vt_following *f, uint32_t generation)
 {
+    if (!stays) {
+        return "load it with stays=on first, under another name of the same file";
+    }
     pthread_t thread;
     pthread_attr_t attributes;
     sigset_t all;
@@ -158,7 +202,7 @@ bool vt_follow_start(const struct vt_following *f, uint32_t generation)
     bool started = pthread_create(&thread, &attributes, follow, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
-    return started;
+    return started ? NULL : "no thread is left";
 }
 
 int vt_follow_descriptor(int argc, char **argv)

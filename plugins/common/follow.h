@@ -2,7 +2,10 @@
  * control page's generation and has QEMU reset the plugin, which then takes what the page says.
  *
  * Inside a reset no vCPU executes and every translation and callback is gone, so a block is
- * instrumented by one configuration. docs/plugins.md says what QEMU's resets want.
+ * instrumented by one configuration. But QEMU waits for those alone that execute: another may just
+ * tell its callbacks that it sleeps or wakes, comes up or goes, and a reset frees these under it.
+ * So a plugin is loaded twice, first with `stays=on`: what that load registers is never reset.
+ * docs/plugins.md says what else QEMU's resets want.
  */
 #ifndef VT_PLUGIN_FOLLOW_H
 #define VT_PLUGIN_FOLLOW_H
@@ -15,15 +18,21 @@ struct vt_following {
     qemu_plugin_id_t self;
     uint32_t *plugin_api, *ended; /**< of the segment's header */
     uint32_t *generation, *seen;  /**< of its control page */
-    uint32_t (*configure)(void);  /**< takes what the page says and registers all callbacks anew;
+    uint32_t (*configure)(void);  /**< takes what the page says and registers anew what instruments;
                                        returns the generation that it took */
     bool (*counts)(void);         /**< whether counters are to be published; on the thread */
     vt_plugin_vcpu_cb publish;    /**< for each vCPU, under QEMU's lock of plugins: no reset */
     void (*before_reset)(void);   /**< ends what vCPUs wait for; or NULL */
+    void (*pause)(unsigned vcpu, bool idle); /**< a vCPU goes to sleep, or on; on its thread, and
+                                                  never beside configure(); or NULL */
 };
 
-/** Starts the thread; `f` is copied. configure() was called and took `generation`. */
-bool vt_follow_start(const struct vt_following *f, uint32_t generation);
+/** Whether this load is the one that stays: `id` is to register there what does not instrument, but
+ * for vCPUs that sleep and wake, which is registered now. */
+bool vt_follow_stays(qemu_plugin_id_t id, int argc, char **argv);
+/** In the other load: starts the thread; `f` is copied. configure() was called and took
+ * `generation`. Returns NULL, or why not. */
+const char *vt_follow_start(const struct vt_following *f, uint32_t generation);
 /** A vCPU came up, on its thread: the first one says that the plugin has come. */
 void vt_follow_vcpu(unsigned vcpu);
 /** While loading and inside of a reset: from now on `cb` is called for each block that is

@@ -1,6 +1,7 @@
 /* plugins/hybrid/plugin.c - loaded, steered, unloaded.
  *
- *   -plugin vitrine-hybrid-7.so,fd=N      the segment (hybrid/segment.h), open both ways
+ *   -plugin ./vitrine-hybrid-7.so,stays=on    under another name: common/follow.h
+ *   -plugin vitrine-hybrid-7.so,fd=N          the segment (hybrid/segment.h), open both ways
  *
  * What is installed changes while QEMU resets the plugin (common/follow.h): so a head is hooked by
  * one set of kernels, their memory can be given back, and all code that is translated from then on
@@ -170,13 +171,6 @@ static void on_init(unsigned vcpu, void *unused)
     vt_follow_vcpu(vcpu);
 }
 
-static void on_resume(unsigned vcpu, void *unused)
-{
-    (void)vcpu;
-    (void)unused;
-    vt_follow_look();
-}
-
 static void on_translate(struct qemu_plugin_tb *tb, void *unused)
 {
     (void)unused;
@@ -220,12 +214,8 @@ static void on_end(void *unused)
     __atomic_store_n(&vt_header->ended, 1, __ATOMIC_RELEASE);
 }
 
-static void register_all(void)
+static void instrument(void)
 {
-    qemu_plugin_register_vcpu_init_cb(vt_self, on_init, NULL);
-    qemu_plugin_register_vcpu_resume_cb(vt_self, on_resume, NULL);
-    qemu_plugin_register_flush_cb(vt_self, on_flush, NULL);
-    qemu_plugin_register_atexit_cb(vt_self, on_end, NULL);
     vt_follow_translations(vt_self, one_vcpu, vt_n_kernels != 0 ? on_translate : NULL);
     if (vt_n_kernels != 0) {
         qemu_plugin_register_vcpu_discon_cb(vt_self, QEMU_PLUGIN_DISCON_ALL, on_discontinuity,
@@ -239,7 +229,7 @@ static uint32_t change(void)
     vt_canary_forget();
     vt_code_clear();
     uint32_t generation = take_all();
-    register_all();
+    instrument();
     return generation;
 }
 
@@ -310,16 +300,27 @@ static const char *take(int fd)
     return segment >= 0 ? NULL : "no descriptor is left";
 }
 
+static int refused(const char *why)
+{
+    fprintf(stderr, "vitrine-hybrid: %s\n", why);
+    return 1;
+}
+
 int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
+    if (vt_follow_stays(id, argc, argv)) {
+        qemu_plugin_register_vcpu_init_cb(id, on_init, NULL);
+        qemu_plugin_register_flush_cb(id, on_flush, NULL);
+        qemu_plugin_register_atexit_cb(id, on_end, NULL);
+        return 0;
+    }
     const char *why = NULL;
     if (!info->system_emulation || strcmp(info->target_name, "x86_64") != 0) {
         why = "only x86_64 machines have kernels";
     }
     why = why != NULL ? why : take(vt_follow_descriptor(argc, argv));
     if (why != NULL) {
-        fprintf(stderr, "vitrine-hybrid: %s\n", why);
-        return 1;
+        return refused(why);
     }
     vt_self = id;
     one_vcpu = info->system.max_vcpus == 1;
@@ -327,7 +328,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
     vt_header->vcpus = (uint32_t)info->system.smp_vcpus;
     vt_hook_init();
     uint32_t generation = take_all();
-    register_all();
+    instrument();
     const struct vt_following f = {.self = id,
                                    .plugin_api = &vt_header->plugin_api,
                                    .ended = &vt_header->ended,
@@ -336,5 +337,6 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
                                    .configure = change,
                                    .counts = counts,
                                    .publish = publish};
-    return vt_follow_start(&f, generation) ? 0 : 1;
+    why = vt_follow_start(&f, generation);
+    return why == NULL ? 0 : refused(why);
 }

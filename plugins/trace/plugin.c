@@ -1,6 +1,7 @@
 /* plugins/trace/plugin.c - loaded, steered, unloaded.
  *
- *   -plugin vitrine-trace-7.so,fd=N      the segment (trace/ring.h), open for reading and writing
+ *   -plugin ./vitrine-trace-7.so,stays=on    under another name: common/follow.h
+ *   -plugin vitrine-trace-7.so,fd=N          the segment (trace/ring.h), open both ways
  *
  * What is recorded changes while QEMU resets the plugin (common/follow.h): a block is instrumented
  * by one configuration, and nothing is when the detail is off.
@@ -106,21 +107,11 @@ static void on_exit_of_vcpu(VCPU_PARAMETERS)
     }
 }
 
-static void on_idle(VCPU_PARAMETERS)
+static void on_pause(unsigned vcpu, bool idle)
 {
-    UNUSED;
     if (vcpu < vt_n_writers) {
-        vt_record_pause(vcpu, true);
+        vt_record_pause(vcpu, idle);
     }
-}
-
-static void on_resume(VCPU_PARAMETERS)
-{
-    UNUSED;
-    if (vcpu < vt_n_writers) {
-        vt_record_pause(vcpu, false);
-    }
-    vt_follow_look();
 }
 
 static void on_translate(TB_PARAMETERS)
@@ -179,13 +170,8 @@ static void configure(void)
     f->by_address = f->c.n_ranges != 0 || f->c.privileges != 0 || f->c.n_points != 0;
 }
 
-static void register_all(void)
+static void instrument(void)
 {
-    qemu_plugin_register_vcpu_init_cb(self, on_init UDATA);
-    qemu_plugin_register_vcpu_exit_cb(self, on_exit_of_vcpu UDATA);
-    qemu_plugin_register_vcpu_idle_cb(self, on_idle UDATA);
-    qemu_plugin_register_vcpu_resume_cb(self, on_resume UDATA);
-    qemu_plugin_register_atexit_cb(self, on_end, NULL);
     vt_follow_translations(self, vt_n_writers == 1,
                            vt_config.c.detail >= VT_TRACE_COUNT ? on_translate : NULL);
 #if VT_PLUGIN_API >= 7
@@ -214,7 +200,7 @@ static uint32_t change(void)
             vt_record_mode(w);
         }
     }
-    register_all();
+    instrument();
     return vt_config.generation;
 }
 
@@ -316,8 +302,20 @@ static void describe_run(const qemu_info_t *info)
     vt_header->capabilities = VT_TRACE_CAN_VALUES | (VT_PLUGIN_API >= 7 ? VT_TRACE_CAN_CUT : 0);
 }
 
+static int refused(const char *why)
+{
+    fprintf(stderr, "vitrine-trace: %s\n", why);
+    return 1;
+}
+
 int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
+    if (vt_follow_stays(id, argc, argv)) {
+        qemu_plugin_register_vcpu_init_cb(id, on_init UDATA);
+        qemu_plugin_register_vcpu_exit_cb(id, on_exit_of_vcpu UDATA);
+        qemu_plugin_register_atexit_cb(id, on_end, NULL);
+        return 0;
+    }
     const char *why = NULL;
     if (!info->system_emulation || !vt_arch_init(info->target_name)) {
         why = "no such machine is traced";
@@ -327,14 +325,13 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
         why = take(fd, info->system.max_vcpus);
     }
     if (why != NULL) {
-        fprintf(stderr, "vitrine-trace: %s\n", why);
-        return 1;
+        return refused(why);
     }
     self = id;
     vt_scores = qemu_plugin_scoreboard_new(sizeof(struct vt_trace_score));
     describe_run(info);
     configure();
-    register_all();
+    instrument();
     const struct vt_following f = {.self = id,
                                    .plugin_api = &vt_header->plugin_api,
                                    .ended = &vt_header->ended,
@@ -343,6 +340,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
                                    .configure = change,
                                    .counts = counts,
                                    .publish = publish,
-                                   .before_reset = wake_writers};
-    return vt_follow_start(&f, vt_config.generation) ? 0 : 1;
+                                   .before_reset = wake_writers,
+                                   .pause = on_pause};
+    why = vt_follow_start(&f, vt_config.generation);
+    return why == NULL ? 0 : refused(why);
 }

@@ -238,6 +238,8 @@ int vt_launch_argv(const struct vt_launch *l, char ***argv, struct vt_error *err
     }
     for (int i = 0; i < VT_PLUGINS; i++) {
         if (l->fds.plugin[i] >= 0) {
+            /* Under two names: QEMU takes options of one for those of one load. */
+            add(&b, "-plugin", "/proc/self/fd/./%d,stays=on", l->fds.plugin[i]);
             add(&b, "-plugin", "/proc/self/fd/%d,fd=%d", l->fds.plugin[i], l->fds.segment[i]);
         }
     }

@@ -30,6 +30,7 @@ boot() {
     exec 8<>"$dir/monitor"
     "$qemu" -S "${machine[@]}" -m 128M -nodefaults -no-user-config -display none -no-reboot \
         -serial "file:$dir/serial" -monitor stdio -append "$append" \
+        -plugin "$VITRINE_BUILD/plugins/./vitrine-trace-$api.so,stays=on" \
         -plugin "$VITRINE_BUILD/plugins/vitrine-trace-$api.so,fd=9" "${options[@]}" \
         9<>"$dir/segment" <&8 >"$dir/qemu" 2>&1 &
     qemu_pid=$!

@@ -58,7 +58,7 @@ on() { # SUFFIX OPTION…
     [ "$instructions" -le "$(drained instructions)" ] || fail "$qemu: $instructions instructions began, blocks have $(drained instructions)"
     note "$qemu, programs: $instructions instructions began in blocks of $(drained instructions), $(drained cut) cuts"
 
-    # It follows whatever vCPUs do: just when they go to sleep, too.
+    # It follows whatever vCPUs do: just when they go to sleep, too, and QEMU lives.
     flips() { "$raw_ring" flip "$segment" "$1" >"$scratch/flips" || fail "$qemu, $2: $(tail -n 1 "$scratch/flips") of $(wc -l <"$scratch/flips")"; }
     flips 100 'an idle guest'
     vitrine pause "$vm"
@@ -85,10 +85,10 @@ on() { # SUFFIX OPTION…
 }
 
 vitrine run --help | grep -e --no-trace >/dev/null || skip 'this vitrine has no trace'
-on private --cpus 2
+on private --cpus 4
 older=$cache/old-qemus/trixie/qemu-system-x86_64
 if [ -x "$older" ]; then
-    VITRINE_QEMU=$older on older --cpus 2
+    VITRINE_QEMU=$older on older --cpus 4
 else
     note "no older QEMU here ('tools/setup old-qemus')"
 fi

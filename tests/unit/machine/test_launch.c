@@ -82,6 +82,8 @@ static void a_kernel_with_defaults(void **state)
           "-initrd\n/proc/self/fd/11\n-S\n");
 }
 
+#define STAYS "-plugin\n/proc/self/fd/./"
+
 static void a_plugin(void **state)
 {
     (void)state;
@@ -89,14 +91,15 @@ static void a_plugin(void **state)
     launch.fds.plugin[VT_PLUGIN_TRACE] = 20;
     launch.fds.segment[VT_PLUGIN_TRACE] = 21;
     check(&launch, &(struct vt_vm_config){.name = "p"},
-          BEFORE("p", "q35", "tcg\n-plugin\n/proc/self/fd/20,fd=21", "max", "1", "256") MONITORS
-          "-S\n");
+          BEFORE("p", "q35", "tcg\n" STAYS "20,stays=on\n-plugin\n/proc/self/fd/20,fd=21", "max",
+                 "1", "256") MONITORS "-S\n");
     launch.fds.plugin[VT_PLUGIN_HYBRID] = 22;
     launch.fds.segment[VT_PLUGIN_HYBRID] = 23;
     check(&launch, &(struct vt_vm_config){.name = "p"},
           BEFORE("p", "q35",
-                 "tcg\n-plugin\n/proc/self/fd/20,fd=21\n-plugin\n/proc/self/fd/22,fd=23", "max",
-                 "1", "256") MONITORS "-S\n");
+                 "tcg\n" STAYS "20,stays=on\n-plugin\n/proc/self/fd/20,fd=21\n" STAYS
+                 "22,stays=on\n-plugin\n/proc/self/fd/22,fd=23",
+                 "max", "1", "256") MONITORS "-S\n");
 }
 
 static void everything_given(void **state)
