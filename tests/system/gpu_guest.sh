@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tests/system/gpu_guest.sh - the bare-metal guest on every machine, over both transports and both kinds of
-# ring: it comes up and ends by itself; when it traps it says where and stands still with all it knew; and
-# when its display gets another size it follows.
+# ring: it comes up and ends by itself; when it traps it says where and stands still with all it knew; what it
+# says is whole, however slowly it is read; and when its display gets another size it follows.
 . "$(dirname "$0")/lib.sh"
 
 here=$(realpath "$(dirname "$0")")
@@ -71,6 +71,37 @@ x86_64 microvm page fault,page fault,undefined instruction
 x86_64 q35 page fault,page fault,undefined instruction
 aarch64 virt data abort,data abort,undefined instruction
 riscv64 virt load access fault,store access fault,undefined instruction
+MACHINES
+
+# ---- nobody reads what it says for a while
+
+# ticks: what its QEMU has run, user and system.
+ticks() {
+    awk '{ print $14 + $15 }' "/proc/$qemu/stat"
+}
+
+polls_for_seconds() {
+    [ "$(ticks)" -gt $((ran + 2 * $(getconf CLK_TCK))) ]
+}
+
+while read -r arch machine; do
+    start_vm "unread-$arch" --guest gpu-card --memory 64M --paused --append 'card 640x480; crash undefined' \
+        --arch "$arch" --machine "$machine" --gpu virtio
+    qemu=$(vitrine info "$vm" --json | json 'd["qemu_pid"]')
+    keeper=$(vitrine info "$vm" --json | json 'd["keeper_pid"]')
+    ran=$(ticks)
+    kill -STOP "$keeper"
+    "$here/qmp.py" "$VITRINE_RUNTIME_DIR/$vm/qmp.sock" cont >/dev/null
+    wait_until 'the line is full, and the guest waits' polls_for_seconds
+    kill -CONT "$keeper"
+    wait_console "$last"
+    report=$(tr -d '\r' <"$VITRINE_RUNTIME_DIR/$vm/console.log" | grep -a '^{')
+    expect_eq "$vm: what it says" '["boot","device","log-ring","gpu","card","trap"]' "$(jq -sc 'map(.event)' <<<"$report")"
+    vitrine kill "$vm"
+done <<'MACHINES'
+x86_64 microvm
+aarch64 virt
+riscv64 virt
 MACHINES
 
 # ---- the user gives the display another size

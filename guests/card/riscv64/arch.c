@@ -25,7 +25,7 @@ void arch_put(char c)
     if (!uart) {
         return;
     }
-    for (unsigned i = 0; i < 100000 && !(uart[LINE_STATUS] & EMPTY); i++) {
+    while (!(uart[LINE_STATUS] & EMPTY)) { /* a reader may be slow and must get every byte */
         arch_relax();
     }
     uart[DATA] = (uint8_t)c;
