@@ -7,18 +7,28 @@
 here=$(realpath "$(dirname "$0")")
 last='"event": "(stay|error|trap|panic|end)".*\}$' # a whole line
 
-# guest SUFFIX SCRIPT [option of run...]: returns when it has reported the last of it.
+# told: when the guest has reported the last of it.
+told() {
+    wait_console "$last"
+    report=$(tr -d '\r' <"$VITRINE_RUNTIME_DIR/$vm/console.log" | grep -a '^{')
+}
+
+# guest SUFFIX SCRIPT [option of run...]
 guest() {
     local suffix=$1 script=$2
     shift 2
     start_vm "$suffix" --guest gpu-card --memory 128M --append "$script" "$@"
-    wait_console "$last"
-    report=$(tr -d '\r' <"$VITRINE_RUNTIME_DIR/$vm/console.log" | grep -a '^{')
+    told
 }
 
 # of EVENT EXPRESSION: of the last report of that kind, as Python's d.
 of() {
     grep -a "\"event\": \"$1\"" <<<"$report" | tail -n 1 | json "$2"
+}
+
+# keys: of each report, as far as they are whole.
+keys() {
+    jq -sc 'map(keys_unsorted)' <<<"$report"
 }
 
 gone() {
@@ -52,6 +62,7 @@ MACHINES
 
 # ---- it ends by itself, and traps are told
 
+declare -A said
 while read -r arch machine what; do
     start_vm "off-$arch-$machine" --guest gpu-card --memory 64M --append 'wait 100' --arch "$arch" --machine "$machine"
     wait_until "$vm has switched itself off" gone
@@ -66,6 +77,7 @@ while read -r arch machine what; do
         expect_match "$vm: last command" 'RESOURCE_FLUSH .* -> OK_NODATA' "$(tail -n 1 "$scratch/log")"
         vitrine kill "$vm"
     done
+    said[$arch-$machine]=$(keys)
 done <<'MACHINES'
 x86_64 microvm page fault,page fault,undefined instruction
 x86_64 q35 page fault,page fault,undefined instruction
@@ -81,9 +93,10 @@ ticks() {
 }
 
 polls_for_seconds() {
-    [ "$(ticks)" -gt $((ran + 2 * $(getconf CLK_TCK))) ]
+    [ "$(ticks)" -gt $((ran + 3 * $(getconf CLK_TCK))) ]
 }
 
+# Not aarch64: QEMU's PL011 never says that it is full, the vCPU waits in QEMU.
 while read -r arch machine; do
     start_vm "unread-$arch" --guest gpu-card --memory 64M --paused --append 'card 640x480; crash undefined' \
         --arch "$arch" --machine "$machine" --gpu virtio
@@ -94,13 +107,11 @@ while read -r arch machine; do
     "$here/qmp.py" "$VITRINE_RUNTIME_DIR/$vm/qmp.sock" cont >/dev/null
     wait_until 'the line is full, and the guest waits' polls_for_seconds
     kill -CONT "$keeper"
-    wait_console "$last"
-    report=$(tr -d '\r' <"$VITRINE_RUNTIME_DIR/$vm/console.log" | grep -a '^{')
-    expect_eq "$vm: what it says" '["boot","device","log-ring","gpu","card","trap"]' "$(jq -sc 'map(.event)' <<<"$report")"
+    told
+    expect_eq "$vm: what it says" "${said[$arch-$machine]}" "$(keys)"
     vitrine kill "$vm"
 done <<'MACHINES'
 x86_64 microvm
-aarch64 virt
 riscv64 virt
 MACHINES
 
