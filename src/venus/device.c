@@ -7,6 +7,7 @@
 #include "venus/device.h"
 
 #include "venus/heap.h"
+#include "venus/retired.h"
 #include "venus/vn_commands.h"
 #include "venus/vn_mesa.h"
 
@@ -195,6 +196,7 @@ void vt_venus_end_VkDevice(struct vt_venus_object *object)
     for (uint32_t i = 0; i < device->n_queues; i++) {
         vt_venus_timeline_unbind(device->context, &device->queues[i], hung);
     }
+    vt_venus_retired_end(device, hung);
     vt_venus_heap_forget(vt_venus_context_heap(device->context), device->handle, hung);
     if (!hung) {
         device->table.DestroyDevice(device->handle, NULL);

@@ -57,6 +57,8 @@ struct vt_venus_device {
     struct vt_venus_semaphore *hash; /**< lock: by handle, open addressing */
     size_t hash_max;                 /**< lock: a power of two, or 0 */
     _Atomic size_t tracked;          /**< changed with the lock; 0: nobody needs to look */
+    struct vt_venus_retired *retired, *youngest; /**< lock: oldest first (retired.h) */
+    uint32_t n_retired;                          /**< lock */
     struct vn_device_table table;
 };
 

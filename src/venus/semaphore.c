@@ -8,6 +8,7 @@
  * export, or were imported to, are in the device's table; where it is empty, submissions pass.
  */
 #include "venus/device.h"
+#include "venus/retired.h"
 #include "venus/vn_commands.h"
 #include "venus/vn_mesa.h"
 
@@ -286,7 +287,9 @@ void vt_venus_vkCreateSemaphore(struct vt_venus_run *run, struct vn_vkCreateSema
     bool tracked = exported != NULL && exported->handleTypes != 0 && !timeline;
     vt_venus_chain_drop(&info.pNext, VK_STRUCTURE_TYPE_EXPORT_SEMAPHORE_CREATE_INFO);
     VkSemaphore semaphore = VK_NULL_HANDLE;
-    args->ret = device->table.CreateSemaphore(device->handle, &info, NULL, &semaphore);
+    args->ret = timeline && !vt_venus_retired_room(device)
+                    ? VK_ERROR_OUT_OF_HOST_MEMORY
+                    : device->table.CreateSemaphore(device->handle, &info, NULL, &semaphore);
     if (args->ret == VK_SUCCESS && tracked) {
         pthread_mutex_lock(&device->lock);
         struct vt_venus_semaphore *entry = track(device, (uint64_t)semaphore);
@@ -323,7 +326,11 @@ void vt_venus_end_VkSemaphore(struct vt_venus_object *object)
         }
         pthread_mutex_unlock(&device->lock);
     }
-    device->table.DestroySemaphore(device->handle, (VkSemaphore)object->handle, NULL);
+    if (object->flags == VT_VENUS_SEMAPHORE_TIMELINE) {
+        vt_venus_retire(device, (VkSemaphore)object->handle);
+    } else {
+        device->table.DestroySemaphore(device->handle, (VkSemaphore)object->handle, NULL);
+    }
 }
 
 struct semaphores {

@@ -5,6 +5,7 @@
  * that wait for it.
  */
 #include "venus/device.h"
+#include "venus/retired.h"
 #include "venus/vn_commands.h"
 
 #include <stdatomic.h>
@@ -164,23 +165,28 @@ static bool idle_within(struct vt_venus_device *device, uint64_t timeout_ns)
 }
 
 /* What waits for a value that the guest meant to signal gets it. */
-static void release(struct vt_venus_object *object, void *arg)
+static void signal_far(const struct vt_venus_device *device, VkSemaphore semaphore)
 {
-    const struct vt_venus_device *device = arg;
     uint64_t value = 0;
-    if (object->device != &device->table || object->flags != VT_VENUS_SEMAPHORE_TIMELINE ||
-        device->table.SignalSemaphore == NULL || device->table.GetSemaphoreCounterValue == NULL ||
-        device->table.GetSemaphoreCounterValue(device->handle, (VkSemaphore)object->handle,
-                                               &value) != VK_SUCCESS ||
+    if (device->table.SignalSemaphore == NULL || device->table.GetSemaphoreCounterValue == NULL ||
+        device->table.GetSemaphoreCounterValue(device->handle, semaphore, &value) != VK_SUCCESS ||
         value > UINT64_MAX - FAR_AHEAD) {
         return;
     }
     const VkSemaphoreSignalInfo info = {
         .sType = VK_STRUCTURE_TYPE_SEMAPHORE_SIGNAL_INFO,
-        .semaphore = (VkSemaphore)object->handle,
+        .semaphore = semaphore,
         .value = value + FAR_AHEAD,
     };
     (void)device->table.SignalSemaphore(device->handle, &info);
+}
+
+static void release(struct vt_venus_object *object, void *arg)
+{
+    const struct vt_venus_device *device = arg;
+    if (object->device == &device->table && object->flags == VT_VENUS_SEMAPHORE_TIMELINE) {
+        signal_far(device, (VkSemaphore)object->handle);
+    }
 }
 
 /* Only the first to come does it. */
@@ -211,6 +217,7 @@ static void quiesce(struct vt_venus_objects *objects, struct vt_venus_object *ob
     }
     if (!idle_within(device, PATIENCE_NS / 10)) {
         vt_venus_objects_each(objects, VK_OBJECT_TYPE_SEMAPHORE, release, device);
+        vt_venus_retired_each(device, signal_far);
         if (!idle_within(device, PATIENCE_NS)) {
             mark_hung(object);
         }

@@ -25,6 +25,10 @@ holds 'a picture' '.drawn_share > 0.05 and .drawn_share < 1'
 holds 'features' '.features == ["classes", "heat", "highlights", "dim", "boxes", "labels", "frame"]'
 holds 'changed pages' '.dirty_pages_per_tick > 0'
 
+# Nothing of the device is destroyed that a queue may still hold.
+measure_held() { LD_PRELOAD=$VITRINE_BUILD/tests/system/libwatch_idle.so measure "$@"; }
+measure_held --synthetic 25 --memory 1M --resolution 96x54
+
 # Less of everything, and both methods; what is left out is not said to be there.
 measure --synthetic 5 --size 128 --resolution 96x54 --write-rate 0 --method both --without dim --without heat
 holds 'a cube' '.ram_bytes == 2097152 and .side == 128'

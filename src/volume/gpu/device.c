@@ -425,6 +425,9 @@ unsigned vt_gpu_close(struct vt_gpu *gpu)
     /* What is stuck stays until the process ends, the driver's threads with it. */
     if (vt_gpu_settled(gpu)) {
         if (gpu->device != VK_NULL_HANDLE) {
+            /* All is done; Mesa's queues drop the semaphores they waited for only after they said
+             * so (vulkan/runtime/vk_queue.c: vk_queue_submit_cleanup). */
+            vkDeviceWaitIdle(gpu->device);
             vt_gpu_ring_fini(gpu);
             vt_gpu_work_fini(gpu);
             vkDestroyDevice(gpu->device, NULL);
