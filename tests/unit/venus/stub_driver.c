@@ -347,6 +347,14 @@ static VkResult counter_value(VkDevice device, VkSemaphore semaphore, uint64_t *
     return VK_SUCCESS;
 }
 
+/* Now and then not yet. */
+static VkResult fence_status(VkDevice device, VkFence fence)
+{
+    static _Atomic unsigned asked;
+    (void)device, (void)fence;
+    return asked++ % 3 == 0 ? VK_NOT_READY : VK_SUCCESS;
+}
+
 /* ---------------------------------------------------------------- by name */
 
 static PFN_vkVoidFunction device_function(VkDevice device, const char *name);
@@ -380,6 +388,7 @@ static const struct {
     AS(GetDeviceProcAddr, device_function),
     AS(GetDeviceQueue, get_queue),
     AS(GetDeviceQueue2, get_queue2),
+    AS(GetFenceStatus, fence_status),
     AS(GetImageMemoryRequirements, requirements),
     AS(GetImageMemoryRequirements2, requirements2),
     AS(GetMemoryHostPointerPropertiesEXT, host_pointer),
