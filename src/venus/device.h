@@ -68,6 +68,10 @@ struct vt_venus_device {
 typedef VkResult vt_venus_wait_fn(void *arg, uint64_t timeout_ns);
 VkResult vt_venus_wait(struct vt_venus_run *run, struct vt_venus_device *device,
                        uint64_t timeout_ns, vt_venus_wait_fn *step, void *arg);
+/** An empty submission whose fence is signalled when all is done that the queue has so far.
+ * `fence`: unsignalled, or NULL for a new one; the caller's on success, destroyed and NULL
+ * otherwise. VK_NOT_READY: the guest has not got the queue, or its device ends. */
+VkResult vt_venus_fence_behind(struct vt_venus_queue *queue, VkFence *fence);
 /** Waits until this queue, or all that the guest has got (NULL), are idle. */
 VkResult vt_venus_wait_idle(struct vt_venus_run *run, struct vt_venus_device *device,
                             struct vt_venus_queue *only);

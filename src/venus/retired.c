@@ -13,30 +13,6 @@ struct vt_venus_retired {
     VkFence fences[];
 };
 
-/* A fence behind all that the queue has; none where it has nothing, or where its device is lost.
- * False: the host has no memory for it. */
-static bool fence_behind(struct vt_venus_queue *queue, struct vt_venus_retired *retired)
-{
-    const struct vt_venus_device *device = queue->device;
-    const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    VkFence fence = VK_NULL_HANDLE;
-    VkResult result = VK_ERROR_DEVICE_LOST;
-    pthread_mutex_lock(&queue->lock);
-    if (queue->handle != VK_NULL_HANDLE) {
-        result = device->table.CreateFence(device->handle, &info, NULL, &fence);
-    }
-    if (result == VK_SUCCESS) {
-        result = device->table.QueueSubmit(queue->handle, 0, NULL, fence);
-        if (result == VK_SUCCESS) {
-            retired->fences[retired->n_fences++] = fence;
-        } else {
-            device->table.DestroyFence(device->handle, fence, NULL);
-        }
-    }
-    pthread_mutex_unlock(&queue->lock);
-    return result == VK_SUCCESS || result == VK_ERROR_DEVICE_LOST;
-}
-
 static void drop_fences(const struct vt_venus_device *device, struct vt_venus_retired *retired)
 {
     for (; retired->n_fences > 0; retired->n_fences--) {
@@ -84,7 +60,14 @@ void vt_venus_retire(struct vt_venus_device *device, VkSemaphore semaphore)
     made->semaphore = semaphore;
     made->known = true;
     for (uint32_t i = 0; i < device->n_queues; i++) {
-        made->known &= fence_behind(&device->queues[i], made);
+        VkFence fence = VK_NULL_HANDLE;
+        VkResult result = vt_venus_fence_behind(&device->queues[i], &fence);
+        if (result == VK_SUCCESS) {
+            made->fences[made->n_fences++] = fence;
+        }
+        /* Nothing holds it of a queue that the guest has not got, and of a lost device. */
+        made->known &=
+            result == VK_SUCCESS || result == VK_NOT_READY || result == VK_ERROR_DEVICE_LOST;
     }
     pthread_mutex_lock(&device->lock);
     *(device->retired != NULL ? &device->youngest->next : &device->retired) = made;

@@ -205,28 +205,11 @@ static int make_room(struct timeline *t, struct vt_error *err)
     return 0;
 }
 
-/* An empty submission behind all that the queue has; NULL when its device is lost. lock is held. */
+/* NULL: nothing to wait for, its device is lost. lock is held. */
 static VkFence submit_fence(struct timeline *t)
 {
-    const struct vt_venus_device *device = t->queue->device;
-    VkFence fence = VK_NULL_HANDLE;
-    if (t->n_spare > 0) {
-        fence = t->spare[--t->n_spare];
-    } else {
-        const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-        if (device->table.CreateFence(device->handle, &info, NULL, &fence) != VK_SUCCESS) {
-            return VK_NULL_HANDLE;
-        }
-    }
-    pthread_mutex_lock(&t->queue->lock);
-    VkResult result = t->queue->handle != VK_NULL_HANDLE
-                          ? device->table.QueueSubmit(t->queue->handle, 0, NULL, fence)
-                          : VK_ERROR_DEVICE_LOST;
-    pthread_mutex_unlock(&t->queue->lock);
-    if (result != VK_SUCCESS) {
-        device->table.DestroyFence(device->handle, fence, NULL);
-        fence = VK_NULL_HANDLE;
-    }
+    VkFence fence = t->n_spare > 0 ? t->spare[--t->n_spare] : VK_NULL_HANDLE;
+    (void)vt_venus_fence_behind(t->queue, &fence);
     return fence;
 }
 

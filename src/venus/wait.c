@@ -69,7 +69,34 @@ VkResult vt_venus_wait(struct vt_venus_run *run, struct vt_venus_device *device,
     return result;
 }
 
-/* An empty submission's fence: done when all before it is. */
+VkResult vt_venus_fence_behind(struct vt_venus_queue *queue, VkFence *fence)
+{
+    const struct vt_venus_device *device = queue->device;
+    const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    VkFence made = *fence;
+    VkResult result = VK_NOT_READY;
+    *fence = VK_NULL_HANDLE;
+    pthread_mutex_lock(&queue->lock);
+    if (queue->handle != VK_NULL_HANDLE) {
+        result = made != VK_NULL_HANDLE
+                     ? VK_SUCCESS
+                     : device->table.CreateFence(device->handle, &info, NULL, &made);
+        if (result != VK_SUCCESS) {
+            made = VK_NULL_HANDLE;
+        } else {
+            result = device->table.QueueSubmit(queue->handle, 0, NULL, made);
+        }
+    }
+    pthread_mutex_unlock(&queue->lock);
+    if (result == VK_SUCCESS) {
+        *fence = made;
+    } else if (made != VK_NULL_HANDLE) {
+        device->table.DestroyFence(device->handle, made, NULL);
+    }
+    return result;
+}
+
+/* A fence behind all that a queue has. */
 struct idle {
     struct vt_venus_device *device;
     VkFence fence;
@@ -84,23 +111,8 @@ static VkResult idle_step(void *arg, uint64_t timeout_ns)
 
 static VkResult idle_begin(struct vt_venus_queue *queue, struct idle *idle)
 {
-    struct vt_venus_device *device = queue->device;
-    const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    idle->device = device;
-    idle->fence = VK_NULL_HANDLE;
-    VkResult result = device->table.CreateFence(device->handle, &info, NULL, &idle->fence);
-    if (result != VK_SUCCESS) {
-        return result;
-    }
-    pthread_mutex_lock(&queue->lock);
-    result = queue->handle != VK_NULL_HANDLE
-                 ? device->table.QueueSubmit(queue->handle, 0, NULL, idle->fence)
-                 : VK_NOT_READY;
-    pthread_mutex_unlock(&queue->lock);
-    if (result != VK_SUCCESS) {
-        device->table.DestroyFence(device->handle, idle->fence, NULL);
-    }
-    return result;
+    *idle = (struct idle){.device = queue->device};
+    return vt_venus_fence_behind(queue, &idle->fence);
 }
 
 /* Pending ones may not be destroyed: they are forgotten, with a device that is hung. */
